@@ -38,6 +38,8 @@ PARTS: Mapping[str, Any] = {
         "dosed": {"measure": "drug-doses", "at_least": 1},
         "ill-on-drug": {"adverse_event": {"treatment": "drug"}},
         "classed": {"characteristic": "by-dose", "levels": ["some"]},
+        "in-state": {"characteristic": "by-condition", "levels": ["ill", "dosed"]},
+        "late": {"characteristic": "by-arm-after-all", "levels": ["late"]},
         "gap-known": {"measure": "gap", "assessed": True},
         "low-twice": {"results": [{"parameter": "viral-load", "below": 1000},
                                   {"parameter": "cd4"}], "within_days": 30},
@@ -54,6 +56,15 @@ PARTS: Mapping[str, Any] = {
                  "missing": "high", "classes": [
                      {"value": "low", "label": "Low", "below": 1000},
                      {"value": "high", "label": "High", "at_least": 1000}]},
+        "by-condition": {"label": "State", "missing": "ill", "classes": [
+            {"value": "ill", "label": "Ill", "condition": {
+                "adverse_event": {"grade_at_least": 3}}},
+            {"value": "better", "label": "Better", "condition": "low-twice"},
+            {"value": "dosed", "label": "Dosed", "condition": {"all": [
+                "treated", {"characteristic": "load", "levels": ["low"]}]}}]},
+        "by-arm-after-all": {"label": "State", "classes": [
+            {"value": "dosed", "label": "Dosed", "condition": "treated"},
+            {"value": "late", "label": "Late", "condition": {"any": ["indirect", "dosed"]}}]},
     },
     "times": {
         "drug": {"label": "To drug", "start": "enrolment", "events": [_DRUG]},
@@ -68,6 +79,13 @@ PARTS: Mapping[str, Any] = {
 BANDS = {"label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
     {"value": "low", "label": "Low", "below": 300}, {"value": "high", "label": "High",
                                                      "at_least": 300}]}  # fmt: skip
+STATES = {"label": "State", "classes": [
+    {"value": "low", "label": "Low", "condition": {"measure": {"parameter": "cd4"}, "below": 300}},
+    {"value": "ill", "label": "Ill", "condition": {"adverse_event": {"grade": [3, 4]}}}],
+}  # fmt: skip
+ON_DRUG = {"label": "Drug", "classes": [
+    {"value": "drug", "label": "Drug", "condition": {"adverse_event": {"treatment": "drug"}}}],
+}  # fmt: skip
 _GRADES = {"field": "grade", "levels": [{"value": str(i), "label": str(i)} for i in range(1, 5)]}
 ROWS: Sequence[Mapping[str, Any]] = [
     *({"count": name} for name in (*PARTS["conditions"], "enrolled", "treated")),
@@ -78,6 +96,17 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"levels": {"characteristic": "region"}, "interval": {"method": "jeffreys"}},
     {"count": "treated", "interval": {"method": "wilson", "level": 0.9, "limits": "upper"}},
     {"levels": {"characteristic": "by-dose"}},
+    {"levels": {"characteristic": "by-condition"}, "denominator": "assessed"},
+    {"levels": {"characteristic": "by-arm-after-all"}, "interval": True},
+    {"levels": {"characteristic": STATES}, "visits": ["day-14", "week-5"]},
+    {"levels": {"characteristic": ON_DRUG}},
+    {"cross": {"first": "by-condition", "second": "load", "missing": True}},
+    {"shift": {"before": "by-condition", "after": STATES}, "visits": ["day-14"]},
+    {"shift": {"before": "load", "after": "by-arm-after-all"}},
+    {"count": "treated", "subgroups": {"characteristic": "by-condition"}},
+    {"survival": {"time": "dose", "strata": ["by-condition"]}},
+    {"stratified": {"count": "treated", "strata": ["by-condition"]}},
+    {"ancova": {"measure": "age", "factors": ["by-condition"]}},
     {"levels": {"recorded": "dose.administered", "field": "treatment"}},
     {"levels": {"recorded": "dose.administered", "where": {"lot": "L1"}, "field": "visit"}},
     {"levels": {"recorded": "subject.unblinded", "field": "reason"}},
@@ -240,7 +269,8 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
 
 SOURCES: Mapping[str, Sequence[str]] = {
     "subjects": ["subject", "arm", "received-arm", "first-dose", "doses", "set:on-drug",
-                 "condition:indirect", "class:by-dose", "class:load", "measure:gap",
+                 "condition:indirect", "class:by-dose", "class:load", "class:by-condition",
+                 "class:by-arm-after-all", "measure:gap",
                  "characteristic:arm", "characteristic:region"],
     "subject.randomised": ["subject", "record", "date", "arm", "strata"],
     "subject.unblinded": ["subject", "date", "reason"],

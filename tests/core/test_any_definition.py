@@ -50,6 +50,9 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "subgroups", "count": "treated", "subgroups": {"characteristic": "group"}},
             {"id": "rates-of", "incidence": {"filter": {}, "by": ["pt"]},
              "subgroups": {"characteristic": "region"}},
+            {"id": "states", "visits": ["day-7"], "levels": {"characteristic": {
+                "label": "CD4", "classes": [{"value": "low", "label": "Low", "condition": {
+                    "measure": {"parameter": "cd4"}, "below": 200}}]}}},
             {"id": "cross", "cross": {"first": "sex", "second": "group", "zero_counts": True}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
@@ -98,7 +101,12 @@ WHOLE: dict[str, Any] = json.loads(
         },
         classes={"group": {"label": "Group", "measure": "age", "missing": "old", "classes": [
             {"value": "young", "label": "Young", "below": 40},
-            {"value": "old", "label": "Old", "at_least": 40}]}},
+            {"value": "old", "label": "Old", "at_least": 40}]},
+            "state": {"label": "State", "missing": "rest", "classes": [
+                {"value": "ill", "label": "Ill", "condition": {"adverse_event": {
+                    "grade_at_least": 3}}},
+                {"value": "dosed", "label": "Dosed", "condition": "treated"},
+                {"value": "rest", "label": "Rest", "condition": {"none": ["treated"]}}]}},
         medications={"dictionary": "W", "prior": "ended-before", "days_after_last_dose": 3},
         times={"left": {"label": "Left", "start": "randomisation",
                         "events": ["death", {"parameter": "cd4", "below": 10}]}},

@@ -21,7 +21,7 @@ from trial.events import blinding, envelope, json_body
 from trial.events.envelope import Entry
 from trial.events.payloads import KINDS
 from trial.reporting import report
-from trial.tables import checking
+from trial.tables import checking, compiled
 from trial.tables.grid import Report
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
@@ -140,9 +140,11 @@ class TestTheWhole:
     @given(blinded.cases())
     def test_its_share_is_that_of_a_study_not_blinded(self, case):
         for each in builders.subjects(case.one):
-            share = report.contribute(case.study, each)
-            plain = report.contribute(not_blinded(case.study), each)
-            assert blinding.share_of_audience(share, blinding.UNBLINDED) == plain
+            share, plain = (
+                compiled.audience_share(defined, report.contribute(defined, each))
+                for defined in (case.study, not_blinded(case.study))
+            )
+            assert share == plain
 
     def test_a_study_that_is_not_blinded_has_one_audience_and_one_plan(self):
         plain = not_blinded(study_of(ROWS[:3], [A, TOTAL]))
@@ -212,7 +214,8 @@ class TestPooling:
         ]  # fmt: skip
         assert listings["subject.randomised"] == ["subject", "record", "date", "strata"]
         assert listings["subjects"] == [
-            "subject", "first-dose", "doses", "class:load", "characteristic:region",
+            "subject", "first-dose", "doses", "class:load", "class:by-condition",
+            "characteristic:region",
         ]  # fmt: skip
         assert listings["adverse-event.reported"] == [
             "subject", "onset", "emergent", "days-since-last-dose",
@@ -229,9 +232,11 @@ class TestPooling:
             "doses", "early", "late", "on-treatment",
         }  # fmt: skip
         assert left.conditions.keys() & PARTS["conditions"].keys() == {
-            "concomitant", "statin", "alarmed", "low-twice",
+            "concomitant", "statin", "alarmed", "low-twice", "in-state",
         }  # fmt: skip
-        assert (left.classes.keys(), left.times.keys()) == ({"load"}, {"dose"})
+        assert (left.classes.keys(), left.times.keys()) == (
+            {"load", "by-condition"}, {"dose"},
+        )  # fmt: skip
         assert left.sets.keys() & PARTS["sets"].keys() == set()
         assert left.arms == []
 

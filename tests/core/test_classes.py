@@ -3,10 +3,22 @@
 from typing import Any, ClassVar
 
 import pytest
-from builders import TINY, cd4, disposition, dose, enrolment, tiny, truth
+from builders import (
+    TINY,
+    adverse_event,
+    cd4,
+    death,
+    disposition,
+    dose,
+    enrolment,
+    tiny,
+    truth,
+)
 from parallel import parallel, printed, randomised, raws, table_of
 
+from trial.definition.size_limits import limit_errors
 from trial.errors import Rejected
+from trial.reporting.methods import methods
 from trial.tables import checking, notes
 
 AGE = {
@@ -93,6 +105,107 @@ class TestClasses:
         classes = {"age-group": AGE | {"measure": {"characteristic": "score"}}}
         entries = [enrolment(characteristics={"score": 3}), randomised("a")]
         assert raws(table_of(entries, LEVELS, classes=classes), "row/young", "n")["total"] == 1
+
+
+STATE = {"label": "State", "classes": [
+    {"value": "dead", "label": "Dead", "condition": {"recorded": "death.reported"}},
+    {"value": "ill", "label": "Ill", "condition": {"adverse_event": {"grade_at_least": 3}}},
+    {"value": "low", "label": "Low", "condition": {
+        "measure": {"parameter": "cd4", "at": "day-14"}, "below": 200}},
+    {"value": "dosed", "label": "Dosed", "condition": "treated"}]}  # fmt: skip
+STATES = {"state": STATE}
+IN_STATE = {"levels": {"characteristic": "state"}}
+
+
+def states(*entries: Any, **more: Any) -> dict[str, int]:
+    """Give how many subjects there are at each level that is shown."""
+    grid = table_of(entries, IN_STATE, classes={"state": STATE | more})
+    return {row.label: raws(grid, row.id, "n")["total"] for row in grid.rows[1:]}
+
+
+class TestClassesByCondition:
+    ME = (enrolment(), randomised("a"))
+
+    def test_a_subject_is_of_the_first_class_whose_condition_is_true(self):
+        ill = adverse_event(20, grade=4)
+        both = states(*self.ME, dose(7), ill, death(30))
+        assert both == {"Dead": 1, "Ill": 0, "Low": 0, "Dosed": 0}
+        alive = states(*self.ME, dose(7), ill)
+        assert alive == {"Dead": 0, "Ill": 1, "Low": 0, "Dosed": 0}
+
+    def test_who_meets_no_condition_is_another_and_not_missing(self):
+        assert states(*self.ME, cd4(14, 300))["Other"] == 1
+
+    def test_what_is_not_yet_due_leaves_the_class_so_whatever_is_known_of_later_ones(self):
+        assert states(*self.ME, dose(7))["Not yet due"] == 1
+        assert states(*self.ME, dose(7), disposition(60))["Missing"] == 1
+        assert states(*self.ME, dose(7), cd4(14, 300))["Dosed"] == 1
+
+    def test_what_is_true_earlier_does_not_wait_for_what_follows(self):
+        assert states(*self.ME, adverse_event(9, grade=3))["Ill"] == 1
+
+    def test_an_event_without_a_grade_is_not_known_to_be_of_none(self):
+        ungraded = (*self.ME, cd4(14, 300), adverse_event(9))
+        assert states(*ungraded) == {"Dead": 0, "Ill": 0, "Low": 0, "Dosed": 0, "Missing": 1}
+        assert states(*ungraded, adverse_event(10, record="2", grade=3))["Ill"] == 1
+        assert states(*ungraded, missing="low")["Low"] == 1
+
+    def test_the_class_of_the_missing_takes_nobody_who_is_not_yet_due(self):
+        assert states(*self.ME, missing="ill")["Not yet due"] == 1
+        assert states(*self.ME, disposition(60), missing="ill")["Ill"] == 1
+
+    def test_an_ungraded_event_beside_what_is_not_due_still_waits(self):
+        """The grade may be unknown for good; a later no would settle the class all the same."""
+        both = [{"adverse_event": {"grade_at_least": 3}},
+                {"measure": {"parameter": "cd4", "at": "day-14"}, "below": 200}]  # fmt: skip
+        classes = [{"value": "both", "label": "Both", "condition": {"any": [{"all": both}]}}]
+        entries = (*self.ME, adverse_event(9))
+        assert states(*entries, classes=classes) == {"Both": 0, "Not yet due": 1}
+        assert states(*entries, cd4(14, 300), classes=classes) == {"Both": 0, "Other": 1}
+        assert states(*entries, cd4(14, 100), classes=classes) == {"Both": 0, "Missing": 1}
+
+    def test_a_condition_on_them_is_unknown_as_they_are(self):
+        asked = {"new": {"characteristic": "state", "levels": ["ill", "dosed"]}}
+        study = tiny(classes=STATES, conditions=TINY["conditions"] | asked)
+        assert truth("new", enrolment(), cd4(14, 300), adverse_event(9), study=study) is None
+        assert truth("new", enrolment(), cd4(14, 300), study=study) is False
+        assert truth("new", enrolment(), dose(7), cd4(14, 300), study=study) is True
+
+    def test_of_a_row_by_visit_a_measure_in_place_is_at_each_visit(self):
+        low = {"measure": {"parameter": "cd4"}, "below": 200}
+        classes = {"label": "Low", "classes": [{"value": "low", "label": "Low", "condition": low}]}
+        row = {"levels": {"characteristic": classes}, "visits": ["day-7", "day-14"]}
+        grid = table_of([*self.ME, cd4(7, 100), cd4(14, 300)], row)
+        assert raws(grid, "row/day-7/low", "n")["total"] == 1
+        assert raws(grid, "row/day-14/low", "n")["total"] == 0
+        assert raws(grid, "row/day-14/Other", "n")["total"] == 1
+
+    def test_a_shift_goes_from_classes_by_condition_to_those_of_a_measure(self):
+        shift = {"shift": {"before": "state", "after": "age-group"}}
+        entries = [enrolment(age=70), randomised("a"), dose(7), cd4(14, 300)]
+        grid = table_of(entries, shift, classes=STATES | GROUP)
+        assert raws(grid, "row/dosed/old", "n")["total"] == 1
+
+    def test_the_assessed_have_a_value_of_every_measure_that_they_need(self):
+        row = IN_STATE | {"denominator": "assessed"}
+        dead = [*self.ME, dose(7), death(30)]
+        assert raws(table_of(dead, row, classes=STATES), "row/dead", "N")["total"] == 0
+        assert (
+            raws(table_of([*dead, cd4(14, 9)], row, classes=STATES), "row/dead", "N")["total"] == 1
+        )
+
+    def test_their_words_say_in_which_order_conditions_count(self):
+        sections = {part.id: part for part in methods(tiny(classes=STATES).definition)}
+        ((label, words),) = sections["classes"].rows
+        assert label == "State"
+        assert words.startswith(
+            "Dead: a death is recorded; Ill: there is an adverse event: of grade 3 or higher; Low:"
+        )
+        assert words.endswith(
+            "The first whose condition is true counts. While one before it is not known, which an"
+            " adverse event without a field that it asks for leaves it too, the class is not known;"
+            " whose class stays so is in no class."
+        )
 
 
 class TestArmsAndStrata:
@@ -200,6 +313,16 @@ class TestShift:
         ({"classes": {"new": AGE | {"classes": [AGE["classes"][0]] * 2}}}, "/classes/new/classes"),
         ({"classes": {"new": AGE | {"classes": [{"value": "a", "label": "A"}]}}},
          "/classes/new/classes/0"),
+        ({"classes": {"new": STATE | {"measure": "age"}}}, "/classes/new"),
+        ({"classes": {"new": {"label": "A", "classes": AGE["classes"]}}}, "/classes/new"),
+        ({"classes": {"new": AGE | {"classes": [STATE["classes"][0] | {"below": 3}]}}},
+         "/classes/new/classes/0"),
+        ({"classes": {"new": STATE | {"classes": [{"value": "a", "label": "A",
+                                                   "condition": "treatd"}]}}},
+         "/classes/new/classes/0/condition"),
+        ({"classes": {"new": STATE | {"classes": [{"value": "a", "label": "A", "condition": {
+            "measure": {"parameter": "cd4"}, "below": 3}}]}}},
+         "/classes/new/classes/0/condition"),
         ({"classes": {"arm": AGE}}, ""),
         ({"classes": {"region": AGE}}, ""),
         ({"rows": [{"levels": {"characteristic": "age-class"}}]},
@@ -224,3 +347,34 @@ def test_what_sorts_nobody_is_refused_at_its_path(changes, path):
     with pytest.raises(Rejected) as caught:
         checking.check_definition(parallel(**changes))
     assert [fault.pointer for fault in caught.value.faults] == [path]
+
+
+def in_a_circle(length: int) -> dict[str, Any]:
+    """Make conditions on classes, each of which has the next condition; the last the first."""
+    return {
+        "conditions": {
+            f"c{i}": {"characteristic": f"k{i}", "levels": ["yes"]} for i in range(length)
+        },
+        "classes": {
+            f"k{i}": {"label": "K", "classes": [
+                {"value": "yes", "label": "Yes", "condition": f"c{(i + 1) % length}"}]}
+            for i in range(length)
+        },
+    }  # fmt: skip
+
+
+def test_classes_and_conditions_that_go_round_are_refused():
+    parts = in_a_circle(3)
+    with pytest.raises(Rejected) as caught:
+        checking.check_definition(
+            parallel(classes=parts["classes"], conditions=TINY["conditions"] | parts["conditions"])
+        )
+    assert any("refers to itself" in fault.detail for fault in caught.value.faults)
+
+
+def test_a_long_chain_through_classes_is_refused_like_one_of_conditions():
+    parts = in_a_circle(60)
+    parts["classes"]["k59"] = AGE
+    (fault,) = limit_errors(parts)
+    assert fault.pointer == "/conditions/c0"
+    assert fault.detail.startswith("is a chain of 60 conditions")

@@ -18,6 +18,7 @@ from trial.definition.conditions import (
     AdverseEventFilter,
     AdverseEvents,
     AnalysisSet,
+    Class,
     Classes,
     Condition,
     DateRef,
@@ -89,7 +90,10 @@ WHOLE |= {
     },
     "classes": {"ages": {"label": "Ages", "measure": "age", "missing": "old",
                          "classes": [{"value": "young", "label": "Young", "below": 50},
-                                     {"value": "old", "label": "Old", "at_least": 50}]}},
+                                     {"value": "old", "label": "Old", "at_least": 50}]},
+                "states": {"label": "States", "classes": [
+                    {"value": "ill", "label": "Ill", "condition": "sick"},
+                    {"value": "new", "label": "New", "condition": {"none": ["sick"]}}]}},
     "times": {"fall": {"label": "To a fall", "start": "randomisation",
                        "events": [{"parameter": "cd4", "below": 50},
                                   {"recorded": "visit.missed", "where": {"visit": "day-7"}},
@@ -217,7 +221,12 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Classes: {"classes/ages": {
         "label": "Groups", "measure": "score", "missing": "young",
         "classes": [{"value": "young", "label": "Young", "below": 40},
-                    {"value": "old", "label": "Old", "at_least": 40}]}},
+                    {"value": "old", "label": "Old", "at_least": 40}]},
+        "classes/states": {"missing": "new"}},
+    Class: {
+        "classes/ages/classes/0": {"label": "Youngest", "at_least": 18, "more_than": 17,
+                                   "at_most": 40, "below": 40},
+        "classes/states/classes/0": {"condition": "young"}},
     TimeToEvent: {"times/fall": {
         "label": "Time", "start": "enrolment", "events": ["death"], "censored": []}},
     EventDate: {"times/fall/events/2": {"adverse_event": {"terms": ["A"]}, "which": "last"}},
@@ -368,6 +377,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "listings",
     },
     Arm: {"id"},
+    Class: {"value"},
     Period: {"id"},
     Visit: {"id"},
     Characteristic: {"order_places"},  # a matter of storing

@@ -105,11 +105,22 @@ CLASSES: Mapping[str, Json] = {
     "g2": {"label": "G", "measure": "m2", "missing": "none", "classes": [
         {"value": "low", "label": "Low", "at_most": 2},
         {"value": "none", "label": "None", "at_least": 3}]},
+    "g3": {"label": "G", "missing": "ill", "classes": [
+        {"value": "ill", "label": "Ill", "condition": {"adverse_event": {"grade_at_least": 3}}},
+        {"value": "up", "label": "Up", "condition": {"measure": "change", "at_least": 1}},
+        {"value": "dosed", "label": "Dosed", "condition": {"all": [
+            {"recorded": "dose.administered"}, {"characteristic": "g2", "levels": ["low"]}]}}]},
+    "g4": {"label": "G", "classes": [
+        {"value": "zero", "label": "Zero", "condition": "c0"},
+        {"value": "one", "label": "One", "condition": {"any": ["c1", {"characteristic": "g3",
+                                                                    "levels": ["up"]}]}}]},
 }  # fmt: skip
 LEVELS: Mapping[str, Sequence[str]] = {
     "sex": ["M", "F"], "arm": ["a", "b"], "region": ["north", "south"],
-    "g1": ["low", "high"], "g2": ["low", "none"],
+    "g1": ["low", "high"], "g2": ["low", "none"], "g3": ["ill", "up", "dosed"],
+    "g4": ["zero", "one"],
 }  # fmt: skip
+NAMED_IN_CONDITIONS = sorted(LEVELS.keys() - {"g4"})  # which is made of them
 
 
 def measured(who: Person, name: str) -> tuple[int | None, bool]:
@@ -127,17 +138,21 @@ def measured(who: Person, name: str) -> tuple[int | None, bool]:
             return (one - two if known else None), who.due("v1", "v2")  # type: ignore[operator]
 
 
-def level(who: Person, name: str) -> tuple[str | None, bool]:
+def level(who: Person, name: str, named: Mapping[str, Any]) -> tuple[str | None, bool]:
     """Give the level of a subject and, where there is none, whether it waits."""
     if name == "sex":
         return who.sex, False
     if name in ("arm", "region"):
         return getattr(who, name), who.arm is None and not who.over
-    return classed(who, CLASSES[name], str(CLASSES[name]["measure"]))
+    return classed(who, CLASSES[name], named, str(CLASSES[name].get("measure")))
 
 
-def classed(who: Person, classes: Json, measure: str) -> tuple[str | None, bool]:
-    """Give the class of a subject's measure and, where there is none, whether it waits."""
+def classed(
+    who: Person, classes: Json, named: Mapping[str, Any], measure: str
+) -> tuple[str | None, bool]:
+    """Give the class of a subject and, where there is none, whether it waits."""
+    if "measure" not in classes:
+        return by_condition(who, classes, named, measure)
     value, due = measured(who, measure)
     if value is None:
         return (classes.get("missing") if due else None), not due
@@ -147,13 +162,49 @@ def classed(who: Person, classes: Json, measure: str) -> tuple[str | None, bool]
     return "Other", False
 
 
-def answer(who: Person, asked: Any, named: Mapping[str, Any]) -> tuple[Truth, bool]:  # noqa: PLR0911 (a form each)
-    """Give the answer to a condition and, where it is open, whether it waits for something."""
+def by_condition(
+    who: Person, classes: Json, named: Mapping[str, Any], measure: str
+) -> tuple[str | None, bool]:
+    """Give the first class whose condition is true, unless one before it is not known."""
+    for each in classes["classes"]:
+        asked = each["condition"]
+        if isinstance(asked, dict) and asked.get("measure") == {"parameter": "x"}:
+            asked = asked | {"measure": measure}
+        truth, waits = answer(who, asked, named, strict=True)
+        if truth is None:
+            return (None if waits else classes.get("missing")), waits
+        if truth:
+            return each["value"], False
+    return "Other", False
+
+
+def needs(asked: Any, named: Mapping[str, Any]) -> Iterator[str]:
+    """List the measures that a condition, or a category, is about."""
     if isinstance(asked, str):
-        return answer(who, named[asked], named)
+        asked = named[asked]
+    for how in ("all", "any", "none"):
+        for part in asked.get(how, ()):
+            yield from needs(part, named)
+    if "measure" in asked:
+        yield asked["measure"]
+    classes = CLASSES.get(asked.get("characteristic"), {})
+    yield from [classes["measure"]] if "measure" in classes else ()
+    for each in classes.get("classes", ()):
+        yield from needs(each["condition"], named) if "condition" in each else ()
+
+
+def answer(  # noqa: PLR0911 (a form each)
+    who: Person, asked: Any, named: Mapping[str, Any], *, strict: bool = False
+) -> tuple[Truth, bool]:
+    """Give the answer to a condition and, where it is open, whether it waits for something.
+
+    If it is strict, an event without a grade has none that is known.
+    """
+    if isinstance(asked, str):
+        return answer(who, named[asked], named, strict=strict)
     for how in ("all", "any", "none"):
         if how in asked:
-            parts = [answer(who, each, named) for each in asked[how]]
+            parts = [answer(who, each, named, strict=strict) for each in asked[how]]
             truths = [truth for truth, _ in parts]
             decisive = how != "all"
             found: Truth = None if None in truths else not decisive
@@ -167,13 +218,15 @@ def answer(who: Person, asked: Any, named: Mapping[str, Any]) -> tuple[Truth, bo
         return held[asked["recorded"]], False
     if "adverse_event" in asked:
         wanted = asked["adverse_event"]
-        return any(
+        ungraded = strict and "grade_at_least" in wanted and any(not g for _, g in who.events)
+        met = any(
             serious is wanted.get("serious", serious)
             and (grade or 0) >= wanted.get("grade_at_least", 0)
             for serious, grade in who.events
-        ), False
+        )
+        return (None if ungraded and not met else met), False
     if "characteristic" in asked:
-        at, waits = level(who, asked["characteristic"])
+        at, waits = level(who, asked["characteristic"], named)
         return (None if at is None else at in asked["levels"]), waits
     value, due = measured(who, asked["measure"])
     if value is None:
@@ -191,7 +244,7 @@ LEAVES = st.one_of(
     st.sampled_from([{"serious": True}, {"grade_at_least": 3}]).map(
         lambda wanted: {"adverse_event": wanted}
     ),
-    st.sampled_from(sorted(LEVELS)).flatmap(
+    st.sampled_from(NAMED_IN_CONDITIONS).flatmap(
         lambda name: st.sampled_from(LEVELS[name]).map(
             lambda level: {"characteristic": name, "levels": [level]}
         )
@@ -224,6 +277,10 @@ VISIT = st.builds(
 
 IN_PLACE: Json = {
     "label": "X", "measure": {"parameter": "x"}, "classes": CLASSES["g1"]["classes"],
+}  # fmt: skip
+IN_PLACE_BY_CONDITION: Json = {"label": "Y", "missing": "high", "classes": [
+    {"value": "low", "label": "Low", "condition": {"measure": {"parameter": "x"}, "at_most": 2}},
+    {"value": "high", "label": "High", "condition": {"recorded": "dose.administered"}}],
 }  # fmt: skip
 
 
@@ -259,9 +316,11 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
             crossed.pop("zero_counts", None)
             return {"cross": crossed}
         case "levels-by-visit":
-            return {"levels": {"characteristic": IN_PLACE}, "visits": ["v1", "v2"]} | of
+            classes = draw(st.sampled_from([IN_PLACE, IN_PLACE_BY_CONDITION]))
+            return {"levels": {"characteristic": classes}, "visits": ["v1", "v2"]} | of
         case "shift-by-visit":
-            shift = {"before": "g1", "after": IN_PLACE} | draw(options("before", "after"))
+            after = draw(st.sampled_from([IN_PLACE, IN_PLACE_BY_CONDITION]))
+            shift = {"before": "g1", "after": after} | draw(options("before", "after"))
             return {"shift": shift, "visits": ["v1", "v2"] if draw(st.booleans()) else ["v2"]}
         case _:
             return {kind: draw(REFS)}
@@ -272,7 +331,7 @@ def subgrouped(row: Json) -> st.SearchStrategy[Json]:
     if {"count", "levels", "shift", "cross"}.isdisjoint(row):
         return st.just(row)
     women = {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]}
-    by_class = [{"characteristic": "g1"}, {"characteristic": "region"}]
+    by_class = [{"characteristic": name} for name in ("g1", "g4", "region")]
     return st.sampled_from([row, row, *(row | {"subgroups": of} for of in (women, *by_class))])
 
 
@@ -362,9 +421,12 @@ class Recount:
         del inner["subgroups"]
         name = of["characteristic"]
         for value in [each["value"] for each in of.get("values", ())] or LEVELS[name]:
-            people = [each for each in self.people if level(each, name)[0] == value]
+            people = [each for each in self.people if self.level(each, name)[0] == value]
             rows = [inner | {"id": f"{row['id']}/{value}"}]
             self.cells |= Recount(self.made | {"rows": rows}, people).cells
+
+    def level(self, who: Person, name: str) -> tuple[str | None, bool]:
+        return level(who, name, self.named)
 
     def columns(self) -> Iterator[tuple[str, list[Person], Any]]:
         for column in self.made["columns"]:
@@ -418,12 +480,12 @@ class Recount:
     def levels(self, row: Json) -> None:
         name = row["levels"]["characteristic"]
         if "visits" not in row:
-            return self.at_levels(row, row["id"], lambda who: level(who, name), name)
+            return self.at_levels(row, row["id"], lambda who: self.level(who, name), name)
         for visit, measure in (("v1", "m1"), ("v2", "m2")):
             self.at_levels(
                 row,
                 f"{row['id']}/{visit}",
-                lambda who, measure=measure: classed(who, IN_PLACE, measure),
+                lambda who, measure=measure: classed(who, name, self.named, measure),
                 "g1",
             )
         return None
@@ -437,8 +499,11 @@ class Recount:
         tallies: dict[str, tuple[Counter[str], int]] = {}
         for column, of, where in self.columns():
             if wanted == "assessed" and name in CLASSES:
-                measure = str(CLASSES[name]["measure"])
-                of = [each for each in of if measured(each, measure)[0] is not None]  # noqa: PLW2901
+                measures = list(needs({"characteristic": name}, self.named))
+                of = [  # noqa: PLW2901
+                    each for each in of
+                    if all(measured(each, measure)[0] is not None for measure in measures)
+                ]  # fmt: skip
             elif wanted not in ("determined", "column", "assessed"):
                 of = [each for each in of if self.based(each, wanted)]  # noqa: PLW2901
             shown, known = self.shown(of, where)
@@ -471,7 +536,10 @@ class Recount:
             shown, _ = self.shown(of, where)
             n = size = waiting = 0
             for each in shown:
-                parts = [answer(each, asked, self.named), *(level(each, name) for name in strata)]
+                parts = [
+                    answer(each, asked, self.named),
+                    *(self.level(each, name) for name in strata),
+                ]
                 if all(part is not None for part, _ in parts):
                     size, n = size + 1, n + bool(parts[0][0])
                 elif any(part is None and waits for part, waits in parts):
@@ -481,21 +549,21 @@ class Recount:
     def shift(self, row: Json) -> None:
         shift = row["shift"]
         if "visits" not in row:
-            finders = [lambda who, name=name: level(who, name) for name in ("g1", "g2")]
+            finders = [lambda who, name=name: self.level(who, name) for name in ("g1", "g2")]
             seconds = [*LEVELS["g2"], "Other"]
             self.crossed(row["id"], shift, ("before", "after"), finders, seconds)
         for visit in row.get("visits", ()):
             measure = {"v1": "m1", "v2": "m2"}[visit]
             finders = [
-                lambda who: level(who, "g1"),
-                lambda who, measure=measure: classed(who, IN_PLACE, measure),
+                lambda who: self.level(who, "g1"),
+                lambda who, measure=measure: classed(who, shift["after"], self.named, measure),
             ]
             seconds = [*LEVELS["g1"], "Other"]
             self.crossed(f"{row['id']}/{visit}", shift, ("before", "after"), finders, seconds)
 
     def cross(self, row: Json) -> None:
         cross, factors = row["cross"], ("first", "second")
-        finders = [lambda who, name=cross[factor]: level(who, name) for factor in factors]
+        finders = [lambda who, name=cross[factor]: self.level(who, name) for factor in factors]
         self.crossed(row["id"], cross, factors, finders, [])
 
     def pairs_of_levels(self, asked: Json, finders: Any) -> tuple[dict[str, Any], dict[str, Any]]:

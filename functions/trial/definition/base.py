@@ -130,13 +130,3 @@ class Bounds(Model):
                         "its lower bound is above its upper bound: no value is between them"
                     )
         return self
-
-
-class Class(Bounds, Level):
-    """A class of a measure: the values it holds, and what it is called."""
-
-    @model_validator(mode="after")
-    def _bounded(self) -> "Class":
-        if self.model_fields_set.isdisjoint(BOUNDS):
-            raise ValueError(f"a class takes {', '.join(BOUNDS)}")
-        return self

@@ -12,9 +12,9 @@ from trial.definition.base import (
     BaselineName,
     Bounds,
     CategoryName,
-    Class,
     ConditionName,
     Kind,
+    Level,
     MeasureName,
     Model,
     Name,
@@ -196,18 +196,6 @@ class TimeToEvent(Model):
     censored: list[DateRef] = []
 
 
-class Classes(Model):
-    """A measure in classes, such as an age group or a grade: the first whose bounds hold.
-
-    `missing` is the class of a subject without a value; without it such a subject has none.
-    """
-
-    label: str
-    measure: MeasureRef
-    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(check_unique)]
-    missing: Annotated[str, RefersTo("class")] | None = None
-
-
 class ResultFilter(Bounds):
     """Results of a parameter within bounds; any where none is given."""
 
@@ -328,6 +316,62 @@ class AdverseEventFilter(Model):
 
 Ref = Annotated[ConditionName | Condition, inline_model(Condition)]
 """A condition, by its name or as written in place."""
+
+
+class Class(Bounds, Level):
+    """A class: the values of a measure, or the condition, that it holds; what it is called."""
+
+    condition: Ref | None = None
+
+    @model_validator(mode="after")
+    def _holds_something(self) -> "Class":
+        bounded = not self.model_fields_set.isdisjoint(BOUNDS)
+        if bounded == (self.condition is not None):
+            raise ValueError(f"a class takes either {', '.join(BOUNDS)}, or a `condition`")
+        return self
+
+    def at_visit(self, visit: str) -> "Class":
+        """Return it with a visit filled in where an inline measure names none."""
+        if not isinstance(self.condition, Condition):
+            return self
+        dated = self.condition.at_visit(visit)
+        return self if dated == self.condition else self.model_copy(update={"condition": dated})
+
+
+class Classes(Model):
+    """Subjects in classes, such as an age group or a grade.
+
+    Of a `measure` the first class whose bounds hold; without one the first whose `condition` is
+    true. While an earlier condition is unknown, so is the class. `missing` is the class of a
+    subject without a value, or of whom a condition stays unknown; else such a subject has none.
+    """
+
+    label: str
+    measure: MeasureRef | None = None
+    classes: Annotated[list[Class], Field(min_length=1), AfterValidator(check_unique)]
+    missing: Annotated[str, RefersTo("class")] | None = None
+
+    @model_validator(mode="after")
+    def _of_one_form(self) -> "Classes":
+        by_condition = [one.condition is not None for one in self.classes]
+        if self.measure is None and not all(by_condition):
+            raise ValueError("classes without a `measure` take a `condition` each")
+        if self.measure is not None and any(by_condition):
+            raise ValueError("classes of a `measure` take bounds, and no `condition`")
+        return self
+
+    @property
+    def conditions(self) -> list[Ref]:
+        """The conditions of the classes, in their order; none of classes of a measure."""
+        return [one.condition for one in self.classes if one.condition is not None]
+
+    def at_visit(self, visit: str) -> "Classes":
+        """Return them with a visit filled in where a measure in place names none."""
+        if isinstance(self.measure, Measure):
+            dated = self.measure.model_copy(update={"at": visit})
+            return self.model_copy(update={"measure": dated}) if self.measure.without_date else self
+        classes = [one.at_visit(visit) for one in self.classes]
+        return self if classes == self.classes else self.model_copy(update={"classes": classes})
 
 
 class AnalysisSet(Model):

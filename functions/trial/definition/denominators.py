@@ -35,8 +35,7 @@ def _assessed(definition: Definition, levels: Levels | None, counted: Ref | None
     if levels is not None and levels.recorded is not None:
         return Condition(recorded=levels.recorded, where=levels.where)
     if levels is not None and levels.characteristic is not None:
-        classes = definition.classes.get(levels.characteristic)
-        measures = [] if classes is None else [classes.measure]
+        measures = list(_measures_of_category(definition, levels.characteristic))
     else:
         measures = [] if counted is None else list(_measures(definition, counted))
     parts: list[Ref] = [Condition(measure=measure, assessed=True) for measure in measures]
@@ -50,7 +49,18 @@ def _measures(definition: Definition, ref: Ref) -> Iterator[str | Measure]:
         return
     if condition.measure is not None:
         yield condition.measure
-    if condition.characteristic in definition.classes:
-        yield definition.classes[str(condition.characteristic)].measure
+    if condition.characteristic is not None:
+        yield from _measures_of_category(definition, condition.characteristic)
     for part in (*(condition.all or ()), *(condition.any or ()), *(condition.none or ())):
         yield from _measures(definition, part)
+
+
+def _measures_of_category(definition: Definition, name: str) -> Iterator[str | Measure]:
+    """Yield the measures that classes need; another category needs none."""
+    classes = definition.classes.get(name)
+    if classes is None:
+        return
+    if classes.measure is not None:
+        yield classes.measure
+    for condition in classes.conditions:
+        yield from _measures(definition, condition)

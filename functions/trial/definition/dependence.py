@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from trial.definition import Definition
 from trial.definition.conditions import (
     AdverseEventFilter,
+    Classes,
     Condition,
     DateRef,
     EventDate,
@@ -83,9 +84,11 @@ class ArmDependence:
     def category(self, name: str) -> bool:
         """Return whether a category does: a characteristic, stratum, classes, the arm itself."""
         classes = self._definition.classes
-        return name == ARM or self._named(
-            "class", classes, name, lambda part: self.measure(part.measure)
-        )
+        return name == ARM or self._named("class", classes, name, self._classes)
+
+    def _classes(self, classes: Classes) -> bool:
+        of_measure = classes.measure is not None and self.measure(classes.measure)
+        return of_measure or any(map(self.condition, classes.conditions))
 
     def time(self, name: str) -> bool:
         """Return whether a time to event does."""

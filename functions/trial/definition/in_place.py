@@ -2,14 +2,14 @@
 
 Everything that reads a definition finds classes by name: so those in a row get the row's place as
 their name, `<table>/<row>/<field>`, which no name of a definition can be. Where the row has
-`visits` and the measure of the classes says not when, there are classes for each visit.
+`visits` and a measure in the classes says not when, there are classes for each visit.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
-from trial.definition.conditions import Classes, Measure
+from trial.definition.conditions import Classes
 from trial.definition.outputs import Table, TableRow
 
 FIELDS: Mapping[str, tuple[str, ...]] = {
@@ -77,13 +77,12 @@ def _written(row: TableRow) -> Iterator[tuple[str, Classes]]:
 
 
 def _by_visit(classes: Classes, row: TableRow, definition: Definition) -> dict[str, Classes]:
-    """Return the classes at each visit of a row, if they are of a measure that says not when."""
-    measure = classes.measure
-    if row.visits is None or not isinstance(measure, Measure) or not measure.without_date:
+    """Return the classes at each visit of a row, if a measure of theirs says not when."""
+    if row.visits is None or classes.at_visit("") is classes:
         return {}
     visits = [visit.id for visit in definition.visits]
     return {
-        visit: classes.model_copy(update={"measure": measure.model_copy(update={"at": visit})})
+        visit: classes.at_visit(visit)
         for visit in (visits if row.visits == "all" else row.visits)
         if visit in visits
     }

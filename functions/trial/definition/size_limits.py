@@ -35,7 +35,7 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
             )
     if isinstance(value, dict):
         yield from _labels(value.get("arms"))
-        yield from _chains(value.get("conditions"))
+        yield from _chains(value.get("conditions"), value.get("classes"))
 
 
 def _most(pointer: str) -> int:
@@ -59,11 +59,22 @@ def _labels(arms: object) -> Iterator[FieldError]:
             yield FieldError(f"/arms/{index}/label", f"is also the label of another arm: {label}")
 
 
-def _chains(conditions: object) -> Iterator[FieldError]:
-    """Find where a chain of conditions is too long; one that goes round is found elsewhere."""
+def _chains(conditions: object, classes: object) -> Iterator[FieldError]:
+    """Find where a chain of conditions is too long; one that goes round is found elsewhere.
+
+    A condition on classes that have conditions uses these.
+    """
     if not isinstance(conditions, dict):
         return
-    uses = {name: _named(condition) & conditions.keys() for name, condition in conditions.items()}
+    by_class = {
+        name: _named(_conditions_of(part))
+        for name, part in (classes.items() if isinstance(classes, dict) else ())
+    }
+    uses = {}
+    for name, condition in conditions.items():
+        names = _named(condition)
+        names |= {inner for used in names & by_class.keys() for inner in by_class[used]}
+        uses[name] = names & conditions.keys()
     ready = [name for name, used_names in uses.items() if not used_names]
     users: dict[str, list[str]] = {name: [] for name in uses}
     for name, used_names in uses.items():
@@ -85,6 +96,12 @@ def _chains(conditions: object) -> Iterator[FieldError]:
             f" {MAX_CHAIN} are allowed"
         )
         yield FieldError(f"/conditions/{json_pointer.escape(longest)}", detail)
+
+
+def _conditions_of(classes: object) -> list[object]:
+    parts = classes.get("classes") if isinstance(classes, dict) else None
+    members = parts if isinstance(parts, list) else []
+    return [part.get("condition") for part in members if isinstance(part, dict)]
 
 
 def _named(condition: object) -> set[str]:

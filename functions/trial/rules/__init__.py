@@ -8,9 +8,9 @@ refused with the path of the reference.
 from collections.abc import Callable
 from functools import partial
 
-from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref
+from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
 from trial.definition.study import Study
-from trial.rules import categories, dating
+from trial.rules import categories, dating, determination
 from trial.rules.categories import Category, level_text
 from trial.rules.coinciding import YES, coincidence
 from trial.rules.dating import Time
@@ -87,16 +87,27 @@ class Rules:
         if ref.measure is not None:
             return [self.measure(ref.measure, path)]
         if ref.characteristic in self.study.definition.classes:
-            classes = self.study.definition.classes[str(ref.characteristic)]
-            return [self.measure(classes.measure, path)]
+            return self.measures_of_classes(str(ref.characteristic), path)
         parts = [part for refs in (ref.all, ref.any, ref.none) for part in refs or ()]
         return [quantity for part in parts for quantity in self.measures_of(part, path)]
+
+    def measures_of_classes(self, name: str, path: str) -> list[Quantity]:
+        """Return the measures that classes need."""
+        classes = self.study.definition.classes[name]
+        if classes.measure is not None:
+            return [self.measure(classes.measure, path)]
+        return [quantity for ref in classes.conditions for quantity in self.measures_of(ref, path)]
 
     def _compile_classes(self, name: str) -> Category:
         definition = self.study.definition.classes[name]
         written = self.study.definition.written_in_place(name)
         path = f"/classes/{name}" if written is None else written[1]
-        quantity = self.measure(definition.measure, f"{path}/measure")
+        if definition.measure is None:
+            return memoised(self._class_by_condition(definition, path))
+        return memoised(self._class_by_measure(definition, definition.measure, path))
+
+    def _class_by_measure(self, definition: Classes, ref: str | Measure, path: str) -> Category:
+        quantity = self.measure(ref, f"{path}/measure")
         classes = [
             (bounds.value, quantity.within(bounds, f"{path}/classes/{i}"))
             for i, bounds in enumerate(definition.classes)
@@ -110,7 +121,23 @@ class Rules:
                 return None if quantity.pending(derivation) else definition.missing
             return next((name for name, holds in classes if holds(value)), in_no_class)
 
-        return memoised(level_of)
+        return level_of
+
+    def _class_by_condition(self, definition: Classes, path: str) -> Category:
+        classes = determination.class_tests(self, definition, path)
+        pending = determination.class_pending_test(self, definition, path)
+        in_no_class = categories.in_no_class(definition)
+
+        def level_of(derivation: Derivation) -> str | None:
+            for name, test in classes:
+                truth = test(derivation)
+                if truth is None:
+                    return None if pending(derivation) else definition.missing
+                if truth:
+                    return name
+            return in_no_class
+
+        return level_of
 
     def _test(self, condition: Condition, path: str) -> Test:
         for name, combine in (("all", _all), ("any", _any), ("none", _none)):

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from enum import IntEnum
 
 from trial.definition import Definition
-from trial.definition.conditions import Condition, Measure, Ref, Where
+from trial.definition.conditions import Classes, Condition, Measure, Ref, Where
 from trial.definition.design import ARM
 from trial.events.json_body import canonical
 from trial.events.kinds import derived_fields
-from trial.rules import Rules
 from trial.rules.coinciding import coincidence
 from trial.rules.matching import Test, Truth, all_true, any_true, optional_fields
+from trial.rules.parts import Parts
 from trial.subject.derivation import Derivation
 
 PendingTest = Callable[[Derivation], bool]
@@ -56,13 +56,23 @@ def _asks_derived(kind: str, where: Where) -> bool:
 def _category_undetermined(definition: Definition, name: str) -> Undetermined:
     if name in definition.classes:
         classes = definition.classes[name]
-        of_measure = _measure_undetermined(definition, classes.measure)
+        indeterminacy = _classes_undetermined(definition, classes)
         # A class for the missing is an answer too: only what is not yet due leaves none.
-        if classes.missing is not None and of_measure is Undetermined.MISSING:
+        if classes.missing is not None and indeterminacy is Undetermined.MISSING:
             return Undetermined.NEVER
-        return of_measure
+        return indeterminacy
     randomised = _assigned_at_randomisation(definition, name)
     return Undetermined.PENDING if randomised else Undetermined.MISSING
+
+
+def _classes_undetermined(definition: Definition, classes: Classes) -> Undetermined:
+    """Return how classes can be: their conditions are also where an event lacks a field."""
+    if classes.measure is not None:
+        return _measure_undetermined(definition, classes.measure)
+    ways = [undetermined(definition, ref) for ref in classes.conditions]
+    if any(_event_fields(definition, ref) for ref in classes.conditions):
+        ways.append(Undetermined.MISSING)
+    return max(ways)
 
 
 def _measure_undetermined(definition: Definition, ref: str | Measure) -> Undetermined:
@@ -73,11 +83,20 @@ def _measure_undetermined(definition: Definition, ref: str | Measure) -> Undeter
     return Undetermined.MISSING if measure.characteristic is not None else Undetermined.PENDING
 
 
-def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
-    """Return the test of whether an undetermined condition is only not yet due for a subject."""
+def pending_test(rules: Parts, ref: Ref, path: str, *, strict: bool = False) -> PendingTest:
+    """Return the test of whether an undetermined condition is only not yet due for a subject.
+
+    With `strict` it is undetermined as `strict_test` says.
+    """
     condition = _resolved(rules, ref)
     if (parts := _parts(condition)) is not None:
-        tests = [(rules.condition(part, path), pending_test(rules, part, path)) for part in parts]
+        tests = [
+            (
+                strict_test(rules, part, path) if strict else rules.condition(part, path),
+                pending_test(rules, part, path, strict=strict),
+            )
+            for part in parts
+        ]
         return lambda derivation: any(
             test(derivation) is None and pending(derivation) for test, pending in tests
         )
@@ -94,22 +113,24 @@ def pending_test(rules: Rules, ref: Ref, path: str) -> PendingTest:
     return lambda _: False
 
 
-def optional_event_fields(rules: Rules, ref: Ref) -> list[str]:
+def optional_event_fields(rules: Parts, ref: Ref) -> list[str]:
     """Return the fields of adverse events that a condition asks for and that may be missing.
 
     An event that lacks such a field does not match. A row that counts the condition reports for
     how many subjects the answer would be undetermined otherwise (`strict_test`).
     """
-    condition = _resolved(rules, ref)
-    fields = [
-        field for part in _parts(condition) or () for field in optional_event_fields(rules, part)
-    ]
+    return list(dict.fromkeys(_event_fields(rules.study.definition, ref)))
+
+
+def _event_fields(definition: Definition, ref: Ref) -> list[str]:
+    condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
+    fields = [name for part in _parts(condition) or () for name in _event_fields(definition, part)]
     if condition.adverse_event is not None:
         fields += optional_fields(condition.adverse_event)
-    return list(dict.fromkeys(fields))
+    return fields
 
 
-def strict_test(rules: Rules, ref: Ref, path: str) -> Test:
+def strict_test(rules: Parts, ref: Ref, path: str) -> Test:
     """Return the condition's test in which a missing field of an adverse event is no answer."""
     condition = _resolved(rules, ref)
     if condition.adverse_event is not None:
@@ -129,14 +150,14 @@ def _not(truth: Truth) -> Truth:
     return None if truth is None else not truth
 
 
-def category_pending_test(rules: Rules, name: str, path: str) -> PendingTest:
+def category_pending_test(rules: Parts, name: str, path: str) -> PendingTest:
     """Return the test of whether an unknown level of a category is only not yet due for a subject.
 
     The arm and the strata are known once the subject is randomised.
     """
     definition = rules.study.definition
     if name in definition.classes:
-        return rules.measure(definition.classes[name].measure, path).pending
+        return class_pending_test(rules, definition.classes[name], path)
     if not _assigned_at_randomisation(definition, name):
         return lambda _: False
     return lambda derivation: (
@@ -144,11 +165,44 @@ def category_pending_test(rules: Rules, name: str, path: str) -> PendingTest:
     )
 
 
+def class_tests(rules: Parts, classes: Classes, path: str) -> list[tuple[str, Test]]:
+    """Return the classes by condition with their tests, in order; the first that holds counts.
+
+    While an adverse event lacks a field that a condition asks for, the class is not known.
+    """
+    tests = []
+    for i, part in enumerate(classes.classes):
+        if part.condition is not None:
+            part_path = f"{path}/classes/{i}/condition"
+            rules.condition(part.condition, part_path)  # refuses what is not there, or in a circle
+            tests.append((part.value, strict_test(rules, part.condition, part_path)))
+    return tests
+
+
+def class_pending_test(rules: Parts, classes: Classes, path: str) -> PendingTest:
+    """Return the test of whether a class is only not yet due.
+
+    That is up to the first condition that is not known: those after it cannot decide.
+    """
+    if classes.measure is not None:
+        return rules.measure(classes.measure, path).pending
+    tests = [test for _, test in class_tests(rules, classes, path)]
+    pending = [pending_test(rules, ref, path, strict=True) for ref in classes.conditions]
+
+    def is_pending(derivation: Derivation) -> bool:
+        for test, waits in zip(tests, pending, strict=True):
+            if (truth := test(derivation)) is not False:
+                return truth is None and waits(derivation)
+        return False
+
+    return is_pending
+
+
 def _assigned_at_randomisation(definition: Definition, name: str) -> bool:
     return name == ARM or name in definition.strata
 
 
-def determination_key(rules: Rules, ref: Ref) -> str:
+def determination_key(rules: Parts, ref: Ref) -> str:
     """Return a key that is equal for conditions that are determined for the same subjects.
 
     Bounds do not matter, only whether there is a value, and whether a missing one is a failure.
@@ -164,12 +218,12 @@ def determination_key(rules: Rules, ref: Ref) -> str:
     return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])
 
 
-def _unlabelled(rules: Rules, ref: str | Measure) -> object:
+def _unlabelled(rules: Parts, ref: str | Measure) -> object:
     measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
     return measure.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
 
 
-def _resolved(rules: Rules, ref: Ref) -> Condition:
+def _resolved(rules: Parts, ref: Ref) -> Condition:
     return ref if isinstance(ref, Condition) else rules.study.definition.conditions[ref]
 
 

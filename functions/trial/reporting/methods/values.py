@@ -177,16 +177,31 @@ def _baseline(baseline: Baseline, definition: Definition) -> str:
 
 
 def _classes(classes: Classes, words: Wording) -> str:
-    unit = words.unit(classes.measure)
-    parts = [f"{level.label}: {bounds(level, unit)}" for level in classes.classes]
     labels = {level.value: level.label for level in classes.classes}
     missing = "is in no class" if classes.missing is None else (
         f"is in the class {labels.get(classes.missing, classes.missing)}"
     )  # fmt: skip
+    if classes.measure is None:
+        return f"{'; '.join(_conditions(classes, words))}. {_FIRST_CONDITION} {missing}."
+    unit = words.unit(classes.measure)
+    parts = [f"{level.label}: {bounds(level, unit)}" for level in classes.classes]
     return (
         f"Of {words.measure(classes.measure)}: {'; '.join(parts)}. The first whose bounds hold;"
         f" who has no value {missing}."
     )
+
+
+def _conditions(classes: Classes, words: Wording) -> Iterator[str]:
+    for level in classes.classes:
+        if level.condition is not None:
+            yield f"{level.label}: {words.condition(level.condition)}"
+
+
+_FIRST_CONDITION = (
+    "The first whose condition is true counts. While one before it is not known, which an adverse"
+    " event without a field that it asks for leaves it too, the class is not known; whose class"
+    " stays so"
+)
 
 
 def time(time: TimeToEvent, words: Wording) -> str:

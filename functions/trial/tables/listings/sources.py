@@ -13,8 +13,9 @@ from collections.abc import Callable, Mapping
 from trial.definition.design import ARM
 from trial.definition.outputs import ListingColumnDefinition
 from trial.events import dates
-from trial.rules import Rules
+from trial.rules import Rules, determination
 from trial.rules.categories import ENROLMENT_FIELDS, characteristic, is_characteristic
+from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, refused, unknown
 from trial.rules.measures import Quantity
 from trial.subject.derivation import Derivation
@@ -93,15 +94,15 @@ def _named(rules: Rules, prefix: str, name: str, path: str) -> ColumnSource:
             return lambda derivation, _: plain(characteristic(derivation, name))
         case "class" if name in definition.classes:
             category = rules.category(name, path)
-            return _or_not_yet_due(
-                lambda derivation, _: category(derivation), measures_of(rules, prefix, name, path)
-            )
+            pending = determination.category_pending_test(rules, name, path)
+            return _or_not_yet_due(lambda derivation, _: category(derivation), [pending])
         case "measure":
             measured = _measured(rules.measure(name, f"{path}/source"))
-            return _or_not_yet_due(measured, measures_of(rules, prefix, name, path))
+            return _or_not_yet_due(measured, _pending(measures_of(rules, prefix, name, path)))
         case "condition":
             test = rules.condition(name, f"{path}/source")
-            return _or_not_yet_due(_truth(test), measures_of(rules, prefix, name, path))
+            quantities = measures_of(rules, prefix, name, path)
+            return _or_not_yet_due(_truth(test), _pending(quantities))
         case "set" if name in definition.sets:
             member = rules.condition(definition.sets[name].condition, f"{path}/source")
             return _truth(lambda derivation: bool(member(derivation)))
@@ -118,21 +119,23 @@ def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantit
         case "measure":
             return [rules.measure(name, path)]
         case "class":
-            return [rules.measure(rules.study.definition.classes[name].measure, path)]
+            return rules.measures_of_classes(name, path)
         case "condition":
             return rules.measures_of(name, path)
         case _:
             return []
 
 
-def _or_not_yet_due(source: ColumnSource, quantities: list[Quantity]) -> ColumnSource:
+def _pending(quantities: list[Quantity]) -> list[PendingTest]:
+    return [quantity.pending for quantity in quantities]
+
+
+def _or_not_yet_due(source: ColumnSource, tests: list[PendingTest]) -> ColumnSource:
     """Return the source that shows what is not yet due; what was not reported stays blank."""
 
     def value(derivation: Derivation, item: ListingItem) -> Value:
         shown_value = source(derivation, item)
-        pending = shown_value is None and any(
-            quantity.pending(derivation) for quantity in quantities
-        )
+        pending = shown_value is None and any(test(derivation) for test in tests)
         return NOT_YET_DUE if pending else shown_value
 
     return value
