@@ -131,6 +131,15 @@ ROWS: Sequence[Mapping[str, Any]] = [
     },
     {"durations": {"filter": {}}, "statistics": ["n", "mean", "median"]},
     {"durations": {"filter": {"treatment": "drug"}, "of": "onset-day"}},
+    {"resolution": {"filter": {}, "at": [5]}, "interval": {"method": "log", "level": 0.9}},
+    {"resolution": {"filter": {"serious": False}, "occurrences": "first"}},
+    {"resolution": {"filter": {"treatment": "drug"}}},
+    {"resolution": {"filter": {}, "by": ["soc", "pt"], "occurrences": "first", "order_by": "a"}},
+    {
+        "resolution": {"filter": {}, "by": "pt", "order": "alphabetical"},
+        "interval": {"limits": "upper"},
+        "subgroups": {"characteristic": "region"},
+    },
     {
         "record_terms": {
             "recorded": "dose.administered",
@@ -357,7 +366,7 @@ def study_of(
 def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
     """Leave out what terms are sorted by where that column is not there."""
     kept = dict(row)
-    for kind in ("terms", "record_terms", "incidence"):
+    for kind in ("terms", "record_terms", "incidence", "resolution"):
         if kind in row and row[kind].get("order_by", "") not in {"", *columns}:
             sorted_by = ("order", "order_by")
             kept[kind] = {name: part for name, part in row[kind].items() if name not in sorted_by}

@@ -22,9 +22,10 @@ COMPARATORS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
 }
 COUNTS = {
     "n", "N", "events", "not_due", "missing", "observed", "imputed", "baseline", "censored",
-    "undated", "both", "first", "second", "neither",
+    "undated", "both", "first", "second", "neither", "resolved",
 }  # fmt: skip
-"""The operations that count: subjects or, `events`, the records of different events."""
+"""The operations that count subjects; or the records of different events, as `EVENTS` do."""
+EVENTS = {"events", "resolved"}
 
 
 def data(listing: Listing, cut: Cut) -> tuple[Json, list[list[Any]]]:
@@ -175,7 +176,7 @@ class Trial:
                 operation = result["operationId"].rsplit("/", 1)[1]
                 if operation in COUNTS and "rawValue" in result:
                     rows = self.selected(analysis, result)
-                    of_events = operation == "events"
+                    of_events = operation in EVENTS
                     found = {(row["USUBJID"], of_events and row["AESPID"]) for row in rows}
                     groups = [
                         each.get("groupValue", each.get("groupId"))

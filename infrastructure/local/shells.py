@@ -71,8 +71,8 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
             yield from (
                 (inner + name, placeholder) for name, placeholder in _statistics(plan, table, row)
             )
-        case "terms" | "incidence" if row.by_term is not None:
-            counted = _EVENTS if row.terms else _SHOWN["incidence"]
+        case "terms" | "incidence" | "resolution" as kind if row.by_term is not None:
+            counted = _EVENTS if row.terms else _SHOWN[kind]
             for depth, level in enumerate(row.by_term.levels):
                 yield f"{inner}{_INDENT * depth}<{LEVELS[level]}>", _filled(table, row, counted)
         case "levels" | "worst" | "shift" as kind:
@@ -96,6 +96,7 @@ _SHOWN = {
     "not_due": _COUNT,
     "events": _EVENTS,
     "incidence": "xx (xx.x a 100 years)",
+    "resolution": "xx (xx), xx (xx to xx)",
     "survival": _COUNT,
     "ancova": "xx.x (xx.xx)",
     "pairs": "",
@@ -122,6 +123,8 @@ def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
 def _compared(column: TableColumn, row: TableRow) -> str:
     if column.compare is None or row.kind in ("not_due", "shift", "pairs", "durations"):
         return ""
+    if row.resolution is not None:
+        return "x.xxxx" if row.resolution.occurrences == "first" else ""
     if row.kind == "incidence":
         shown = {"ratio": "xx.xx (xx.xx to xx.xx) x.xxxx", "difference": "xx.x (xx.x to xx.x)"}
         return shown.get(column.rates or "", "")

@@ -29,6 +29,9 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
             {"id": "lasting", "statistics": ["median", "ci"], "decimals": 1, "durations": {
                 "filter": {"serious": True}, "of": "onset-day"}},
+            {"id": "resolving", "resolution": {"filter": {}, "occurrences": "first", "at": [7]}},
+            {"id": "resolved-by", "interval": {"method": "plain"}, "resolution": {
+                "filter": {"serious": True}, "by": ["soc", "pt"], "order_by": "a", "chunks": 2}},
             {"id": "record-terms", "record_terms": {
                 "order_by": "a",
                 "recorded": "medical-history.reported", "by": ["soc", "pt"],

@@ -48,6 +48,7 @@ from trial.definition.outputs import (
     ListingDefinition,
     Pooling,
     RecordTerms,
+    Resolution,
     SetDenominator,
     Shift,
     Statistic,
@@ -161,6 +162,9 @@ WHOLE |= {
         {"id": "durations", "label": "Days", "durations": {"filter": _FILTER}},
         {"id": "record-terms", "label": "Taken", "record_terms": {
             "recorded": "conmed.recorded", "by": ["atc2"], "minimum_percent": 5}},
+        {"id": "resolution", "label": "Over", "resolution": {"filter": _FILTER, "at": [6]}},
+        {"id": "resolved", "label": "By term", "resolution": {
+            "filter": _FILTER, "by": ["hlt"]}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -293,7 +297,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
         "tables/0/rows/16": {"durations": {"filter": {}}},
         "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
-                                              "by": ["category"]}}},
+                                              "by": ["category"]}},
+        "tables/0/rows/18": {"resolution": {"filter": {}}}},
     Subgroups: {"tables/0/rows/3/subgroups": {
         "characteristic": "region", "values": [{"value": "young", "label": "Young"}]}},
     SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},
@@ -302,6 +307,10 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                    "values": []},
         "tables/0/rows/3/levels": {"characteristic": "race"}},
     Durations: {"tables/0/rows/16/durations": {"filter": {}, "of": "onset-day"}},
+    Resolution: {
+        "tables/0/rows/18/resolution": {"filter": {}, "at": [9], "occurrences": "first"},
+        "tables/0/rows/19/resolution": {
+            "by": ["soc"], "pooled": True, "order": "alphabetical", "order_by": "a"}},
     RecordTerms: {"tables/0/rows/17/record_terms": {
         "order_by": "a",
         "recorded": "conmed.coded", "where": {"prior": "True"}, "by": ["preferred_name"],
@@ -390,6 +399,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     RecordTerms: {"chunks"},
     Terms: {"chunks"},  # a matter of storing
     Incidence: {"chunks"},
+    Resolution: {"chunks"},
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
     FlowStage: {"id", "label", "apart"},
     FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there

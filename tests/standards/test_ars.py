@@ -84,8 +84,14 @@ def statistics_of(
         for result in analysis["results"]:
             found = {each["groupingId"]: each for each in result["resultGroups"]}
             column = found.pop(f"grouping/{table}/columns")
-            values = [each["groupValue"] for each in found.values() if "groupValue" in each]
-            row, label = row_id(part, *values), operations[result["operationId"]]["label"]
+            valued = {name: each for name, each in found.items() if "groupValue" in each}
+            names = [name for name in valued if name.endswith("/subgroup")]
+            subgroup = [valued.pop(name)["groupValue"] for name in names]
+            rule, _, inner = part.partition("/")  # a subgroup stands before what a rule gives
+            of_rule = [row_id(rule, *subgroup), *filter(None, [inner])]
+            values = [each["groupValue"] for each in valued.values()]
+            label = operations[result["operationId"]]["label"]
+            row = row_id("/".join(of_rule), *values)
             yield (
                 table,
                 _whole(row) if label == "N" else row,

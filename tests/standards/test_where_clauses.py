@@ -91,7 +91,7 @@ def test_analysis_sets_select_as_many_subjects_as_their_columns_have(name: str) 
             studies.defined(name).definition.tables, studies.report_of(name).grids, strict=True
         )
         for column, shown in zip(table.columns, grid.columns, strict=True)
-        if column.set and not column.arm
+        if column.set and not column.arms_counted
     }
     assert sizes
     for of, n in sizes:

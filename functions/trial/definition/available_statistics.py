@@ -146,6 +146,15 @@ def _lasting(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozen
     return _measured(row, column, inner) - {"n"} - _IMPUTED | {"events"} if not inner else _NOTHING
 
 
+def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    assert row.resolution is not None
+    counted = frozenset(("n" if row.resolution.occurrences == "first" else "events", "resolved"))
+    if row.by_term is None:
+        return _surviving(row, _column, inner) if inner else counted
+    asked = row.interval_asked or IntervalDefinition()
+    return counted | {"median"} | _limits(asked, INTERVALS["median_ci"]) if inner else _NOTHING
+
+
 _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
     "count": _counted,
     "levels": _at_levels,
@@ -162,6 +171,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "survival": _surviving,
     "incidence": _rated,
     "durations": _lasting,
+    "resolution": _resolving,
 }
 
 
@@ -179,8 +189,8 @@ def _compared(
         return _modelled(table, row, column, compared_columns, inner)
     if not _at_comparison(row, inner):
         return _NOTHING
-    if row.kind == "incidence":
-        return _contrasted_rates(column)
+    if row.kind in ("incidence", "resolution"):
+        return _contrasted_rates(row, column)
     if row.kind == "summary":
         return _P if column.means == "anova" else _of_difference(column) | _P
     return _P if row.kind in ("stratified", "survival") else _contrasted(column)
@@ -193,7 +203,7 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
         return labelled and len(inner) == (row.visits is not None)
     if row.kind in ("terms", "record_terms"):
         return bool(inner)
-    if row.kind == "incidence":
+    if row.kind in ("incidence", "resolution"):
         return bool(inner) == (row.by_term is not None)
     compares = row.kind in ("count", "events", "summary", "stratified", "survival")
     return compares and bool(inner) == (row.visits is not None)
@@ -204,7 +214,9 @@ def _contrasted(column: TableColumn) -> frozenset[str]:
     return _P if tested else _of_difference(column)
 
 
-def _contrasted_rates(column: TableColumn) -> frozenset[str]:
+def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:
+    if row.resolution is not None:
+        return _P if row.resolution.occurrences == "first" else _NOTHING
     if column.rates is None:
         return _NOTHING
     limits = _limits(column.interval or IntervalDefinition())

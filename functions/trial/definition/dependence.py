@@ -19,6 +19,9 @@ from trial.definition.exposure import DURATION, Exposure
 from trial.definition.outputs import Levels, RecordTerms, SetDenominator, TableRow
 from trial.events import blinding
 
+_OF_EVENTS = ("terms", "worst", "incidence", "durations", "resolution")
+"""The kinds of row that take a filter of adverse events."""
+
 
 class ArmDependence:
     """Tells of each part of a definition whether it depends on the arm, and so could unblind."""
@@ -140,7 +143,7 @@ class ArmDependence:
             or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
             or any(
                 self.events(part if isinstance(part, AdverseEventFilter) else part.filter)
-                for part in (row.events, row.terms, row.worst, row.incidence, row.durations)
+                for part in (row.events, *(getattr(row, kind) for kind in _OF_EVENTS))
                 if part is not None
             )
             or (row.levels is not None and self.levels(row.levels))

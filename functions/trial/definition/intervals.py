@@ -22,6 +22,7 @@ INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "summary": MEAN_INTERVALS,
     "durations": MEAN_INTERVALS,
     "survival": SURVIVAL_INTERVALS,
+    "resolution": SURVIVAL_INTERVALS,
 }
 """The methods that a kind of row takes, the default first; other kinds have one method."""
 

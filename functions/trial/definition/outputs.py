@@ -336,6 +336,28 @@ class Durations(Model):
     of: Literal["duration", "onset-day"] = "duration"
 
 
+class Resolution(ByTerm):
+    """How long adverse events took to resolve, by Kaplan-Meier; those that go on are censored.
+
+    `occurrences` are `all`, each by itself, or the `first` of each subject. Without `by` there are
+    quartiles and, `at` these days, the share not resolved; with it a row a term, with the median.
+    """
+
+    occurrences: Literal["all", "first"] = "all"
+    at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(check_unique)] = []
+
+    @model_validator(mode="after")
+    def _as_it_is_sorted(self) -> "Resolution":
+        stray = self.model_fields_set & {"pooled", "order", "order_by", "chunks"}
+        if self.by is None and stray:
+            raise ValueError(f"takes {', '.join(sorted(stray))} only beside `by`")
+        if self.by is not None and self.at:
+            raise ValueError("takes `at` only without `by`: a term shows its median")
+        if self.order == "difference":
+            raise ValueError("sorts terms by frequency or alphabetical: there is no difference")
+        return self
+
+
 class Shift(Model):
     """Subjects by class before and class after, each by name or written in place.
 
@@ -477,6 +499,7 @@ class TableRow(Model):
     survival: Survival | None = None
     incidence: Incidence | None = None
     durations: Durations | None = None
+    resolution: Resolution | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> "TableRow":
@@ -506,7 +529,7 @@ class TableRow(Model):
     @property
     def by_term(self) -> ByTerm | None:
         """What it sorts adverse events into by term; None where it does not."""
-        terms = self.terms or self.incidence
+        terms = self.terms or self.incidence or self.resolution
         return terms if terms is not None and terms.levels else None
 
     @property
@@ -538,6 +561,7 @@ SUBGROUP_KINDS = (
     "cross",
     "incidence",
     "durations",
+    "resolution",
     "survival",
 )
 """The kinds of row that can be made once for each subgroup."""
@@ -558,9 +582,10 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "survival": ("interval",),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),
+    "resolution": ("interval",),
 }
 """The kinds of row, and what each takes beside itself."""
-EVENT_ROWS = ("events", "terms", "worst", "incidence", "durations")
+EVENT_ROWS = ("events", "terms", "worst", "incidence", "durations", "resolution")
 """The kinds of row that count adverse events."""
 
 

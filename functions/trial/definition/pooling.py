@@ -196,6 +196,7 @@ def _sorted(row: TableRow, stands: _Stands) -> dict[str, TermSorting]:
         "terms": row.terms,
         "record_terms": row.record_terms,
         "incidence": row.incidence if row.by_term else None,
+        "resolution": row.resolution if row.by_term else None,
     }
     return {
         name: part.model_copy(

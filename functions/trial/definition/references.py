@@ -5,7 +5,15 @@ from collections.abc import Iterable, Mapping
 from trial.definition import Definition
 from trial.definition.outputs import CellRef, Table, TableRow
 
-_DEPTH = {"levels": 1, "worst": 1, "shift": 2, "cross": 2, "survival": 1, "ancova": 1}
+_DEPTH = {
+    "levels": 1,
+    "worst": 1,
+    "shift": 2,
+    "cross": 2,
+    "survival": 1,
+    "resolution": 1,
+    "ancova": 1,
+}
 """How many names follow a row's own, `<row>/…`, in the kinds that give several rows."""
 
 

@@ -17,11 +17,12 @@ from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
+from trial.tables.rows.resolution import ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow, narrowed_row
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import TermsRow
 
-_ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow, IncidenceTermsRow)
+_ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow, IncidenceTermsRow, ResolutionTermsRow)
 """Kinds that print one row per level, class or term, all with one denominator.
 
 A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
@@ -129,25 +130,19 @@ class _SingleSubject:
 
     def in_row_denominator(
         self, table: CompiledTable, row: CompiledRow, column: int, name: str
-    ) -> int:
-        """Return what the subject adds to the denominator that a column has in a printed row."""
+    ) -> object:
+        """Return what the subject adds to the denominator that a column has in a printed row.
+
+        Of times to resolution by term it is all that the subject adds to the term.
+        """
         contribution = self.contribution(table, row, column)
         head = self._head(table, column, table.columns[column])
         if isinstance(row, SubgroupRow):
             head = row.head(contribution, column, head)
         counted = narrowed_row(row)
-        if isinstance(counted, IncidenceTermsRow):
-            return counted.days(contribution, column)
-        if isinstance(counted, TermsRow):
-            return counted.size(contribution, column, head)
-        if isinstance(counted, StratifiedRow | SurvivalRow):
-            return bool(head.shown)
-        if isinstance(counted, CrossRow):
-            if counted.options.percent_of == "column":
-                return bool(head.determined)
-            return counted.counts_for(contribution, name)
-        assert isinstance(counted, LevelsRow)
-        return bool(counted.size(contribution, column, head))
+        if isinstance(counted, ResolutionTermsRow):
+            return counted.of_term(contribution, column, name)
+        return _size(counted, contribution, column, head, name)
 
     def contribution(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
         """Return what the subject contributes to a row in one column."""
@@ -200,3 +195,21 @@ class _SingleSubject:
         if self._derivation is not None:
             table.contribute_row(row, self._derivation, members, share)
         return share
+
+
+def _size(
+    counted: CompiledRow | None, contribution: Share, column: int, head: ColumnHead, name: str
+) -> int:
+    """Return the denominator that a printed row has of one subject, as it is counted."""
+    if isinstance(counted, IncidenceTermsRow):
+        return counted.days(contribution, column)
+    if isinstance(counted, TermsRow):
+        return counted.size(contribution, column, head)
+    if isinstance(counted, StratifiedRow | SurvivalRow):
+        return bool(head.shown)
+    if isinstance(counted, CrossRow):
+        if counted.options.percent_of == "column":
+            return bool(head.determined)
+        return counted.counts_for(contribution, name)
+    assert isinstance(counted, LevelsRow)
+    return bool(counted.size(contribution, column, head))

@@ -28,10 +28,11 @@ from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.record_terms import RecordTermsRow
+from trial.tables.rows.resolution import ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.terms import TermCells
 
-EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow, DurationsRow)
+EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow, DurationsRow, ResolutionRow)
 """The rows that count adverse events."""
 
 
@@ -249,13 +250,21 @@ def _order(
     if isinstance(compiled_row, TermCells) and len(rows) > 1:
         order = compiled_row.order
         columns = [] if order.by is None else [labels[column] for column in order.by]
-        counted = "rates" if isinstance(compiled_row, IncidenceTermsRow) else "percentages"
-        yield notes.terms_order(order.kind, len(compiled_row.levels), columns, counted)
+        compared = "rates" if isinstance(compiled_row, IncidenceTermsRow) else "percentages"
+        counted = "events" if _sorted_by_events(compiled_row) else "subjects"
+        yield notes.terms_order(order.kind, len(compiled_row.levels), columns, compared, counted)
     if isinstance(compiled_row, LevelsRow):
         placed_levels = {*compiled_row.levels.labels, "", NOT_YET_DUE_LEVEL}
         occurring = [row for row in rows if row.groups and row.groups[-1][1] not in placed_levels]
         if len(occurring) > 1:
             yield notes.levels_order(compiled_row.label)
+
+
+def _sorted_by_events(row: CompiledRow) -> bool:
+    """Return whether a row by term counts every event, and sorts its terms by their number."""
+    if isinstance(row, IncidenceTermsRow):
+        return row.measure.recurrent
+    return isinstance(row, ResolutionTermsRow) and not row.following.first
 
 
 class CompiledStudy:

@@ -53,6 +53,7 @@ from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
+from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -252,6 +253,7 @@ class Compiler:
             "terms": self._terms,
             "record_terms": self._record_terms,
             "durations": self._durations,
+            "resolution": self._resolution,
             "worst": self._worst,
             "shift": self._shift,
             "cross": self._cross,
@@ -801,15 +803,17 @@ class Compiler:
             row.label,
             row.level,
             f"{self._table.id}#time{index}.",
-            self._rules.time(survival.time, f"{survival_path}/time"),
-            dating.optional_event_fields(self._study.definition.times[survival.time]),
-            [
-                self._rules.category(name, f"{survival_path}/strata/{i}")
-                for i, name in enumerate(survival.strata)
-            ],
             survival.at,
             [column.arm for column in self._table.columns],
             self._interval(row, path) or LOG_LOG_95,
+            time=self._rules.time(survival.time, f"{survival_path}/time"),
+            optional_fields=dating.optional_event_fields(
+                self._study.definition.times[survival.time]
+            ),
+            strata=[
+                self._rules.category(name, f"{survival_path}/strata/{i}")
+                for i, name in enumerate(survival.strata)
+            ],
         )
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
@@ -844,6 +848,33 @@ class Compiler:
             self._interval_of_means(row, path),
             of=row.durations.of,
             selections=self._event_selections(row.durations.filter, f"{path}/durations/filter"),
+        )
+
+    def _resolution(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        resolution, resolution_path = row.resolution, f"{path}/resolution"
+        assert resolution is not None
+        interval = self._interval(row, path) or LOG_LOG_95
+        following = Following(resolution.occurrences == "first", interval)
+        if row.by_term is not None:
+            yield ResolutionTermsRow(
+                *self._placed_by_term(row, "terms", resolution.chunks),
+                self._term_views(resolution, resolution_path),
+                self._term_order(resolution, resolution_path),
+                following,
+            )
+            return
+        _, index = self._place(0)
+        yield ResolutionRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#time{index}.",
+            resolution.at,
+            [column.arm for column in self._table.columns],
+            interval,
+            "Not resolved",
+            selections=self._event_selections(resolution.filter, f"{resolution_path}/filter"),
+            following=following,
         )
 
     def _record_terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:

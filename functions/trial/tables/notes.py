@@ -150,7 +150,9 @@ def _not_reported(statistic: Statistic) -> Statistic:
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
 
 
-def terms_order(kind: str, depth: int, columns: Sequence[str], counted: str) -> str:
+def terms_order(
+    kind: str, depth: int, columns: Sequence[str], compared: str, counted: str = "subjects"
+) -> str:
     """Return how terms are sorted, at one depth or within their classes; by some columns."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
     named = ", ".join(map(isolated, columns))
@@ -158,15 +160,13 @@ def terms_order(kind: str, depth: int, columns: Sequence[str], counted: str) -> 
         return f"{subject} in alphabetical order."
     if kind == "difference":
         return (
-            f"{subject} sorted by the difference of {counted} that {named} is about,"
+            f"{subject} sorted by the difference of {compared} that {named} is about,"
             " greatest first; equal ones by name."
         )
-    counted = "summed over the columns" if len(columns) != 1 else f"in {named}"
+    where = "summed over the columns" if len(columns) != 1 else f"in {named}"
     if len(columns) > 1:
-        counted += f" {named}"
-    return (
-        f"{subject} sorted by their subjects, {counted}, most frequent first; equal ones by name."
-    )
+        where += f" {named}"
+    return f"{subject} sorted by their {counted}, {where}, most frequent first; equal ones by name."
 
 
 def levels_order(label: str) -> str:

@@ -16,6 +16,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "N": ("Number of subjects that a percentage is of: of whom the answer is known", "X"),
     "percent": ("Percentage", "X"),
     "events": ("Number of events", "X"),
+    "resolved": ("Number of events followed, one by one or the first alone, that resolved", "X"),
     "censored": ("Number of subjects censored", "X"),
     "undated": ("Number of subjects whose event has no date", "X"),
     "both": ("Pairs: both conditions hold", "X"),

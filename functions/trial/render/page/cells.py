@@ -13,6 +13,7 @@ _COUNT = "n (%)"
 # reading order. A line takes its statistics away, so a longer one stands before what it contains.
 _LINES = (
     ("Events", ("events",), "{}"),
+    ("Resolved", ("resolved",), "{}"),
     ("Person-years", ("years",), "{}"),
     ("Rate", ("rate",), "{}"),
     ("Rate ratio", ("rate_ratio",), "{}"),

@@ -55,6 +55,7 @@ _STATISTICS = {
     "N": ("N", "Number of subjects that a percentage is of; of a column, in the analysis set"),
     "percent": ("%", "Share of the denominator. <1 is more than none; a bare 0 is none."),
     "events": ("Events", "Number of events: a subject may have several"),
+    "resolved": ("Resolved", "Number of events followed that resolved; the others are censored"),
     "observed": ("Observed", "Number of subjects whose value was observed"),
     "imputed": ("Imputed", "Number of subjects whose value was imputed by the rule stated"),
     "baseline": ("Of these the baseline", "Number of imputed values that are the baseline"),

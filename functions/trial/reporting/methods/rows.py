@@ -86,6 +86,18 @@ def _interval_of_means(asked: IntervalDefinition) -> str:
     return f"intervals: {asked.confidence.words}, of means by {name}"
 
 
+_NOT_INDEPENDENT = (
+    "; events are taken one by one as if they were independent, which those of one subject are"
+    " not: intervals do not allow for that"
+)
+_SAME_DAY = " (of several that began on one day, the one that lasts longest)"
+
+
+def _scale(row: TableRow) -> str:
+    """Return the scale on which the limits of a curve are symmetric."""
+    return TRANSFORMATIONS[(row.interval_asked and row.interval_asked.method) or LOG_LOG]
+
+
 def _confidence(row: TableRow) -> Confidence:
     """Return the level and limits of a row that always has an interval."""
     return (row.interval_asked or IntervalDefinition()).confidence
@@ -299,6 +311,31 @@ class Rows:
             " taken one by one"
         )
 
+    def _resolution(self, row: TableRow, columns: Mapping[str, str]) -> str:
+        resolution = row.resolution
+        assert resolution is not None
+        events = self._words.events(resolution.filter)
+        followed, apart = f"each of {events}", _NOT_INDEPENDENT
+        if resolution.occurrences == "first":
+            followed, apart = f"the first of {events} of each subject{_SAME_DAY}", ""
+        asked, scale = row.interval_asked, _scale(row)
+        level = f", {asked.confidence.words}" if asked else ""
+        shown = f"quartiles with limits by {BROOKMEYER_CROWLEY}, {scale}{level}"
+        if row.by_term is not None:
+            shown = f"by {_levels(resolution)}: the median{shown.removeprefix('quartiles')}"
+        elif resolution.at:
+            days = joined(map(str, resolution.at))
+            shown += f"; percentage not resolved at days {days}, limits by {GREENWOOD}, {scale}"
+        tests = f"; compared by the {LOG_RANK} test" if resolution.occurrences == "first" else ""
+        text = (
+            f"The days from onset to end, both counted, of {followed}, by {KAPLAN_MEIER}: one that"
+            " goes on is censored at the subject's last contact, a fatal one at its end"
+        )
+        parts = [text, f"{shown}{tests}{apart}"]
+        if row.by_term is not None:
+            parts += self._sorted(resolution, columns)
+        return "; ".join(parts)
+
     def _record_terms(self, row: TableRow, columns: Mapping[str, str]) -> str:
         terms = row.record_terms
         assert terms is not None
@@ -370,8 +407,7 @@ class Rows:
         named = joined(map(self._words.category, survival.strata))
         strata = f", stratified by {named}" if survival.strata else ""
         days = f", at days {joined(map(str, survival.at))}" if survival.at else ""
-        asked = row.interval_asked
-        scale = TRANSFORMATIONS[(asked and asked.method) or LOG_LOG]
+        asked, scale = row.interval_asked, _scale(row)
         level = f"; intervals: {asked.confidence.words}" if asked else ""
         return (
             f"{time(self._definition.times[survival.time], self._words)} {KAPLAN_MEIER}{days},"

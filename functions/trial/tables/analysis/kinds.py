@@ -39,6 +39,7 @@ from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedRow
+from trial.tables.rows.resolution import Course, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -512,6 +513,68 @@ def _durations(row: DurationsRow, column: int) -> RowAnalysis:
 
     records = RowRecords(VALUE, {"": (_ANALYSED,)}, (_ANALYSED,))
     return RowAnalysis.of(records, find, EVENT, VALUE)
+
+
+@analysis_of.register
+def _resolution(row: ResolutionRow, column: int) -> RowAnalysis:
+    """Give the days of each event that is followed."""
+    matches = row.selections[column].matches
+
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        events = derivation.adverse_events if members.where[column] else ()
+        for course in row.following.courses(derivation, filter(matches, events)):
+            yield _course(course)
+
+    records = RowRecords(VALUE, _OF_COURSES, (_ANALYSED,))
+    return RowAnalysis.of(records, find, EVENT, VALUE, CENSORED)
+
+
+_OF_COURSES = {"": (_ANALYSED,), "resolved": (equal(CENSORED, "0"),)}
+
+
+def _course(course: Course) -> AnalysisRecord:
+    return {
+        EVENT: course.event.record,
+        VALUE: course.days,
+        CENSORED: int(not course.resolved),
+        ANALYSED: YES,
+    }
+
+
+@analysis_of.register
+def _resolution_by_term(row: ResolutionTermsRow, column: int) -> RowAnalysis:
+    """Give the days of each event that is followed, by all that it counts under.
+
+    Of first events, `AVALCAT1` and so on say at which depths of terms it is the first.
+    """
+    view, following, factors = row.views[column], row.following, _term_factors(row.levels)
+    names = list(factors.values())
+    firsts = {depth: category(depth) for depth in range(1, len(names) + 1) if following.first}
+
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        by_path = view.sorted_events(derivation) if members.where[column] else {}
+        followed = {
+            path: [course.event.record for course in following.courses(derivation, events)]
+            for path, events in by_path.items()
+        }
+        for path, events in by_path.items():
+            if len(path) == len(names):
+                for course in following.courses(derivation, events):
+                    flags = {
+                        name: YES if course.event.record in followed[path[:depth]] else NO
+                        for depth, name in firsts.items()
+                    }
+                    yield {**_course(course), **dict(zip(names, path, strict=True)), **flags}
+
+    selections: dict[str, tuple[RecordTest, ...]] = {**_OF_COURSES}
+    for depth, name in firsts.items():
+        of_first = equal(name, YES)
+        selections[f"{following.counted}/{depth}"] = (_ANALYSED, of_first)
+        selections[f"resolved/{depth}"] = (*_OF_COURSES["resolved"], of_first)
+        for statistic in ("median", "median_ci_low", "median_ci_high"):
+            selections[f"{statistic}/{depth}"] = (_ANALYSED, of_first)
+    records = RowRecords(VALUE, selections, (_ANALYSED,), factors)
+    return RowAnalysis.of(records, find, EVENT, VALUE, CENSORED, *names, *firsts.values())
 
 
 @analysis_of.register

@@ -336,6 +336,11 @@ def _levels(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     return None if known_levels is None else [*dict.fromkeys([*known_levels, *own_levels])]
 
 
+def _of_curve(row: JsonObject) -> Sequence[str]:
+    """List the rows of a curve: its quartiles, and its days."""
+    return ["q1", "median", "q3", *(f"day-{day}" for day in row.get("at") or ())]
+
+
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
@@ -343,12 +348,8 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
     "shift": _crossed("before", "after"),
     "cross": _crossed("first", "second"),
-    "survival": lambda row, _: [
-        "q1",
-        "median",
-        "q3",
-        *(f"day-{day}" for day in row.get("at") or ()),
-    ],
+    "survival": lambda row, _: _of_curve(row),
+    "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],
 }

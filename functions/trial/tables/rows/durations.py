@@ -59,12 +59,7 @@ class DurationsRow(SummaryRow):
         """Return an event's days; or the cell that counts it: ongoing (`o`), or undated (`u`)."""
         if self.of == "onset-day":
             return "u" if event.study_day is None else event.study_day
-        if not event.data.get("end"):
-            return "o"
-        end = derivation.imputation.dated(ADVERSE_EVENT, "end", event.data)
-        if event.onset is None or end is None or end.day < event.onset.day:
-            return "u"
-        return end.day - event.onset.day + 1
+        return duration(derivation, event)
 
     @cached_property
     def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
@@ -86,6 +81,16 @@ class DurationsRow(SummaryRow):
             *selection_notes(self.label, heads, self.selections, counts),
         )
         return [replace(row, cells=cells, notes=footnotes)]
+
+
+def duration(derivation: Derivation, event: AdverseEvent) -> int | str:
+    """Return an event's days from onset to end, both counted; or `o` and `u` as for the row."""
+    if not event.data.get("end"):
+        return "o"
+    end = derivation.imputation.dated(ADVERSE_EVENT, "end", event.data)
+    if event.onset is None or end is None or end.day < event.onset.day:
+        return "u"
+    return end.day - event.onset.day + 1
 
 
 def _of_events(cell: Cell) -> Cell:
