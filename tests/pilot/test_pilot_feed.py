@@ -26,7 +26,8 @@ TOLD = {
     *("duration-of-disease", "arm", "visit", "measurements", "parameter", "result", "unit"),
     *("position", "collected", "range_low", "range_high", "start", "end", "treatment", "amount"),
     *("term", "onset", "severity", "serious", "seriousness", "causality", "outcome"),
-    *("adverse_event", "dictionary", "version", "soc", "pt", "llt", "status", "cause"),
+    *("drug", "indication", "frequency", "route", "medication", "preferred_name", "atc", "code"),
+    *("adverse_event", "atc1", "dictionary", "version", "soc", "pt", "llt", "status", "cause"),
 }
 """Every field that the feed has: none is an analysis visit, a flag, a set, a group or a class."""
 TOTAL = 818  # ADAS-Cog totals, 22 of them prorated
@@ -81,6 +82,8 @@ class TestWhole:
             "dose.administered": 591 + 585,
             "adverse-event.reported": 1191 + 718,
             "adverse-event.coded": 1191,
+            "conmed.recorded": 7510,
+            "conmed.coded": 7510 - 6085,
             "disposition.recorded": 254,
             "death.reported": 3,
         }

@@ -256,7 +256,7 @@ class TestCharts:
         ended = trial.frame("disposition.recorded").set_index("subject")
         days = (pd.to_datetime(ended["date"]) - pd.to_datetime(began["date"])).dt.days + 1
         result = (ended["status"] == "discontinued").astype(int)
-        for arm, series in drawn["14-6.1"].items():
+        for arm, series in drawn["14-1.1"].items():
             outcome = began.index[began["arm"] == arm]
             value, events = days[outcome].astype(int).tolist(), result[outcome].tolist()
             assert charting.points(series.marks) == charting.curve(value, events)

@@ -86,7 +86,7 @@ def first_events(trial: Trial, table: Arms) -> None:
 
 
 def discontinuation(trial: Trial) -> None:
-    table = trial.table("14-6.01", trial.itt, "P")
+    table = trial.table("14-1.04", trial.itt, "P")
     row, groups = "Discontinuation", []
     for at, of in table.groups.items():
         times = [followed(each) for each in of]
@@ -121,7 +121,7 @@ def liver(trial: Trial) -> None:
             before[subject] = times
         if each["Collected (date)"] > each["First dose"]:
             after[subject] = max(times, after.get(subject, times))
-    table = trial.table("14-6.02", trial.safety)
+    table = trial.table("14-6.07", trial.safety)
     head = "Multiples of the upper limit"
     both = {at: [(before[name], after[name]) for name in column(of, "Subject")
                  if name in before and name in after]
