@@ -8,7 +8,7 @@ baseline or treatment-emergence flag, no analysis set, site group or age class, 
 
 import sys
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import cache
 from heapq import merge
@@ -28,6 +28,7 @@ from pilot.writing import (
     after,
     compact,
     event,
+    last_day,
     rounded,
     rows,
     sdtm,
@@ -167,7 +168,7 @@ def _adverse_event(row: Row, screened: str) -> Iterator[Event]:
         "causality": row["AEREL"],
         "outcome": OPEN,
     }
-    greatest = max(_last_day(began), screened)
+    greatest = max(last_day(began), screened)
     yield event(kind, subject, record, after(greatest), data, SAFETY)
     coding = {
         "adverse_event": record,
@@ -183,14 +184,6 @@ def _adverse_event(row: Row, screened: str) -> Iterator[Event]:
         data |= {"end": ended, "outcome": row["AEOUT"]}
         result = after(max(ended, greatest), 3)
         yield event(kind, subject, record, result, data, SAFETY, reason="Event ended")
-
-
-def _last_day(text: str | None) -> str:
-    """Give the last day that a date can mean: by then the event has been seen."""
-    if text is None or len(text) == len("YYYY-MM-DD"):
-        return text or ""
-    following = date.fromisoformat(f"{text}-01") + timedelta(31)
-    return (following.replace(day=1) - timedelta(1)).isoformat()
 
 
 def endings() -> Iterator[Event]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pilot.writing import CODING, Event, Row, after, event, rows, sdtm
+from pilot.writing import CODING, Event, Row, after, event, last_day, rows, sdtm
 
 UNCODED = "UNCODED"
 ATC_CODES = {
@@ -36,12 +36,14 @@ def _medication(row: Row) -> Iterator[Event]:
         "indication": row["CMINDC"],
         "start": start,
         "end": end,
-        "amount": row["CMDOSE"],
+        "amount": _amount(row["CMDOSE"]),
         "unit": row["CMDOSU"],
         "frequency": row["CMDOSFRQ"],
         "route": row["CMROUTE"],
     }
-    seen = max(row["CMDTC"], start or "", end or "")
+    visit = row["CMDTC"]
+    later = [last_day(day) for day in (start, end) if day and day > visit[: len(day)]]
+    seen = max([visit, *later])
     yield event("conmed.recorded", subject, record, after(seen), data)
     if row["CMDECOD"] != UNCODED:
         coding = {
@@ -52,3 +54,8 @@ def _medication(row: Row) -> Iterator[Event]:
             "atc": [{"code": ATC_CODES[row["CMCLAS"]], "atc1": row["CMCLAS"]}],
         }
         yield event("conmed.coded", subject, record, after(seen, 4), coding, CODING)
+
+
+def _amount(value: float | None) -> float | None:
+    """Take an amount without the noise of its storage: one reads 0.39999999999999997."""
+    return None if value is None else float(f"{value:.9g}")

@@ -39,6 +39,16 @@ def after(day: str, days: int = 1) -> str:
     return f"{date.fromisoformat(day[:10]) + timedelta(days)}T18:00:00Z"
 
 
+def last_day(text: str | None) -> str:
+    """Give the last day that a date can mean: by then what it tells of has been seen."""
+    if text is None or len(text) == len("YYYY-MM-DD"):
+        return text or ""
+    if len(text) == len("YYYY"):
+        return f"{text}-12-31"
+    following = date.fromisoformat(f"{text}-01") + timedelta(31)
+    return (following.replace(day=1) - timedelta(1)).isoformat()
+
+
 def event(
     kind: str, subject: str, record: str, sent: str, data: Row, source: str = EDC, reason: str = ""
 ) -> Event:
