@@ -82,17 +82,24 @@ HYS_LAW: Final = {
         f"min({TRANSAMINASES}, bili / upper(bili))",
     ),
 }
-ON_TREATMENT = "on-treatment"
-"""The highest result of the days on which a planned visit up to week 24 took place."""
+ON_TREATMENT, LOWEST = "on-treatment", "on-treatment-lowest"
+"""All days after the first, as visits: of their results one is the highest, one the lowest."""
+NO_LOWER_LIMIT: Final = ("baso", "eos")
+"""Analytes whose range has no lower limit: the report takes the lowest result of these."""
+STEP = 1.05
+"""A change of more than half a range's width, which the report rounds to one place before."""
 
 
 def definition() -> Part:
     """Give the pilot's definition with its safety tables beside all others."""
     whole: Part = read_definition(DEFINITION)
-    whole["visits"].append(
-        {"id": ON_TREATMENT, "label": "On treatment", "day": 168, "window": [2, 175],
-         "days_from": "first-dose", "choose": "highest", "schedule": "on-treatment"}
-    )  # fmt: skip
+    whole["visits"] += [
+        {"id": choice, "label": choice.capitalize(), "day": 168, "window": [2, None],
+         "days_from": "first-dose", "choose": choose, "schedule": choice}
+        for choice, choose in ((ON_TREATMENT, "highest"), (LOWEST, "lowest"))
+    ]  # fmt: skip
+    for analyte in ("bili", "gluc"):
+        whole["parameters"][analyte]["below_quantification"] = "missing"
     whole["parameters"] |= dict(_parameters())
     whole["baselines"] |= {FROM_START: {"visit": START}, "baseline-visit": {"visit": "baseline"}}
     whole["classes"] |= {f"{name}-at-start": _classes(name, START) for name in _compared()}
@@ -100,6 +107,8 @@ def definition() -> Part:
         f"{name}-raised": {"measure": _multiples(name, ON_TREATMENT), "more_than": LIMIT}
         for name in _compared()
     }
+    whole["measures"] |= dict(_measures())
+    whole["conditions"] |= dict(_abnormal())
     whole["conditions"]["medicated"] = {"recorded": "conmed.recorded"}
     whole["tables"] += tables()
     return whole
@@ -109,6 +118,8 @@ def tables() -> list[Part]:
     """Give the safety tables."""
     return [
         _table("14-6.01", "Summary statistics for continuous laboratory values", _by_visit()),
+        _table("14-6.02", "Normal and abnormal laboratory values", _levels("range")),
+        _table("14-6.03", "Laboratory values beyond a change of half a range", _levels("step")),
         _table("14-6.04", "Shifts of laboratory values by threshold ranges, by visit", _shifts()),
         _table("14-6.05", "Shifts of laboratory values by threshold ranges", _worst(ANALYTES)),
         _table("14-6.06", "Shifts of Hy's law values", _worst(HYS_LAW)),
@@ -141,6 +152,62 @@ def _parameters() -> Iterator[tuple[str, Part]]:
         yield f"{analyte}-x", {"label": label, "unit": "x ULN", "upper_limits_of": analyte}
     for name, (label, formula) in HYS_LAW.items():
         yield f"{name}-x", {"label": label, "unit": "x ULN", "formula": formula}
+    for analyte, label in ANALYTES.items():
+        for name, formula in _formulas(analyte):
+            yield f"{analyte}-{name}", {"label": label, "unit": "1", "formula": formula}
+
+
+def _formulas(analyte: str) -> Iterator[tuple[str, str]]:
+    """Give how far results lie to either side: of their range, and of the result before."""
+    lower, upper = f"lower({analyte})", f"upper({analyte})"
+    yield "over", f"{analyte} - {upper}"
+    step, width = f"{analyte} - previous({analyte})", upper
+    if analyte not in NO_LOWER_LIMIT:
+        middle, width = f"(0.25 * {lower} + 0.75 * {upper})", f"({upper} - {lower})"
+        yield "under", f"{lower} - {analyte}"
+        yield "range-up", f"{analyte} - {middle}"
+        yield "range-down", f"{middle} - {analyte}"
+    yield "step-up", f"2 * ({step}) / {width}"
+    yield "step-down", f"0 - 2 * ({step}) / {width}"
+
+
+def _measures() -> Iterator[tuple[str, Part]]:
+    """Give to which side the result lies that lies farthest: above 0 where it is upwards."""
+    for analyte in ANALYTES:
+        for of in ("range", "step"):
+            if of == "range" and analyte in NO_LOWER_LIMIT:
+                continue
+            sides = [f"{analyte}-{of}-up", f"{analyte}-{of}-down"]
+            for name in sides:
+                yield name, {"parameter": name, "at": ON_TREATMENT}
+            yield f"{analyte}-{of}", {"difference": sides}
+
+
+def _abnormal() -> Iterator[tuple[str, Part]]:
+    """Give who is low, normal or high at the result that lies farthest."""
+    for analyte in ANALYTES:
+        for of in ("range", "step"):
+            name = f"{analyte}-{of}"
+            sides = ("over", "under") if of == "range" else ("step-up", "step-down")
+            bound = {"more_than": 0} if of == "range" else {"at_least": STEP}
+            high, low = ({"parameter": f"{analyte}-{side}", "at": ON_TREATMENT} for side in sides)
+            if of == "range" and analyte in NO_LOWER_LIMIT:
+                yield f"{name}-high", {"measure": high | {"at": LOWEST}} | bound
+                yield f"{name}-low", {"measure": high, "below": -(10**9)}
+            else:
+                up, down = ({"measure": name} | side for side in ({"at_least": 0}, {"below": 0}))
+                yield f"{name}-high", {"all": [up, {"measure": high} | bound]}
+                yield f"{name}-low", {"all": [down, {"measure": low} | bound]}
+            yield f"{name}-normal", {"none": [f"{name}-high", f"{name}-low"]}
+
+
+def _levels(of: str) -> Iterator[Part]:
+    for analyte, label in ANALYTES.items():
+        yield {"id": f"{analyte}", "label": label}
+        for level in ("low", "normal", "high"):
+            name = f"{analyte}-{level}"
+            count = f"{analyte}-{of}-{level}"
+            yield {"id": name, "label": level.capitalize(), "level": 1, "count": count}
 
 
 def _multiples(name: str, visit: str | None = None) -> Part:
@@ -214,7 +281,10 @@ def _weight() -> Iterator[Part]:
 
 
 def _times(name: str, measure: Part, change: Part) -> Iterator[Part]:
-    """Give a vital sign at baseline, at week 24 and at the last planned visit that has it."""
+    """Give a vital sign at baseline, at week 24 and at the last planned visit that has it.
+
+    As in the report's data set, who has none after week 2 has no end of treatment.
+    """
     times = {"baseline": {"at": "baseline"}, "week-24": {"at": "week-24"}}
     times["end"] = {"at": "week-26", "missing": "locf-visit"}
     for time, taken in times.items():
@@ -222,7 +292,8 @@ def _times(name: str, measure: Part, change: Part) -> Iterator[Part]:
             continue
         row = {"id": f"{name}-{time}", "label": time.capitalize(), "level": 1}
         where = {key: value for key, value in measure.items() if key == "where"}
-        seen = {"where": _any_visit(measure["parameter"], TREATED, **where)} if time == "end" else {}
+        later = _any_visit(measure["parameter"], TREATED[1:], **where)
+        seen = {"where": later} if time == "end" else {}
         yield row | seen | {"summary": measure | taken | change} | DESCRIBED
 
 
