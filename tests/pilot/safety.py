@@ -82,22 +82,24 @@ HYS_LAW: Final = {
         f"min({TRANSAMINASES}, bili / upper(bili))",
     ),
 }
-ON_TREATMENT, LOWEST = "on-treatment", "on-treatment-lowest"
-"""All days after the first, as visits: of their results one is the highest, one the lowest."""
+ON_TREATMENT = "on-treatment"
+"""All days after the first, as a visit of which the highest result is taken."""
 NO_LOWER_LIMIT: Final = ("baso", "eos")
-"""Analytes whose range has no lower limit: the report takes the lowest result of these."""
-STEP = 1.05
-"""A change of more than half a range's width, which the report rounds to one place before."""
+"""Analytes whose range has no lower limit: the report takes 0."""
+BEYOND: Final[dict[str, tuple[Part, Part]]] = {
+    "range": ({"more_than": 0.25}, {"more_than": 0.75}),
+    "step": ({"at_least": 1.05}, {"at_least": 1.05}),
+}
+"""Beyond what a result is high or low; the report rounds a step to one place before."""
 
 
 def definition() -> Part:
     """Give the pilot's definition with its safety tables beside all others."""
     whole: Part = read_definition(DEFINITION)
-    whole["visits"] += [
-        {"id": choice, "label": choice.capitalize(), "day": 168, "window": [2, None],
-         "days_from": "first-dose", "choose": choose, "schedule": choice}
-        for choice, choose in ((ON_TREATMENT, "highest"), (LOWEST, "lowest"))
-    ]  # fmt: skip
+    whole["visits"].append(
+        {"id": ON_TREATMENT, "label": "On treatment", "day": 168, "window": [2, None],
+         "days_from": "first-dose", "choose": "highest", "schedule": ON_TREATMENT}
+    )  # fmt: skip
     for analyte in ("bili", "gluc"):
         whole["parameters"][analyte]["below_quantification"] = "missing"
     whole["parameters"] |= dict(_parameters())
@@ -158,25 +160,25 @@ def _parameters() -> Iterator[tuple[str, Part]]:
 
 
 def _formulas(analyte: str) -> Iterator[tuple[str, str]]:
-    """Give how far results lie to either side: of their range, and of the result before."""
+    """Give how far results lie to either side, in widths of their range.
+
+    From the middle between half the lower limit and one and a half times the upper, which makes
+    a result high beyond 0.25 and low beyond 0.75; and from the result before, in half widths.
+    """
     lower, upper = f"lower({analyte})", f"upper({analyte})"
-    yield "over", f"{analyte} - {upper}"
-    step, width = f"{analyte} - previous({analyte})", upper
-    if analyte not in NO_LOWER_LIMIT:
-        middle, width = f"(0.25 * {lower} + 0.75 * {upper})", f"({upper} - {lower})"
-        yield "under", f"{lower} - {analyte}"
-        yield "range-up", f"{analyte} - {middle}"
-        yield "range-down", f"{middle} - {analyte}"
-    yield "step-up", f"2 * ({step}) / {width}"
-    yield "step-down", f"0 - 2 * ({step}) / {width}"
+    middle, width = f"0.25 * {lower} + 0.75 * {upper}", f"({upper} - {lower})"
+    if analyte in NO_LOWER_LIMIT:
+        middle, width = f"0.75 * {upper}", upper
+    yield "range-up", f"({analyte} - ({middle})) / {width}"
+    yield "range-down", f"(({middle}) - {analyte}) / {width}"
+    yield "step-up", f"2 * ({analyte} - previous({analyte})) / {width}"
+    yield "step-down", f"2 * (previous({analyte}) - {analyte}) / {width}"
 
 
 def _measures() -> Iterator[tuple[str, Part]]:
     """Give to which side the result lies that lies farthest: above 0 where it is upwards."""
     for analyte in ANALYTES:
-        for of in ("range", "step"):
-            if of == "range" and analyte in NO_LOWER_LIMIT:
-                continue
+        for of in BEYOND:
             sides = [f"{analyte}-{of}-up", f"{analyte}-{of}-down"]
             for name in sides:
                 yield name, {"parameter": name, "at": ON_TREATMENT}
@@ -186,18 +188,12 @@ def _measures() -> Iterator[tuple[str, Part]]:
 def _abnormal() -> Iterator[tuple[str, Part]]:
     """Give who is low, normal or high at the result that lies farthest."""
     for analyte in ANALYTES:
-        for of in ("range", "step"):
+        for of, (above, beneath) in BEYOND.items():
             name = f"{analyte}-{of}"
-            sides = ("over", "under") if of == "range" else ("step-up", "step-down")
-            bound = {"more_than": 0} if of == "range" else {"at_least": STEP}
-            high, low = ({"parameter": f"{analyte}-{side}", "at": ON_TREATMENT} for side in sides)
-            if of == "range" and analyte in NO_LOWER_LIMIT:
-                yield f"{name}-high", {"measure": high | {"at": LOWEST}} | bound
-                yield f"{name}-low", {"measure": high, "below": -(10**9)}
-            else:
-                up, down = ({"measure": name} | side for side in ({"at_least": 0}, {"below": 0}))
-                yield f"{name}-high", {"all": [up, {"measure": high} | bound]}
-                yield f"{name}-low", {"all": [down, {"measure": low} | bound]}
+            up, down = ({"measure": f"{name}-{side}"} for side in ("up", "down"))
+            upwards, downwards = {"measure": name, "at_least": 0}, {"measure": name, "below": 0}
+            yield f"{name}-high", {"all": [upwards, up | above]}
+            yield f"{name}-low", {"all": [downwards, down | beneath]}
             yield f"{name}-normal", {"none": [f"{name}-high", f"{name}-low"]}
 
 
