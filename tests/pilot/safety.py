@@ -222,7 +222,12 @@ def _by_visit() -> Iterator[Part]:
         last = value | {"at": "week-24", "missing": "locf-visit"}
         change = {"change_from": FROM_START}
         seen = {"where": _any_visit(analyte)}
-        yield {"id": analyte, "label": label, "visits": [START, *TREATED], "summary": value} | MOMENTS
+        yield {
+            "id": analyte,
+            "label": label,
+            "visits": [START, *TREATED],
+            "summary": value,
+        } | MOMENTS
         yield {"id": f"{analyte}-end", "label": "End", "summary": last} | seen | MOMENTS
         yield {
             "id": f"{analyte}-change",
@@ -230,7 +235,11 @@ def _by_visit() -> Iterator[Part]:
             "visits": TREATED,
             "summary": value | change,
         } | MOMENTS
-        yield {"id": f"{analyte}-change-end", "label": "End", "summary": last | change} | seen | MOMENTS
+        yield (
+            {"id": f"{analyte}-change-end", "label": "End", "summary": last | change}
+            | seen
+            | MOMENTS
+        )
 
 
 def _any_visit(analyte: str, visits: list[str] = TREATED[:-1], **where: Any) -> Part:
