@@ -19,6 +19,8 @@ PARTS: Mapping[str, Any] = {
     "measures": {
         "drug-doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
         "doses": {"records": "dose.administered"},
+        "extreme": {"parameter": "cd4", "after_first_dose": "farthest",
+                    "at_visits": ["day-14", "week-5"]},
         "early": {"parameter": "cd4", "at": "day-14"},
         "late": {"parameter": "cd4", "at": "week-5"},
         "either": {"by_arm": {"a": "early", "b": "late"}, "label": "CD4"},

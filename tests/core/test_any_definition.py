@@ -86,13 +86,16 @@ WHOLE: dict[str, Any] = json.loads(
         parameters={
             "bmi": {"label": "BMI", "unit": "kg/m2", "formula": "weight / (cd4 / 100) ^ 2",
                     "carried": ["cd4"], "together": "visit", "replicates": "mean", "places": 1},
-            "limits": {"label": "L", "unit": "1", "formula": "cd4 / upper(cd4) - previous(bmi)"},
+            "limits": {"label": "L", "unit": "1", "at_visits": ["day-7"],
+                       "formula": "round(cd4, 1) / upper(cd4) - previous(bmi)"},
             "low": {"label": "Low", "unit": "x LLN", "lower_limits_of": "cd4"},
             "found": {"label": "Found", "unit": "1", "below_quantification": "missing",
                       "texts": {"Not detected": "<lloq", "Trace": "1"}},
             "warm": {"label": "Warm", "unit": "C", "units": {"F": "(x - 32) * 5 / 9"}},
         },
         measures={
+            "extreme": {"parameter": "cd4", "after_first_dose": "farthest", "tie": "later",
+                        "at_visits": ["day-7", "week-5"]},
             "days": {"days": {"start": "first-dose", "end": {"recorded": "death.reported"}}},
             "doses": {"records": "dose.administered", "where": {"treatment": ["drug"]}},
             "intensity": {"exposure": {"of": "relative-dose-intensity", "unit": "mg",

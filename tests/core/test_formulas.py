@@ -104,6 +104,9 @@ class TestReading:
             ("log10(1000)", 3),
             ("ln(exp(0))", 0),
             ("case(sex, 'F or other', 1, M, 2)", 2),
+            ("round(2.5, 0) + round(-2.5, 0)", 0),
+            ("round(0.25, 1)", Fraction(3, 10)),
+            ("round(-1 / 3, 2)", Fraction(-33, 100)),
         ],
     )
     def test_it_is_arithmetic(self, text, expected):
@@ -126,6 +129,10 @@ class TestReading:
             ("case(sex)", "must give case levels"),
             ("case(sex, F, 1, F, 2)", "each once"),
             ("abs(1, 2)", "must give abs one number"),
+            ("round(1)", "must give round a number and its decimals"),
+            ("round(1, 0.5)", "must round to 0 to 18 decimals"),
+            ("round(1, 19)", "must round to 0 to 18 decimals"),
+            ("round(1, a)", "must round to 0 to 18 decimals"),
             ("(" * 41 + "1" + ")" * 41, "more than 40 brackets"),
             ("1" + " + 1" * 200, "more than 400"),
             ("1" * 2_001, "more than 2000 characters"),
@@ -146,7 +153,9 @@ def drawn(rng: random.Random, depth: int) -> tuple[str, Callable[[dict[str, Any]
             return name, lambda numbers: numbers[name]
         text = f"{rng.randint(0, 40)}.{rng.randint(0, 99):02}"
         return text, lambda _: mpmath.mpf(text)
-    name = rng.choice([*"+-*/^", "abs", "sqrt", "cbrt", "ln", "log10", "exp", "max", "mean"])
+    name = rng.choice(
+        [*"+-*/^", "abs", "sqrt", "cbrt", "ln", "log10", "exp", "max", "mean", "round"]
+    )
     (one, first), (other, second) = drawn(rng, depth - 1), drawn(rng, depth - 1)
     of_two: dict[str, Callable[[Any, Any], Any]] = {
         "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y,
@@ -154,6 +163,9 @@ def drawn(rng: random.Random, depth: int) -> tuple[str, Callable[[dict[str, Any]
     }  # fmt: skip
     if name == "^":
         return f"abs({one}) ^ 1.5", lambda numbers: abs(first(numbers)) ** mpmath.mpf("1.5")
+    if name == "round":
+        places = rng.randint(0, 4)
+        return f"round({one}, {places})", lambda numbers: half_up(first(numbers), places)
     if name in of_two:
         text = f"({one}) {name} ({other})" if len(name) == 1 else f"{name}({one}, {other})"
         return text, lambda numbers: of_two[name](first(numbers), second(numbers))
@@ -162,6 +174,11 @@ def drawn(rng: random.Random, depth: int) -> tuple[str, Callable[[dict[str, Any]
         "exp": mpmath.exp, "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     }  # fmt: skip
     return f"{name}({one})", lambda numbers: real(of_one[name](first(numbers)))
+
+
+def half_up(number: Any, places: int) -> Any:
+    size = mpmath.mpf(10) ** places
+    return mpmath.sign(number) * mpmath.floor(abs(number) * size + mpmath.mpf("0.5")) / size
 
 
 def real(number: Any) -> Any:
@@ -316,6 +333,28 @@ class TestTogether:
         study = study_of("cd4", {"where": {"method": "A"}}, replicates="mean", places=0)
         entries = [cd4(0, 90, method="A"), cd4(0, 100, "10:00", record="X", method="B")]
         assert found(study, enrolment(), *entries) == 90
+
+
+class TestAtVisits:
+    def test_only_results_of_these_visits_come_together_and_are_the_time_before(self):
+        entries = [enrolment(), cd4(0, 100), cd4(10, 400), cd4(14, 150), disposition(90)]
+        step = "cd4 - previous(cd4)"
+        assert found(study_of(step, {"at": "day-14"}, places=0), *entries) == -250
+        planned = study_of(step, {"at": "day-14"}, places=0, at_visits=["day-0", "day-14"])
+        assert found(planned, *entries) == 50
+        assert found(planned, *reversed(entries)) == 50
+        only = study_of(step, {"at": "day-14"}, places=0, at_visits=["day-14"])
+        assert found(only, *entries) is None
+
+    def test_what_is_carried_comes_from_any_time(self):
+        carried = {"carried": ["weight"], "at_visits": ["day-14"], "places": 0}
+        study = study_of("cd4 / weight", {"at": "day-14"}, **carried)
+        assert found(study, enrolment(), seen(3, weight=50), cd4(14, 150), cd4(20, 9)) == 3
+
+    def test_methods_say_so(self):
+        study = study_of("cd4", at_visits=["day-0", "week-5"])
+        texts = [row[1] for section in methods(study.definition) for row in section.rows]
+        assert any("results of Day 0 or Week 5 alone" in text for text in texts)
 
 
 class TestCarried:
@@ -478,6 +517,8 @@ class TestRefused:
             (with_formula("cd4", minimum=2), "", "takes no minimum"),
             (with_formula("cd4", log10_of="cd4"), "", "takes one of"),
             ({"new": {"label": "N", "unit": "u", "together": "day"}}, "", "takes no together"),
+            ({"new": {"label": "N", "unit": "u", "at_visits": ["day-7"]}}, "", "no at_visits"),
+            (with_formula("cd4", at_visits=["day-9"]), "/at_visits/0", "Did you mean"),
         ],
         ids=lambda part: str(part)[:60],
     )
@@ -574,8 +615,9 @@ class TestUnits:
 
 def test_it_is_the_same_in_any_order_and_after_any_correction() -> None:
     rng = random.Random(7)  # noqa: S311 (a seed)
-    made = study_of("cd4 / weight + previous(cd4)", {"at": "day-14"}, carried=["weight"],
-                    replicates="mean", places=3)  # fmt: skip
+    made = study_of("round(cd4 / weight, 1) + previous(cd4)", {"at": "day-14"},
+                    carried=["weight"], at_visits=["day-0", "day-14"], replicates="mean",
+                    places=3)  # fmt: skip
     entries = [enrolment(), dose(7), seen(0, weight=70), disposition(60)]
     entries += [cd4(at, 10 + at, f"{hour:02}:00", record=f"R{at}.{hour}")
                 for at in (0, 5, 12, 14, 16) for hour in (8, 9)]  # fmt: skip

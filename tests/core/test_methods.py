@@ -80,6 +80,7 @@ WHOLE["parameters"]["made"] = {
 WHOLE |= {
     "measures": WHOLE["measures"] | {
         "lowest": {"parameter": "cd4", "after_first_dose": "lowest"},
+        "farthest": {"parameter": "cd4", "after_first_dose": "farthest"},
         "percent": {"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"},
         "change": {"parameter": "cd4", "at": "week-5", "change_from": "baseline"},
         "doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
@@ -200,14 +201,16 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "parameters/cd4": {"below_quantification": "half", "abnormal": {"above": 1.5}},
         "parameters/viral-load-log10": {"log10_of": "cd4"},
         "parameters/made": {"formula": "cd4 + previous(weight)", "together": "visit",
-                            "replicates": "mean", "carried": [], "places": 4},
+                            "replicates": "mean", "carried": [], "places": 4,
+                            "at_visits": ["day-7"]},
         "parameters/weight": {"upper_limits_of": "cd4", "lower_limits_of": "cd4"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},
         "measures/lowest": {"parameter": "weight", "after_first_dose": "first",
-                            "days_after_last_dose": 7,
+                            "days_after_last_dose": 7, "at_visits": ["day-7", "week-5"],
                             "where": {"position": "SITTING"}},
+        "measures/farthest": {"tie": "later"},
         "measures/change": {"at": "day-14", "missing": "locf", "change_from": "control"},
         "measures/percent": {"percent_change_from": "control"},
         "measures/week5-bocf": {"decrease_from": "control"},

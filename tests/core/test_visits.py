@@ -1,5 +1,6 @@
 """Visits and the values at them: where days count from, which result is taken, what stands in."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,6 +26,8 @@ from parallel import TOTAL, parallel, randomised, table_of
 
 from trial.definition.study import Study
 from trial.errors import Rejected
+from trial.reporting import report
+from trial.reporting.methods.wording import Wording
 from trial.subject.acceptance import check_acceptable
 from trial.tables import checking, figures
 from trial.tables.discrepancies import EditChecks
@@ -338,6 +341,131 @@ class TestAfterFirstDose:
         whole = tiny(measures={**TINY["measures"], "new": highest},
                      samples_after_discontinuation=True)  # fmt: skip
         assert found(whole, *entries) == 90
+
+
+class TestAtVisits:
+    """An extreme of the results of some visits: by the name they were recorded under, or by day."""
+
+    NAMED = {"id": "named", "label": "Named", "schedule": "other"}  # noqa: RUF012
+    RESULTS = (
+        cd4(8, 20, visit="named"),
+        cd4(9, 90),
+        cd4(14, 50, record="A"),
+        cd4(16, 40, record="B"),
+        cd4(30, 5, visit="named"),
+    )
+
+    def study(self, *visits: str, choice: str = "highest") -> Study:
+        measure = {"parameter": "cd4", "after_first_dose": choice, "at_visits": [*visits]}
+        return study_of(self.NAMED, new=measure)
+
+    @pytest.mark.parametrize(
+        ("visits", "highest", "lowest", "last"),
+        [
+            (["named"], 20, 5, 5),
+            (["day-14"], 50, 40, 40),
+            (["day-14", "named"], 50, 5, 5),
+            (["week-5"], 5, 5, 5),
+        ],
+    )
+    def test_only_their_results_are_looked_at(self, visits, highest, lowest, last):
+        for choice, expected in (("highest", highest), ("lowest", lowest), ("last", last)):
+            study = self.study(*visits, choice=choice)
+            assert found(study, *DOSED, *self.RESULTS) == expected
+
+    def test_before_the_first_dose_none_counts_and_without_a_result_there_is_none(self):
+        assert found(self.study("named"), *DOSED, cd4(6, 99, visit="named")) is None
+        assert found(self.study("named"), enrolment(), *self.RESULTS) is None
+        assert found(self.study("named"), *DOSED, cd4(9, 90)) is None
+
+    def test_it_is_due_once_all_visits_are(self):
+        study = self.study("day-14", "named")
+        asked = report.compiled(study).rules.measure("new", "")
+        here = [*DOSED, contact(50)]
+        assert asked.due(derive(*here, study=study)) is False
+        missed = entry("visit.missed", visit="named", record="M", reason="Ill")
+        assert asked.due(derive(*here, missed, study=study)) is True
+        assert asked.due(derive(*DOSED, disposition(20), study=study)) is True
+
+    def test_what_a_limit_keeps_out_counts_no_more_than_at_the_visit(self):
+        late = [*DOSED, entry("regimen.started", date=day(13), regimen="r"), *self.RESULTS]
+        assert found(self.study("day-14"), *late) is None
+
+    @pytest.mark.parametrize(
+        ("change", "pointer", "detail"),
+        [
+            ({"at_visits": ["nowhere"]}, "/measures/new/at_visits/0", "is not a visit"),
+            ({"at_visits": []}, "/measures/new/at_visits", "at least 1"),
+            ({"at_visits": ["day-14", "day-14"]}, "/measures/new/at_visits", "more than once"),
+            ({"after_first_dose": None, "at": "day-14"}, "/measures/new", "needs"),
+            ({"tie": "later"}, "/measures/new", "needs `after_first_dose: farthest or"),
+        ],
+    )
+    def test_a_bad_one_is_refused(self, change, pointer, detail):
+        measure = {"parameter": "cd4", "after_first_dose": "last", "at_visits": ["day-14"]} | change
+        with pytest.raises(Rejected) as caught:
+            checking.check_definition(study_of(new=measure))
+        (fault,) = caught.value.faults
+        assert fault.pointer == pointer
+        assert detail in fault.detail
+
+
+class TestFarthest:
+    """From 0, to either side."""
+
+    def study(self, **measure: Any) -> Study:
+        signed = {"label": "Signed", "unit": "u", "formula": "cd4 - 50", "decimals": 0}
+        farthest = {"parameter": "signed", "after_first_dose": "farthest"} | measure
+        return tiny(
+            parameters=TINY["parameters"] | {"signed": signed},
+            measures=TINY["measures"] | {"new": farthest},
+        )
+
+    @pytest.mark.parametrize(
+        ("results", "expected"), [((50,), 0), ((40, 55), -10), ((40, 65), 15), ((99, 49), 49)]
+    )
+    def test_it_may_lie_to_either_side(self, results, expected):
+        entries = [cd4(8 + i, result) for i, result in enumerate(results)]
+        assert found(self.study(), *DOSED, *entries) == expected * 10**12
+        assert found(self.study(), *DOSED) is None
+
+    def test_of_two_that_are_equally_far_the_earlier_or_as_the_definition_says(self):
+        entries = [cd4(8, 40), cd4(9, 60), cd4(10, 45)]
+        for tie, expected in (({}, -10), ({"tie": "earlier"}, -10), ({"tie": "later"}, 10)):
+            for order in (entries, entries[::-1]):
+                assert found(self.study(**tie), *DOSED, *order) == expected * 10**12
+
+    def test_the_most_abnormal_takes_a_tie_too(self):
+        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 34), (10, 66)))
+        for tie, expected in (("earlier", 34), ("later", 66)):
+            measure = TestMostAbnormal.ABNORMAL | {"tie": tie}
+            assert found(study_of(new=measure), *DOSED, high, low) == expected
+
+    def test_which_of_equals_it_is_is_undecided_where_no_time_tells(self):
+        plain = [
+            entry("lab.result.reported", record=name, parameter="cd4", collected=day(9),
+                  unit="cells/uL", result=result)
+            for name, result in (("A", "34"), ("B", "66"))
+        ]  # fmt: skip
+        study = self.study()
+        choice = study_of(new={"parameter": "cd4", "after_first_dose": "farthest"})
+        assert [each.records for each in derive(*DOSED, *plain, study=study).undecided] == [
+            ("A", "B")
+        ]
+        assert derive(*DOSED, *plain, study=choice).undecided == []
+        limits = {"range_low": 40, "range_high": 60}
+        abnormal = study_of(new=TestMostAbnormal.ABNORMAL | {"tie": "later"})
+        ranged = [replace(each, data={**each.data, **limits}) for each in plain]
+        assert [each.records for each in derive(*DOSED, *ranged, study=abnormal).undecided] == [
+            ("A", "B")
+        ]
+
+    def test_methods_say_it(self):
+        study = self.study(at_visits=["day-14", "week-5"])
+        assert Wording(study.definition).measure("new") == (
+            "Signed (u) at the result farthest from 0 after the first dose, of those of Day 14 or"
+            " Week 5; of results that lie equally far the earlier counts"
+        )
 
 
 class TestOnTreatment:

@@ -47,6 +47,11 @@ def study_of(rng: random.Random) -> Study:
         {"after_first_dose": "last"}, {"at": "window", "where": {"position": "SITTING"}},
         {"at": "late", "missing": "locf"}, {"at": "late", "missing": "locf-visit"},
         {"at": "named", "missing": "locf"},
+        {"parameter": "signed", "after_first_dose": "farthest"},
+        {"parameter": "signed", "after_first_dose": "farthest", "tie": "later",
+         "at_visits": rng.choice([["named"], ["window", "late"], ["named", "window"]])},
+        {"after_first_dose": "last", "at_visits": ["named", "day-14"]},
+        {"parameter": "step", "after_first_dose": rng.choice(["farthest", "lowest"])},
         {"at": "window", "change_from": rng.choice(["baseline", "own"])},
     ]  # fmt: skip
     rows = [
@@ -61,6 +66,10 @@ def study_of(rng: random.Random) -> Study:
     return tiny(
         visits=[*TINY["visits"], *visits], tables=[*TINY["tables"], table], times={"low": low},
         baselines=TINY["baselines"] | {"own": {"visit": "base"}},
+        parameters=TINY["parameters"] | {
+            "signed": {"label": "S", "unit": "u", "formula": "round(cd4 - 2.5, 0)"},
+            "step": {"label": "S", "unit": "u", "formula": "cd4 - previous(cd4)",
+                     "at_visits": ["named", "window"]}},
     )  # fmt: skip
 
 

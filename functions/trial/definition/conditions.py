@@ -1,6 +1,7 @@
 """What is asked of a subject: dates, measures, classes, conditions, analysis sets, events."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
@@ -21,6 +22,7 @@ from trial.definition.base import (
     ParameterName,
     RefersTo,
     Term,
+    VisitName,
     check_unique,
     inline_model,
     only_form,
@@ -52,6 +54,10 @@ def selection(where: Where) -> Selection:
 PREVIOUS_VISIT = "previous-visit"
 """Stands for a baseline in a change: the result of the visit before."""
 MOST_ABNORMAL = "most-abnormal"
+FARTHEST = "farthest"
+"""The result that lies farthest from 0, to either side."""
+EITHER_SIDE = (FARTHEST, MOST_ABNORMAL)
+"""The extremes that can lie to two sides: results that are equally extreme can differ."""
 CHANGES = ("decrease_from", "change_from", "percent_change_from")
 MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
     "characteristic": (),
@@ -59,6 +65,8 @@ MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
         "at",
         "after_first_dose",
         "days_after_last_dose",
+        "at_visits",
+        "tie",
         "where",
         *CHANGES,
         "missing",
@@ -72,12 +80,28 @@ MEASURE_FORMS: Mapping[str, tuple[str, ...]] = {
 """The forms of a measure, and what each takes beside itself."""
 
 
+@dataclass(frozen=True)
+class AfterFirstDose:
+    """Which result after the first dose is taken, and of which of them.
+
+    Of those not later than some days after the last dose and, if `visits` are named, of theirs.
+    """
+
+    choice: str
+    until: int | None = None
+    visits: tuple[str, ...] = ()
+    tie: Literal["earlier", "later"] | None = None
+    """Which of equally extreme results it is, where the definition says so."""
+
+
 class Measure(Model):
     """A number per subject; exactly one of the forms below.
 
     A characteristic; a parameter, at a visit or baseline or the extreme after the first dose, if
-    asked not later than `days_after_last_dose`: the first, the last, the highest, the lowest, or
-    the one that lies farthest beyond the limits of its reference range;
+    asked not later than `days_after_last_dose`, and of the results of `at_visits` alone: the first,
+    the last, the highest, the lowest, the one farthest from 0, or the one that lies farthest beyond
+    the limits of its reference range; of two that lie equally far `tie` takes the earlier or the
+    later;
     how many records there are; the days from one date to another, both counted; how much of
     treatment there was; another measure by arm; or the `difference` of two measures, the first
     less the second. `decrease_from` and `change_from` name a baseline and subtract, and
@@ -91,8 +115,14 @@ class Measure(Model):
     characteristic: Annotated[Name, RefersTo("characteristic that is a number")] | None = None
     parameter: ParameterName | None = None
     at: Annotated[Name, RefersTo("visit or baseline")] | None = None
-    after_first_dose: Literal["first", "last", "highest", "lowest", "most-abnormal"] | None = None
+    after_first_dose: (
+        Literal["first", "last", "highest", "lowest", "farthest", "most-abnormal"] | None
+    ) = None
     days_after_last_dose: Annotated[int, Field(ge=0)] | None = None
+    at_visits: (
+        Annotated[list[VisitName], Field(min_length=1), AfterValidator(check_unique)] | None
+    ) = None
+    tie: Literal["earlier", "later"] = "earlier"
     decrease_from: BaselineName | None = None
     change_from: BaselineName | None = None
     percent_change_from: BaselineName | None = None
@@ -111,8 +141,11 @@ class Measure(Model):
         for names in (("at", "after_first_dose"), CHANGES):
             if sum(getattr(self, name) is not None for name in names) > 1:
                 raise ValueError(f"a measure takes one of {', '.join(names)}")
-        if self.days_after_last_dose is not None and self.after_first_dose is None:
-            raise ValueError("`days_after_last_dose` needs `after_first_dose`")
+        for name in ("days_after_last_dose", "at_visits"):
+            if getattr(self, name) is not None and self.after_first_dose is None:
+                raise ValueError(f"`{name}` needs `after_first_dose`")
+        if "tie" in self.model_fields_set and self.after_first_dose not in EITHER_SIDE:
+            raise ValueError(f"`tie` needs `after_first_dose: {' or '.join(EITHER_SIDE)}`")
         if self.missing == "bocf" and self.baseline is None:
             raise ValueError(f"`missing: bocf` needs one of {', '.join(CHANGES)}")
         return self
@@ -123,10 +156,16 @@ class Measure(Model):
         return self.parameter is not None and self.at is None and self.after_first_dose is None
 
     @property
-    def after(self) -> str:
-        """Which result after the first dose is taken, and until when; '' where none is."""
-        until = self.days_after_last_dose
-        return (self.after_first_dose or "") + ("" if until is None else f"+{until}")
+    def after(self) -> AfterFirstDose | None:
+        """Which result after the first dose is taken, and of which; None where none is."""
+        if self.after_first_dose is None:
+            return None
+        return AfterFirstDose(
+            self.after_first_dose,
+            self.days_after_last_dose,
+            tuple(self.at_visits or ()),
+            self.tie if "tie" in self.model_fields_set else None,
+        )
 
     @property
     def baseline(self) -> str | None:

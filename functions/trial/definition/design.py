@@ -166,7 +166,7 @@ def _can_be_read(text: str) -> str:
 
 
 _UnitConversion = Annotated[Decimal | str, BeforeValidator(_as_number), AfterValidator(_converts)]
-_OF_FORMULAS = ("together", "replicates", "carried")
+_OF_FORMULAS = ("together", "replicates", "carried", "at_visits")
 _OF_REPORTED = (
     "units", "minimum", "maximum", "rounded", "below_quantification", "texts", "abnormal",
 )  # fmt: skip
@@ -187,7 +187,8 @@ class Parameter(Measured):
     It is reported, or derived from one that is: its logarithm, or multiples of the upper or lower
     limit of the laboratory's reference range; or a `formula` makes it of several that belong
     together: those of one moment, day or recorded visit, of `replicates` one or their mean; one
-    that is `carried` need not be there, its last result up to then counts. `units` are further
+    that is `carried` need not be there, its last result up to then counts; with `at_visits` the
+    others are results of these visits alone. `units` are further
     units in which it may be reported, and their factor into `unit`, or a formula of x. `texts` that
     may be reported count as the result beside them, such as `<20`, or `<lloq`. `abnormal` moves
     the limits beyond which the most abnormal result lies farthest. What lies outside
@@ -206,6 +207,9 @@ class Parameter(Measured):
     together: Literal["moment", "day", "visit"] = "day"
     replicates: Literal["last", "first", "mean", "highest", "lowest"] = "last"
     carried: Annotated[list[ParameterName], AfterValidator(check_unique)] = []
+    at_visits: (
+        Annotated[list[VisitName], Field(min_length=1), AfterValidator(check_unique)] | None
+    ) = None
     below_quantification: Literal["lloq", "half", "missing"] = "lloq"
     texts: dict[Term, Annotated[str, BeforeValidator(_as_text)]] = {}
     abnormal: Abnormal | None = None

@@ -21,11 +21,14 @@ _NUMBER = re.compile(r"\d+(\.\d+)?", re.ASCII)
 RESULT, UPPER, LOWER, PREVIOUS = "result", "upper", "lower", "previous"
 """What is taken of a parameter: its result, the limits reported beside it, the result before it."""
 OF_PARAMETERS = (UPPER, LOWER, PREVIOUS)
+ROUND = "round"
 OF_NUMBERS: Mapping[str, int | None] = {
     "abs": 1, "cbrt": 1, "exp": 1, "ln": 1, "log10": 1, "sqrt": 1,
-    "max": None, "mean": None, "min": None, "sum": None,
+    "max": None, "mean": None, "min": None, "round": 2, "sum": None,
 }  # fmt: skip
 """The functions of numbers, and how many each takes; None: one or more."""
+MAX_ROUNDED_PLACES = 18
+"""To how many decimals a number can be rounded: results have no more."""
 FACT, CASE = "characteristic", "case"
 FUNCTIONS = (*OF_NUMBERS, *OF_PARAMETERS, FACT, CASE)
 
@@ -164,7 +167,10 @@ class _Reader:
         while self._sign(","):
             parts.append(self._deeper(self._sum))
         if OF_NUMBERS[name] not in (None, len(parts)):
-            raise ValueError(f"must give {name} one number")
+            wanted = "one number" if OF_NUMBERS[name] == 1 else "a number and its decimals"
+            raise ValueError(f"must give {name} {wanted}")
+        if name == ROUND and not _are_places(parts[-1]):
+            raise ValueError(f"must round to 0 to {MAX_ROUNDED_PLACES} decimals, written as such")
         return Operation(name, tuple(parts))
 
     def _case(self) -> Node:
@@ -209,6 +215,10 @@ class _Reader:
             raise ValueError("ends where a number, a parameter or a function must stand")
         self._next += 1
         return self._tokens[self._next - 1]
+
+
+def _are_places(node: Node) -> bool:
+    return node in {Fraction(places) for places in range(MAX_ROUNDED_PLACES + 1)}
 
 
 def nodes(node: Node) -> Iterator[Node]:

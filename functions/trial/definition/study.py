@@ -12,7 +12,7 @@ from trial.definition import Definition, in_place, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.pooling import pooled
-from trial.definition.usage import results_used
+from trial.definition.usage import Place, results_used
 from trial.definition.validation_errors import validation_errors
 from trial.errors import Rejected
 from trial.events import json_body
@@ -83,7 +83,7 @@ class Study:
         return generation(self.digest, self.version)
 
     @cached_property
-    def results_used(self) -> Mapping[tuple[str, Selection], Sequence[str]]:
+    def results_used(self) -> Mapping[tuple[str, Selection], Sequence[Place]]:
         """The places that results are asked for at, by parameter and how they were obtained."""
         return results_used(self.definition)
 

@@ -6,6 +6,7 @@ from trial.definition import Definition
 from trial.definition.base import Model
 from trial.definition.conditions import (
     AdverseEventFilter,
+    AfterFirstDose,
     Measure,
     Selection,
     Span,
@@ -18,32 +19,40 @@ from trial.events.payloads import KINDS
 
 CARRIED = "carried:"
 """Before a visit: what is carried forward to it."""
+type Place = str | AfterFirstDose
+"""Where a result is asked for: at a visit or baseline, or after the first dose."""
 
 
-def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[str]]:
+def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[Place]]:
     """Give, for each parameter and way of obtaining it, where its results are asked for.
 
-    Places are visits, baselines, `first` and `last` after the first dose (`last+7`: not later than
-    7 days after the last), and visits that the last result is carried forward to.
+    Places are visits, baselines, one of the results after the first dose, and visits that the last
+    result is carried forward to.
     """
-    places_by_key: dict[tuple[str, Selection], dict[str, None]] = {}
+    places_by_key: dict[tuple[str, Selection], dict[Place, None]] = {}
     for measure, places in _measures(definition, definition):
         if measure.parameter in definition.parameters:
             key = str(measure.parameter), selection(measure.where)
             places_wanted = places_by_key.setdefault(key, {})
-            for place in filter(None, (*places, measure.baseline)):
-                places_wanted |= dict.fromkeys(_named(place, measure, definition))
+            for place in (*places, measure.baseline):
+                if place:
+                    places_wanted |= dict.fromkeys(_named(place, measure, definition))
     return {key: list(places) for key, places in places_by_key.items()}
 
 
-def _named(place: str, measure: Measure, definition: Definition) -> Iterator[str]:
+def _named(place: Place, measure: Measure, definition: Definition) -> Iterator[Place]:
+    if isinstance(place, AfterFirstDose):
+        yield place
+        return
     baseline = definition.baselines.get(place)
     yield (baseline and baseline.visit) or place
     if measure.missing == "locf" and any(visit.id == place for visit in definition.visits):
         yield f"{CARRIED}{place}"
 
 
-def _measures(part: object, definition: Definition) -> Iterator[tuple[Measure, Sequence[str]]]:
+def _measures(
+    part: object, definition: Definition
+) -> Iterator[tuple[Measure, Sequence[Place | None]]]:
     """Find every measure in a part of a definition, and where it is taken."""
     if isinstance(part, Measure):
         yield part, [part.at or part.after]

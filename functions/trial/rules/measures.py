@@ -10,6 +10,7 @@ from trial.definition.conditions import (
     MEASURE_FORMS,
     MOST_ABNORMAL,
     PREVIOUS_VISIT,
+    AfterFirstDose,
     Measure,
     Selection,
     selection,
@@ -273,16 +274,12 @@ class Measures:
 
     def _observation_of(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
-        if (dose_rank := measure.after_first_dose) is not None:
+        if (wanted := measure.after) is not None:
             parameter = self.study.definition.parameters[str(measure.parameter)]
-            if dose_rank == MOST_ABNORMAL and parameter.is_derived:
+            if wanted.choice == MOST_ABNORMAL and parameter.is_derived:
                 detail = "must be of a reported parameter: a derived one has no reference range"
                 raise refused(f"{path}/after_first_dose", detail)
-            until = measure.days_after_last_dose
-            return (
-                lambda series: series.after_first_dose(dose_rank, until),
-                lambda derivation: derivation.over,
-            )
+            return lambda series: series.after_first_dose(wanted), self._due_after(wanted, path)
         if name is None:
             raise refused(path, "a measure of a parameter must have `at` or `after_first_dose`")
         if (visit := self.study.visits.get(name)) is not None:
@@ -290,6 +287,16 @@ class Measures:
         if name not in self.study.definition.baselines:
             raise unknown(path, "visit or baseline", name)
         return lambda series: series.at_baseline(name), Derivation.baseline_due
+
+    def _due_after(self, wanted: AfterFirstDose, path: str) -> Due:
+        """Return whether no more result can come: all visits are due, or the study is over."""
+        for name in wanted.visits:
+            if name not in self.study.visits:
+                raise unknown(f"{path}/at_visits", "visit", name)
+        visits = [self.study.visits[name] for name in wanted.visits]
+        if not visits:
+            return lambda derivation: derivation.over
+        return lambda derivation: all(map(derivation.due, visits))
 
     def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
         parameter, baseline = str(measure.parameter), measure.baseline or ""

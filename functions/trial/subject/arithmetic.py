@@ -85,6 +85,13 @@ def _cube_root(number: Fraction) -> Fraction:
     return root if number >= 0 else -root
 
 
+def rounded(number: Fraction, places: int) -> Fraction:
+    """Round to some decimals, half up (ties away from zero)."""
+    scaled = abs(number) * 10**places
+    units = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
+    return Fraction(-units if number < 0 else units, 10**places)
+
+
 def _of_decimal(function: Callable[[Decimal, Context], Decimal]) -> "_Operation":
     return lambda parts: _to_digits(function(decimal(parts[0], _MORE), _MORE))
 
@@ -105,5 +112,6 @@ _OPERATIONS: Mapping[str, _Operation] = {
     "max": max,
     "mean": lambda parts: sum(parts, Fraction(0)) / len(parts),
     "min": min,
+    "round": lambda parts: rounded(parts[0], int(parts[1])),
     "sum": lambda parts: sum(parts, Fraction(0)),
 }

@@ -38,13 +38,14 @@ _KEYS: Mapping[str, Callable[[Observation], Any]] = {
 class Combination:
     """A subject's results of a parameter with a formula.
 
-    `observations` gives the results of a parameter that were obtained in some way, `fact` what was
-    recorded of the subject at enrolment.
+    `joined` gives the results of a parameter, obtained in some way, that can come together,
+    `observations` all of them, `fact` what was recorded of the subject at enrolment.
     """
 
     parameter: Parameter
     parameters: Mapping[str, Parameter]
     where: Selection
+    joined: Callable[[str, Selection], Sequence[Observation]]
     observations: Callable[[str, Selection], Sequence[Observation]]
     fact: Callable[[str], Any]
 
@@ -77,7 +78,7 @@ class Combination:
         key_of = _KEYS[self.parameter.together]
         groups: dict[Any, dict[str, list[Observation]]] = {}
         for name in self._joined:
-            for observation in self.observations(name, self.where):
+            for observation in self.joined(name, self.where):
                 if (key := key_of(observation)) != "":
                     groups.setdefault(key, {}).setdefault(name, []).append(observation)
         return sorted(groups.values(), key=_latest)

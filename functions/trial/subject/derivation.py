@@ -6,7 +6,7 @@ last their id; where it does not decide, `undecided` says so.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -241,6 +241,12 @@ class Derivation:
     def observations(self, parameter: str, where: Selection) -> list[Observation]:
         """List the results of a parameter that were obtained in some way, in their order."""
         return self.series(parameter, where).observations
+
+    def of_visits(
+        self, parameter: str, where: Selection, visits: Sequence[str]
+    ) -> list[Observation]:
+        """List those of them that may count for one of some visits."""
+        return self.series(parameter, where).of_visits(visits)
 
     def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
         """Return what was recorded of a characteristic at enrolment; None where it is not known."""

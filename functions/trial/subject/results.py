@@ -11,6 +11,7 @@ from trial.definition.design import BELOW_LLOQ, RESULT, Abnormal, Parameter
 from trial.definition.formulas import Conversion
 from trial.definition.precision import Measured, Precision, decimals_of
 from trial.events.fields import term
+from trial.subject.arithmetic import rounded
 
 EXACT = Context(prec=100, rounding=ROUND_HALF_UP)
 """In which numbers are derived: those that end keep every digit."""
@@ -237,9 +238,7 @@ def distance(observation: "Observation", parameter: Parameter) -> Fraction | Non
 
 def rounded_value(number: Fraction, precision: Precision) -> Value:
     """Bring an exact number to its last place, half up (ties away from zero)."""
-    scaled = abs(number) * 10**precision.places
-    units = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    units = -units if number < 0 else units
+    units = int(rounded(number, precision.places) * 10**precision.places)
     if precision.exact:
         return Value(units)
     unrounded = EXACT.divide(Decimal(number.numerator), Decimal(number.denominator))

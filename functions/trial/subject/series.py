@@ -6,15 +6,22 @@ said (`UndecidedChoice`).
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import attrgetter, itemgetter
+from fractions import Fraction
+from functools import partial
+from operator import attrgetter
 from typing import Any, Protocol
 
-from trial.definition.conditions import MOST_ABNORMAL, Selection
-from trial.definition.design import Visit
+from trial.definition.conditions import (
+    FARTHEST,
+    MOST_ABNORMAL,
+    AfterFirstDose,
+    Selection,
+)
+from trial.definition.design import Parameter, Visit
 from trial.definition.study import Study
-from trial.definition.usage import CARRIED
+from trial.definition.usage import CARRIED, Place
 from trial.events import dates
 from trial.events.fields import term
 from trial.events.kinds import DECIDING_DATE
@@ -62,6 +69,11 @@ class SubjectCourse(Protocol):
 
     def observations(self, parameter: str, where: Selection) -> Sequence[Observation]:
         """List the results of a parameter that were obtained in some way, in their order."""
+
+    def of_visits(
+        self, parameter: str, where: Selection, visits: Sequence[str]
+    ) -> Sequence[Observation]:
+        """List those of them that may count for one of some visits."""
 
     def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
         """Return what was recorded of a characteristic at enrolment."""
@@ -142,8 +154,12 @@ class Series:
     def _combination(self) -> Combination:
         course = self._course
         parameters = course.study.definition.parameters
+        combined = parameters[self._parameter]
+        joined = course.observations
+        if (visits := combined.at_visits) is not None:
+            joined = partial(course.of_visits, visits=visits)
         return Combination(
-            parameters[self._parameter], parameters, self._where, course.observations, course.fact
+            combined, parameters, self._where, joined, course.observations, course.fact
         )
 
     def _selects(self, item: Mapping[str, Any]) -> bool:
@@ -211,13 +227,30 @@ class Series:
             if first and dates.not_after(observation.collected, first)
         ]
 
-    def after_first_dose(self, choice: str, until: int | None = None) -> Observation | None:
-        """Find the first, last, highest, lowest or most abnormal result after the first dose.
+    def after_first_dose(self, wanted: AfterFirstDose) -> Observation | None:
+        """Find the first, last or an extreme result after the first dose."""
+        results = self._wanted(wanted)
+        if wanted.choice in _SIZES:
+            return CHOICES["last" if wanted.tie == "later" else "first"](
+                self._most_extreme(results, wanted.choice)
+            )
+        return CHOICES[wanted.choice](results)
 
-        Of those that are not later than `until` days after the last dose, if that is given.
-        """
-        results = self.on_treatment(until)
-        return self._most_abnormal(results) if choice == MOST_ABNORMAL else CHOICES[choice](results)
+    def _wanted(self, wanted: AfterFirstDose) -> list[Observation]:
+        """List the results after the first dose of which one is taken."""
+        results = self.on_treatment(wanted.until)
+        return self._of_visits(results, wanted.visits) if wanted.visits else results
+
+    def of_visits(self, visits: Sequence[str]) -> list[Observation]:
+        """List the results that may count for one of some visits."""
+        return self._of_visits(self.observations, visits)
+
+    def _of_visits(
+        self, results: Iterable[Observation], visits: Iterable[str]
+    ) -> list[Observation]:
+        planned = (self._course.study.visits[name] for name in visits)
+        theirs = {id(result) for visit in planned for result in self._candidates(visit)}
+        return [result for result in results if id(result) in theirs]
 
     def on_treatment(self, until: int | None) -> list[Observation]:
         """List the results after the first dose, not later than some days after the last."""
@@ -226,15 +259,15 @@ class Series:
             return results
         return [observation for observation in results if observation.day <= last + until]
 
-    def _most_abnormal(self, results: list[Observation]) -> Observation | None:
-        """Take the result that lies farthest beyond its range; of equally abnormal ones the first.
+    def _most_extreme(self, results: list[Observation], choice: str) -> list[Observation]:
+        """List the results that lie farthest from 0, or beyond their range; all that are as far.
 
-        One without a limit cannot be compared.
+        One without a limit of its range cannot be compared.
         """
         parameter = self._course.study.definition.parameters[self._parameter]
-        distances = ((distance(result, parameter), result) for result in results)
-        comparable = [(beyond, result) for beyond, result in distances if beyond is not None]
-        return max(comparable, key=itemgetter(0))[1] if comparable else None
+        sizes = [(_SIZES[choice](result, parameter), result) for result in results]
+        greatest = max((size for size, _ in sizes if size is not None), default=None)
+        return [result for size, result in sizes if size is not None and size == greatest]
 
     def before_visit(self, visit: Visit) -> Observation | None:
         """Find the result of the visit before one that has any."""
@@ -280,30 +313,40 @@ class Series:
         base = self.at_baseline(baseline) if baseline else None
         return base.collected if base else self._course.entry
 
-    def undecided(self, places: Iterable[str]) -> Iterator[UndecidedChoice]:
+    def undecided(self, places: Iterable[Place]) -> Iterator[UndecidedChoice]:
         """Yield the choices, of visits, baselines, first or last results, that only ids decide."""
         parameter = self._course.study.definition.parameters[self._parameter]
         label = parameter.label
         if parameter.formula is not None:
             yield from self._combination().undecided(label)
-        if in_time(self.observations) and not any(
-            observation.visit for observation in self.observations
+        open_places = [place for place in places if self._can_be_open(place)]
+        if not open_places or (
+            in_time(self.observations)
+            and not any(observation.visit for observation in self.observations)
         ):
             return
-        for place in places:
+        for place in open_places:
             for name, candidates, choice in self._choices(place):
                 yield from differing(f"{label}, {name}", untold(candidates, choice))
 
-    def _choices(self, place: str) -> Iterator[tuple[str, list[Observation], str]]:
+    def _can_be_open(self, place: Place) -> bool:
+        """Return whether ids could decide at a place: not which of all is the highest, or mean."""
+        if isinstance(place, AfterFirstDose):
+            tied = place.choice in _SIZES and (place.choice == FARTHEST or place.tie is not None)
+            return tied or place.choice in ("first", "last")
+        visit = self._course.study.visits.get(place)
+        return visit is None or visit.window is None or which(visit) in ("first", "last")
+
+    def _choices(self, place: Place) -> Iterator[tuple[str, list[Observation], str]]:
         """Return what was chosen from at a place, by what it is called, and which was to count."""
+        if isinstance(place, AfterFirstDose):
+            yield from self._extremes(place)
+            return
         name = place.removeprefix(CARRIED)
         visit = self._course.study.visits.get(name)
         if visit is None:
-            choice, _, until = name.partition("+")
             if name in self._course.study.definition.baselines:
                 yield name, self._until_first_dose(), "last"
-            else:
-                yield choice, self.on_treatment(int(until) if until else None), choice
         elif name == place:
             if visit.window is None and "choose" not in visit.model_fields_set:
                 yield visit.label, self._candidates(visit), ANY
@@ -311,3 +354,18 @@ class Series:
                 yield visit.label, self._nearest(visit), which(visit)
         elif self.at_visit(visit) is None and self._course.due(visit):
             yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
+
+    def _extremes(self, wanted: AfterFirstDose) -> Iterator[tuple[str, list[Observation], str]]:
+        """Return what was chosen from after the first dose; of equally extreme results one is."""
+        if wanted.tie is None and wanted.choice != FARTHEST:
+            yield wanted.choice, self._wanted(wanted), wanted.choice
+        elif wanted.choice in _SIZES:
+            extremes = self._most_extreme(self._wanted(wanted), wanted.choice)
+            yield wanted.choice, extremes, "last" if wanted.tie == "later" else "first"
+
+
+_SIZES: Mapping[str, Callable[[Observation, Parameter], Fraction | int | None]] = {
+    FARTHEST: lambda result, _: abs(result.value.units),
+    MOST_ABNORMAL: distance,
+}
+"""How extreme a result is, of the extremes that can lie to two sides."""

@@ -116,6 +116,9 @@ def _formula(parameter: Parameter, definition: Definition) -> Iterator[str]:
         yield f"{name} is {source.label}{unit}"
     yield f"of results {_TOGETHER[parameter.together]}"
     yield f"of several of one parameter {_REPLICATES[parameter.replicates]}"
+    if parameter.at_visits is not None:
+        labels = {visit.id: visit.label for visit in definition.visits}
+        yield f"results of {joined((labels[name] for name in parameter.at_visits), 'or')} alone"
     if parameter.carried:
         yield f"of {joined(parameter.carried)} the last result up to that day, whenever it was"
     used = {part.taken for part in formulas.nodes(parameter.expression)

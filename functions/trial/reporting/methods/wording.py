@@ -10,7 +10,9 @@ from trial.definition import Definition
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
     CONDITION_FORMS,
+    FARTHEST,
     MEASURE_FORMS,
+    MOST_ABNORMAL,
     PREVIOUS_VISIT,
     AdverseEventFilter,
     Condition,
@@ -54,6 +56,8 @@ _CHANGES = {
     "change_from": "the change (value less baseline) of {} from {}",
     "percent_change_from": "the change of {} in percent of the baseline's size from {}",
 }
+_EXTREMES = {FARTHEST: "result farthest from 0", MOST_ABNORMAL: "most abnormal result"}
+"""The result after the first dose that is taken, where its name does not say it."""
 _BOUNDS = {
     "at_least": "at least",
     "more_than": "more than",
@@ -255,13 +259,21 @@ class Wording:
         if measure.after_first_dose is not None:
             until = measure.days_after_last_dose
             last = "" if until is None else f" and not more than {until} days after the last"
-            choice = measure.after_first_dose.replace("-", " ")
-            return f"{joint} the {choice} result after the first dose{last}"
+            choice = _EXTREMES.get(measure.after_first_dose, f"{measure.after_first_dose} result")
+            return f"{joint} the {choice} after the first dose{last}{self._bounded(measure)}"
         if measure.at is None:
             return f"{joint} the visit of the row"
         if measure.at in self._visits:
             return f"{joint} the visit {self._visits[measure.at]}"
         return f"{joint} {_baseline(measure.at)}"
+
+    def _bounded(self, measure: Measure) -> str:
+        """Return of which results an extreme is, and which of two that are equally extreme."""
+        labels = [self._visits[name] for name in measure.at_visits or ()]
+        among = f", of those of {joined(labels, 'or')}" if labels else ""
+        if "tie" not in measure.model_fields_set and measure.after_first_dose != FARTHEST:
+            return among
+        return f"{among}; of results that lie equally far the {measure.tie} counts"
 
     def _of_records(self, measure: Measure) -> str:
         record = RECORDS[str(measure.records)]
