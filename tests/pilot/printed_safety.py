@@ -73,7 +73,7 @@ def _levels(rows: Any) -> Iterator[tuple[Key, str]]:
     for analyte, *arms, p in rows:
         for arm, levels in zip(ARMS, arms, strict=True):
             for level, cell in zip(("low", "normal", "high"), levels, strict=True):
-                yield from _counted(f"{analyte}-{level}", arm, cell)
+                yield from _counted(f"{analyte}/{level}", arm, cell)
         if p:
             yield (analyte, "p", "p"), p
 

@@ -51,6 +51,7 @@ ANALYTES: Final = CHEMISTRY | HAEMATOLOGY
 
 WEEKS: Final = (2, 4, 6, 8, 12, 16, 20, 24, 26)
 TREATED: Final = [f"week-{week}" for week in WEEKS]
+UP_TO_WEEK_24: Final = TREATED[:-1]
 START, FROM_START = "screening-1", "screening"
 ARMS: Final = ("placebo", "xanomeline-low", "xanomeline-high")
 PRECISION: Final = {"mean": 1, "sd": 2, "median": 1, "min": 1, "max": 1}
@@ -82,35 +83,35 @@ HYS_LAW: Final = {
         f"min({TRANSAMINASES}, bili / upper(bili))",
     ),
 }
-ON_TREATMENT = "on-treatment"
-"""All days after the first, as a visit of which the highest result is taken."""
+COMPARED: Final = ("14-6.02", "14-6.03", "14-6.05", "14-6.06")
 NO_LOWER_LIMIT: Final = ("baso", "eos")
 """Analytes whose range has no lower limit: the report takes 0."""
-BEYOND: Final[dict[str, tuple[Part, Part]]] = {
-    "range": ({"more_than": 0.25}, {"more_than": 0.75}),
-    "step": ({"at_least": 1.05}, {"at_least": 1.05}),
+LEVELS: Final[dict[str, list[Part]]] = {
+    name: [
+        {"value": "low", "label": "Low", **low},
+        {"value": "normal", "label": "Normal", **normal},
+        {"value": "high", "label": "High", **high},
+    ]
+    for name, low, normal, high in (
+        ("range", {"below": -0.75}, {"at_most": 0.25}, {"more_than": 0.25}),
+        ("step", {"below": -1}, {"at_most": 1}, {"more_than": 1}),
+    )
 }
-"""Beyond what a result is high or low; the report rounds a step to one place before."""
+"""From what on a result is low or high."""
 
 
 def definition() -> Part:
     """Give the pilot's definition with its safety tables beside all others."""
     whole: Part = read_definition(DEFINITION)
-    whole["visits"].append(
-        {"id": ON_TREATMENT, "label": "On treatment", "day": 168, "window": [2, None],
-         "days_from": "first-dose", "choose": "highest", "schedule": ON_TREATMENT}
-    )  # fmt: skip
     for analyte in ("bili", "gluc"):
         whole["parameters"][analyte]["below_quantification"] = "missing"
-    whole["parameters"] |= dict(_parameters())
+    whole["parameters"] |= dict(_parameters()) | dict(_weights())
+    whole["measures"]["weight"] = {"parameter": "weight-rounded", "at": "baseline"}
     whole["baselines"] |= {FROM_START: {"visit": START}, "baseline-visit": {"visit": "baseline"}}
     whole["classes"] |= {f"{name}-at-start": _classes(name, START) for name in _compared()}
     whole["conditions"] |= {
-        f"{name}-raised": {"measure": _multiples(name, ON_TREATMENT), "more_than": LIMIT}
-        for name in _compared()
+        f"{name}-raised": {"measure": _highest(name), "more_than": LIMIT} for name in _compared()
     }
-    whole["measures"] |= dict(_measures())
-    whole["conditions"] |= dict(_abnormal())
     whole["conditions"]["medicated"] = {"recorded": "conmed.recorded"}
     whole["tables"] += tables()
     return whole
@@ -135,7 +136,7 @@ def tables() -> list[Part]:
 def _table(name: str, title: str, rows: Iterator[Part]) -> Part:
     arms = [{"id": arm, "label": arm.capitalize(), "set": "safety", "arm": arm} for arm in ARMS]
     total = {"id": "total", "label": "Total", "set": "safety"}
-    compared = [] if name not in ("14-6.05", "14-6.06") else [_comparison()]
+    compared = [_comparison()] if name in COMPARED else []
     columns = [*arms, total, *compared]
     return {"id": name, "title": title, "population": "Safety", "columns": columns, "rows": [*rows]}
 
@@ -156,54 +157,46 @@ def _parameters() -> Iterator[tuple[str, Part]]:
         yield f"{name}-x", {"label": label, "unit": "x ULN", "formula": formula}
     for analyte, label in ANALYTES.items():
         for name, formula in _formulas(analyte):
-            yield f"{analyte}-{name}", {"label": label, "unit": "1", "formula": formula}
+            yield f"{analyte}-{name}", {"label": label, "unit": "1"} | formula
 
 
-def _formulas(analyte: str) -> Iterator[tuple[str, str]]:
-    """Give how far results lie to either side, in widths of their range.
+def _weights() -> Iterator[tuple[str, Part]]:
+    """Give weights as measured, and to one decimal, as table 14-2.01 takes them."""
+    weight = {"label": "Weight", "unit": "kg"}
+    yield "weight", weight | {"minimum": 20, "maximum": 300, "places": 2, "decimals": 1}
+    yield "weight-rounded", weight | {"formula": "round(weight, 1)", "places": 4, "decimals": 1}
 
-    From the middle between half the lower limit and one and a half times the upper, which makes
-    a result high beyond 0.25 and low beyond 0.75; and from the result before, in half widths.
+
+def _formulas(analyte: str) -> Iterator[tuple[str, Part]]:
+    """Give how far a result lies from a middle, and its step from the visit before.
+
+    From the middle between half the lower limit and one and a half times the upper, in widths of
+    its range: so it is high beyond 0.25 and low beyond -0.75. A step is in half widths, to one
+    decimal; the report's limits of one analyte, converted, have no decimals.
     """
     lower, upper = f"lower({analyte})", f"upper({analyte})"
-    middle, width = f"0.25 * {lower} + 0.75 * {upper}", f"({upper} - {lower})"
+    middle, width = f"(0.25 * {lower} + 0.75 * {upper})", f"({upper} - {lower})"
     if analyte in NO_LOWER_LIMIT:
         middle, width = f"0.75 * {upper}", upper
-    yield "range-up", f"({analyte} - ({middle})) / {width}"
-    yield "range-down", f"(({middle}) - {analyte}) / {width}"
-    yield "step-up", f"2 * ({analyte} - previous({analyte})) / {width}"
-    yield "step-down", f"2 * (previous({analyte}) - {analyte}) / {width}"
-
-
-def _measures() -> Iterator[tuple[str, Part]]:
-    """Give to which side the result lies that lies farthest: above 0 where it is upwards."""
-    for analyte in ANALYTES:
-        for of in BEYOND:
-            sides = [f"{analyte}-{of}-up", f"{analyte}-{of}-down"]
-            for name in sides:
-                yield name, {"parameter": name, "at": ON_TREATMENT}
-            yield f"{analyte}-{of}", {"difference": sides}
-
-
-def _abnormal() -> Iterator[tuple[str, Part]]:
-    """Give who is low, normal or high at the result that lies farthest."""
-    for analyte in ANALYTES:
-        for of, (above, beneath) in BEYOND.items():
-            name = f"{analyte}-{of}"
-            up, down = ({"measure": f"{name}-{side}"} for side in ("up", "down"))
-            upwards, downwards = {"measure": name, "at_least": 0}, {"measure": name, "below": 0}
-            yield f"{name}-high", {"all": [upwards, up | above]}
-            yield f"{name}-low", {"all": [downwards, down | beneath]}
-            yield f"{name}-normal", {"none": [f"{name}-high", f"{name}-low"]}
+    yield "range", {"formula": f"({analyte} - {middle}) / {width}"}
+    if analyte == "mchc":
+        width = f"(round({upper}, 0) - round({lower}, 0))"
+    step = f"round(2 * ({analyte} - previous({analyte})) / {width}, 1)"
+    yield "step", {"formula": step, "at_visits": [START, *UP_TO_WEEK_24]}
 
 
 def _levels(of: str) -> Iterator[Part]:
+    """Give who is low, normal or high at the result that lies farthest to either side."""
     for analyte, label in ANALYTES.items():
-        yield {"id": f"{analyte}", "label": label}
-        for level in ("low", "normal", "high"):
-            name = f"{analyte}-{level}"
-            count = f"{analyte}-{of}-{level}"
-            yield {"id": name, "label": level.capitalize(), "level": 1, "count": count}
+        farthest = {"parameter": f"{analyte}-{of}", "after_first_dose": "farthest"}
+        measure = farthest | {"at_visits": UP_TO_WEEK_24}
+        classes = {"label": label, "measure": measure, "classes": LEVELS[of]}
+        yield {"id": analyte, "label": label, "levels": {"characteristic": classes}}
+
+
+def _highest(name: str) -> Part:
+    highest = {"after_first_dose": "highest", "at_visits": UP_TO_WEEK_24}
+    return {"parameter": f"{name}-x"} | highest
 
 
 def _multiples(name: str, visit: str | None = None) -> Part:
@@ -242,7 +235,7 @@ def _by_visit() -> Iterator[Part]:
         )
 
 
-def _any_visit(analyte: str, visits: list[str] = TREATED[:-1], **where: Any) -> Part:
+def _any_visit(analyte: str, visits: list[str] = UP_TO_WEEK_24, **where: Any) -> Part:
     """Ask for a result at a visit: who has none has nothing to carry forward."""
     measures = [{"parameter": analyte, "at": visit} | where for visit in visits]
     return {"any": [{"measure": measure, "assessed": True} for measure in measures]}
@@ -261,7 +254,8 @@ def _shifts() -> Iterator[Part]:
 
 def _worst(names: Any) -> Iterator[Part]:
     for name in names:
-        shift = {"before": f"{name}-at-start", "after": _classes(name, ON_TREATMENT)}
+        after = _classes(name) | {"measure": _highest(name)}
+        shift = {"before": f"{name}-at-start", "after": after}
         label = shift["after"]["label"]
         yield {"id": name, "label": label, "shift": shift | {"percent_of": "before"}}
         test = {"count": f"{name}-raised", "strata": [f"{name}-at-start"]}
