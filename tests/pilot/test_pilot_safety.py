@@ -18,15 +18,11 @@ from typing import Any, Final
 
 import builders
 import pytest
-from pilot import printed_safety, safety
-from pilot.feed import feed
+from pilot import printed_safety, reading, safety
 from pilot.printed_safety import Key
-from pilot.writing import compact
 
 from trial.definition import study
 from trial.definition.study import Study
-from trial.events import envelope, json_body
-from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject.fold import Subject
@@ -44,19 +40,8 @@ HALVES = {"14-6.01": 5, "14-6.02": 6, "14-6.03": 15, "14-6.04": 1, "14-6.05": 3,
 
 
 @pytest.fixture(scope="module")
-def entries() -> list[Entry]:
-    bodies = map(compact, feed())
-    return [envelope.parse(json_body.read_json(body), body) for body in bodies]
-
-
-@pytest.fixture(scope="module")
-def subjects(entries: list[Entry]) -> list[Subject]:
-    return builders.subjects(entries)
-
-
-@pytest.fixture(scope="module")
-def grids(subjects: list[Subject]) -> dict[str, Grid]:
-    read = _read(_only(safety.definition(), CELLS), subjects)
+def grids() -> dict[str, Grid]:
+    read = _read(_only(safety.definition(), CELLS), builders.subjects(reading.entries()))
     assert set(read) == set(CELLS)
     return read
 
