@@ -46,7 +46,7 @@ def test_one_that_extends_a_piece_is_admitted_as_what_it_is_with_it(definition: 
     admitted = admission.admit(json.dumps(extending).encode())
     source = json.loads(admitted.source)
     assert "extends" not in source
-    assert source["tables"][0]["id"] == "fda-6"
+    assert source["tables"][0]["id"] == "fda-2"
     assert admission.admit(admitted.source.encode()).digest == admitted.digest
 
 

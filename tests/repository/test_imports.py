@@ -62,7 +62,7 @@ MAY_BE_IMPURE = {
     "trial.store.backoff": {"random"},  # jitter
     "trial.store.encoding.sealing": {"secrets"},  # a subject's key
 }
-MAY_READ = {"trial.definition.library": {"pathlib"}}  # the pieces that it ships
+MAY_READ = {"trial.definition.library.shipped": {"pathlib"}}  # the pieces that it ships
 CLOCKS = {"now", "today", "utcnow", "fromtimestamp", "time_ns", "monotonic", "perf_counter"}
 NEVER_LOADED = ("openpyxl", "numpy", "pandas", "lxml", "aws_xray_sdk")
 

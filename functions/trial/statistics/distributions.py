@@ -34,6 +34,7 @@ def _mp() -> Any:  # noqa: ANN401  (mpmath has no types)
     return context
 
 
+@lru_cache(maxsize=64)  # milliseconds each, and a report asks for a few of them very often
 def normal_quantile(p: Fraction) -> Decimal:
     """Return the standard normal value below which a share `p` lies (0 < p < 1)."""
     _inside(p)

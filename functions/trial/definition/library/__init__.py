@@ -6,24 +6,18 @@ what stands by name is replaced as a whole; `null` leaves a part out. The result
 digested and stored, so a later release of a piece changes no study.
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from trial.errors import FieldError, Rejected
+from trial.definition.library.shipped import Part, filled, pieces, refused, wrong_units
+from trial.errors import FieldError
 from trial.events import json_pointer
 from trial.events.field_errors import known_names_hint
 
-EXTENDS = "extends"
-_FOLDER = Path(__file__).parent
-_PARAMETER = "parameter"
-"""The one member of an object that stands for a parameter's value."""
+__all__ = ["EXTENDS", "Resolved", "pieces", "resolve"]
 
-type Part = dict[str, Any]
+EXTENDS = "extends"
 
 
 @dataclass(frozen=True)
@@ -91,15 +85,6 @@ def _member(container: Any, name: str) -> Any:  # noqa: ANN401 (any JSON)
     return None
 
 
-@cache
-def pieces() -> Mapping[str, Part]:
-    """Return the shipped pieces by name: a title, parameters, and parts of a definition."""
-    return {
-        path.stem: json.loads(path.read_text(encoding="utf-8"))
-        for path in sorted(_FOLDER.glob("*.json"))
-    }
-
-
 def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     """Return a definition with the pieces that it extends; raises `Rejected` where it cannot."""
     if not isinstance(value, dict) or EXTENDS not in value:
@@ -108,64 +93,39 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     own = {name: part for name, part in value.items() if name != EXTENDS}
     resolved = Resolved({})
     for place, (name, parameters, path) in enumerate(requests):
-        part = _filled(name, parameters, path)
+        part = filled(name, parameters, path)
         resolved._places[name] = place  # noqa: SLF001 (its own module)
         _mark(resolved._layers, part, name, "")  # noqa: SLF001
         resolved.value = _merged(resolved, resolved.value, part)
     _mark(resolved._layers, own, "", "")  # noqa: SLF001
     resolved.value = _merged(resolved, resolved.value, own)
+    faults = [fault for request in requests for fault in wrong_units(resolved.value, *request)]
+    if faults:
+        raise refused(*faults)
     return resolved
-
-
-def _refused(*faults: FieldError) -> Rejected:
-    return Rejected(422, "Definition not accepted", "", *faults)
 
 
 def _requests(extends: Any) -> Iterator[tuple[str, Part, str]]:  # noqa: ANN401 (any JSON)
     """Yield the pieces asked for, each with its parameters and its pointer."""
     if not isinstance(extends, list):
-        raise _refused(FieldError(f"/{EXTENDS}", "must be a list of pieces"))
+        raise refused(FieldError(f"/{EXTENDS}", "must be a list of pieces"))
     names: set[str] = set()
     for i, request in enumerate(extends):
         path = f"/{EXTENDS}/{i}"
         name = request.get("piece") if isinstance(request, dict) else request
         parameters = request.get("with", {}) if isinstance(request, dict) else {}
         if isinstance(request, dict) and (stray := request.keys() - {"piece", "with"}):
-            raise _refused(FieldError(f"{path}/{min(stray)}", "is not a field here"))
+            raise refused(FieldError(f"{path}/{min(stray)}", "is not a field here"))
         if not isinstance(name, str) or not isinstance(parameters, dict):
             detail = "must be the name of a piece, or an object with `piece` and `with`"
-            raise _refused(FieldError(path, detail))
+            raise refused(FieldError(path, detail))
         if name not in pieces():
             detail = f"is not a piece of the library: {name}{known_names_hint(name, pieces())}"
-            raise _refused(FieldError(path, detail))
+            raise refused(FieldError(path, detail))
         if name in names:
-            raise _refused(FieldError(path, f"names {name} more than once"))
+            raise refused(FieldError(path, f"names {name} more than once"))
         names.add(name)
         yield name, parameters, path
-
-
-def _filled(name: str, parameters: Part, path: str) -> Part:
-    """Return the parts of a piece with its parameters filled in."""
-    piece = pieces()[name]
-    defaults: Part = piece.get("parameters", {})
-    for parameter in parameters:
-        if parameter not in defaults:
-            detail = f"is not a parameter of {name}{known_names_hint(parameter, defaults)}"
-            raise _refused(FieldError(f"{path}/with/{json_pointer.escape(parameter)}", detail))
-    filled: Part = _substituted(piece["definition"], defaults | parameters)
-    return filled
-
-
-def _substituted(value: Any, values: Part) -> Any:  # noqa: ANN401 (any JSON)
-    match value:
-        case dict() if value.keys() == {_PARAMETER}:
-            return deepcopy(values[value[_PARAMETER]])
-        case dict():
-            return {name: _substituted(part, values) for name, part in value.items()}
-        case list():
-            return [_substituted(part, values) for part in value]
-        case _:
-            return value
 
 
 def _mark(layers: dict[int, list[_Layer]], value: Any, piece: str, pointer: str) -> None:  # noqa: ANN401

@@ -1,0 +1,455 @@
+"""What the pieces of the library print of an invented feed, beside counts of its bare events."""
+
+import json
+import random
+from collections import Counter, defaultdict
+from datetime import date, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import builders
+import pytest
+
+from local.feed import read_definition
+from local.gallery.feed import STUDY, feed
+from trial.definition import library
+from trial.definition.study import Study
+from trial.tables import checking
+from trial.tables.grid import Grid, Report
+
+TRIAL = Path(__file__).resolve().parents[2] / "docs" / "gallery" / "definition.yaml"
+ACTIONS = ("DRUG WITHDRAWN", "DRUG INTERRUPTED", "DOSE REDUCED", "DOSE NOT CHANGED")
+LABORATORY = library.pieces()["fda-laboratory"]
+OWN = ("columns", "population", "days_on_treatment", "visits", "x_label")
+ANALYTES = {
+    name: (LABORATORY["units"].get(name) or ["U/L"])[0]
+    for name in LABORATORY["parameters"]
+    if name not in OWN
+}
+"""Every analyte of the laboratory piece, and the unit that its limits are in."""
+COLUMNS = [
+    {"id": "placebo", "label": "Placebo", "set": "safety", "arm": "placebo"},
+    {"id": "high", "label": "High", "set": "safety", "arm": "high"},
+    {"id": "total", "label": "Total", "set": "safety"},
+    {"id": "versus", "label": "Risk difference", "compare": ["placebo", "high"],
+     "counts": "newcombe", "means": "t", "rates": "difference"},
+]  # fmt: skip
+RANGES = {  # around the limits, so that some are beyond each
+    "sodium": (122, 163), "glucose_fasting": (90, 140), "platelets": (80, 250), "hdl": (15, 60),
+    "haemoglobin": (8, 16), "creatinine": (0.7, 2.6), "egfr": (20, 110),
+}  # fmt: skip
+MEASURED = (*RANGES, "amylase", "alt", "ast", "bilirubin", "alp")
+PIECES: dict[str, dict[str, Any]] = {
+    "fda-safety": {"itt": "randomised", "treated": "treated", "per_protocol": "completed",
+                   "common_percent": 20, "reactions": ["Dizziness", "Cough"], "days": [28, 84],
+                   "order": "difference", "order_by": "versus"},
+    "fda-groups": {"men_groups": ["Falls risk"], "men_columns": COLUMNS[:1],
+                   "women_groups": ["Falls risk"], "women_columns": COLUMNS[:1]},
+    "fda-interest": {"groups": ["Falls risk"], "days": [28, 84]},
+    "fda-liver": {},
+    "fda-vitals": {"systolic": "sbp", "diastolic": "dbp", "visits": ["week-4", "week-12"],
+                   "pulse": "dbp", "respiration": "dbp", "temperature": "dbp"},
+    "fda-kidney": {"creatinine": "creatinine", "egfr": "egfr", "visits": ["week-4", "week-12"]},
+    "fda-laboratory": {name: name for name in MEASURED},
+    "e3-tables": {}, "e3-efficacy": {"endpoint": "sbp", "last_visit": "week-12",
+                                     "responder": "responder"},
+    "e3-listings": {"efficacy": "observations:sbp", "laboratory": "observations:alt,bilirubin",
+                    "efficacy_set": "completed"},
+}  # fmt: skip
+
+
+def study() -> Study:
+    """Return the gallery's trial with every piece, and every analyte that a piece can name."""
+    trial = read_definition(TRIAL)
+    places = {"unit": "U/L", "places": 2, "rounded": True}
+    trial["parameters"] |= {name: {"label": name, **places, "unit": unit}
+                            for name, unit in ANALYTES.items()}  # fmt: skip
+    trial["parameters"] |= {"dbp": {"label": "Diastolic", "unit": "mmHg", "places": 0}}
+    trial["extends"] = [
+        {"piece": name, "with": given | ({"columns": COLUMNS} if _has_columns(name) else {})}
+        for name, given in PIECES.items()
+    ]
+    return checking.read_definition(json.dumps(trial))
+
+
+def _has_columns(name: str) -> bool:
+    return "columns" in library.pieces()[name]["parameters"]
+
+
+@cache
+def events() -> tuple[dict[str, Any], ...]:
+    """Return the gallery's feed with actions taken, and results of every analyte."""
+    chance, lines = random.Random(7), [json.loads(line) for line in feed()]  # noqa: S311
+    made = [line for line in lines if line["data"].get("parameter") not in ("alt", "bili")]
+    for line in made:
+        if line["type"].endswith("subject.enrolled.v1"):
+            line["data"] |= {"country": "CAN", "ethnicity": "NOT REPORTED"}
+        if line["type"].endswith("adverse-event.reported.v1"):
+            line["data"]["action_taken"] = ACTIONS[chance.randrange(4)]
+        if line["type"].endswith("visit.recorded.v1"):
+            made_of = line["data"]["measurements"]
+            sbp = next(int(m["result"]) for m in made_of if m["parameter"] == "sbp")
+            made_of.append({"parameter": "dbp", "result": str(sbp - chance.randint(30, 100))})
+    for line in [line for line in made if line["type"].endswith("visit.recorded.v1")]:
+        for name in MEASURED:
+            unit = ANALYTES[name]
+            low, high = RANGES.get(name, (1, 130))
+            data = {"record": f"{name}-{line['data']['record']}", "revision": 1, "parameter": name,
+                    "collected": line["data"]["date"], "unit": unit, "range_low": 0,
+                    "result": f"{chance.uniform(low, high):.2f}", "range_high": 40}  # fmt: skip
+            if chance.random() < 0.9:
+                made.append(line | {"id": f"{line['id']}-{name}", "data": data,
+                                    "type": "org.livetlf.lab.result.reported.v1"})  # fmt: skip
+    left = next(line for line in made if line["data"].get("reason") == "ADVERSE EVENT")
+    fatal = next(line for line in made if line["subject"] == left["subject"]
+                 and line["type"].endswith("adverse-event.reported.v1"))  # fmt: skip
+    fatal["data"]["outcome"] = "FATAL"
+    death = {"record": "DEATH", "revision": 1, "date": left["data"]["date"], "cause": "Illness"}
+    made.append(left | {"id": "death", "type": "org.livetlf.death.reported.v1", "data": death})
+    return tuple(made)
+
+
+@cache
+def made() -> Report:
+    return builders.report_of(study(), (builders.read(line, STUDY) for line in events()))
+
+
+def grid(name: str) -> Grid:
+    return next(grid for grid in made().grids if grid.id == name)
+
+
+def shown(table: str, row: str, column: str = "total", name: str = "n") -> Any:
+    return builders.statistic(grid(table), row, column, name)
+
+
+# Counts of the bare events
+
+
+@cache
+def of(kind: str) -> dict[str, list[dict[str, Any]]]:
+    """Return the data of a kind by subject."""
+    by_subject: dict[str, list[dict[str, Any]]] = {}
+    for line in events():
+        if line["type"] == f"org.livetlf.{kind}.v1":
+            by_subject.setdefault(line["subject"], []).append(line["data"])
+    return by_subject
+
+
+@cache
+def arms() -> dict[str, str]:
+    return {subject: rows[0]["arm"] for subject, rows in of("subject.randomised").items()}
+
+
+def in_column(subject: str, column: str) -> bool:
+    return subject in of("dose.administered") and column in ("total", arms()[subject])
+
+
+@cache
+def first_dose(subject: str) -> str:
+    return str(min(dose["start"] for dose in of("dose.administered")[subject]))[:10]
+
+
+def last_contact(subject: str) -> str:
+    """Return the latest whole day in the subject's records."""
+    names = ("date", "collected", "start", "end", "onset")
+    fields = (line["data"].get(name, "")[:10]
+              for line in events() if line["subject"] == subject for name in names)  # fmt: skip
+    return max(day for day in fields if len(day) == 10)
+
+
+def results(parameter: str) -> dict[str, list[tuple[str, float]]]:
+    """Return the day and value of a parameter's results by subject, in order."""
+    by_subject = defaultdict(list)
+    for subject, rows in of("lab.result.reported").items():
+        by_subject[subject] += [(row["collected"][:10], float(row["result"]))
+                                for row in rows if row["parameter"] == parameter]  # fmt: skip
+    for subject, visits in of("visit.recorded").items():
+        by_subject[subject] += [(visit["date"][:10], float(item["result"])) for visit in visits
+                                for item in visit["measurements"]
+                                if item["parameter"] == parameter]  # fmt: skip
+    return {subject: sorted(rows) for subject, rows in by_subject.items() if rows}
+
+
+@cache
+def after(parameter: str) -> dict[str, list[float]]:
+    """Return the values after the first dose, of the treated who have any."""
+    values = {
+        subject: [value for day, value in rows if day > first_dose(subject)]
+        for subject, rows in results(parameter).items()
+        if subject in of("dose.administered")
+    }
+    return {subject: rows for subject, rows in values.items() if rows}
+
+
+@cache
+def baseline(parameter: str) -> dict[str, float]:
+    return {
+        subject: [value for day, value in rows if day <= first_dose(subject)][-1]
+        for subject, rows in results(parameter).items()
+        if subject in of("dose.administered") and rows[0][0] <= first_dose(subject)
+    }
+
+
+@cache
+def emergent(**wanted: object) -> dict[str, list[dict[str, Any]]]:
+    """Return the adverse events of the treated that began after the first dose, with their term."""
+    codings = {(subject, row["adverse_event"]): row["pt"]
+               for subject, rows in of("adverse-event.coded").items() for row in rows}  # fmt: skip
+    coded = {
+        subject: [row | {"pt": codings[subject, row["record"]]} for row in rows]
+        for subject, rows in of("adverse-event.reported").items()
+    }
+    found = {
+        subject: [
+            row
+            for row in rows
+            if row["onset"] >= first_dose(subject)
+            and all(row[name] == value for name, value in wanted.items())
+        ]
+        for subject, rows in coded.items()
+    }
+    return {subject: rows for subject, rows in found.items() if rows}
+
+
+def number(subjects: Any, column: str) -> int:
+    return sum(in_column(subject, column) for subject in subjects)
+
+
+def agree(table: str, row: str, subjects: Any, of_whom: Any = None) -> None:
+    """Compare a row with a count in every column; of whom, too, if they are given."""
+    for column in ("placebo", "high", "total"):
+        assert shown(table, row, column) == number(subjects, column), (table, row, column)
+        if of_whom is not None:
+            assert shown(table, row, column, "N") == number(of_whom, column), (table, row, column)
+    assert number(subjects, "total") > 0, (table, row)
+
+
+class TestDocuments:
+    def test_every_table_figure_and_listing_of_every_piece_is_published(self):
+        ids = {
+            kind: {part["id"] for name in PIECES if name != "fda-laboratory"
+                   for part in library.pieces()[name]["definition"].get(kind, ())}
+            for kind in ("tables", "figures", "listings")
+        }  # fmt: skip
+        assert PIECES.keys() == library.pieces().keys()
+        assert ids["tables"] <= {grid.id for grid in made().grids}
+        assert ids["figures"] <= {figure.id for figure in made().figures}
+        assert ids["listings"] <= {listing.id for listing in made().listings}
+
+    def test_so_is_every_one_of_the_laboratory(self):
+        whole = read_definition(TRIAL)
+        whole["parameters"] |= {name: {"label": name, "unit": unit, "places": 2}
+                                for name, unit in ANALYTES.items()}  # fmt: skip
+        named = {"visits": ["week-4", "week-12"]} | {name: name for name in ANALYTES}
+        whole["extends"] = [{"piece": "fda-laboratory", "with": named}]
+        report = builders.report_of(checking.read_definition(json.dumps(whole)), ())
+        parts = LABORATORY["definition"]
+        assert {part["id"] for part in parts["tables"]} <= {grid.id for grid in report.grids}
+        assert {part["id"] for part in parts["figures"]} == {one.id for one in report.figures}
+
+    def test_every_table_has_a_number(self):
+        empty = [
+            grid.id
+            for grid in made().grids
+            if not any(cell.statistics for row in grid.rows for cell in row.cells)
+        ]
+        assert empty == []
+
+    def test_the_documents_of_the_blinded_study_are_made_too(self):
+        blinded = study()
+        trial = json.loads(blinded.source) | {"blinded": True}
+        pooled = checking.read_definition(json.dumps(trial)).open
+        assert {table.id for table in pooled.definition.tables} >= {"fda-2", "fda-14", "e3-14.1.3"}
+        assert not any(column.arm for table in pooled.definition.tables for column in table.columns)
+
+
+class TestSafety:
+    def test_demography(self):
+        enrolled = of("subject.enrolled")
+        for sex in "FM":
+            agree(
+                "fda-2", f"sex/{sex}", [s for s, rows in enrolled.items() if rows[0]["sex"] == sex]
+            )
+        old = [s for s, rows in enrolled.items() if rows[0]["age"] >= 75]
+        agree("fda-2", "age-group/75 or above", old)
+
+    def test_screening(self):
+        assert shown("fda-3", "screened") == len(of("subject.screened"))
+        assert shown("fda-3", "failed") == len(of("screening.failed"))
+        assert shown("fda-3", "enrolled") == len(of("subject.enrolled"))
+        assert shown("fda-4", "safety") == len(of("dose.administered"))
+
+    def test_discontinuation(self):
+        left = {
+            subject: row["reason"] for subject, rows in of("disposition.recorded").items()
+            for row in rows if row["of"] == "treatment" and row["status"] == "discontinued"
+        }  # fmt: skip
+        agree("fda-5", "treatment", left)
+        for reason in set(left.values()):
+            agree("fda-5", f"treatment-reason/{reason}", [s for s in left if left[s] == reason])
+
+    def test_exposure(self):
+        days = {
+            subject: (max(date.fromisoformat(row["end"]) for row in rows)
+                      - date.fromisoformat(first_dose(subject))).days + 1
+            for subject, rows in of("dose.administered").items()
+        }  # fmt: skip
+        for least in (30, 91):
+            subjects = [subject for subject in days if days[subject] >= least]
+            assert shown("fda-6", f"days-{least}") == number(subjects, "total")
+        years = sum(days.values()) / 365.25
+        assert float(shown("fda-6", "years", "total", "sum")) == pytest.approx(years, abs=1e-9)
+
+    def test_the_overview(self):
+        agree("fda-7", "any", emergent())
+        agree("fda-7", "serious", emergent(serious=True))
+        agree("fda-7", "withdrawn", emergent(action_taken="DRUG WITHDRAWN"))
+        agree("fda-7", "severe", emergent(severity="SEVERE"))
+        changed = {
+            **emergent(action_taken="DRUG INTERRUPTED"),
+            **emergent(action_taken="DOSE REDUCED"),
+        }
+        agree("fda-7", "modified", changed)
+
+    def test_terms(self):
+        terms = Counter(pt for rows in emergent().values() for pt in {row["pt"] for row in rows})
+        for pt in terms:
+            agree("fda-15", f"terms/{pt}", [s for s, rows in emergent().items()
+                                            if pt in {row["pt"] for row in rows}])  # fmt: skip
+
+    def test_rates(self):
+        """Days at risk go from the first dose to the first event, or else to the last contact."""
+        first = {subject: min(row["onset"] for row in rows if row["pt"] == "Dizziness")
+                 for subject, rows in emergent().items()
+                 if any(row["pt"] == "Dizziness" for row in rows)}  # fmt: skip
+        days = 0
+        for subject, doses in of("dose.administered").items():
+            last = date.fromisoformat(max(dose["end"] for dose in doses)) + timedelta(days=30)
+            end = min(last, date.fromisoformat(last_contact(subject)))
+            if subject in first:
+                end = date.fromisoformat(first[subject])
+            days += (end - date.fromisoformat(first_dose(subject))).days + 1
+        years = float(shown("fda-16", "terms/Dizziness", "total", "years"))
+        assert years == pytest.approx(days / 365.25, abs=1e-9)
+        rate = float(shown("fda-16", "terms/Dizziness", "total", "rate"))
+        assert rate == pytest.approx(len(first) / years * 100, rel=1e-9)
+        agree("fda-16", "terms/Dizziness", first)
+        agree("fda-23", "terms/Nervous system disorders/Dizziness", first)
+        assert {row.id for row in grid("fda-23").rows} == {
+            "terms/Nervous system disorders", "terms/Nervous system disorders/Dizziness",
+            "terms/Respiratory, thoracic and mediastinal disorders",
+            "terms/Respiratory, thoracic and mediastinal disorders/Cough",
+        }  # fmt: skip
+
+    def test_subgroups(self):
+        enrolled = of("subject.enrolled")
+        women = [subject for subject, rows in enrolled.items() if rows[0]["sex"] == "F"]
+        with_event = [subject for subject in emergent() if subject in women]
+        agree("fda-51", "sex/F", with_event, women)
+
+    def test_deaths(self):
+        assert (shown("fda-8", "deaths"), shown("fda-8", "fatal-any")) == (1, 1)
+        (subject,) = of("death.reported")
+        days = (date.fromisoformat(of("death.reported")[subject][0]["date"])
+                - date.fromisoformat(first_dose(subject))).days + 1  # fmt: skip
+        for name in ("fda-9", "fda-9.1"):
+            (listing,) = (one for one in made().listings if one.id == name)
+            (row,) = builders.rows_of(listing)
+            assert (row["USUBJID"], row["DTHDY"]) == (subject, days)
+
+    def test_listings(self):
+        (listing,) = (one for one in made().listings if one.id == "fda-39")
+        wanted = [(s, row["pt"]) for s, rows in emergent(action_taken="DRUG WITHDRAWN").items()
+                  for row in rows]  # fmt: skip
+        rows = builders.rows_of(listing)
+        assert sorted((row["USUBJID"], row["AEDECOD"]) for row in rows) == sorted(wanted)
+        assert all(row["TRTDURD"] >= 1 and row["ARM"] for row in rows)
+
+
+class TestGroups:
+    def test_narrow_and_broad(self):
+        def having(*terms: str) -> list[str]:
+            return [s for s, rows in emergent().items() if {row["pt"] for row in rows} & {*terms}]
+
+        agree("fda-17", "groups/Falls risk", having("Dizziness"))
+        agree("fda-17-broad", "groups/Falls risk", having("Dizziness", "Headache"))
+        agree("fda-18", "any", having("Dizziness"))
+        agree("fda-43", "groups/Falls risk/Headache", having("Headache"))
+        severe = emergent(severity="SEVERE", pt="Dizziness")
+        assert shown("fda-18", "severity/SEVERE") == number(severe, "total")
+
+
+class TestMeasured:
+    @pytest.mark.parametrize("limit", [120, 140, 160])
+    def test_systolic_pressure(self, limit):
+        highest = {subject: max(values) for subject, values in after("sbp").items()}
+        agree("fda-36", f"from-{limit}", [s for s in highest if highest[s] >= limit], highest)
+
+    def test_hypotension(self):
+        lowest = {subject: min(values) for subject, values in after("dbp").items()}
+        agree("fda-38", "diastolic", [s for s in lowest if lowest[s] < 60], lowest)
+
+    def test_kidney_function(self):
+        start, values = baseline("creatinine"), after("creatinine")
+        known = start.keys() & values
+        for level, times in ((1, 1.5), (2, 2), (3, 3)):
+            high = [s for s in known if max(values[s]) >= times * start[s]]
+            agree("fda-20", f"creatinine-{level}", high, known)
+        start, values = baseline("egfr"), after("egfr")
+        low = [s for s in start.keys() & values if min(values[s]) <= 0.5 * start[s]]
+        agree("fda-20", "egfr-2", low, start.keys() & values)
+
+    def test_liver_quadrants(self):
+        alt, ast, bilirubin = (
+            {s: max(values) / 40 for s, values in after(name).items()}
+            for name in ("alt", "ast", "bilirubin")
+        )
+        points = {s: (max(alt.get(s, 0), ast.get(s, 0)), bilirubin[s])
+                  for s in bilirubin if s in alt or s in ast}  # fmt: skip
+        agree(
+            "fda-21",
+            "upper-right",
+            [s for s, (x, y) in points.items() if x >= 3 and y >= 2],
+            points,
+        )
+        agree(
+            "fda-21", "upper-left", [s for s, (x, y) in points.items() if x < 3 and y >= 2], points
+        )
+        agree("fda-21", "total", [s for s, (x, y) in points.items() if x >= 3 or y >= 2], points)
+
+    def test_chemistry_levels(self):
+        values = after("sodium")
+        for level, limit in ((1, 132), (2, 130), (3, 125)):
+            agree("fda-20-chemistry", f"sodium-low-{level}",
+                  [s for s in values if min(values[s]) < limit], values)  # fmt: skip
+        fasting = after("glucose_fasting")
+        agree("fda-20-chemistry", "glucose-fasting-high-2",
+              [s for s in fasting if max(fasting[s]) >= 126], fasting)  # fmt: skip
+        cpk = after("amylase")
+        agree("fda-20-chemistry", "amylase-high-2",
+              [s for s in cpk if max(cpk[s]) > 1.5 * 40], cpk)  # fmt: skip
+
+    def test_levels_by_sex(self):
+        values = after("hdl")
+        women = [s for s in values if of("subject.enrolled")[s][0]["sex"] == "F"]
+        agree("fda-20-lipids", "hdl-low-f-2", [s for s in women if min(values[s]) < 40], women)
+
+    def test_haemoglobin(self):
+        start, values = baseline("haemoglobin"), after("haemoglobin")
+        known = start.keys() & values
+        fell = [s for s in known if min(values[s]) - start[s] < -1.5]
+        agree("fda-20-haematology", "haemoglobin-decrease-2", fell, known)
+
+    def test_the_last_on_treatment(self):
+        values = after("platelets")
+        low = [s for s in values if values[s][-1] < 125]
+        agree("fda-53", "platelets-low", low, values)
+
+
+class TestEfficacy:
+    def test_values_by_visit(self):
+        assert shown("e3-14.2.1", "value/baseline") == len(baseline("sbp"))
+        starts = baseline("sbp").values()
+        mean = float(shown("e3-14.2.1", "value/baseline", "total", "mean"))
+        assert mean == pytest.approx(sum(starts) / len(starts), abs=1e-9)
