@@ -64,6 +64,14 @@ def test_a_null_parameter_leaves_out_what_names_it_and_what_needs_it(monkeypatch
     assert with_a["tables"][0] == {"id": "1", "x": "A"}
 
 
+def test_a_parameter_may_be_the_default_of_another(monkeypatch):
+    piece = {"title": "One", "parameters": {"a": 1, "b": {"parameter": "a"}},
+             "definition": {"tables": [{"id": "1", "x": {"parameter": "b"}}]}}  # fmt: skip
+    monkeypatch.setattr(shipped, "pieces", lambda: {"one": piece})
+    for given, value in (({}, 1), ({"a": 2}, 2), ({"a": 2, "b": 3}, 3)):
+        assert shipped.filled("one", given, "")["tables"] == [{"id": "1", "x": value}]
+
+
 def test_a_piece_of_which_nothing_is_left_says_what_it_needs():
     (fault,) = faults(extending("fda-kidney"))
     assert fault.pointer == "/extends/0"
@@ -169,7 +177,7 @@ class TestFaults:
             (["e3-tables", "e3-tables"], "/extends/1", "more than once"),
             ([{"piece": "e3-tables", "wiht": {}}], "/extends/0/wiht", "is not a field here"),
             ([{"piece": "fda-safety", "with": {"common": 1}}], "/extends/0/with/common",
-             "Known: columns, population, screened_columns"),
+             "Known: columns, population, plain_columns"),
         ],
     )  # fmt: skip
     def test_of_what_is_extended(self, extends, pointer, detail):

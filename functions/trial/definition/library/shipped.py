@@ -1,9 +1,9 @@
 """The shipped pieces, and one of them with its parameters filled in.
 
-A piece is JSON: a `title`, `parameters` with their defaults, the `units` that what some of these
-name must be in, and the parts of a `definition`. There `{"parameter": name}`, with the name of one
-of these and nothing beside it, stands for its value. A member whose parameter is null is left out,
-and so is a part that `needs` a parameter which is null.
+A piece is JSON: a `title`, `parameters` with their defaults (of which one may be another's), the
+`units` that what some of these name must be in, and the parts of a `definition`. There
+`{"parameter": name}`, with the name of one of these and nothing beside it, stands for its value. A
+member whose parameter is null is left out, and so is a part that `needs` a parameter which is null.
 """
 
 import json
@@ -46,7 +46,8 @@ def filled(name: str, parameters: Part, path: str) -> Part:
         if parameter not in defaults:
             detail = f"is not a parameter of {name}{known_names_hint(parameter, defaults)}"
             raise refused(FieldError(f"{path}/with/{json_pointer.escape(parameter)}", detail))
-    sections: Part = _substituted(piece["definition"], defaults | parameters)
+    values = _substituted(defaults, defaults | parameters) | parameters
+    sections: Part = _substituted(piece["definition"], values)
     part = {section: content for section, content in sections.items() if content}
     if not part.get("tables") and not part.get("listings"):
         detail = f"gives nothing of {name}: its parts need {', '.join(_needed(piece))}"
