@@ -24,7 +24,7 @@ SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=
 CORE := $(sort $(wildcard tests/core/test_*.py))
 LONGEST := tables names blinding attribution fisher listing_dates listings acceptance any_definition
 LONG := messages wording flow methods content arms testing severity partial_dates figures \
-  unreported denominators discrepancies
+  unreported denominators discrepancies library_recounted
 COVERED := $(filter-out $(LONGEST:%=tests/core/test_%.py),$(CORE))
 QUICK := $(filter-out $(LONG:%=tests/core/test_%.py),$(COVERED)) tests/repository/test_imports.py
 

@@ -74,6 +74,16 @@ def test_every_number_of_the_fda_has_its_place_or_a_reason(kind, last):
         assert named == pieces, number
 
 
+def test_every_section_of_e3_has_its_place_or_a_reason():
+    ids = [output[0] for name in library.pieces() for output in outputs(name)]
+    found = {row[0].split()[0]: row[1] for row in rows(SECTIONS["The outline of ICH E3"])[2:]}
+    for section, place in found.items():
+        there = any(re.fullmatch(rf"e3-{re.escape(section)}(\..*)?", name) for name in ids)
+        assert there != place.startswith("left out: "), section
+    sections = tuple(f"e3-{section}" for section in found)
+    assert [name for name in ids if name.startswith("e3-") and not name.startswith(sections)] == []
+
+
 def test_the_example_is_accepted():
     (text,) = re.findall(r"^```yaml\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
     trial = read_definition(ROOT / "events" / "example" / "definition.yaml") | yaml.safe_load(text)
