@@ -4,32 +4,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from trial.render import ems, legible, wrap
-from trial.render.figures.canvas import SANS
-from trial.render.markup import EMPTY, Html, escape, html, joined
+from local.gallery.sheet import LEADING, MARGIN, PAD, Sheet, broken, width_of
+from trial.render.markup import Html
 from trial.render.page.cells import P_VALUE
 from trial.render.page.layout import ColumnHead, LaidOutRow, TableLayout, layout
 from trial.render.page.tables import methods
 from trial.tables.grid import Grid, Listing
 
-_SIZE, _LEADING = 13, 18
-_SMALL = 11.5  # of notes and of numbers of subjects
-_PAD, _INDENT = 9, 14
+_INDENT, _SHARE_GAP = 14, 5
 _LABEL, _HEAD, _WORDS = 230, 120, 200  # widths at which texts break
-_NARROWEST = 480
-_MARGIN = 12
-_BOLD = 1.07  # how much wider bold letters are
-_SNUG = 0.93  # letters are narrower than the estimate of the widest face
-_SHARE_GAP = 5
-
-
-def width_of(text: str, size: float = _SIZE, *, bold: bool = False) -> float:
-    """Return how wide a text is drawn, at most."""
-    return ems(legible(text)) * size * _SNUG * (_BOLD if bold else 1)
-
-
-def _broken(text: str, width: float, size: float = _SIZE) -> list[str]:
-    return wrap(legible(text).split(), width / size / _SNUG)
+_LEAST_LABEL, _LEAST_COLUMN = 120, 34
+_ASCENT, _DESCENT = 13, 4  # from the top of a line to its baseline, and from there down
 
 
 @dataclass
@@ -56,14 +41,22 @@ class _Line:
 
     @property
     def height(self) -> float:
+        """Return how tall it is: as its tallest text."""
         tall = [len(cell.lines) for cell in self.cells if cell is not None and not cell.deep]
-        return max((1, len(self.label), *tall)) * _LEADING + _PAD
+        return max((1, len(self.label), *tall)) * LEADING + PAD
+
+    @property
+    def label_width(self) -> float:
+        """Return how wide the column of labels must be for it."""
+        texts = (width_of(text, bold=self.bold) for text in self.label)
+        return self.level * _INDENT + max(texts, default=0) + 2 * PAD
 
 
 @dataclass
 class _Column:
-    """Where a column's texts go."""
+    """Where a column's texts go; one of several under a head has a result's name as `label`."""
 
+    label: str = ""
     width: float = 0
     share: float = 0
     left: float = 0
@@ -72,88 +65,87 @@ class _Column:
     def right(self) -> float:
         return self.left + self.width
 
+    def room(self, cell: _Cell) -> float:
+        """Return how much of the column's width is kept for percentages, beside a cell's text."""
+        return self.share + _SHARE_GAP if cell.share is not None and self.share else 0
+
+    def fit(self, cells: Sequence[_Cell]) -> None:
+        """Make the column as wide as its widest cell."""
+        self.share = max((width_of(cell.share) for cell in cells if cell.share), default=0)
+        texts = (max(map(width_of, cell.lines)) + self.room(cell) for cell in cells)
+        self.width = max([_LEAST_COLUMN, *texts]) + 2 * PAD
+
 
 @dataclass
-class _Sheet:
-    """The drawing so far; `y` is where the next thing goes."""
+class _Block:
+    """A head and its columns: one, or one a result."""
 
-    y: float = _MARGIN
-    parts: list[Html] = field(default_factory=list)
+    head: ColumnHead
+    columns: list[_Column] = field(default_factory=list)
 
-    def text(self, x: float, y: float, text: str, css: str = "", anchor: str = "start") -> None:
-        """Write one line of text with its baseline at `y`."""
-        ends = html(' text-anchor="{}"', escape(anchor)) if anchor != "start" else EMPTY
-        styled = html(' class="{}"', escape(css)) if css else EMPTY
-        place = (escape(_number(x)), escape(_number(y)))
-        self.parts.append(
-            html('<text x="{}" y="{}"{}{}>{}</text>', *place, ends, styled, escape(text))
-        )
+    @property
+    def left(self) -> float:
+        return self.columns[0].left
 
-    def rule(self, left: float, right: float, css: str) -> None:
-        """Draw a line across, where the next thing goes."""
-        place = map(escape, map(_number, (left, self.y, right)))
-        self.parts.append(html('<path d="M{},{}H{}" class="{}"/>', *place, escape(css)))
+    @property
+    def right(self) -> float:
+        return self.columns[-1].right
 
-    def shade(self, right: float, height: float) -> None:
-        """Lay a ground under what comes next."""
-        place = map(escape, map(_number, (_MARGIN, self.y, right - _MARGIN, height)))
-        self.parts.append(html('<rect x="{}" y="{}" width="{}" height="{}" class="s"/>', *place))
+    @property
+    def is_double(self) -> bool:
+        """Return whether the names of results stand below the head."""
+        return len(self.columns) > 1
+
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Return the lines of the head with their styles: its label, its size, its only result."""
+        head = self.head
+        texts = [(text, "b") for text in broken(head.column.label, _HEAD)]
+        texts += [(head.column.size, "q")] if head.column.size else []
+        names_itself = head.is_p_value and head.column.label.startswith("P")
+        if len(head.labels) == 1 and head.labels[0] and not names_itself:
+            texts.append((head.labels[0], "q"))
+        return texts
+
+    @property
+    def depth(self) -> int:
+        """Return how many lines the head takes."""
+        return len(self.texts) + self.is_double
+
+    def fit(self) -> None:
+        """Widen the columns until the head and the names of results fit."""
+        _widen(self.columns, [text for text, _ in self.texts])
+        for column in self.columns if self.is_double else ():
+            column.width = max(column.width, width_of(column.label, bold=True) + 2 * PAD)
 
 
-def _number(number: float) -> str:
-    return f"{number:.1f}".removesuffix(".0")
+def _widen(columns: Sequence[_Column], texts: Sequence[str]) -> None:
+    needed = max(width_of(text, bold=True) for text in texts) + 2 * PAD
+    for column in columns:
+        column.width = max(column.width, needed / len(columns))
 
 
 def table_svg(grid: Grid, name: str) -> Html:
     """Draw a table as the page shows it, without its caption."""
     plan = layout(grid)
     lines = [line for row in plan.rows for line in _lines(row, plan)]
-    heads = [
-        (head, label)
-        for head in plan.heads
-        for label in (head.labels if not plan.stacked else [""])
-    ]
-    columns = _measured(heads, lines)
-    label_width = max([_NARROWEST / 4, *map(_label_width, lines)])
+    blocks = _blocks(plan, lines)
+    columns = [column for block in blocks for column in block.columns]
+    label_right = MARGIN + max([_LEAST_LABEL, *(line.label_width for line in lines)])
     named = max((width_of(line.statistic) for line in lines), default=0)
-    statistic = named + 2 * _PAD if plan.stacked else 0
-    _placed(columns, _MARGIN + label_width + statistic)
-    right = columns[-1].right
-    sheet = _Sheet()
-    _draw_heads(sheet, plan, heads, columns, right, _MARGIN + label_width)
+    _placed(columns, label_right + (named + 2 * PAD if plan.stacked else 0))
+    sheet = Sheet(columns[-1].right)
+    _draw_heads(sheet, blocks, label_right if plan.stacked else None)
     for line in lines:
-        _draw_line(sheet, line, columns, right, _MARGIN + label_width)
-    _closed(sheet, right)
-    return _svg(sheet, _noted(sheet, _footnotes(grid), right), name)
+        _draw_line(sheet, line, columns, label_right)
+    return sheet.finished(_notes(grid), name)
 
 
-def listing_svg(listing: Listing, name: str, most: int = 8) -> Html:
-    """Draw the first rows of a listing."""
-    rows = [["" if value is None else str(value) for value in row] for row in listing.rows]
-    heads = [_broken(column.label, _HEAD) for column in listing.columns]
-    columns = [
-        _Column(max(map(width_of, [*head, *(row[i] for row in rows[:most])])) + 2 * _PAD)
-        for i, head in enumerate(heads)
-    ]
-    _placed(columns, _MARGIN)
-    right, sheet = columns[-1].right, _Sheet()
-    height = max(map(len, heads)) * _LEADING + _PAD
-    sheet.shade(right, height)
-    sheet.rule(_MARGIN, right, "e")
-    for head, column in zip(heads, columns, strict=True):
-        for i, text in enumerate(reversed(head)):
-            baseline = sheet.y + height - _PAD / 2 - 4 - i * _LEADING
-            sheet.text(column.left + _PAD, baseline, text, "b")
-    sheet.y += height
-    sheet.rule(_MARGIN, right, "e")
-    for row in rows[:most]:
-        for text, column in zip(row, columns, strict=True):
-            sheet.text(column.left + _PAD, sheet.y + _PAD / 2 + 13, text)
-        sheet.y += _LEADING + _PAD
-        sheet.rule(_MARGIN, right, "r")
-    _closed(sheet, right)
-    more = [f"… and {len(rows) - most} more rows"] if len(rows) > most else []
-    return _svg(sheet, _noted(sheet, [*more, *listing.footnotes], right), name)
+def _notes(grid: Grid) -> Iterator[str]:
+    """Yield the notes below a table, and by which methods it was made."""
+    yield from grid.footnotes
+    for method, scope in methods(grid).items():
+        yield f"Method ({', '.join(scope)}): {method}." if scope else f"Method: {method}."
 
 
 # Lines of the body
@@ -162,26 +154,32 @@ def listing_svg(listing: Listing, name: str, most: int = 8) -> Html:
 def _lines(row: LaidOutRow, plan: TableLayout) -> Iterator[_Line]:
     """Yield the lines that a row takes: one, or one a result where these stand below each other."""
     level = row.row.level
-    label = _broken(row.row.label, _LABEL - level * _INDENT)
-    bold = row.leads or not row.lines
+    label = broken(row.row.label, _LABEL - level * _INDENT)
     if not row.lines:
         yield _Line(label, [], level=level, bold=True)
     elif not plan.stacked:
         cells = [_cell(row, head, result) for head in plan.heads for result in head.labels]
-        yield _Line(label, cells, level=level, bold=bold)
+        yield _Line(label, cells, level=level, bold=row.leads)
     else:
-        results = row.labels(plan.heads)
-        for i, result in enumerate(results):
-            cells = [_stacked_cell(row, head, result, i == 0) for head in plan.heads]
-            named = label if i == 0 else []
-            closes = i == len(results) - 1
-            yield _Line(named, cells, result, level, bold or len(results) > 1, closes)
+        yield from _stacked(row, plan, label)
 
 
-def _stacked_cell(row: LaidOutRow, head: ColumnHead, result: str, first: bool) -> _Cell | None:  # noqa: FBT001
-    if not head.is_p_value:
-        return _cell(row, head, result)
-    cell = _cell(row, head, P_VALUE) if first else None
+def _stacked(row: LaidOutRow, plan: TableLayout, label: list[str]) -> Iterator[_Line]:
+    """Yield a line a result; the label and P values stand in the first."""
+    results = row.labels(plan.heads)
+    bold = row.leads or len(results) > 1
+    for i, result in enumerate(results):
+        cells = [
+            _deep(row, head, i) if head.is_p_value else _cell(row, head, result)
+            for head in plan.heads
+        ]
+        closes = i == len(results) - 1
+        yield _Line([] if i else label, cells, result, row.row.level, bold, closes)
+
+
+def _deep(row: LaidOutRow, head: ColumnHead, place: int) -> _Cell | None:
+    """Return a P value, which stands in the first line of its row."""
+    cell = None if place else _cell(row, head, P_VALUE)
     if cell is not None:
         cell.deep = True
     return cell
@@ -192,44 +190,37 @@ def _cell(row: LaidOutRow, head: ColumnHead, result: str) -> _Cell | None:
     line = next((line for line in lines if line.label == result), None)
     if line is None:
         return None
-    return _Cell(_broken(line.text, _WORDS) or [""], line.share)
-
-
-def _label_width(line: _Line) -> float:
-    texts = (width_of(text, bold=line.bold) for text in line.label)
-    return line.level * _INDENT + max(texts, default=0) + 2 * _PAD
+    return _Cell(broken(line.text, _WORDS) or [""], line.share)
 
 
 # Columns
 
 
-def _measured(heads: Sequence[tuple[ColumnHead, str]], lines: Iterable[_Line]) -> list[_Column]:
-    """Measure the columns: each is as wide as its head and its widest cell."""
-    columns = [_Column() for _ in heads]
+def _blocks(plan: TableLayout, lines: Iterable[_Line]) -> list[_Block]:
+    """Return the heads with their columns, each as wide as its head and its widest cell."""
+    blocks = [
+        _Block(head, [_Column(label) for label in ([""] if plan.stacked else head.labels)])
+        for head in plan.heads
+    ]
+    columns = [column for block in blocks for column in block.columns]
     rows = [line.cells for line in lines if line.cells]
     for i, column in enumerate(columns):
-        cells = [cell for row in rows if (cell := row[i]) is not None]
-        column.share = max((width_of(cell.share) for cell in cells if cell.share), default=0)
-        texts = (max(map(width_of, cell.lines)) + _share_room(cell, column) for cell in cells)
-        column.width = max([34, *texts]) + 2 * _PAD
-    for head, group in groupby(enumerate(heads), key=lambda item: item[1][0]):
-        members = [columns[i] for i, _ in group]
-        needed = max(width_of(text, bold=True) for text in _head_texts(head)) + 2 * _PAD
-        for column in members:
-            column.width = max(column.width, needed / len(members))
-    for i, (head, label) in enumerate(heads):
-        if len(head.labels) > 1 and label:
-            columns[i].width = max(columns[i].width, width_of(label, bold=True) + 2 * _PAD)
-    for under, group in groupby(enumerate(heads), key=lambda item: item[1][0].column.under):
-        members = [columns[i] for i, _ in group]
-        lacks = width_of(under, bold=True) + 2 * _PAD - sum(column.width for column in members)
-        for column in members if lacks > 0 else ():
-            column.width += lacks / len(members)
-    return columns
+        column.fit([cell for row in rows if (cell := row[i]) is not None])
+    for block in blocks:
+        block.fit()
+    for under, members in _under(blocks):
+        shared = [column for block in members for column in block.columns]
+        lacks = width_of(under, bold=True) + 2 * PAD - sum(column.width for column in shared)
+        for column in shared if lacks > 0 else ():
+            column.width += lacks / len(shared)
+    return blocks
 
 
-def _share_room(cell: _Cell, column: _Column) -> float:
-    return column.share + _SHARE_GAP if cell.share is not None and column.share else 0
+def _under(blocks: Iterable[_Block]) -> Iterator[tuple[str, list[_Block]]]:
+    """Yield the heads that columns side by side share, with those."""
+    for under, members in groupby(blocks, key=lambda block: block.head.column.under):
+        if under:
+            yield under, list(members)
 
 
 def _placed(columns: Iterable[_Column], left: float) -> None:
@@ -240,126 +231,88 @@ def _placed(columns: Iterable[_Column], left: float) -> None:
 # The drawing
 
 
-def _head_texts(head: ColumnHead) -> list[str]:
-    """Return the lines of a column's head: its label, its size, its only result."""
-    texts = _broken(head.column.label, _HEAD)
-    texts += [head.column.size] if head.column.size else []
-    if len(head.labels) == 1 and head.labels[0] and not _names_itself(head):
-        texts.append(head.labels[0])
-    return texts
-
-
-def _names_itself(head: ColumnHead) -> bool:
-    return head.is_p_value and head.column.label.startswith("P")
-
-
-def _draw_heads(
-    sheet: _Sheet,
-    plan: TableLayout,
-    heads: Sequence[tuple[ColumnHead, str]],
-    columns: Sequence[_Column],
-    right: float,
-    label_right: float,
-) -> None:
-    spanned = any(head.column.under for head in plan.heads)
-    double = not plan.stacked and any(len(head.labels) > 1 for head in plan.heads)
-    deepest = max(len(_head_texts(head)) + _doubled(head, plan) for head in plan.heads)
-    height = (deepest + spanned) * _LEADING + 2 * _PAD
-    sheet.shade(right, height)
-    sheet.rule(_MARGIN, right, "e")
-    bottom = sheet.y + height - _PAD - 4
-    if plan.stacked:
-        sheet.text(label_right + _PAD, bottom, "Statistic", "q")
-    for head, group in groupby(enumerate(heads), key=lambda item: item[1][0]):
-        members = list(group)
-        left, end = columns[members[0][0]].left, columns[members[-1][0]].right
-        several = double and len(members) > 1
-        base = bottom - _LEADING if several else bottom
-        for i, text in enumerate(reversed(_head_texts(head))):
-            where = (left + end) / 2 if several else end - _PAD
-            css = "q" if text in (head.column.size, *head.labels) else "b"
-            sheet.text(where, base - i * _LEADING, text, css, "middle" if several else "end")
-        for i, (_, label) in members if several else ():
-            sheet.text(columns[i].right - _PAD, bottom, label, "q", "end")
-    for under, group in groupby(enumerate(heads), key=lambda item: item[1][0].column.under):
-        members = list(group)
-        if under:
-            left, end = columns[members[0][0]].left, columns[members[-1][0]].right
-            top = sheet.y + _PAD + 12
-            sheet.text((left + end) / 2, top, under, "b", "middle")
-            place = map(escape, map(_number, (left + _PAD, top + 6, end - _PAD)))
-            sheet.parts.append(html('<path d="M{},{}H{}" class="r"/>', *place))
+def _draw_heads(sheet: Sheet, blocks: Sequence[_Block], statistic: float | None) -> None:
+    """Draw the heads; `statistic` is where the column of results' names begins, if there is one."""
+    spanned = any(block.head.column.under for block in blocks)
+    height = (max(block.depth for block in blocks) + spanned) * LEADING + 2 * PAD
+    sheet.shade(height)
+    sheet.rule("e")
+    bottom = sheet.y + height - PAD - _DESCENT
+    if statistic is not None:
+        sheet.text(statistic + PAD, bottom, "Statistic", "q")
+    for block in blocks:
+        _draw_head(sheet, block, bottom)
+    for under, members in _under(blocks):
+        left, right = members[0].left, members[-1].right
+        top = sheet.y + PAD + _ASCENT - 1
+        sheet.text((left + right) / 2, top, under, "b", "middle")
+        sheet.line(left + PAD, right - PAD, top + 6, "r")
     sheet.y += height
-    sheet.rule(_MARGIN, right, "e")
+    sheet.rule("e")
 
 
-def _doubled(head: ColumnHead, plan: TableLayout) -> bool:
-    return not plan.stacked and len(head.labels) > 1
+def _draw_head(sheet: Sheet, block: _Block, bottom: float) -> None:
+    """Draw a head, from the bottom up; over several columns it stands in their middle."""
+    base = bottom - LEADING if block.is_double else bottom
+    x = (block.left + block.right) / 2 if block.is_double else block.right - PAD
+    for i, (text, css) in enumerate(reversed(block.texts)):
+        sheet.text(x, base - i * LEADING, text, css, "middle" if block.is_double else "end")
+    for column in block.columns if block.is_double else ():
+        sheet.text(column.right - PAD, bottom, column.label, "q", "end")
 
 
-def _draw_line(
-    sheet: _Sheet, line: _Line, columns: Sequence[_Column], right: float, label_right: float
-) -> None:
-    first = sheet.y + _PAD / 2 + 13
+def _draw_line(sheet: Sheet, line: _Line, columns: Sequence[_Column], label_right: float) -> None:
+    baseline = sheet.y + PAD / 2 + _ASCENT
     for i, text in enumerate(line.label):
         css = "b" if line.bold else ""
-        sheet.text(_MARGIN + _PAD + line.level * _INDENT, first + i * _LEADING, text, css)
+        sheet.text(MARGIN + PAD + line.level * _INDENT, baseline + i * LEADING, text, css)
     if line.statistic:
-        sheet.text(label_right + _PAD, first, line.statistic, "q")
+        sheet.text(label_right + PAD, baseline, line.statistic, "q")
     for cell, column in zip(line.cells, columns, strict=False):
-        if cell is None:
-            continue
-        edge = column.right - _PAD
-        for i, text in enumerate(cell.lines):
-            sheet.text(edge - _share_room(cell, column), first + i * _LEADING, text, "", "end")
-        if cell.share:
-            sheet.text(edge, first, cell.share, "", "end")
+        if cell is not None:
+            _draw_cell(sheet, cell, column, baseline)
     sheet.y += line.height
     if line.closes:
-        sheet.rule(_MARGIN, right, "r")
+        sheet.rule("r")
 
 
-def _closed(sheet: _Sheet, right: float) -> None:
-    sheet.rule(_MARGIN, right, "e")
-    sheet.y += _PAD
+def _draw_cell(sheet: Sheet, cell: _Cell, column: _Column, baseline: float) -> None:
+    edge = column.right - PAD
+    for i, text in enumerate(cell.lines):
+        sheet.text(edge - column.room(cell), baseline + i * LEADING, text, "", "end")
+    if cell.share:
+        sheet.text(edge, baseline, cell.share, "", "end")
 
 
-def _footnotes(grid: Grid) -> Iterator[str]:
-    """Yield the notes below a table, and by which methods it was made."""
-    yield from grid.footnotes
-    for method, scope in methods(grid).items():
-        yield f"Method ({', '.join(scope)}): {method}." if scope else f"Method: {method}."
+def listing_svg(listing: Listing, name: str, most: int = 8) -> Html:
+    """Draw the first rows of a listing."""
+    rows = [["" if value is None else str(value) for value in row] for row in listing.rows]
+    heads = [broken(column.label, _HEAD) for column in listing.columns]
+    columns = [
+        _Column(width=max(map(width_of, [*head, *(row[i] for row in rows[:most])])) + 2 * PAD)
+        for i, head in enumerate(heads)
+    ]
+    _placed(columns, MARGIN)
+    sheet = Sheet(columns[-1].right)
+    _draw_listing_heads(sheet, heads, columns)
+    for row in rows[:most]:
+        for text, column in zip(row, columns, strict=True):
+            sheet.text(column.left + PAD, sheet.y + PAD / 2 + _ASCENT, text)
+        sheet.y += LEADING + PAD
+        sheet.rule("r")
+    more = [f"… and {len(rows) - most} more rows"] if len(rows) > most else []
+    return sheet.finished([*more, *listing.footnotes], name)
 
 
-def _noted(sheet: _Sheet, notes: Iterable[str], right: float) -> float:
-    """Write notes below a table, and return the width of the picture."""
-    right = max(right, _NARROWEST)
-    for note in notes:
-        for text in _broken(note, right - 2 * _MARGIN, _SMALL):
-            sheet.y += 16
-            sheet.text(_MARGIN + _PAD, sheet.y, text, "n")
-    return right + _MARGIN
-
-
-_STYLE = (
-    "text{{fill:#111827}}.b{{font-weight:600}}.q,.n{{fill:#4b5563}}.n{{font-size:{}px}}"
-    ".s{{fill:#f3f4f6}}.e{{stroke:#6b7280;stroke-width:1.5}}.r{{stroke:#d9dde3}}"
-)
-
-
-def _svg(sheet: _Sheet, width: float, name: str) -> Html:
-    size = (round(width), round(sheet.y) + _MARGIN)
-    return joined(
-        (
-            html(
-                '<svg xmlns="http://www.w3.org/2000/svg" width="{0}" height="{1}"'
-                ' viewBox="0 0 {0} {1}" role="img" font-family="{2}" font-size="{3}">',
-                *size, SANS, _SIZE,
-            ),
-            html("<title>{}</title><style>{}</style>", escape(name), html(_STYLE, _SMALL)),
-            html('<rect width="{}" height="{}" fill="#fff"/>', *size),
-            *sheet.parts,
-            html("</svg>\n"),
-        ),
-        html("\n"),
-    )  # fmt: skip
+def _draw_listing_heads(
+    sheet: Sheet, heads: Sequence[list[str]], columns: Sequence[_Column]
+) -> None:
+    height = max(map(len, heads)) * LEADING + PAD
+    sheet.shade(height)
+    sheet.rule("e")
+    for head, column in zip(heads, columns, strict=True):
+        for i, text in enumerate(reversed(head)):
+            baseline = sheet.y + height - PAD / 2 - _DESCENT - i * LEADING
+            sheet.text(column.left + PAD, baseline, text, "b")
+    sheet.y += height
+    sheet.rule("e")
