@@ -94,6 +94,26 @@ def test_every_kind_of_figure_is_shown(kind):
     assert any(part.get("kind") == kind and "source" in part for part in USED)
 
 
+GUIDE = (ROOT / "docs" / "study-definition.md").read_text(encoding="utf-8")
+HEADINGS = {
+    re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-")
+    for heading in re.findall(r"^#+ (.*)$", PAGE, re.MULTILINE)
+}
+
+
+@pytest.mark.parametrize(
+    "of", [ROW_KINDS, COLUMN_FORMS, FIGURE_KINDS], ids=["row", "column", "figure"]
+)
+def test_the_guide_leads_from_each_construct_to_its_picture(of):
+    linked = re.findall(
+        r"^\| `(\w+)` \|.*\(\[picture\]\(gallery\.md#(.*?)\)\) \|$", GUIDE, re.MULTILINE
+    )
+    assert of.keys() <= {name for name, _ in linked}
+    assert {anchor for _, anchor in linked} <= HEADINGS
+    within = set(re.findall(r"\]\(#(.*?)\)", PAGE))
+    assert within <= HEADINGS
+
+
 def parsed(picture: str) -> ET.Element:
     return ET.fromstring(picture)  # noqa: S314 (drawn here)
 
