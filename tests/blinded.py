@@ -16,7 +16,14 @@ from trial.events.envelope import Entry
 
 _DRUG = {"recorded": "dose.administered", "where": {"treatment": "drug"}}
 PARTS: Mapping[str, Any] = {
+    "scales": {"own": {"label": "Own", "version": "1", "terms": {"rna": {
+        "label": "RNA", "direction": "high", "by_unit": {"copies/mL": [
+            {"grade": 3, "any": [{"times": "baseline", "more_than": 1}, {"at_least": 5000}]},
+            {"grade": 1, "any": [{"more_than": 50, "sex": "F"}, {"more_than": 400}]}]}}}}},
+    "parameters": {"rna-grade": {"label": "Grade", "unit": "grade", "grades": {
+        "of": "viral-load", "scale": "own", "term": "rna", "baseline": "baseline"}}},
     "measures": {
+        "worst-grade": {"parameter": "rna-grade", "after_first_dose": "highest"},
         "drug-doses": {"records": "dose.administered", "where": {"treatment": "drug"}},
         "doses": {"records": "dose.administered"},
         "extreme": {"parameter": "cd4", "after_first_dose": "farthest",
@@ -42,6 +49,7 @@ PARTS: Mapping[str, Any] = {
         "classed": {"characteristic": "by-dose", "levels": ["some"]},
         "in-state": {"characteristic": "by-condition", "levels": ["ill", "dosed"]},
         "late": {"characteristic": "by-arm-after-all", "levels": ["late"]},
+        "grave": {"measure": "worst-grade", "at_least": 3},
         "gap-known": {"measure": "gap", "assessed": True},
         "low-twice": {"results": [{"parameter": "viral-load", "below": 1000},
                                   {"parameter": "cd4"}], "within_days": 30},
@@ -54,6 +62,9 @@ PARTS: Mapping[str, Any] = {
         "by-dose": {"label": "Doses", "measure": "drug-doses", "classes": [
             {"value": "none", "label": "None", "at_most": 0},
             {"value": "some", "label": "Some", "at_least": 1}]},
+        "graded": {"label": "Worst grade", "measure": "worst-grade", "classes": [
+            {"value": "0", "label": "0", "below": 1}, {"value": "1-2", "label": "1-2", "below": 3},
+            {"value": "3", "label": "3", "at_least": 3}]},
         "load": {"label": "Load", "measure": {"parameter": "viral-load", "at": "week-5"},
                  "missing": "high", "classes": [
                      {"value": "low", "label": "Low", "below": 1000},
@@ -221,6 +232,9 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"worst": {"filter": {}, **_GRADES}},
     {"shift": {"before": "by-dose", "after": "load"}},
     {"shift": {"before": "load", "after": "load"}},
+    {"levels": {"characteristic": "graded"}, "subgroups": {"characteristic": "region"}},
+    {"shift": {"before": "load", "after": "graded", "missing": True}},
+    {"cross": {"first": "graded", "second": "by-dose"}},
     {
         "shift": {"before": "load", "after": BANDS, "percent_of": "before", "missing": True},
         "visits": ["day-14", "week-5"],

@@ -106,6 +106,11 @@ class Trial:
             for name, of in derived.items()
         }
         self.averages = rng.random() < 0.3
+        if not self.averages:  # a mean of results has no grade
+            self.parameters["x-grade"] = {
+                "label": "x-grade", "unit": "grade",
+                "grades": {"of": "x", "scale": "own", "term": "both"},
+            }  # fmt: skip
         self.score = precision(rng, 3) | {"label": "Score"}
         self.people = [
             self.person(f"{arm}-{i}", arm)
@@ -159,8 +164,8 @@ class Trial:
 
     def counted(self, result: Result | None, parameter: str) -> Optional:
         """Recount what a result counts as."""
-        if result is None:
-            return None
+        if result is None or parameter == "x-grade":
+            return None if result is None else self.graded(result)
         value, part = result.number(self.parameters), result.part(self.parameters)
         if parameter == "x" or value is None or part is None:
             return value
@@ -176,6 +181,34 @@ class Trial:
             )  # fmt: skip
             return self.ruled(parameter, (2 * value + 1) / 3 - value / high)
         return None if value <= 0 else self.ruled(parameter, log10(value))
+
+    def graded(self, result: Result) -> Optional:
+        """Recount a grade: of a result below quantification only what is sure of all below it."""
+        text = self.parameters["x"]["texts"].get(result.text, result.text)
+        beyond = text.startswith("<")
+        if beyond and self.parameters["x"]["below_quantification"] == "missing":
+            return None
+        number, high, low = (
+            self.converted(each, result.unit)
+            for each in (text.lstrip("<"), result.high, result.low)
+        )
+        if high <= 0:
+            return None
+        for grade, multiple, strict in ((4, 3, True), (2, 1, False)):
+            limit = multiple * high
+            if beyond and number > limit:
+                return None
+            if not beyond and (number > limit or (number == limit and not strict)):
+                return Fraction(grade)
+        if low <= 0 or (beyond and number > low):
+            return None
+        return Fraction(1 if number < low or beyond else 0)
+
+    def converted(self, text: str, unit: str) -> Fraction:
+        """Recount a number in the parameter's own unit."""
+        factor = str(self.parameters["x"].get("units", {}).get(unit, "1"))
+        number = Fraction(text)
+        return (number - 32) * 5 / 9 if factor.startswith("(") else number * Fraction(factor)
 
     def ruled(self, parameter: str, value: Fraction) -> Fraction:
         """Round a derived value where its places are a rule of the study."""
@@ -259,6 +292,7 @@ class Trial:
             ],
             characteristics={"score": self.score},
             parameters=self.parameters,
+            scales=SCALES,
             baselines={"base": {"last_before_first_dose": True}},
             measures={name: measure for name, (measure, _) in self.measures().items()},
             tables=tables,
@@ -266,6 +300,13 @@ class Trial:
         )
 
 
+SCALES = {
+    "own": {"label": "Own", "version": "1", "terms": {"both": {
+        "label": "Both", "direction": "high", "any_unit": [
+            {"grade": 4, "any": [{"times": "upper-limit", "more_than": 3}]},
+            {"grade": 2, "any": [{"times": "upper-limit", "at_least": 1}]},
+            {"grade": 1, "any": [{"times": "lower-limit", "below": 1}]}]}}},
+}  # fmt: skip
 FORMS = {
     "value": "", "change": "change_from", "decrease": "decrease_from",
     "percent": "percent_change_from",

@@ -89,6 +89,8 @@ WHOLE: dict[str, Any] = json.loads(
             "limits": {"label": "L", "unit": "1", "at_visits": ["day-7"],
                        "formula": "round(cd4, 1) / upper(cd4) - previous(bmi)"},
             "low": {"label": "Low", "unit": "x LLN", "lower_limits_of": "cd4"},
+            "grade": {"label": "Grade", "unit": "grade", "grades": {
+                "of": "cd4", "scale": "own", "term": "low", "baseline": "baseline"}},
             "found": {"label": "Found", "unit": "1", "below_quantification": "missing",
                       "texts": {"Not detected": "<lloq", "Trace": "1"}},
             "warm": {"label": "Warm", "unit": "C", "units": {"F": "(x - 32) * 5 / 9"}},
@@ -105,6 +107,14 @@ WHOLE: dict[str, Any] = json.loads(
             "arms": {"by_arm": {"a": "age", "b": "age"}},
             "both": {"difference": ["age", "score"]},
         },
+        scales={"own": {
+            "label": "Own", "version": "1", "source": "Protocol", "synonyms": {"cells/uL": "/uL"},
+            "terms": {"low": {
+                "label": "Low", "direction": "low", "assumed": "x", "only": {"age_at_least": 1},
+                "by_unit": {"/uL": [
+                    {"grade": 3, "any": [{"below": 50, "sex": "F", "baseline": "not-low"}]},
+                    {"grade": 1, "any": [{"times": "baseline", "below": 1, "also": {
+                        "beyond": "lower-limit", "at_most": -1}}]}]}}}}},
         classes={"group": {"label": "Group", "measure": "age", "missing": "old", "classes": [
             {"value": "young", "label": "Young", "below": 40},
             {"value": "old", "label": "Old", "at_least": 40}]},

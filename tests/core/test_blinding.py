@@ -229,13 +229,13 @@ class TestPooling:
     def test_what_depends_on_the_arm_however_indirectly_is_left_out_by_name(self):
         left = study_of(ROWS[:1], [TOTAL]).open.definition
         assert left.measures.keys() & PARTS["measures"].keys() == {
-            "doses", "early", "late", "on-treatment",
+            "doses", "early", "late", "on-treatment", "worst-grade",
         }  # fmt: skip
         assert left.conditions.keys() & PARTS["conditions"].keys() == {
-            "concomitant", "statin", "alarmed", "low-twice", "in-state",
+            "concomitant", "statin", "alarmed", "grave", "low-twice", "in-state",
         }  # fmt: skip
         assert (left.classes.keys(), left.times.keys()) == (
-            {"load", "by-condition"}, {"dose"},
+            {"graded", "load", "by-condition"}, {"dose"},
         )  # fmt: skip
         assert left.sets.keys() & PARTS["sets"].keys() == set()
         assert left.arms == []

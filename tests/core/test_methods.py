@@ -35,6 +35,15 @@ from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Pe
 from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
+from trial.definition.grading import (
+    Comparison,
+    Criterion,
+    GradedTerm,
+    GradeRule,
+    Grades,
+    Premise,
+    Scale,
+)
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.medications import Medications
 from trial.definition.outputs import (
@@ -77,6 +86,27 @@ WHOLE["parameters"]["viral-load"]["places"] = 2
 WHOLE["parameters"]["made"] = {
     "label": "Made", "unit": "u", "formula": "cd4 / upper(cd4) + weight", "carried": ["weight"],
 }  # fmt: skip
+WHOLE["parameters"] |= {
+    "grade": {"label": "Grade", "unit": "grade", "grades": {
+        "of": "cd4", "scale": "own", "term": "low", "baseline": "baseline"}},
+    "multiple": {"label": "Multiple", "unit": "grade", "grades": {
+        "of": "cd4", "scale": "own", "term": "other"}},
+}  # fmt: skip
+_RULES = [
+    {"grade": 4, "any": [
+        {"below": 50, "baseline": "not-low", "also": {"times": "lower-limit", "below": 1}}]},
+    {"grade": 2, "any": [{"beyond": "baseline", "at_most": -90, "also": {"below": 300}}]},
+]  # fmt: skip
+_OTHER_RULES = [{"grade": 1, "any": [{"times": "upper-limit", "more_than": 2}]}]
+_TERMS = {
+    "low": {"label": "Low", "direction": "low", "by_unit": {"count": _RULES},
+            "only": {"age_at_least": 1}},
+    "other": {"label": "Other", "direction": "low", "any_unit": _OTHER_RULES},
+}  # fmt: skip
+WHOLE["scales"] = {
+    name: {"label": name, "version": "1", "synonyms": {"cells/uL": "count"}, "terms": _TERMS}
+    for name in ("own", "next")
+}
 WHOLE |= {
     "measures": WHOLE["measures"] | {
         "lowest": {"parameter": "cd4", "after_first_dose": "lowest"},
@@ -203,7 +233,31 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "parameters/made": {"formula": "cd4 + previous(weight)", "together": "visit",
                             "replicates": "mean", "carried": [], "places": 4,
                             "at_visits": ["day-7"]},
+        "parameters/grade": {"grades": {"of": "cd4", "scale": "next", "term": "low",
+                                        "baseline": "baseline"}},
         "parameters/weight": {"upper_limits_of": "cd4", "lower_limits_of": "cd4"}},
+    Grades: {"parameters/grade/grades": {
+        "of": "made", "scale": "next", "term": "other", "baseline": "control", "fasting": True}},
+    Scale: {"scales/own": {
+        "label": "Mine", "version": "2", "source": "Protocol", "counting": "cumulative",
+        "noun": "level", "synonyms": {},
+        "terms": {"low": _TERMS["other"], "other": _TERMS["other"]}}},
+    GradedTerm: {
+        "scales/own/terms/low": {
+            "label": "Lower", "direction": "high", "by_unit": {"count": _RULES[:1]},
+            "only": {"sex": "F"}, "assumed": "the worst"},
+        "scales/own/terms/other": {"any_unit": [_OTHER_RULES[0] | {"grade": 2}]}},
+    GradeRule: {"scales/own/terms/low/by_unit/count/1": {"grade": 3, "any": [{"below": 3}]}},
+    Criterion: {"scales/own/terms/low/by_unit/count/0/any/0": {
+        "times": "baseline", "beyond": "upper-limit", "below": 60, "at_least": 1, "at_most": 49,
+        "more_than": 2, "sex": "M", "age_at_least": 18, "age_below": 60, "fasting": False,
+        "baseline": "high", "also": {"below": 9}}},
+    Comparison: {
+        "scales/own/terms/low/by_unit/count/0/any/0/also": {
+            "times": "baseline", "below": 2, "at_least": 0.5, "at_most": 0.9, "more_than": 0.1},
+        "scales/own/terms/low/by_unit/count/1/any/0/also": {"beyond": "upper-limit"}},
+    Premise: {"scales/own/terms/low/only": {
+        "sex": "M", "age_at_least": 18, "age_below": 60, "fasting": False, "baseline": "low"}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},
@@ -372,6 +426,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "strata",
         "characteristics",
         "parameters",
+        "scales",
         "baselines",
         "measures",
         "classes",

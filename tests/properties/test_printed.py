@@ -75,7 +75,7 @@ class Printed:
         """Give the decimals of the data as they are printed without a word of the row."""
         if "percent" in name:
             return 1
-        if name in ("doses", "given"):
+        if name in ("doses", "given") or name.startswith("x-grade"):
             return 0
         if name == "kept-to":
             return 2

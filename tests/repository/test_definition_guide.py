@@ -23,6 +23,7 @@ from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Pe
 from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS, FigureDefinition, FigureSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
+from trial.definition.grading import Criterion, GradedTerm, GradeRule, Grades, Premise, Scale
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.medications import Medications
 from trial.definition.outputs import (
@@ -223,7 +224,7 @@ class TestReference:
     @pytest.mark.parametrize(
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents, Medications,
-         Exposure, RecordTerms, Durations,
+         Exposure, RecordTerms, Durations, Scale, GradedTerm, GradeRule, Criterion, Premise, Grades,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, Cross, Subgroups, IntervalDefinition, KeyResultDefinition,
          FigureDefinition, FigureSource, Reference,

@@ -30,6 +30,7 @@ from trial.definition.design import (
 from trial.definition.discrepancies import Discrepancies
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
+from trial.definition.grading import Scale
 from trial.definition.medications import Medications
 from trial.definition.outputs import (
     KeyResultDefinition,
@@ -49,7 +50,7 @@ class Definition(Model):
     `shards` cannot change once there are events. `placebo` names the treatments whose doses hold
     nothing and may be 0. `samples_after_discontinuation` lets samples count that were taken after
     the study was discontinued. `outcomes` are what a committee may adjudicate, `vocabularies` the
-    words that fields of events may hold.
+    words that fields of events may hold. By `scales` results are graded.
     """
 
     study: Name
@@ -72,6 +73,7 @@ class Definition(Model):
     characteristics: dict[Name, Characteristic] = {}
     parameters: Annotated[dict[Name, Parameter], AfterValidator(check_no_circle)] = {}
     baselines: dict[Name, Baseline] = {}
+    scales: dict[Name, Scale] = {}
     outcomes: list[str] = []
     vocabularies: Vocabularies = {}
     measures: dict[Name, Measure] = {}

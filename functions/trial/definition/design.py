@@ -23,6 +23,7 @@ from trial.definition.base import (
     VisitName,
     check_unique,
 )
+from trial.definition.grading import Grades
 from trial.definition.precision import MAX_STORED_PLACES, Measured, Precision, decimals_of
 from trial.events import fields
 
@@ -170,6 +171,7 @@ _OF_FORMULAS = ("together", "replicates", "carried", "at_visits")
 _OF_REPORTED = (
     "units", "minimum", "maximum", "rounded", "below_quantification", "texts", "abnormal",
 )  # fmt: skip
+_NOT_OF_GRADES = (*_OF_REPORTED, "places", "order_places")
 BELOW_LLOQ = "<lloq"
 """What a text counts as that says a result lies below the limit reported with it."""
 
@@ -185,7 +187,8 @@ class Parameter(Measured):
     """Something measured: units, precision, and what a value beyond quantification counts as.
 
     It is reported, or derived from one that is: its logarithm, or multiples of the upper or lower
-    limit of the laboratory's reference range; or a `formula` makes it of several that belong
+    limit of the laboratory's reference range; or `grades` grades the results of another by a
+    scale; or a `formula` makes it of several that belong
     together: those of one moment, day or recorded visit, of `replicates` one or their mean; one
     that is `carried` need not be there, its last result up to then counts; with `at_visits` the
     others are results of these visits alone. `units` are further
@@ -210,15 +213,20 @@ class Parameter(Measured):
     at_visits: (
         Annotated[list[VisitName], Field(min_length=1), AfterValidator(check_unique)] | None
     ) = None
+    grades: Grades | None = None
     below_quantification: Literal["lloq", "half", "missing"] = "lloq"
     texts: dict[Term, Annotated[str, BeforeValidator(_as_text)]] = {}
     abnormal: Abnormal | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Parameter":
-        names = ("log10_of", "upper_limits_of", "lower_limits_of", "formula")
+        names = ("log10_of", "upper_limits_of", "lower_limits_of", "formula", "grades")
         if sum(getattr(self, name) is not None for name in names) > 1:
             raise ValueError(f"takes one of {', '.join(names)}")
+        if self.grades is not None and (
+            stray := [name for name in _NOT_OF_GRADES if name in self.model_fields_set]
+        ):
+            raise ValueError(f"a parameter of grades takes no {', '.join(stray)}")
         if self.derived_from is not None and self.rounded:
             raise ValueError(
                 "takes no `rounded`: a derived value is rounded to its `places`, if given"
@@ -286,11 +294,11 @@ class Parameter(Measured):
     @property
     def is_derived(self) -> bool:
         """Whether it is made of results of other parameters, and not reported."""
-        return self.derived_from is not None or self.formula is not None
+        return any((self.derived_from, self.formula, self.grades))
 
     @property
     def derived_from(self) -> str | None:
-        """The parameter that is reported in place of this one; None where this one is."""
+        """The parameter of whose reported result this is another form; None where there is none."""
         return self.log10_of or self.upper_limits_of or self.lower_limits_of
 
     @cached_property
@@ -298,6 +306,8 @@ class Parameter(Measured):
         """How finely a value is kept and printed: with what a conversion and a half add to it."""
         if self.formula is not None and self.places is not None:
             return self._ruled(self.places)
+        if self.grades is not None:
+            return self._reported(0)
         if self.is_derived:
             return self._derived()
         decimals = [conversion.decimals for conversion in self.conversions.values()]
@@ -307,11 +317,11 @@ class Parameter(Measured):
 
 
 def check_no_circle(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
-    """Refuse formulas that are made of each other in a circle, or in a long chain."""
+    """Refuse formulas and grades that are made of each other in a circle, or in a long chain."""
     sources = {
-        name: set(formulas.operands(parameter.expression))
+        name: _made_of(parameter)
         for name, parameter in parameters.items()
-        if parameter.formula is not None
+        if parameter.formula is not None or parameter.grades is not None
     }
     try:
         order = list(TopologicalSorter(sources).static_order())
@@ -323,6 +333,12 @@ def check_no_circle(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
         if length[name] > MAX_DERIVATIONS:
             raise ValueError(f"are made of each other more than {MAX_DERIVATIONS} times: {name}")
     return parameters
+
+
+def _made_of(parameter: Parameter) -> set[str]:
+    if parameter.grades is not None:
+        return {parameter.grades.of}
+    return set(formulas.operands(parameter.expression))
 
 
 MAX_DERIVATIONS = 20

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from trial.definition import Definition, in_place, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
+from trial.definition.grading import Grading, rules_for
 from trial.definition.pooling import pooled
 from trial.definition.usage import Place, results_used
 from trial.definition.validation_errors import validation_errors
@@ -97,6 +98,25 @@ class Study:
     def vocabularies(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
         """The words that fields of events may hold, by kind and field; any where it says none."""
         return vocabularies.vocabularies_of(self.definition.vocabularies)
+
+    @cached_property
+    def gradings(self) -> Mapping[str, Grading]:
+        """How each parameter of grades grades the results of another; those that can be."""
+        return {
+            name: grading
+            for name in self.definition.parameters
+            if (grading := self._grading(name)) is not None
+        }
+
+    def _grading(self, name: str) -> Grading | None:
+        grades, scales = self.definition.parameters[name].grades, self.definition.scales
+        graded = self.definition.parameters.get(grades.of) if grades else None
+        scale = scales.get(grades.scale) if grades else None
+        term = scale.terms.get(grades.term) if grades and scale else None
+        if grades is None or graded is None or scale is None or term is None:
+            return None
+        rules = rules_for(scale, term, graded.unit, graded.conversions)
+        return None if rules is None else Grading(grades, term, *rules)
 
     @cached_property
     def visits(self) -> Mapping[str, Visit]:

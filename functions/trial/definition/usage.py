@@ -37,6 +37,10 @@ def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Seque
             for place in (*places, measure.baseline):
                 if place:
                     places_wanted |= dict.fromkeys(_named(place, measure, definition))
+            grades = definition.parameters[str(measure.parameter)].grades
+            if grades is not None and grades.baseline is not None:
+                graded_places = places_by_key.setdefault((grades.of, key[1]), {})
+                graded_places |= dict.fromkeys(_named(grades.baseline, measure, definition))
     return {key: list(places) for key, places in places_by_key.items()}
 
 

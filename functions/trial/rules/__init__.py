@@ -10,16 +10,14 @@ from functools import partial
 
 from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
 from trial.definition.study import Study
-from trial.rules import categories, dating, determination
+from trial.rules import categories, dating, determination, grading
 from trial.rules.categories import Category, level_text
 from trial.rules.coinciding import YES, coincidence
 from trial.rules.dating import Time
 from trial.rules.matching import (
     EventMatcher,
     Test,
-    Truth,
     adverse_event_matcher,
-    any_true,
     check_dated,
     check_kind,
     matcher,
@@ -30,6 +28,7 @@ from trial.rules.measures import Measures, Quantity
 from trial.rules.registry import FaultCollector, Registry
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
+from trial.subject.truth import Truth, any_true, negated
 
 
 class Rules:
@@ -45,6 +44,7 @@ class Rules:
         self._times = Registry("time to event", definition.times, self._compile_time)
         self._conditions = Registry("condition", definition.conditions, self._compile_condition)
         faults.attempt(partial(categories.check_names, study))
+        grading.check(study, faults)
         for parts in (self._measures.named, self._classes, self._times, self._conditions):
             parts.check(faults)
 
@@ -239,7 +239,6 @@ def _none(tests: list[Test]) -> Test:
     any_test = _any(tests)
 
     def test(derivation: Derivation) -> Truth:
-        result = any_test(derivation)
-        return None if result is None else not result
+        return negated(any_test(derivation))
 
     return test

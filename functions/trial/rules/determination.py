@@ -14,9 +14,10 @@ from trial.definition.design import ARM
 from trial.events.json_body import canonical
 from trial.events.kinds import derived_fields
 from trial.rules.coinciding import coincidence
-from trial.rules.matching import Test, Truth, all_true, any_true, optional_fields
+from trial.rules.matching import Test, optional_fields
 from trial.rules.parts import Parts
 from trial.subject.derivation import Derivation
+from trial.subject.truth import all_true, any_true, negated
 
 PendingTest = Callable[[Derivation], bool]
 """Returns whether what is undetermined for a subject is only not yet due, and not missing."""
@@ -143,11 +144,7 @@ def strict_test(rules: Parts, ref: Ref, path: str) -> Test:
         return lambda derivation: all_true(test(derivation) for test in tests)
     if condition.any is not None:
         return lambda derivation: any_true(test(derivation) for test in tests)
-    return lambda derivation: _not(any_true(test(derivation) for test in tests))
-
-
-def _not(truth: Truth) -> Truth:
-    return None if truth is None else not truth
+    return lambda derivation: negated(any_true(test(derivation) for test in tests))
 
 
 def category_pending_test(rules: Parts, name: str, path: str) -> PendingTest:

@@ -23,8 +23,8 @@ from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
 from trial.subject.derived_fields import Unknown
 from trial.subject.results import Value
+from trial.subject.truth import Truth, all_true, any_true
 
-Truth = bool | None
 Test = Callable[[Derivation], Truth]
 Matcher = Callable[[Mapping[str, Any]], Truth]
 """Returns whether a record's data match; None where a value that is asked for is not known."""
@@ -151,28 +151,6 @@ OPTIONAL_FIELDS: Mapping[str, str] = {
     "onset_days": "onset",
 }
 """The parts of a filter that ask for a field which an event may lack, and the field's name."""
-
-
-def any_true(truths: Iterable[Truth]) -> Truth:
-    """Return Kleene's disjunction: None where no operand is true and one is undetermined."""
-    truth: Truth = False
-    for operand in truths:
-        if operand:
-            return True
-        if operand is None:
-            truth = None
-    return truth
-
-
-def all_true(truths: Iterable[Truth]) -> Truth:
-    """Return Kleene's conjunction: None where no operand is false and one is undetermined."""
-    truth: Truth = True
-    for operand in truths:
-        if operand is False:
-            return False
-        if operand is None:
-            truth = None
-    return truth
 
 
 def optional_fields(event_filter: AdverseEventFilter) -> list[str]:

@@ -1,6 +1,6 @@
 """Measures: a number per subject, with its precision and whether it is due."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from trial.definition.conditions import (
     Selection,
     selection,
 )
+from trial.definition.design import Visit
 from trial.definition.precision import PERCENT, WHOLE, Precision
 from trial.definition.study import Study
 from trial.events.kinds import derived_fields
@@ -120,6 +121,7 @@ class Measures:
             raise unknown(path, "parameter", name)
         parameter = definition.parameters[name]
         where = selection(measure.where)
+        self._check_not_averaged(measure, path)
         observe, due = self._observation_of(measure, path)
         quantity = Quantity(
             measure.label or parameter.label,
@@ -138,9 +140,11 @@ class Measures:
 
     def _precision(self, parameter: str) -> Precision:
         """Return the precision of a parameter's measures: a mean of results has no last decimal."""
-        precision = self.study.definition.parameters[parameter].precision
+        definition = self.study.definition.parameters[parameter]
         averages = any(visit.averages for visit in self.study.definition.visits)
-        return precision.averaged() if averages else precision
+        if averages and definition.grades is None:
+            return definition.precision.averaged()
+        return definition.precision
 
     def _converter(self, parameter: str) -> Callable[[Observation], Value]:
         """Return the conversion of a result, or a mean of results, to a measure's precision."""
@@ -297,6 +301,26 @@ class Measures:
         if not visits:
             return lambda derivation: derivation.over
         return lambda derivation: all(map(derivation.due, visits))
+
+    def _check_not_averaged(self, measure: Measure, path: str) -> None:
+        """Refuse the grade at a visit that takes the mean of results: grades have no mean."""
+        if self.study.definition.parameters[str(measure.parameter)].grades is None:
+            return
+        for visit in self._visits(measure):
+            if visit.averages:
+                detail = f"the visit {visit.id} takes the mean of results, and grades have none"
+                raise refused(path, detail)
+
+    def _visits(self, measure: Measure) -> Iterator[Visit]:
+        """Yield the visits whose results a measure may take: its own, the baseline's, others."""
+        visits, baselines = self.study.visits, self.study.definition.baselines
+        for place in filter(None, (measure.at, measure.baseline)):
+            name = str(baselines[place].visit) if place in baselines else place
+            if name in visits:
+                yield visits[name]
+        visit = visits.get(str(measure.at))
+        if visit and (measure.missing == "locf-visit" or self._from_previous_visit(measure)):
+            yield from (other for other in visits.values() if other.schedule == visit.schedule)
 
     def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
         parameter, baseline = str(measure.parameter), measure.baseline or ""

@@ -140,7 +140,7 @@ def _measured(study: Study, entry: Entry) -> Iterator[FieldError]:
 def _observation(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
     """Check the result of a test that is a parameter; that of any other may be any text."""
     parameter = study.definition.parameters.get(data["test"])
-    if parameter is not None and parameter.derived_from is not None:
+    if parameter is not None and parameter.is_derived:
         yield FieldError("/data/test", "is a parameter that is derived, and not reported")
     elif parameter is not None and "result" in data:
         yield from _result(study, {"parameter": data["test"], **data}, "/data")

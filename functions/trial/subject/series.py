@@ -7,7 +7,7 @@ said (`UndecidedChoice`).
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
 from operator import attrgetter
@@ -39,7 +39,8 @@ from trial.subject.choosing import (
 )
 from trial.subject.combining import Combination
 from trial.subject.fold import Record
-from trial.subject.results import Observation, distance, read_value
+from trial.subject.grading import Grader
+from trial.subject.results import Observation, Value, distance, read_value
 
 _day = attrgetter("day")
 Reported = tuple[Record, str, int, Mapping[str, Any]]
@@ -74,6 +75,9 @@ class SubjectCourse(Protocol):
         self, parameter: str, where: Selection, visits: Sequence[str]
     ) -> Sequence[Observation]:
         """List those of them that may count for one of some visits."""
+
+    def series(self, parameter: str, where: Selection = ()) -> "Series":
+        """Return the results of a parameter that were obtained in some way."""
 
     def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
         """Return what was recorded of a characteristic at enrolment."""
@@ -136,6 +140,8 @@ class Series:
         counted = parameters[self._parameter]
         if counted.formula is not None:
             return sorted(self._combination().results(), key=accession)
+        if counted.grades is not None:
+            return list(self._graded())
         source = counted.derived_from or self._parameter
         observations = []
         for record, visit, place, item in self._course.reported(source):
@@ -150,6 +156,22 @@ class Series:
                 )
         observations.sort(key=moment)
         return observations if in_time(observations) else sorted(observations, key=accession)
+
+    def _graded(self) -> Iterator[Observation]:
+        """Yield the results of another parameter that have a grade, each with that as its value."""
+        course, grading = self._course, self._course.study.gradings[self._parameter]
+        graded = grading.grades.of
+        source = course.series(graded, self._where)
+        baseline = grading.grades.baseline
+        grader = Grader(
+            grading,
+            course.study.definition.parameters[graded],
+            None if baseline is None else source.at_baseline(baseline),
+            course.fact,
+        )
+        for observation in source.observations:
+            if (grade := grader.grade(observation)) is not None:
+                yield replace(observation, value=Value(grade))
 
     def _combination(self) -> Combination:
         course = self._course

@@ -1,20 +1,22 @@
 """A study's definition, compiled: what each subject contributes to sums, and how to read them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
+from trial.definition.grades_used import grades_used
 from trial.definition.outputs import CellRef, Table, TableColumn
 from trial.definition.study import Study
 from trial.events import blinding
 from trial.rules import Rules
-from trial.rules.matching import Test, Truth
+from trial.rules.matching import Test
 from trial.rules.registry import FaultCollector
 from trial.statistics import cells
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
+from trial.subject.truth import Truth
 from trial.tables import compiling, completion, discrepancies, notes
 from trial.tables.arrangement import Arrangement, CountedTable
 from trial.tables.compiling import STUDY_SUMS
@@ -129,6 +131,8 @@ class CompiledTable:
     definition: Table
     columns: Sequence[CompiledColumn]
     rows: Sequence[CompiledRow]
+    scales: Callable[[], Iterable[str]] = tuple
+    """States by which scales what is shown is graded."""
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Add the subject's contribution to this table to its share."""
@@ -232,7 +236,13 @@ class CompiledTable:
                 narrowed_row(compiled_row), plan_rows, [head.label for head in heads]
             )
         )
-        derived = (*changes, *notes.denominators(rows, heads), *order, *notes.empty(columns))
+        derived = (
+            *changes,
+            *self.scales(),
+            *notes.denominators(rows, heads),
+            *order,
+            *notes.empty(columns),
+        )
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
 
@@ -337,7 +347,20 @@ class CompiledStudy:
             for i, column in enumerate(table.columns)
         ]
         rows = compiling.Compiler(self.rules, self._layout, table, path).rows()
-        return CompiledTable(table, [column for column in columns if column is not None], rows)
+        return CompiledTable(
+            table,
+            [column for column in columns if column is not None],
+            rows,
+            partial(self._scales_shown, table),
+        )
+
+    def _scales_shown(self, table: Table) -> Iterator[str]:
+        return notes.scales(self.study.definition, self._grades_used.get(table.id, ()))
+
+    @cached_property
+    def _grades_used(self) -> Mapping[str, Sequence[str]]:
+        """The parameters of grades that each table shows, by the table's id."""
+        return grades_used(self.study) if self.study.definition.scales else {}
 
     def _column(self, column: TableColumn, table: Table, path: str) -> CompiledColumn:
         where = self.rules.condition(column.where, f"{path}/where") if column.where else None

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from trial.definition import Definition
 from trial.rules.measures import Quantity
 from trial.tables.bidi import isolated
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
@@ -50,6 +51,18 @@ def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
         subject = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
         where = f"{subject}: in {unit}. " if unit else f"{subject}: "
         yield f"{where}{direction[0].upper()}{direction[1:]}."
+
+
+def scales(definition: Definition, parameters: Iterable[str]) -> Iterator[str]:
+    """Yield by which term of which scale some parameters of grades are."""
+    for parameter in map(definition.parameters.__getitem__, parameters):
+        if (grades := parameter.grades) is not None:
+            scale = definition.scales[grades.scale]
+            term = scale.terms[grades.term]
+            yield (
+                f"{isolated(parameter.label)}: by {isolated(scale.label)}"
+                f" {isolated(scale.version)}, {isolated(term.label)}."
+            )
 
 
 _SHARING = {

@@ -9,6 +9,7 @@ from trial.definition.design import BELOW_LLOQ, Baseline, Parameter
 from trial.definition.medications import Medications
 from trial.definition.precision import Precision
 from trial.definition.usage import record_kinds_used
+from trial.reporting.methods import grading
 from trial.reporting.methods.wording import Wording, bounds, by_name, joined
 from trial.subject.codings import NOT_CODED
 from trial.tables.grid import Section
@@ -70,6 +71,9 @@ def _parameters(definition: Definition) -> Iterator[tuple[str, str]]:
 def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
     if parameter.formula is not None:
         yield from _formula(parameter, definition)
+    elif parameter.grades is not None:
+        yield from grading.words(parameter.grades, definition)
+        return
     elif parameter.log10_of is not None:
         source = definition.parameters[parameter.log10_of]
         yield f"log10 of {source.label} ({source.unit}), as that is read"

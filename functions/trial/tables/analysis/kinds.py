@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import singledispatch
 
-from trial.rules.matching import Truth
 from trial.rules.measures import Quantity
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
+from trial.subject.truth import Truth
 from trial.tables.analysis import variables
 from trial.tables.analysis.variables import (
     ANALYSED,

@@ -10,6 +10,7 @@ from trial.definition.base import Model
 from trial.definition.conditions import PREVIOUS_VISIT, Classes
 from trial.definition.design import ARM
 from trial.definition.outputs import Ancova, Table
+from trial.definition.reference_walk import JsonObject, Scope
 from trial.events.payloads import KINDS, Circumstances
 from trial.rules.categories import ENROLMENT_FIELDS
 from trial.tables.checking.record_fields import (
@@ -24,7 +25,6 @@ from trial.tables.checking.record_fields import (
     treatments,
     vocabulary_fields,
 )
-from trial.tables.checking.reference_walk import JsonObject, Scope
 
 type NameLister = Callable[[Scope], Sequence[str] | None]
 ENROLMENT = "subject.enrolled"
@@ -164,6 +164,22 @@ def _class(scope: Scope) -> Sequence[str]:
     return [str(level.get("value")) for level in parts(scope.nearest(Classes), "classes")]
 
 
+def _gradable(scope: Scope) -> Sequence[str]:
+    """Return the parameters whose results can be graded: reported ones, and those of a formula."""
+    parameters = members(scope.definition, "parameters")
+    of_formulas = {
+        name
+        for name, parameter in parameters.items()
+        if isinstance(parameter, dict) and parameter.get("formula") is not None
+    }
+    return sorted(of_formulas.union(reported_parameters(scope.definition)))
+
+
+def _terms_of_scale(scope: Scope) -> Sequence[str] | None:
+    scale = members(scope.definition, "scales").get(str(scope.own.get("scale")))
+    return sorted(members(scale, "terms")) if isinstance(scale, dict) else None
+
+
 def _words(scope: Scope) -> Iterable[str]:
     kinds = (kind for kind, declared in members(scope.definition, "vocabularies").items()
              if declared is scope.own)  # fmt: skip
@@ -196,10 +212,13 @@ KNOWN_NAMES: Mapping[str, NameLister] = {
     "condition": _section("conditions"),
     "factor": _own(Ancova, "factors"),
     "field": fields_of,
+    "gradable parameter": _gradable,
+    "grading scale": _section("scales"),
     "group of terms": _groups,
     "kind of event": lambda _: list(KINDS),
     "level": _level,
     "measure": _section("measures"),
+    "named baseline": _section("baselines"),
     "outcome": _of_event("outcome"),
     "output": _outputs,
     "parameter": _section("parameters"),
@@ -210,6 +229,7 @@ KNOWN_NAMES: Mapping[str, NameLister] = {
     "seriousness": _of_event("seriousness"),
     "severity": _of_event("severity"),
     "table": _listed("tables"),
+    "term of the scale": _terms_of_scale,
     "time to event": _section("times"),
     "treatment": lambda scope: treatments(scope.definition),
     "visit": _listed("visits"),

@@ -11,11 +11,11 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trial.definition.reference_walk import JsonObject
 from trial.definition.vocabularies import words
 from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
 from trial.events.kinds import derived_fields, has_measurements
 from trial.events.payloads import KINDS, Data, Measurement
-from trial.tables.checking.reference_walk import JsonObject
 
 _DATES = tuple(get_args(date_type)[1] for date_type in (PartialDate, FullDate, LocalTime))
 _IDENTIFIER = get_args(Identifier)[1]
@@ -139,7 +139,7 @@ def reported_parameters(definition: JsonObject) -> list[str]:
     ]
 
 
-_DERIVES = ("log10_of", "upper_limits_of", "lower_limits_of", "formula")
+_DERIVES = ("log10_of", "upper_limits_of", "lower_limits_of", "formula", "grades")
 """The fields of a parameter that make it of others."""
 
 

@@ -5,6 +5,12 @@ from typing import Any
 
 from trial.definition import formulas
 from trial.definition.outputs import ListingDefinition
+from trial.definition.reference_walk import (
+    UNKNOWN_FIELD,
+    JsonObject,
+    NamedReference,
+    find_references,
+)
 from trial.errors import FieldError, UnknownName
 from trial.events import json_pointer
 from trial.events.field_errors import known_names_hint
@@ -28,12 +34,6 @@ from trial.tables.checking.record_fields import (
     parts,
     value_error,
     vocabulary_fields,
-)
-from trial.tables.checking.reference_walk import (
-    UNKNOWN_FIELD,
-    JsonObject,
-    NamedReference,
-    find_references,
 )
 from trial.tables.listings import facts, items
 from trial.tables.listings.sources import DERIVED

@@ -1,13 +1,17 @@
 """What a definition may say and probably does not mean: said beside it, never refused."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import Any
 
-from trial.definition import Definition, formulas
+from trial.definition import Definition
 from trial.definition.outputs import TableColumn, TableRow
+from trial.definition.reference_walk import (
+    JsonObject,
+    NamedReference,
+    find_references,
+    parts_named,
+)
 from trial.errors import FieldError
 from trial.events import json_pointer
 from trial.events.field_errors import abbreviated, closest_match, known_names_hint
@@ -15,11 +19,6 @@ from trial.events.payloads import KINDS
 from trial.tables.checking import locations
 from trial.tables.checking.known_names import fields_of
 from trial.tables.checking.record_fields import allowed_values, field_of, members, parts
-from trial.tables.checking.reference_walk import (
-    JsonObject,
-    NamedReference,
-    find_references,
-)
 
 type Rule = Callable[[Definition, JsonObject, list[NamedReference]], Iterator[FieldError]]
 
@@ -35,7 +34,9 @@ def _unused(
     _definition: Definition, value: JsonObject, names: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find parts with a name that nothing refers to."""
-    references = {(section, name) for reference in names for section, name in _refers(reference)}
+    references = {
+        (section, name) for reference in names for section, name in parts_named(reference)
+    }
     for section in _SECTIONS:
         for name in members(value, section):
             if (section, name) not in references:
@@ -60,37 +61,7 @@ def _unused(
             )
 
 
-def _refers(reference: NamedReference) -> Iterator[tuple[str, Any]]:
-    """Return which parts a name stands for: by their section."""
-    for section in _REFERS.get(reference.target, ()):
-        yield section, reference.value
-    if reference.target == "source" and isinstance(reference.value, str):
-        prefix, _, name = reference.value.partition(":")
-        yield _OF_SOURCE.get(prefix, ""), name
-    if reference.target == "formula":
-        with suppress(ValueError):
-            for name in formulas.operands(formulas.parsed(str(reference.value))):
-                yield "parameters", name
-    if reference.target == "records" and isinstance(reference.value, str):
-        for name in reference.value.partition(":")[2].split(","):
-            yield "parameters", name
-
-
 _SECTIONS = ("baselines", "classes", "conditions", "measures", "times")
-_REFERS: Mapping[str, tuple[str, ...]] = {
-    "analysis set": ("sets",),
-    "baseline": ("baselines",),
-    "characteristic, stratum or class": ("classes",),
-    "classes": ("classes",),
-    "condition": ("conditions",),
-    "measure": ("measures",),
-    "parameter": ("parameters",),
-    "reported parameter": ("parameters",),
-    "time to event": ("times",),
-    "visit": ("visits",),
-    "visit or baseline": ("visits", "baselines"),
-}
-_OF_SOURCE = {"class": "classes", "condition": "conditions", "measure": "measures", "set": "sets"}
 
 
 def _rows(value: JsonObject) -> Iterator[JsonObject]:

@@ -93,7 +93,9 @@ def _visit_label(derivation: Derivation, observation: Observation, _: ListingIte
 
 def _reported_unit(derivation: Derivation, _: Observation, item: ListingItem) -> Value:
     """Return the unit that a result was reported in: that of its parameter where it names none."""
-    reported = derivation.parameter(item.parameter).derived_from or item.parameter
+    parameter = derivation.parameter(item.parameter)
+    graded = parameter.grades.of if parameter.grades is not None else item.parameter
+    reported = parameter.derived_from or graded
     return plain(item.data.get("unit")) or derivation.parameter(reported).unit
 
 

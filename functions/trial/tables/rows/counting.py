@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from trial.rules.determination import PendingTest, Undetermined
-from trial.rules.matching import Test, Truth
+from trial.rules.matching import Test
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
+from trial.subject.truth import Truth
 from trial.tables.grid import Statistic
 from trial.tables.rows.kinds import ColumnHead, Members, integer_statistic
 

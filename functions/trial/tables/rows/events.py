@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from trial.rules.categories import level_text
-from trial.rules.matching import EventMatcher, all_true
+from trial.rules.matching import EventMatcher
 from trial.statistics.cells import Share, Sums
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
+from trial.subject.truth import all_true
 from trial.tables import notes
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts

@@ -13,12 +13,13 @@ from typing import Protocol
 
 from trial.definition.precision import NONTERMINATING_PLACES, Precision
 from trial.events import json_pointer
-from trial.rules.matching import Truth, refused
+from trial.rules.matching import refused
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.proportions import proportion
 from trial.subject.derivation import Derivation
+from trial.subject.truth import Truth
 from trial.tables import rounding
 from trial.tables.grid import Row, Statistic
 

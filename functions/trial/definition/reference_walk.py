@@ -6,12 +6,13 @@ shape which is meant.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from trial.definition import Definition
+from trial.definition import Definition, formulas
 from trial.definition.base import Model, RefersTo
 from trial.definition.outputs import Table, is_by_column
 from trial.events import json_pointer
@@ -62,6 +63,43 @@ def find_references(definition: Any) -> Iterator[NamedReference]:  # noqa: ANN40
     """List all that a definition names, in its own order."""
     if isinstance(definition, dict):
         yield from _of_model(Definition, definition, "", Scope(((Definition, definition),)))
+
+
+def parts_named(reference: NamedReference) -> Iterator[tuple[str, Any]]:
+    """Yield which parts a name stands for: by their section and their name."""
+    for section in _SECTIONS.get(reference.target, ()):
+        yield section, reference.value
+    if reference.target == "source" and isinstance(reference.value, str):
+        prefix, _, name = reference.value.partition(":")
+        yield _SECTION_OF_SOURCE.get(prefix, ""), name
+    if reference.target == "formula":
+        with suppress(ValueError):
+            for name in formulas.operands(formulas.parsed(str(reference.value))):
+                yield "parameters", name
+    if reference.target == "records" and isinstance(reference.value, str):
+        for name in reference.value.partition(":")[2].split(","):
+            yield "parameters", name
+
+
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "analysis set": ("sets",),
+    "baseline": ("baselines",),
+    "characteristic, stratum or class": ("classes",),
+    "classes": ("classes",),
+    "condition": ("conditions",),
+    "gradable parameter": ("parameters",),
+    "measure": ("measures",),
+    "named baseline": ("baselines",),
+    "parameter": ("parameters",),
+    "reported parameter": ("parameters",),
+    "time to event": ("times",),
+    "visit": ("visits",),
+    "visit or baseline": ("visits", "baselines"),
+}
+"""By what a name is one of: the sections of a definition that it may be from."""
+_SECTION_OF_SOURCE = {
+    "class": "classes", "condition": "conditions", "measure": "measures", "set": "sets",
+}  # fmt: skip
 
 
 def _of_model(
