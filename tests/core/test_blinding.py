@@ -229,7 +229,7 @@ class TestPooling:
     def test_what_depends_on_the_arm_however_indirectly_is_left_out_by_name(self):
         left = study_of(ROWS[:1], [TOTAL]).open.definition
         assert left.measures.keys() & PARTS["measures"].keys() == {
-            "doses", "early", "late", "on-treatment", "worst-grade",
+            "doses", "early", "extreme", "late", "on-treatment", "worst-grade",
         }  # fmt: skip
         assert left.conditions.keys() & PARTS["conditions"].keys() == {
             "concomitant", "statin", "alarmed", "grave", "low-twice", "in-state",

@@ -49,7 +49,7 @@ def filled(name: str, parameters: Part, path: str) -> Part:
     values = _substituted(defaults, defaults | parameters) | parameters
     sections: Part = _substituted(piece["definition"], values)
     part = {section: content for section, content in sections.items() if content}
-    if not part.get("tables") and not part.get("listings"):
+    if part.keys().isdisjoint(("tables", "listings", "scales")):
         detail = f"gives nothing of {name}: its parts need {', '.join(_needed(piece))}"
         raise refused(FieldError(path, detail))
     return part
