@@ -422,7 +422,9 @@ def _studies(draw: st.DrawFn) -> Study:
     names = {each["id"] for each in columns}
     if {"a", "b"} <= names:
         rates = draw(st.sampled_from(["ratio", "difference"]))
-        columns = [*columns, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": rates}]
+        counts = draw(st.sampled_from(["fisher", "newcombe"]))
+        compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+        columns = [*columns, {**compared, "rates": rates, "counts": counts}]
     of_subjects = sorted(
         each["id"] for each in columns if {"set", "events"} & each.keys() == {"set"}
     )

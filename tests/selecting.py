@@ -7,6 +7,8 @@ the levels and terms that a result is of. Sets and arms are conditions on subjec
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +28,8 @@ COUNTS = {
 }  # fmt: skip
 """The operations that count subjects; or the records of different events, as `EVENTS` do."""
 EVENTS = {"events", "resolved"}
+YEARS, DAYS_PER_YEAR = "years", Fraction(1461, 4)
+"""The operation that adds time at risk up."""
 
 
 def data(listing: Listing, cut: Cut) -> tuple[Json, list[list[Any]]]:
@@ -135,12 +139,15 @@ class Trial:
         rows = self.parameters.get((dataset, code), ())
         return [row for row in rows if all(holds(row, each) for each in conditions)]
 
-    def selected(self, analysis: Json, result: Json) -> list[Row]:
-        """Give the records that a result is of, by all that its analysis and groups say."""
+    def selected(self, analysis: Json, result: Json, *, or_none: bool = False) -> list[Row]:
+        """Give the records that a result is of, by all that its analysis and groups say.
+
+        With `or_none` a record without a value of a grouping variable is of all of its groups.
+        """
         whose = self.subjects(self._by_id["analysisSets"][analysis["analysisSetId"]])
         subset = self._by_id["dataSubsets"][analysis["dataSubsetId"]]
         of_records = []
-        for group in self._groups_of(result):
+        for group in self._groups_of(result, or_none=or_none):
             conditions = list(_conditions(group))
             if {each["dataset"] for each in conditions} == {analysis["dataset"]}:
                 of_records.append(group)
@@ -148,7 +155,7 @@ class Trial:
                 whose = whose & self.subjects(group)
         return [row for row in self.records(subset, of_records) if row["USUBJID"] in whose]
 
-    def _groups_of(self, result: Json) -> Iterator[Json]:
+    def _groups_of(self, result: Json, *, or_none: bool) -> Iterator[Json]:
         groupings = self._by_id["analysisGroupings"]
         for each in result["resultGroups"]:
             if "groupId" in each:
@@ -159,8 +166,8 @@ class Trial:
                     "condition": {
                         "dataset": grouping["groupingDataset"],
                         "variable": grouping["groupingVariable"],
-                        "comparator": "EQ",
-                        "value": [each["groupValue"]],
+                        "comparator": "IN",
+                        "value": [each["groupValue"], *([""] if or_none else [])],
                     }
                 }
 
@@ -174,16 +181,27 @@ class Trial:
         for analysis in self.event["analyses"]:
             for result in analysis["results"]:
                 operation = result["operationId"].rsplit("/", 1)[1]
+                groups = [
+                    each.get("groupValue", each.get("groupId")) for each in result["resultGroups"]
+                ]
+                at = f"{analysis['id']} {operation} {groups}"
                 if operation in COUNTS and "rawValue" in result:
                     rows = self.selected(analysis, result)
                     of_events = operation in EVENTS
                     found = {(row["USUBJID"], of_events and row["AESPID"]) for row in rows}
-                    groups = [
-                        each.get("groupValue", each.get("groupId"))
-                        for each in result["resultGroups"]
-                    ]
-                    at = f"{analysis['id']} {operation} {groups}"
                     yield Counted(at, int(result["rawValue"]), len(found))
+                elif operation == YEARS and "rawValue" in result:
+                    stated = round(Fraction(Decimal(result["rawValue"])) * DAYS_PER_YEAR)
+                    yield Counted(at, stated, self._days(analysis, result))
+
+    def _days(self, analysis: Json, result: Json) -> int:
+        """Add up the days at risk of each subject: to its first event selected, or to the end."""
+        days: dict[str, int] = {}
+        for row in self.selected(analysis, result, or_none=True):
+            if (value := row[analysis["variable"]]) is not None:
+                subject = row["USUBJID"]
+                days[subject] = min(int(value), days.get(subject, int(value)))
+        return sum(days.values())
 
     def differences(self) -> list[Counted]:
         return [each for each in self.counts() if each.stated != each.found]

@@ -1,18 +1,23 @@
 """Columns that compare others: which test, of which counts, and nothing where none can be made."""
 
+import math
 from fractions import Fraction
+from itertools import product
 from typing import Any, ClassVar
 
 import pytest
 from builders import adverse_event, cell, coding, enrolment
 from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
 from scipy import stats
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.render import markdown
 from trial.reporting import report
+from trial.reporting.methods import methods
 from trial.statistics import association
+from trial.statistics.proportions import miettinen_nurminen
 from trial.subject.fold import fold_all
 from trial.tables import checking
 from trial.tables.grid import Cell, Column, Grid
@@ -179,6 +184,120 @@ class TestMeans:
         assert [each.text for each in found.statistics] == ["0.0", "0.0", "0.0", ""]
 
 
+RACES_OF = ("WHITE", "ASIAN", "OTHER")
+
+
+def freeman_halton(one: list[int], other: list[int]) -> float:
+    """Add up what is no likelier than a table of two rows, over all with its margins."""
+    sizes, n = [sum(each) for each in zip(one, other, strict=True)], sum(one)
+
+    def chance(counts: tuple[int, ...]) -> float:
+        ways = math.prod(math.comb(size, k) for size, k in zip(sizes, counts, strict=True))
+        return ways / math.comb(sum(sizes), n)
+
+    possible = [k for k in product(*(range(size + 1) for size in sizes)) if sum(k) == n]
+    limit = chance(tuple(one)) * (1 + 1e-12)
+    return sum(chance(k) for k in possible if chance(k) <= limit)
+
+
+class TestLevelsBySeveral:
+    """Differences of three levels and more: each level has its own, and none stands for all."""
+
+    RACE: ClassVar[Any] = {"levels": {"characteristic": "race", "values": [
+        {"value": name, "label": name.title()} for name in RACES_OF]}}  # fmt: skip
+    COUNTS: ClassVar[Any] = {"a": [5, 2, 1], "b": [3, 0, 7]}
+
+    def table(self, row: Any, **how: Any) -> Grid:
+        entries = []
+        for arm, sizes in self.COUNTS.items():
+            races = [name for name, n in zip(RACES_OF, sizes, strict=True) for _ in range(n)]
+            for i, race in enumerate(races):
+                entries += [
+                    enrolment(subject=f"{arm}-{i}", race=race),
+                    randomised(arm, f"{arm}-{i}"),
+                ]
+        return table_of(entries, row, columns=[A, B, {**P, "compare": ["b", "a"], **how}])
+
+    @pytest.mark.parametrize("counts", ["newcombe", "miettinen-nurminen"])
+    def test_each_has_the_difference_of_its_percentages(self, counts):
+        grid = self.table(self.RACE, counts=counts)
+        assert (grid.rows[0].id, grid.rows[0].cells) == ("row", ())
+        for place, name in enumerate(RACES_OF):
+            n, other = (self.COUNTS[arm][place] for arm in "ab")
+            found = cell(grid, f"row/{name}", "p")
+            assert close(found, "difference", 100 * (n / 8 - other / 10))
+            if counts == "newcombe":
+                limits = confint_proportions_2indep(n, 8, other, 10, method="newcomb")
+            else:
+                limits = [float(limit) for limit in miettinen_nurminen(n, 8, other, 10)]
+            for limit, expected in zip(("ci_low", "ci_high"), limits, strict=True):
+                raw = float(Fraction(str(found.get(limit).raw)))
+                assert raw == pytest.approx(100 * expected, abs=1e-9)
+
+    @pytest.mark.parametrize("counts", ["fisher", "pearson"])
+    def test_a_test_is_of_all_together(self, counts):
+        grid = self.table(self.RACE, counts=counts)
+        assert [row.id for row in grid.rows for each in row.cells if each.column == "p"] == ["row"]
+        table = list(self.COUNTS.values())
+        p = float(cell(grid, "row", "p").get("p").raw)
+        if counts == "pearson":
+            expected = stats.chi2_contingency(table, correction=False).pvalue
+            assert p == pytest.approx(expected, rel=1e-9)
+        else:
+            assert p == pytest.approx(freeman_halton(*table), rel=1e-9)
+
+    def test_of_two_it_is_that_of_the_first_which_tells_both(self):
+        two = {"levels": {"characteristic": "race", "values": self.RACE["levels"]["values"][:2]}}
+        entries = people("aabb", "MFMM")
+        grid = table_of(entries, SEX | {"levels": {"characteristic": "sex", "values": [
+            {"value": "M", "label": "Men"}, {"value": "F", "label": "Women"}]}},
+            columns=[A, B, {**P, "counts": "newcombe"}])  # fmt: skip
+        assert [row.id for row in grid.rows for each in row.cells if each.column == "p"] == ["row"]
+        assert cell(grid, "row", "p").get("difference").text == "50.0"
+        third = self.table(two, counts="newcombe")
+        shown = {row.id for row in third.rows for each in row.cells if each.column == "p"}
+        assert shown == {"row/WHITE", "row/ASIAN", "row/OTHER"}
+
+    def test_of_levels_that_nobody_named_each_has_its_own(self):
+        grid = table_of(PEOPLE, SEX, columns=[A, B, {**P, "counts": "newcombe"}])
+        assert {row.id for row in grid.rows for each in row.cells if each.column == "p"} == {
+            "row/M", "row/F"}  # fmt: skip
+        one, other = (cell(grid, f"row/{name}", "p").get("difference").raw for name in "MF")
+        assert float(one) == -float(other) == pytest.approx(100 * (2 - 7) / 8)
+
+    def test_the_worst_of_events_is_of_all_of_the_column(self):
+        grades = {"field": "grade", "levels": [
+            {"value": str(i), "label": str(i)} for i in (1, 2, 3)]}  # fmt: skip
+        entries = people("aaaabbbb", "MMMMMMMM")
+        entries += [adverse_event(9, f"AE-{i}", f"S-{i}", grade=1 + i % 3) for i in range(5)]
+        row = {"worst": {"filter": {}, **grades}}
+        grid = table_of(entries, row, columns=[A, B, {**P, "counts": "newcombe"}])
+        found = cell(grid, "row/1", "p")  # 2 of 4 against none, whoever had no event
+        assert found.get("difference").text == "-50.0"
+        assert not [each for each in grid.rows[0].cells if each.column == "p"]
+
+    def test_a_key_result_names_one(self):
+        source = {"table": "t", "row": "row", "column": "p"}
+        key_result = {"id": "k", "label": "K", "source": source, "show": "difference"}
+        columns = [A, B, {**P, "counts": "newcombe"}]
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([self.RACE], columns, key_results=[key_result]))
+        (fault,) = refused.value.faults
+        assert fault.pointer == "/key_results/0/source/row"
+        assert fault.detail.startswith("has a difference for each level: name one of row/WHITE")
+        named = key_result | {"source": source | {"row": "row/ASIAN"}}
+        checking.check_definition(parallel([self.RACE], columns, key_results=[named]))
+
+    def test_the_methods_say_of_which_level(self):
+        def words(**how: Any) -> str:
+            study = parallel([self.RACE], [A, B, {**P, **how}])
+            sections = {each.id: each for each in methods(study.definition)}
+            return sections["rows"].rows[0][-1]
+
+        assert "a difference is that of each level" in words(counts="newcombe")
+        assert "a difference" not in words(counts="fisher")
+
+
 class TestNothing:
     @pytest.mark.parametrize("counts", ["fisher", "pearson", "newcombe", "miettinen-nurminen"])
     @pytest.mark.parametrize(
@@ -186,8 +305,10 @@ class TestNothing:
     )
     def test_of_one_arm_or_one_outcome_nothing_is_compared(self, arms, sexes, counts):
         for row in (MEN, SEX):
-            found = compared(people(arms, sexes), row, counts=counts)
-            assert (found.statistics, found.method) == ((), "")
+            columns = [A, B, P | {"counts": counts}]
+            grid = table_of(people(arms, sexes), row, columns=columns)
+            found = [each for row in grid.rows for each in row.cells if each.column == "p"]
+            assert {(each.statistics, each.method) for each in found} <= {((), "")}
 
     def test_a_table_too_large_for_fisher_says_so(self, monkeypatch):
         monkeypatch.setattr(association, "ALWAYS_ALLOWED", -1)

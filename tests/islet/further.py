@@ -473,20 +473,11 @@ def worst(columns: Columns) -> Table:
             known = [e["grade"] for e in events if e.get("grade")]
             grades[column].append(str(max(known)) if known else "" if events else None)
     names = ["1", "2", "3", *([""] if any("" in each for each in grades.values()) else [])]
-    return {
+    shown = {
         f"worst/{name}": {c: share(each.count(name), len(each)) for c, each in grades.items()}
         for name in names
     }
-
-
-def first_grade(columns: Columns) -> Row:
-    """Give the difference of the first level, of those whose worst grade is known."""
-    rows = worst({arm: columns[arm] for arm in ("sham", "tablet")})
-    graded = {
-        arm: {"n": rows["worst/1"][arm]["n"], "N": sum(rows[f"worst/{k}"][arm]["n"] for k in "123")}
-        for arm in ("sham", "tablet")
-    }
-    return against(graded)
+    return {name: row | against(row) for name, row in shown.items()}
 
 
 def early(subject: Subject) -> bool:
@@ -510,7 +501,6 @@ def side_by_side(columns: Columns) -> Table:
         **termed(columns),
         **grouped(columns),
         **worst(columns),
-        "worst": first_grade(columns),
     }
 
 

@@ -517,6 +517,13 @@ class Recount:
                 apart = value in ("", "(not yet due)") and wanted != "column"
                 cell = {"n": tally[value]} if apart else counted(tally[value], size, 0, 0)
                 self.cells[f"{id_}/{value}", column] = cell
+        at_a_level = (found | always) - {"", "(not yet due)"}
+        if name == "sex" or len(at_a_level) > len(
+            LEVELS[name]
+        ):  # else of the first, in the heading
+            for value in at_a_level:
+                one, other = (counted(tallies[c][0][value], tallies[c][1], 0, 0) for c in "ba")
+                self.cells[f"{id_}/{value}", "c"] = compared(one, other)
 
     def pairs(self, row: Json) -> None:
         _, of, _ = next(self.columns())

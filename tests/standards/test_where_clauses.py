@@ -31,6 +31,15 @@ def test_carried_out_they_count_what_the_tables_say(name: str) -> None:
     assert Counter(each.stated > 0 for each in counts)[True] > len(counts) / 2
 
 
+@pytest.mark.parametrize(("name", "least"), [("airway-2x2", 2), ("pilot", 3), ("islet", 12)])
+def test_time_at_risk_is_carried_out_too(name: str, least: int) -> None:
+    """Of all events and, in islet, by term: each term's first event ends a subject's time."""
+    years = [each for each in trial_of(name).counts() if " years [" in each.at]
+    assert len(years) >= least
+    assert [each for each in years if each.stated != each.found] == []
+    assert all(each.stated for each in years)
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_analysis_has_its_set_subset_variable_and_method(name: str) -> None:
     assert trial_of(name).incomplete() == []

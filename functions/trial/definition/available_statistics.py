@@ -18,6 +18,7 @@ _IMPUTED = frozenset(("observed", "imputed", "baseline"))
 _UNDATED = frozenset(("undated",))
 _P = frozenset(("p",))
 _PAIRS = _OPEN | {"n", "both", "first", "second", "neither", "difference", "p"}
+_TESTS = frozenset(("fisher", "pearson"))
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -187,8 +188,21 @@ def _compared(
         return _NOTHING
     if row.kind == "ancova":
         return _modelled(table, row, column, compared_columns, inner)
-    if not _at_comparison(row, inner):
-        return _NOTHING
+    if row.kind in ("levels", "worst"):
+        return _compared_levels(row, column, inner)
+    return _compared_row(row, column) if _at_comparison(row, inner) else _NOTHING
+
+
+def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    """Return what levels have: a test in their heading; a difference there, or in each row."""
+    depth = len(inner) - (row.visits is not None)
+    if depth > 0:
+        return _NOTHING if column.counts in _TESTS else _of_difference(column)
+    labelled = bool(row.label) or row.visits is not None
+    return _contrasted(column) if labelled and not depth else _NOTHING
+
+
+def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:
     if row.kind in ("incidence", "resolution"):
         return _contrasted_rates(row, column)
     if row.kind == "summary":
@@ -197,10 +211,7 @@ def _compared(
 
 
 def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
-    """Return whether it is the row that compares: of levels their heading, of terms each term's."""
-    if row.kind in ("levels", "worst"):
-        labelled = bool(row.label) or row.visits is not None
-        return labelled and len(inner) == (row.visits is not None)
+    """Return whether it is the row that compares: of terms it is each term's."""
     if row.kind in ("terms", "record_terms"):
         return bool(inner)
     if row.kind in ("incidence", "resolution"):
@@ -210,8 +221,7 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
 
 
 def _contrasted(column: TableColumn) -> frozenset[str]:
-    tested = column.counts in ("fisher", "pearson")
-    return _P if tested else _of_difference(column)
+    return _P if column.counts in _TESTS else _of_difference(column)
 
 
 def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:

@@ -16,7 +16,8 @@ from trial.rules.registry import FaultCollector
 from trial.tables import rounding
 from trial.tables.compiled import CompiledStudy
 from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
-from trial.tables.rows.kinds import check_printed
+from trial.tables.rows.kinds import CompiledRow, check_printed, row_id
+from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
@@ -54,14 +55,12 @@ _STATISTIC = {name: name for name in ("n", "events", "mean", "median", "differen
 def check(compiled_study: CompiledStudy, faults: FaultCollector) -> None:
     """Collect the faults of key results: no such statistic, or more decimals than are kept."""
     for i, key_result in enumerate(compiled_study.study.definition.key_results):
-        faults.attempt(
-            partial(_check_shown, compiled_study.study.definition, key_result, f"/key_results/{i}")
-        )
+        faults.attempt(partial(_check_shown, compiled_study, key_result, f"/key_results/{i}"))
         faults.attempt(partial(_check_decimals, compiled_study, key_result, f"/key_results/{i}"))
 
 
-def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: str) -> None:
-    ref = key_result.source
+def _check_shown(compiled_study: CompiledStudy, key_result: KeyResultDefinition, path: str) -> None:
+    ref, definition = key_result.source, compiled_study.study.definition
     if find_row(ref, definition.tables) is None:
         raise unknown(f"{path}/source", "cell", ref.row)
     statistics = available_statistics.available_statistics(ref, definition.tables)
@@ -72,6 +71,18 @@ def _check_shown(definition: Definition, key_result: KeyResultDefinition, path: 
             f"is not a statistic of {where}: a key result of it can show {abbreviated(showable)}"
         )
         raise refused(f"{path}/show", detail)
+    if key_result.show == "difference":
+        _check_level(compiled_study, ref, path)
+
+
+def _check_level(compiled_study: CompiledStudy, ref: CellRef, path: str) -> None:
+    """Refuse the difference of several levels together: each has its own."""
+    for row in _rows(compiled_study, ref):
+        if isinstance(row, LevelsRow) and row.id == ref.row and not row.contrasts_first:
+            known = [row_id(row.id, level) for level in row.levels.labels]
+            named = abbreviated(known or [f"{row.id}/<level>"])
+            detail = f"has a difference for each level: name one of {named}"
+            raise refused(f"{path}/source/row", detail)
 
 
 def _check_decimals(
@@ -84,10 +95,15 @@ def _check_decimals(
 
 def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precision]:
     """Return how finely that is kept of which a cell shows a mean, a median or a difference."""
-    rows = compiled_study.tables[ref.table].rows if ref.table in compiled_study.tables else ()
-    for row in map(narrowed_row, rows):
+    for row in _rows(compiled_study, ref):
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
+
+
+def _rows(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[CompiledRow | None]:
+    """Yield the compiled rows of a cell's table, as they are outside a subgroup."""
+    tables = compiled_study.tables
+    yield from map(narrowed_row, tables[ref.table].rows if ref.table in tables else ())
 
 
 def _minimum_percent(definition: Definition, ref: CellRef) -> Decimal | None:

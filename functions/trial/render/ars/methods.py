@@ -50,6 +50,15 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
 """What the statistics of cells are called, in the order of a method's operations; and how many
 decimals are shown where the definition asks for no others."""
 
+_DESCRIPTIONS: Mapping[str, str] = {
+    "years": (
+        "The sum over subjects of the least analysis value (days) of the records selected, over"
+        " 365.25. A record without a value of a grouping variable is of each of its groups: a"
+        " subject without an event of a term is at risk of it all its days."
+    ),
+}
+"""How statistics are computed of records where that takes more than a look at the variable."""
+
 RATIOS: Mapping[str, tuple[str, str]] = {"percent": ("n", "N"), "rate": ("n", "years")}
 """Numerator and denominator of the statistics that are a ratio of two others."""
 
@@ -119,6 +128,8 @@ class Method:
             "order": order,
             "resultPattern": pattern,
         }
+        if statistic in _DESCRIPTIONS:
+            document["description"] = _DESCRIPTIONS[statistic]
         if statistic in self.ratios:
             document["referencedOperationRelationships"] = [
                 {

@@ -86,6 +86,10 @@ def _interval_of_means(asked: IntervalDefinition) -> str:
     return f"intervals: {asked.confidence.words}, of means by {name}"
 
 
+_OF_EACH_LEVEL = (
+    "; a difference is that of each level, of its percentage; of two levels in all it is that of"
+    " the first, of those at one of the two"
+)
 _NOT_INDEPENDENT = (
     "; events are taken one by one as if they were independent, which those of one subject are"
     " not: intervals do not allow for that"
@@ -175,7 +179,17 @@ class Rows:
         labels = {column.id: column.name for column in table.columns}
         for row in table.rows:
             if row.kind is not None:
-                yield table.id, row.label or row.id, f"{self.row(row, labels)}."
+                text = f"{self.row(row, labels)}{self._each_level(row, table)}."
+                yield table.id, row.label or row.id, text
+
+    @staticmethod
+    def _each_level(row: TableRow, table: Table) -> str:
+        """Return of which level differences are, where a row of levels has some."""
+        differs = any(
+            column.compare is not None and column.counts not in ("fisher", "pearson")
+            for column in table.columns
+        )
+        return _OF_EACH_LEVEL if differs and row.kind in ("levels", "worst") else ""
 
     def row(self, row: TableRow, columns: Mapping[str, str]) -> str:
         """Return what a row counts, without a full stop; `columns` gives the columns' labels."""

@@ -418,6 +418,8 @@ def _incidence(row: IncidenceRow, column: int) -> RowAnalysis:
 def _incidence_by_term(row: IncidenceTermsRow, column: int) -> RowAnalysis:
     """Give the days at risk of all terms and, by term, each event while at risk.
 
+    The record of the days at risk has no term, so it is one of every term's: a subject's time at
+    risk of a term is the least of what it has of that term or of none.
     An event's record has the day of its onset since the first dose. Whose event of a term has no
     date has a record of that, at each depth of terms (`AVALCAT1`) where it makes a difference.
     """
@@ -446,6 +448,8 @@ def _incidence_by_term(row: IncidenceTermsRow, column: int) -> RowAnalysis:
         "": (_ANALYSED,),
         row.measure.counted: counted,
     }
+    if is_recurrent:  # no event ends the time at risk
+        selections["years"] = (_IN_DENOMINATOR,)
     for depth in depths:
         undated = (equal(UNDATED, YES), equal(category(1), str(depth)))
         selections[f"undated/{depth}"] = undated

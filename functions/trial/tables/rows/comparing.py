@@ -1,6 +1,6 @@
 """Columns that compare others: tests and differences, computed of counts and moments when read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
@@ -44,10 +44,16 @@ NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
 """In place of a ratio to a rate of 0, and of its upper limit."""
 
 
+TESTS, DIFFERENCES = frozenset(("fisher", "pearson")), frozenset(("newcombe", "miettinen-nurminen"))
+"""How counts are compared: over all categories together, or by the proportions of one."""
+
+
 def compare_counts(
-    heads: Sequence[ColumnHead], counts: Mapping[int, Sequence[int]]
+    heads: Sequence[ColumnHead],
+    counts: Mapping[int, Sequence[int]],
+    methods: Container[str] = TESTS | DIFFERENCES,
 ) -> tuple[Cell, ...]:
-    """Compare columns by their subjects in each of some categories.
+    """Compare columns by their subjects in each of some categories, by some of the methods.
 
     Differences are between the proportions of the first category, and from the reference.
     """
@@ -58,7 +64,9 @@ def compare_counts(
             head.comparison.confidence.label,
         )
         for head in heads
-        if head.comparison is not None and counts.keys() >= set(head.comparison.columns)
+        if head.comparison is not None
+        and head.comparison.counts in methods
+        and counts.keys() >= set(head.comparison.columns)
     )
 
 

@@ -1,6 +1,6 @@
 """Rows that sort subjects by level of a category or of a field of records."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -8,7 +8,7 @@ from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, NOT_YET_DUE, Cell, Row
-from trial.tables.rows.comparing import compare_counts
+from trial.tables.rows.comparing import DIFFERENCES, TESTS, compare_counts
 from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import RowInterval
@@ -21,6 +21,7 @@ from trial.tables.rows.kinds import (
     row_id,
 )
 
+_PAIR = 2
 NOT_YET_DUE_LEVEL = "(not yet due)"
 """Stands in the ids of rows for the level that is not yet due; '' for one that is missing."""
 
@@ -77,7 +78,8 @@ class LevelsRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return a heading, a row a level, and rows of who is missing and not yet due.
 
-        Columns that compare do so in the heading, over all levels but the missing and not yet due.
+        Columns that test do so in the heading, over all levels but the missing and not yet due.
+        Differences stand in the row of each level; of two levels in the heading, that of the first.
         """
         counts_by_column = self._counts_by_column(sums.get(self.sums, {}))
         columns = {
@@ -86,19 +88,26 @@ class LevelsRow(PlacedRow):
             if head.comparison is None
         }
         labels = self._labels(counts_by_column)
-        rows = [self._row(value, label, heads, columns) for value, label in labels.items()]
+        of_first = self.contrasts_first and len(labels) <= _PAIR
+        of_each = frozenset[str]() if of_first else DIFFERENCES
+        rows = [self._row(value, label, heads, columns, of_each) for value, label in labels.items()]
         rows += self._uncounted_rows(heads, columns)
         known_values = [value for value in labels if value]
         counts_to_compare = {
             i: [column.counts.get(value, 0) for value in known_values]
             for i, column in columns.items()
         }
-        compared = compare_counts(heads, counts_to_compare)
+        compared = compare_counts(heads, counts_to_compare, (TESTS | DIFFERENCES) - of_each)
         footnotes = tuple(self._notes(counts_by_column, columns))
         if self.label:
             heading = Row(self.id, self.label, self.level, compared, self.groups, notes=footnotes)
             return [heading, *rows]
         return rows
+
+    @property
+    def contrasts_first(self) -> bool:
+        """Whether a difference is that of the first level: there are two, and each tells both."""
+        return 0 < len(self.levels.labels) <= _PAIR
 
     def size(self, sums: Share, column: int, head: ColumnHead) -> int:
         """Read the denominator of a column's percentages."""
@@ -157,13 +166,14 @@ class LevelsRow(PlacedRow):
         label: str,
         heads: Sequence[ColumnHead],
         columns: "Mapping[int, _LevelCounts]",
+        methods: Container[str],
     ) -> Row:
-        cells = tuple(
-            self._level_cell(heads[i], column.counts.get(value, 0), column.size)
-            for i, column in columns.items()
-        )
+        counts = {i: column.counts.get(value, 0) for i, column in columns.items()}
+        cells = tuple(self._level_cell(heads[i], n, columns[i].size) for i, n in counts.items())
+        with_and_without = {i: [n, columns[i].size - n] for i, n in counts.items()}
+        compared = compare_counts(heads, with_and_without, methods)
         groups = (*self.groups, ("level", value))
-        return Row(row_id(self.id, value), label, self._inner_level, cells, groups)
+        return Row(row_id(self.id, value), label, self._inner_level, (*cells, *compared), groups)
 
     def _level_cell(self, head: ColumnHead, n: int, size: int) -> Cell:
         statistics, interval = count_statistics(n, head, denominator=size), self.interval
