@@ -70,6 +70,7 @@ class MemoryClient:
     def query(self, TableName: str, **options: Any) -> Any:  # noqa: N803
         values = options["ExpressionAttributeValues"]
         start = values.get(":start", {"S": ""})["S"]
+        first, last = (values.get(end, {"S": ""})["S"] for end in (":first", ":last"))
         after = options.get("ExclusiveStartKey")
         with self._lock:
             matching = sorted(
@@ -77,6 +78,8 @@ class MemoryClient:
                 for key in self._rows(TableName)
                 if key[0] == values[":partition"]["S"]
                 and key[1].startswith(start)
+                and first <= key[1]
+                and (":last" not in values or key[1] <= last)
                 and (after is None or key > _key(after))
             )
             keys, more = matching[: self.page], matching[self.page :]

@@ -54,6 +54,11 @@ class Kept:
         for view in self.study.views:
             counted = cells.total(report.compiled(view).contribute(each) for each in subjects)
             assert self.store.sums(view) == counted
+            for table in view.definition.tables:
+                (grid,) = self.store.read_sums(
+                    view, lambda sums, name=table.id, view=view: report.tables(view, sums, {name})
+                )
+                assert grid == next(iter(report.tables(view, counted, {table.id})))
         assert set(map(str, self.store.check_sums(self.study).values())) == {"{}"}
         for shard in range(self.study.definition.shards):
             partition = keys.shard_partition(self.study.id, shard)
@@ -112,7 +117,7 @@ class TestWhereCellsStand:
 
     def test_a_visits_results_stand_together(self) -> None:
         study = wide.many_analytes()
-        analytes = list(study.definition.parameters)
+        analytes = [f"analyte-{number}" for number in range(wide.ANALYTES)]
         entries = list(wide.feed(study, "P1", analytes, 4, "low"))
         shares = [
             report.contribute(study, *builders.subjects(entries[: len(entries) - less]))

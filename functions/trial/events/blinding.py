@@ -83,6 +83,11 @@ def is_unblinded_row(row: str) -> bool:
     return row.startswith(_MARK)
 
 
+def row_of_audience(row: str, audience: str) -> str:
+    """Return the name by which a row of sums is stored for an audience."""
+    return f"{_MARK}{row}" if audience == UNBLINDED else row
+
+
 def share_of_audience(share: Share, audience: str) -> Share:
     """Return an audience's part of what was joined, its rows by their own names."""
     if audience == UNBLINDED:

@@ -6,7 +6,7 @@ document agrees with itself by construction.
 
 import hashlib
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from trial.definition.study import Study
@@ -36,22 +36,33 @@ def completed(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Completio
 
 
 def tables(
-    study: Study, sums: Share, ids: Container[str] | None = None, spec: CutSpec = LIVE_SPEC
+    study: Study, sums: Share, ids: Iterable[str] | None = None, spec: CutSpec = LIVE_SPEC
 ) -> tuple[Grid, ...]:
-    """Read tables out of the sums: every one, or those of these ids.
+    """Read tables out of the sums: every one, or those of these ids."""
+    return _grids(study, sums, dict.fromkeys(compiled(study).tables if ids is None else ids), spec)
+
+
+def _grids(
+    study: Study, sums: Share, wanted_rows: Mapping[str, Collection[str] | None], spec: CutSpec
+) -> tuple[Grid, ...]:
+    """Read tables by their ids, of each all rows or those of some ids.
 
     Whether a P value is confirmatory depends on those before it, of other tables too, and on
     whether the state is that of a planned look.
     """
-    cells, order = Sums(sums), study.definition.testing
-    tested = {ref.table for ref in order.order} if order else set()
-    grids = [
-        table.read(cells)
-        for name, table in compiled(study).tables.items()
-        if ids is None or name in ids or name in tested
-    ]
+    cells, order = Sums.of(sums), study.definition.testing
+    tested_rows: dict[str, set[str]] = {}
+    for ref in order.order if order else ():
+        tested_rows.setdefault(ref.table, set()).add(ref.row)
+    grids = []
+    for name, table in compiled(study).tables.items():
+        if name in wanted_rows or name in tested_rows:
+            rows = wanted_rows.get(name, ())
+            grids.append(
+                table.read(cells, None if rows is None else {*rows, *tested_rows.get(name, ())})
+            )
     marked = testing.mark_nominal(order, grids, completed(study, sums, spec).look)
-    return tuple(grid for grid in marked if ids is None or grid.id in ids)
+    return tuple(grid for grid in marked if grid.id in wanted_rows)
 
 
 def analysis_set_sizes(study: Study, sums: Share) -> tuple[tuple[str, int], ...]:
@@ -68,7 +79,7 @@ def analysis_set_sizes(study: Study, sums: Share) -> tuple[tuple[str, int], ...]
 
 def flow(study: Study, sums: Share) -> Flow:
     """Read the participant flow out of the sums."""
-    plan, cells = compiled(study), Sums(sums)
+    plan, cells = compiled(study), Sums.of(sums)
     return plan.flow.read(
         sums,
         {
@@ -80,8 +91,10 @@ def flow(study: Study, sums: Share) -> Flow:
 
 def summary(study: Study, sums: Share) -> tuple[KeyResult, ...]:
     """Read the summary's key results out of the sums."""
-    sources = {key_result.source.table for key_result in study.definition.key_results}
-    return key_results.key_results(study.definition, tables(study, sums, sources))
+    rows: dict[str, set[str]] = {}
+    for key_result in study.definition.key_results:
+        rows.setdefault(key_result.source.table, set()).add(key_result.source.row)
+    return key_results.key_results(study.definition, _grids(study, sums, rows, LIVE_SPEC))
 
 
 def discrepancies(study: Study, sums: Share, uncounted: Mapping[str, int]) -> tuple[RuleCount, ...]:

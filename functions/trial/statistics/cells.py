@@ -1,7 +1,9 @@
 """Cells: named integers that add. What is stored is a sum of cells; a cell of 0 is absent."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
+from typing import Never
 
 Cells = dict[str, int]
 Share = dict[str, Cells]
@@ -14,13 +16,75 @@ class Sums(dict[str, Cells]):
     @cached_property
     def _spread(self) -> dict[str, list[Cells]]:
         by_stem: dict[str, list[Cells]] = {}
-        for row, cells in self.items():
+        for row, cells in dict.items(self):
             by_stem.setdefault(row.rpartition("#")[0], []).append(cells)
         return by_stem
+
+    @classmethod
+    def of(cls, share: Share) -> "Sums":
+        """Return sums as such; those that are already stay what they are."""
+        return share if isinstance(share, cls) else cls(share)
 
     def spread(self, start: str) -> list[Cells]:
         """List the rows whose name is `start`, a `#` and one part more."""
         return self._spread.get(start, [])
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which rows of sums: some by name, and all whose names begin with one of the `starts`."""
+
+    rows: frozenset[str] = frozenset()
+    starts: frozenset[str] = frozenset()
+
+    def __or__(self, other: "Selection") -> "Selection":
+        """Return the rows of both."""
+        return Selection(self.rows | other.rows, self.starts | other.starts)
+
+    def __sub__(self, other: "Selection") -> "Selection":
+        """Return what the other does not name."""
+        return Selection(self.rows - other.rows, self.starts - other.starts)
+
+    def includes(self, row: str) -> bool:
+        """Return whether a row is one of them."""
+        return row in self.rows or row.startswith(tuple(self.starts))
+
+    def __bool__(self) -> bool:
+        """Return whether it names anything."""
+        return bool(self.rows or self.starts)
+
+
+class SelectedSums(Sums):
+    """The selected rows of a study's sums. Whoever asks for another gets none, and it is `lacking`.
+
+    Rows are asked for by name alone: what goes through all of them would miss those not selected.
+    """
+
+    def __init__(self, share: Share, selection: Selection) -> None:
+        super().__init__(share)
+        self._selection = selection
+        self._rows: set[str] = set()
+        self._starts: set[str] = set()
+
+    @property
+    def lacking(self) -> Selection:
+        """The rows that were asked for and are not selected."""
+        return Selection(frozenset(self._rows), frozenset(self._starts)) - self._selection
+
+    def get(self, row: str, default: Cells | None = None) -> Cells:  # type: ignore[override]
+        """Return a row's cells, and note that it was asked for."""
+        self._rows.add(row)
+        return super().get(row, default or {})
+
+    def spread(self, start: str) -> list[Cells]:
+        """List the rows whose name is `start`, a `#` and one part more, and note it."""
+        self._starts.add(f"{start}#")
+        return super().spread(start)
+
+    def _refuse(self, *_: object) -> Never:
+        raise TypeError("selected sums are read by the names of rows")
+
+    __getitem__ = __contains__ = __iter__ = items = keys = values = _refuse
 
 
 def add(total: Cells, contribution: Mapping[str, int]) -> None:

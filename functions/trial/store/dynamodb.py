@@ -15,7 +15,17 @@ from trial.errors import Beat, Unavailable
 from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.statistics.cells import Share
-from trial.store import amendments, deletion, disputes, erasure, keys, paging, quarantine, reading
+from trial.store import (
+    amendments,
+    deletion,
+    disputes,
+    erasure,
+    keys,
+    paging,
+    quarantine,
+    reading,
+    selecting,
+)
 from trial.store.amendments import Amendment
 from trial.store.definitions import Definitions, PutStatus, retired_error, validated_study_id
 from trial.store.generations import Current, Decision, WritePlan
@@ -191,6 +201,10 @@ class Store:
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""
         return reading.sums(self._table, study, self._contribute)
+
+    def read_sums[Result](self, study: Study, reader: Callable[[Share], Result]) -> Result:
+        """Return what a pure function makes of the study's sums, reading only what it asks for."""
+        return selecting.read(self._table, study, self._contribute, reader)
 
     def accepted(self, study: Study) -> int:
         """Count the accepted revisions that the sums hold: fewer where they are not filled yet."""

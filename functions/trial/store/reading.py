@@ -6,7 +6,7 @@ from itertools import batched
 
 from trial.definition.study import Study
 from trial.statistics import cells
-from trial.statistics.cells import Share
+from trial.statistics.cells import Cells, Share
 from trial.store import keys, paging
 from trial.store.generations import MISSING_HEADER, ShardHeader, header_row, read_header
 from trial.store.paging import SubjectRow
@@ -16,7 +16,8 @@ from trial.store.subject_update import Contribute
 from trial.store.table import Table, TransactionCancelled, sort_key
 from trial.tables.compiled import audience_share, audiences_read
 
-_TRIES = 4
+TRIES = 4
+"""How often a shard is read that is written to meanwhile, before shares are added up."""
 _BATCH_ROWS = 10  # rows of a journal, each of up to 400 KB
 
 
@@ -132,11 +133,16 @@ def header_at_rest(table: Table, study: Study, number: int) -> ShardHeader | Non
 
     A header that is not there is stale for ever.
     """
+    return serialized_header(table, study, number)[0]
+
+
+def serialized_header(table: Table, study: Study, number: int) -> tuple[ShardHeader | None, Cells]:
+    """Read a header so, with the cells that stand in its row."""
     try:
         item = table.get_serialized(_header_key(study, number))
     except TransactionCancelled:
-        return None
-    return read_header(item) if item else MISSING_HEADER
+        return None, {}
+    return (read_header(item), read_cells(item)) if item else (MISSING_HEADER, {})
 
 
 def accepted(table: Table, study: Study) -> int:
@@ -154,7 +160,7 @@ def sum_difference(
     """
     audiences = [view.audience for view in study.views]
     before = header_at_rest(table, study, number)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         expected = cells.total(map(share_of, subject_rows(table, study.id, number)))
         stored = _read_sums(table, study, number, audiences)
         after = header_at_rest(table, study, number)
@@ -191,7 +197,7 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
     stale, the subjects' shares are added up instead, each read or computed from one item.
     """
     before = header_at_rest(table, study, number)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         if before is not None and before.is_stale:
             break
         stored = _read_sums(table, study, number, audiences_read(study))
@@ -199,6 +205,11 @@ def _sums_of_shard(table: Table, study: Study, contribute: Contribute, number: i
         if before is not None and before == after:
             return stored
         before = after
+    return total_of_shares(table, study, contribute, number)
+
+
+def total_of_shares(table: Table, study: Study, contribute: Contribute, number: int) -> Share:
+    """Add up the shares of a shard's subjects, each read or computed from one item."""
     return cells.total(stored.share for stored in _of_shard(table, study, contribute, number))
 
 

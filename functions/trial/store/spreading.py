@@ -33,13 +33,14 @@ EXPRESSION_CELLS = 140
 A cell of a long name takes two operators: its addition, and the term that is set beside it.
 """
 
-_PART, _BESIDE = "~", "x"
+PART, _BESIDE = "~", "x"
+"""What separates a row's name from that of its part, and names a part beside."""
 _DEEPEST = 40
 
 
 def base_row(part: str) -> str:
     """Return the row that a part is of; a row that is not spread is its own part."""
-    return part.partition(_PART)[0]
+    return part.partition(PART)[0]
 
 
 def fits_one_expression(change: Mapping[str, int]) -> bool:
@@ -131,7 +132,7 @@ class _Parts:
 
 def _narrowed(part: str, change: Cells) -> Share:
     """Divide a change of one part further until one expression can make each."""
-    depth = len(part.partition(_PART)[2])
+    depth = len(part.partition(PART)[2])
     if fits_one_expression(change) or depth >= _DEEPEST:
         return {part: change}
     divided: Share = {}
@@ -153,14 +154,14 @@ def _expressions(change: Cells) -> Iterator[Cells]:
 
 
 def _below(part: str, step: str) -> str:
-    return f"{part}{step}" if _PART in part else f"{part}{_PART}{step}"
+    return f"{part}{step}" if PART in part else f"{part}{PART}{step}"
 
 
 def _next_parts(part: str) -> list[str]:
     """Return the names of the parts that are used where one is full."""
-    if part.endswith(_BESIDE) and _PART in part:
+    if part.endswith(_BESIDE) and PART in part:
         return [_below(part, _BESIDE)]
-    beside = [] if _PART in part else [_below(part, _BESIDE)]
+    beside = [] if PART in part else [_below(part, _BESIDE)]
     return [_below(part, "0"), _below(part, "1"), *beside]
 
 

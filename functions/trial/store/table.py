@@ -124,6 +124,19 @@ class Table:
         for page in self._pages(partition, start, **start_key):
             yield from page["Items"]
 
+    def query_range(self, partition: str, first: str, last: str) -> Iterator[Item]:
+        """Read a partition's items from one sort key to another, both included, as they are now."""
+        pages = self._pages(
+            partition,
+            "",
+            KeyConditionExpression="PK = :partition AND SK BETWEEN :first AND :last",
+            ExpressionAttributeValues={
+                ":partition": text(partition), ":first": text(first), ":last": text(last)
+            },
+        )  # fmt: skip
+        for page in pages:
+            yield from page["Items"]
+
     def count(self, partition: str, condition: str) -> int:
         """Count a partition's items of which a condition holds."""
         pages = self._pages(partition, "", Select="COUNT", FilterExpression=condition)

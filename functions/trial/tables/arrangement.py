@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from trial.statistics.cells import Share
+from trial.statistics.cells import Selection, Share
 from trial.tables.compiling import CELLS_PER_ROW_OF_SUMS, STUDY_SUMS, SumsLayout, determined_row
 from trial.tables.rows.kinds import CompiledRow
 
@@ -30,6 +30,7 @@ _INDEXED = re.compile(r"(\d+)\.(?:(~?\d+)(?=[.=]))?(.*)", re.DOTALL)
 _DETERMINED_ROW = re.compile(rf"{STUDY_SUMS}|settled#\d+|missing#\d+")
 _DETERMINED = re.compile(r"(\d+)\.(\d\.n)")
 _TALLY = re.compile(r"(.*)#tally#(\d+)\.(\d+)#(-?\d+)")
+_TALLY_START = re.compile(r"(.*)#tally#(\d+)\.\d+#")
 _ARRANGED_TALLY = re.compile(r"(.*)#tally#(\d+)#(-?\d+)")
 _TERMS = re.compile(r"(.*#(?:terms|incidence))(\d+)-\d+")
 _ARRANGED_TERMS = re.compile(r"(.*#(?:terms|incidence))@(\d+)-.*")
@@ -128,6 +129,34 @@ class Arrangement:
     def counted(self, share: Share) -> Share:
         """Return a share, or sums, by the names that tables are read by."""
         return _renamed(share, self._counted_name)
+
+    def selection(self, counted: Selection) -> Selection:
+        """Return the rows in which the cells of counted rows are stored."""
+        rows, starts = set[str](), set[str]()
+        for row in counted.rows:
+            if _PLACED.fullmatch(row):
+                rows |= {slot.arranged_row for slot in self.slots.values() if slot.row == row}
+            elif match := _TERMS.fullmatch(row):
+                starts.add(f"{match[1]}@{self.slots[int(match[2])].index}-")
+            elif _DETERMINED_ROW.fullmatch(row):
+                rows |= {row, *self._determined_rows(row)}
+            else:
+                rows.add(row)
+        for start in counted.starts:
+            match = _TALLY_START.fullmatch(start)
+            starts.add(f"{match[1]}#tally#{self.slots[int(match[2])].index}#" if match else start)
+        return Selection(frozenset(rows), frozenset(starts))
+
+    def _determined_rows(self, row: str) -> Iterator[str]:
+        for missing_only, determined in zip((False, True), self.determined, strict=True):
+            for position, index in determined.arranged.items():
+                if determined_row(position, missing_only=missing_only) == row:
+                    yield determined_row(index, missing_only=missing_only)
+
+    @cached_property
+    def rows(self) -> frozenset[str]:
+        """The rows of sums that visits share."""
+        return frozenset(slot.arranged_row for slot in self.slots.values())
 
     def _stored_name(self, row: str, cell: str) -> Name:
         if _DETERMINED_ROW.fullmatch(row) and (match := _DETERMINED.fullmatch(cell)):

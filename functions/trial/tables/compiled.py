@@ -1,6 +1,6 @@
 """A study's definition, compiled: what each subject contributes to sums, and how to read them."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
@@ -13,7 +13,7 @@ from trial.rules.matching import Test
 from trial.rules.registry import FaultCollector
 from trial.statistics import cells
 from trial.statistics.association import WorkBudget
-from trial.statistics.cells import Share, Sums
+from trial.statistics.cells import Selection, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.subject.truth import Truth
@@ -32,6 +32,7 @@ from trial.tables.rows.models import AncovaRow
 from trial.tables.rows.record_terms import RecordTermsRow
 from trial.tables.rows.resolution import ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import narrowed_row
+from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.terms import TermCells
 
 EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow, DurationsRow, ResolutionRow)
@@ -186,6 +187,17 @@ class CompiledTable:
             )
         )
 
+    def _takes_budget(self, row: CompiledRow) -> bool:
+        """Return whether reading a row may leave less work for the exact tests of later ones."""
+        return self._tests_exactly and not isinstance(narrowed_row(row), SummaryRow)
+
+    @cached_property
+    def _tests_exactly(self) -> bool:
+        return any(
+            column.comparison is not None and column.comparison.counts == "fisher"
+            for column in self.columns
+        )
+
     def members(self, derivation: Derivation) -> Members:
         """Return in which columns' sets a subject is, and which of those show it."""
         return Members(
@@ -197,7 +209,7 @@ class CompiledTable:
         """Read the subjects that one cell counts."""
         cells = (
             cell
-            for row in self.read(sums).rows
+            for row in self.read(sums, {ref.row}).rows
             if row.id == ref.row
             for cell in row.cells
             if cell.column == ref.column
@@ -210,8 +222,8 @@ class CompiledTable:
         """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
         return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
 
-    def read(self, sums: Sums) -> Grid:
-        """Read the table out of the sums."""
+    def read(self, sums: Sums, rows_wanted: Collection[str] | None = None) -> Grid:
+        """Read the table out of the sums: all of it, or what gives the rows of these ids."""
         table = self.definition
         budget = WorkBudget()
         heads = [column.head(sums, table.percent_decimals, budget) for column in self.columns]
@@ -225,7 +237,11 @@ class CompiledTable:
             for head, column in zip(heads, self.columns, strict=True)
         )
         read = [
-            (compiled_row, self.read_row(compiled_row, sums, heads)) for compiled_row in self.rows
+            (compiled_row, self.read_row(compiled_row, sums, heads))
+            for compiled_row in self.rows
+            if rows_wanted is None
+            or _gives(compiled_row, rows_wanted)
+            or self._takes_budget(compiled_row)
         ]
         rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
@@ -245,6 +261,13 @@ class CompiledTable:
         )
         footnotes = (*table.footnotes, *dict.fromkeys(derived))
         return Grid(table.id, table.title, table.population, columns, rows, footnotes)
+
+
+def _gives(compiled_row: CompiledRow, row_ids: Collection[str]) -> bool:
+    """Return whether a row, or one of the rows under it, may have one of these ids."""
+    return any(
+        row_id == compiled_row.id or row_id.startswith(f"{compiled_row.id}/") for row_id in row_ids
+    )
 
 
 def _counts_events(row: CompiledRow) -> bool:
@@ -321,6 +344,11 @@ class CompiledStudy:
             for row in table.rows:
                 rows |= row.touched()
         return rows
+
+    @cached_property
+    def rows_by_position(self) -> frozenset[str]:
+        """The rows of sums that tables share."""
+        return frozenset(row for row, _ in self._layout.places)
 
     def arrangement(self, whole: Arrangement | None) -> Arrangement:
         """Return where the cells stand if the definition is wide; `whole`, if it is pooled."""
@@ -421,6 +449,46 @@ def audiences_read(study: Study) -> tuple[str, ...]:
     if study.audience == blinding.UNBLINDED and arrangement(study) is not None:
         return blinding.OPEN, blinding.UNBLINDED
     return (study.audience,)
+
+
+def stored_selection(study: Study, counted: Selection) -> Selection:
+    """Return in which rows of sums that is stored which a view of the study counts in some rows."""
+    arranged = arrangement(study)
+    selection = counted if arranged is None else arranged.selection(counted)
+    return Selection(_for_audiences(study, selection.rows), _for_audiences(study, selection.starts))
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """The names of a view's rows of sums in order, or the starts of names where values decide."""
+
+    small: Sequence[str]
+    """About 1 KB each: their cells are counts and moments, as many as the definition has."""
+    growing: Sequence[str]
+    """Those with a cell for each value or term."""
+
+
+def stored_rows(study: Study) -> StoredRows:
+    """Return which rows of sums a view of the study is read from."""
+    arranged, touched = arrangement(study), compiled(study).rows_touched()
+    small = compiled(study).rows_by_position if arranged is None else arranged.rows
+    by_value = {name for name in touched if name.endswith(("#from", "#to"))}
+    starts = {name.removesuffix("from") for name in by_value if name.endswith("#from")}
+    selection = Selection(frozenset(touched - by_value), frozenset(starts))
+    stored = stored_selection(study, selection)
+    small = _for_audiences(study, small)
+    return StoredRows(sorted(small), sorted((stored.rows | stored.starts) - small))
+
+
+def _for_audiences(study: Study, names: frozenset[str]) -> frozenset[str]:
+    """Return the names by which rows of sums are stored for those whose sums a view shows."""
+    if not study.definition.blinded:
+        return names
+    return frozenset(
+        blinding.row_of_audience(name, audience)
+        for name in names
+        for audience in audiences_read(study)
+    )
 
 
 _ARRANGED: dict[tuple[str, str], Arrangement | None] = {}

@@ -5,6 +5,7 @@ Imported by the first request that reads: a Lambda that only records events need
 
 import json
 from operator import itemgetter
+from typing import Any
 
 import wiring
 from trial.definition.study import Study
@@ -14,10 +15,12 @@ from trial.events.blinding import HIDDEN, OPEN, UNBLINDED, is_unblinding
 from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
+from trial.statistics.cells import Share
 from trial.store.bucket import object_keys
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.rows import JournalRow
 from trial.tables.file_names import AUDIT_REPORT, CHANGES, CHANGES_SIGNATURE, UNLISTED
+from trial.tables.grid import Cut, Grid
 from trial.web import (
     activity,  # noqa: F401 (its routes)
     contract,
@@ -71,19 +74,20 @@ def get_definition(_request: Request, study: str) -> Answer:
 @read_route("summary")
 def get_summary(_request: Request, view: Study) -> Answer:
     """Get the key results as they are now, and how many revisions they count."""
-    sums = wiring.store().sums(view)
-    rule_counts = report.discrepancies(view, sums, {"disputed": _count_disputed(view)})
-    document = tables_json.summary(
-        report.live_cut(view, sums),
-        report.summary(view, sums),
-        rule_counts,
-        report.flow(view, sums).discrepancies,
-    )
-    counts = {
-        "accepted": report.accepted_revisions(sums),
-        "quarantined": wiring.store().count_quarantined(view.id),
-    }
-    return routing.json_answer({**counts, **document})
+    disputed = {"disputed": _count_disputed(view)}
+    quarantined = wiring.store().count_quarantined(view.id)
+
+    def read(sums: Share) -> dict[str, Any]:
+        document = tables_json.summary(
+            report.live_cut(view, sums),
+            report.summary(view, sums),
+            report.discrepancies(view, sums, disputed),
+            report.flow(view, sums).discrepancies,
+        )
+        counts = {"accepted": report.accepted_revisions(sums), "quarantined": quarantined}
+        return {**counts, **document}
+
+    return routing.json_answer(wiring.store().read_sums(view, read))
 
 
 def _count_disputed(view: Study) -> int:
@@ -99,8 +103,9 @@ def _count_disputed(view: Study) -> int:
 def get_consort(request: Request, view: Study) -> Answer:
     """Get the participant flow as it is now, as data or as an SVG diagram."""
     accept = request.headers.get("accept", "*/*")
-    sums = wiring.store().sums(view)
-    flow, cut = report.flow(view, sums), report.live_cut(view, sums)
+    flow, cut = wiring.store().read_sums(
+        view, lambda sums: (report.flow(view, sums), report.live_cut(view, sums))
+    )
     if "image/svg+xml" in accept:
         return routing.text_answer(consort.flow_svg(flow, cut), "image/svg+xml")
     if not any(media_type in accept for media_type in ("application/json", "application/*", "*/*")):
@@ -113,20 +118,23 @@ def get_consort(request: Request, view: Study) -> Answer:
 @read_route("tables")
 def get_tables(_request: Request, view: Study) -> Answer:
     """Get every table as it is now."""
-    sums = wiring.store().sums(view)
-    return routing.json_answer(
-        tables_json.tables(report.live_cut(view, sums), report.tables(view, sums))
-    )
+    cut, grids = _read_tables(view)
+    return routing.json_answer(tables_json.tables(cut, grids))
 
 
 @read_route("tables/{table}")
 def get_table(_request: Request, view: Study, table: str) -> Answer:
     """Get one table as it is now."""
-    sums = wiring.store().sums(view)
-    grids = report.tables(view, sums, {table})
+    cut, grids = _read_tables(view, {table})
     if not grids:
         raise Rejected(404, "Table not found", f"the definition has no table {table!r}")
-    return routing.json_answer(tables_json.tables(report.live_cut(view, sums), grids))
+    return routing.json_answer(tables_json.tables(cut, grids))
+
+
+def _read_tables(view: Study, ids: set[str] | None = None) -> tuple[Cut, tuple[Grid, ...]]:
+    return wiring.store().read_sums(
+        view, lambda sums: (report.live_cut(view, sums), report.tables(view, sums, ids))
+    )
 
 
 @read_route("quarantine")

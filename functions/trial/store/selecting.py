@@ -1,0 +1,167 @@
+"""Reading the rows of sums that a reader asks for, all shards side by side, in one state.
+
+Nobody declares which rows a table is read from: the reader is called with the sums read so far,
+which note what it asks for in vain, and again once that is read, until nothing is lacking. What it
+makes of sums that lack rows is dropped. So what a query costs depends on what it shows, and not on
+how many other rows the study has.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from trial.definition.study import Study
+from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
+from trial.statistics import cells
+from trial.statistics.cells import SelectedSums, Selection, Share
+from trial.store import keys, reading
+from trial.store.generations import HEADER_ROW, ShardHeader
+from trial.store.rows import read_cells
+from trial.store.spreading import PART, base_row
+from trial.store.subject_update import Contribute
+from trial.store.table import Table, sort_key
+from trial.tables.compiled import StoredRows, audience_share, stored_rows, stored_selection
+
+_MAX_ROUNDS = 8
+"""So many times rows are read that depend on the cells of others; two do for any table today."""
+_THREADS = 10
+"""As many as botocore's client has connections."""
+_LAST = "\U0010ffff"
+"""Sorts after every character that a name may have."""
+_ROWS_BETWEEN = 3
+"""Rows of about 1 KB that are read in vain rather than with a query more: a unit reads 4 KB."""
+
+type Range = tuple[str, str]
+"""The first and the last name of rows that one query reads."""
+
+
+def read[Result](
+    table: Table, study: Study, contribute: Contribute, reader: Callable[[Share], Result]
+) -> Result:
+    """Return what a reader makes of a study's sums, reading no other rows than it asks for.
+
+    The reader is a pure function that is called several times. As in `reading.sums`, each shard is
+    read in one of its states.
+    """
+    stored_names = stored_rows(study)
+    shards = [
+        _Shard(table, study, contribute, number, stored_names)
+        for number in range(study.definition.shards)
+    ]
+    selection, share = Selection(), Share()
+    with ThreadPoolExecutor(min(len(shards), _THREADS)) as threads:
+        for _ in range(_MAX_ROUNDS):
+            sums = SelectedSums(audience_share(study, share), selection)
+            try:
+                result = reader(sums)
+            except Exception:
+                # What it makes of sums that lack rows is void, be it an error.
+                if not sums.lacking:
+                    raise
+            if not sums.lacking:
+                return result
+            selection |= sums.lacking
+            stored = stored_selection(study, selection)
+            share = cells.total(threads.map(lambda shard: shard.read(stored), shards))  # noqa: B023
+    raise AssertionError("a reader must ask for the same rows of the same sums")
+
+
+class _Shard:
+    """One shard's rows of sums in one state, as far as they were asked for."""
+
+    def __init__(
+        self,
+        table: Table,
+        study: Study,
+        contribute: Contribute,
+        number: int,
+        stored_names: StoredRows,
+    ) -> None:
+        self._table, self._study, self._contribute = table, study, contribute
+        self._number, self._stored_names = number, stored_names
+        self._header: ShardHeader | None = None
+        self._selected = Selection()
+        self._rows: Share = {}
+        self._is_whole = False
+
+    def read(self, selection: Selection) -> Share:
+        """Return at least the rows selected, all as they are in one state of the shard."""
+        for _ in range(reading.TRIES):
+            if self._is_whole or not selection - self._selected:
+                return self._rows
+            self._advance(selection)
+        if not self._is_whole and selection - self._selected:  # written to all the while
+            self._add_up()
+        return self._rows
+
+    def _advance(self, selection: Selection) -> None:
+        """Read what is lacking; where the shard has changed since, begin anew the next time."""
+        if self._header is None:
+            self._begin()
+        if self._header is None:  # a transaction is under way
+            return
+        if self._header.is_stale:
+            self._add_up()
+            return
+        lacking = selection - self._selected
+        rows = self._fetch(lacking)
+        if reading.header_at_rest(self._table, self._study, self._number) != self._header:
+            self._header = None
+            return
+        self._rows |= rows
+        self._selected |= lacking
+
+    def _begin(self) -> None:
+        self._header, header_cells = reading.serialized_header(
+            self._table, self._study, self._number
+        )
+        self._rows = {HEADER_ROW: header_cells}
+        self._selected = Selection(frozenset([HEADER_ROW]))
+
+    def _add_up(self) -> None:
+        self._rows = reading.total_of_shares(
+            self._table, self._study, self._contribute, self._number
+        )
+        self._is_whole = True
+
+    def _fetch(self, selection: Selection) -> Share:
+        """Read rows as they are now, each with its parts; rows read beside them are dropped."""
+        prefix, rows = keys.sum_prefix(self._study.generation), Share()
+        for first, last in ranges(selection, self._stored_names):
+            audience = UNBLINDED if is_unblinded_row(first) else OPEN
+            partition = keys.sum_partition(self._study.id, self._number, audience)
+            for item in self._table.query_range(partition, prefix + first, prefix + last):
+                row = base_row(sort_key(item).removeprefix(prefix))
+                if selection.includes(row):
+                    cells.add(rows.setdefault(row, {}), read_cells(item))
+        return {row: counted for row, counted in rows.items() if counted}
+
+
+def ranges(selection: Selection, stored: StoredRows) -> list[Range]:
+    """Return ranges of names that hold the rows selected and their parts, few and narrow.
+
+    Some small rows that lie between are read as well.
+    """
+    names = [(row, row) for row in selection.rows if row]
+    names += [(row + PART, row + PART + _LAST) for row in selection.rows if row]
+    names += [(start, start + _LAST) for start in selection.starts]
+    merged: list[Range] = []
+    for first, last in sorted(names):
+        if merged and _is_near(merged[-1][1], first, stored):
+            merged[-1] = merged[-1][0], max(merged[-1][1], last)
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _is_near(last: str, first: str, stored: StoredRows) -> bool:
+    """Return whether one query reads on from one name to another without reading much else."""
+    return is_unblinded_row(last) == is_unblinded_row(first) and (
+        _between(last, first, stored.growing) == 0
+        and _between(last, first, stored.small) <= _ROWS_BETWEEN
+    )
+
+
+def _between(last: str, first: str, names: Sequence[str]) -> int:
+    """Count the names, which are in order, that lie between two."""
+    return bisect_left(names, first) - bisect_right(names, last)

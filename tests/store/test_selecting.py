@@ -1,0 +1,203 @@
+"""Reading some rows of sums: as reading all of them, in one state, at a cost of its own."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import blinded
+import doubles
+import pytest
+from bench import Bench
+from blinded import Case
+from hypothesis import given
+from test_blinded_sums import SLOWLY, Kept
+from test_reading import Reads
+
+from trial.definition.study import Study
+from trial.reporting import report
+from trial.statistics.cells import SelectedSums, Selection, Share, Sums
+from trial.store.selecting import ranges
+from trial.subject.fold import Outcome
+from trial.tables.compiled import StoredRows
+
+NONE = StoredRows((), ())
+RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
+
+
+def readers(view: Study) -> Iterator[Callable[[Share], Any]]:
+    """Yield what each query makes of sums."""
+    for table in view.definition.tables:
+        yield lambda sums, name=table.id: report.tables(view, sums, {name})  # type: ignore[misc]
+    yield lambda sums: report.flow(view, sums)
+    yield lambda sums: (report.live_cut(view, sums), report.summary(view, sums))
+    yield lambda sums: report.discrepancies(view, sums, {})
+    yield lambda sums: report.tables(view, sums)
+
+
+@SLOWLY
+@given(blinded.cases())
+def test_a_query_reads_what_it_would_read_in_all_the_sums(case: Case) -> None:
+    kept = Kept(case.study)
+    kept.record(case.one)
+    for view in case.study.views:
+        whole = kept.store.sums(view)
+        for reader in readers(view):
+            assert kept.store.read_sums(view, reader) == reader(whole)
+
+
+def counted(sums: Share) -> tuple[int, int, int]:
+    """Read rows of which each event of the toy changes all: two by name, one that values spread."""
+    accepted = sums.get("study", {}).get("accepted", 0)
+    kinds = sum(sums.get("kinds#0", {}).values())
+    tallies = Sums.of(sums).spread("results#tally#0")
+    return accepted, kinds, sum(n for tally in tallies for n in tally.values())
+
+
+def test_a_study_without_events_has_no_sums(bench: Bench) -> None:
+    assert bench.store().read_sums(bench.study, counted) == (0, 0, 0)
+
+
+def test_rows_that_depend_on_others_are_read_then(bench: Bench) -> None:
+    bench.record(*(bench.event("P1", f"L{i}", result=str(40 * i)) for i in range(3)))
+
+    def largest(sums: Share) -> list[int]:
+        n = sums.get("results#0", {}).get("0.n", 0)
+        tallies = (sums.get(f"results#tally#0#{number}", {}) for number in range(n))
+        return [count for tally in tallies for count in tally.values()]
+
+    assert bench.store().read_sums(bench.study, largest) == largest(bench.store().sums(bench.study))
+
+
+def test_an_error_of_a_reader_that_has_all_its_rows_is_raised(bench: Bench) -> None:
+    bench.record(bench.event("P1"))
+
+    def fails(sums: Share) -> int:
+        return sums.get("kinds#0", {})["no such cell"]
+
+    with pytest.raises(KeyError):
+        bench.store().read_sums(bench.study, fails)
+
+
+def test_selected_sums_refuse_to_be_gone_through() -> None:
+    sums = SelectedSums({"a": {"x": 1}, "b": {"x": 2}}, Selection(frozenset("a")))
+    assert sums.get("a") == {"x": 1}
+    assert not sums.lacking
+    sums.get("b")
+    sums.spread("c")
+    assert sums.lacking == Selection(frozenset("b"), frozenset({"c#"}))
+    ways: list[Callable[[Any], Any]] = [
+        list,
+        dict,
+        lambda rows: rows["a"],
+        lambda rows: "a" in rows,
+        lambda rows: rows.items(),
+    ]
+    for read in ways:
+        with pytest.raises(TypeError, match="by the names"):
+            read(sums)
+
+
+def test_a_transaction_amid_the_reading_begins_it_anew(open_bench: Callable[..., Bench]) -> None:
+    bench = open_bench(shards=1)
+    bench.record(*(bench.event("P1", f"L{i}", result=str(40 * i)) for i in range(4)))
+    late: dict[int, Any] = {1: lambda: bench.record(bench.event("P2"))}
+    bench.client, client = Reads(bench.client, "query", late), bench.client
+    store = bench.store()
+    bench.client = client
+    assert store.read_sums(bench.study, counted) == (5, 5, 5)
+
+
+def test_a_shard_that_is_always_busy_is_read_from_its_subjects(bench: Bench) -> None:
+    bench.record(*(bench.event(f"P{i}") for i in range(3)))
+
+    def conflict() -> None:
+        raise doubles.cancelled("TransactionConflict")
+
+    busy = Reads(bench.client, "transact_get_items", dict.fromkeys(range(1, 99), conflict))
+    bench.client, client = busy, bench.client
+    assert bench.store().read_sums(bench.study, counted) == (3, 3, 3)
+    bench.client = client
+
+
+def test_sums_that_are_stale_are_read_from_the_subjects(bench: Bench) -> None:
+    bench.record(*(bench.event(f"P{i}") for i in range(3)))
+    newer = bench.store(version=bench.study.version + 1)
+    assert newer.read_sums(newer.study(bench.study.id), counted) == (3, 3, 3)
+
+
+@pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
+def test_what_is_read_beside_sixteen_writers_is_always_one_state(bench: Bench) -> None:
+    writers, events = 16, 6
+    states: list[tuple[int, int, int]] = []
+    begun, done = threading.Event(), threading.Event()
+
+    def write(writer: int) -> None:
+        store = bench.store()
+        for i in range(events):
+            event = bench.event(f"P{writer}", f"L{i}", result=str(31 * i))
+            while bench.record(event, store=store) not in ([RECORDED], [REPEATED]):
+                pass
+
+    def read() -> None:
+        store = bench.store()
+        states.append(store.read_sums(bench.study, counted))
+        begun.set()
+        while not done.is_set():
+            states.append(store.read_sums(bench.study, counted))
+        states.append(store.read_sums(bench.study, counted))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    begun.wait()
+    with ThreadPoolExecutor(writers) as threads:
+        list(threads.map(write, range(writers)))
+    done.set()
+    reader.join()
+    assert len(set(states)) > 1
+    assert all(len(set(state)) == 1 for state in states)
+    assert states == sorted(states)
+    assert states[-1] == (writers * events,) * 3
+
+
+def test_ranges_hold_the_rows_and_their_parts_and_little_else() -> None:
+    rows = [f"cells#{i}" for i in range(30)]
+    small = StoredRows(sorted(rows), ["t#tally#1.0#", "t#tally#3.0#"])
+    assert ranges(Selection(frozenset({"flow#0"})), small) == [("flow#0", "flow#0~\U0010ffff")]
+    # Nine others sort between `cells#1` and its parts, and three between the next two.
+    first, second = ranges(Selection(frozenset({"cells#1"})), small)
+    assert (first, second[0]) == (("cells#1", "cells#1"), "cells#1~")
+    assert ranges(Selection(frozenset({"cells#12", "cells#16"})), small) == [
+        ("cells#12", "cells#16~\U0010ffff")
+    ]
+    assert len(ranges(Selection(frozenset({"cells#12", "cells#17"})), small)) == 2
+    # A tally in between would be read in vain, however large it is.
+    between = Selection(starts=frozenset({"t#tally#0.0#", "t#tally#2.0#"}))
+    assert len(ranges(between, small)) == 2
+    assert len(ranges(between, NONE)) == 1
+    assert ranges(Selection(frozenset({"a", "unblinded:a"})), NONE) == [
+        ("a", "a~\U0010ffff"),
+        ("unblinded:a", "unblinded:a~\U0010ffff"),
+    ]
+
+
+@pytest.mark.parametrize("client", ["memory"], indirect=True)  # ministack: 1 unit a query
+def test_what_a_query_costs_depends_on_its_rows_alone(open_bench: Callable[..., Bench]) -> None:
+    bench = open_bench(shards=1)
+    results = 0
+
+    def units_of(read: Callable[[Share], Any]) -> float:
+        store = bench.store()
+        bench.units.clear()
+        store.read_sums(bench.study, read)
+        return sum(units for operation, units in bench.units if operation == "query")
+
+    costs = []
+    for size in (10, 400):
+        for _ in range(results, size):
+            bench.record(bench.event(f"P{results % 7}", f"L{results}", result=str(results * 37)))
+            results += 1
+        costs.append((units_of(lambda sums: sums.get("kinds#0")), units_of(counted)))
+    (few, all_few), (many, all_many) = costs
+    assert few == many
+    assert all_many > all_few
