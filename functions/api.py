@@ -225,7 +225,7 @@ def serve(request: Request) -> Answer:
         return routes.answer(request)
     from trial.web import pagination, queries  # noqa: PLC0415 (as above)
 
-    return pagination.check_size(queries.serve(request))
+    return routing.conditional(request, pagination.check_size(queries.serve(request)))
 
 
 def internal_error(error: Exception) -> Answer:

@@ -241,3 +241,34 @@ def test_bytes_that_are_no_text_are_refused_with_their_place_and_kept_as_they_ca
     assert answer.json["detail"] == f"invalid UTF-8 at byte {place}"
     (item,) = service.quarantined()
     assert item["body_base64"] == base64.b64encode(broken).decode()
+
+
+def held(service: Service, path: str, tags: str) -> Any:
+    headers = {"Accept": "*/*", "If-None-Match": tags}
+    return service.ask(request("GET", f"/studies/{STUDY}/{path}", headers=headers))
+
+
+@pytest.mark.parametrize("path", ["summary", "consort", "tables/14.2.1", "definition", "reports"])
+def test_whoever_has_an_answer_is_told_that_it_has_not_changed(filled: Service, path: str) -> None:
+    answer = filled.get(path)
+    tag = answer.headers["ETag"]
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    for tags in (tag, f'"other", {tag}', f"W/{tag}", "*"):
+        unchanged = held(filled, path, tags)
+        assert (unchanged.status, unchanged.text) == (304, "")
+        assert unchanged.headers["ETag"] == tag
+    assert held(filled, path, '"other"').text == answer.text
+
+
+def test_an_answer_that_has_changed_comes_whole_with_another_tag(
+    service: Service, feed: list[str]
+) -> None:
+    before = service.get("consort")
+    service.batch(*feed[:20])
+    after = held(service, "consort", before.headers["ETag"])
+    assert after.status == 200
+    assert after.headers["ETag"] != before.headers["ETag"]
+
+
+def test_a_problem_and_a_link_have_no_tag(filled: Service) -> None:
+    assert "ETag" not in filled.get("tables/99.9").headers

@@ -5,9 +5,10 @@ here: a package's first import loads its resolvers of every other kind.
 """
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -15,6 +16,7 @@ from trial.errors import Beat, FieldError, Rejected, Unavailable
 
 LONGEST_REASON = 1_000
 """How many characters the query parameter `reason` may have."""
+OK, NOT_MODIFIED = 200, 304
 JSON, PROBLEM = "application/json", "application/problem+json"
 SCHEMA = "application/schema+json"
 
@@ -147,6 +149,22 @@ def accepted_answer(value: Mapping[str, Any], location: str) -> Answer:
     """Answer that what was requested will be found at a location (202)."""
     text = json.dumps({**value, "location": location}, ensure_ascii=False)
     return Answer(202, {"Content-Type": JSON, "Location": location}, text)
+
+
+def conditional(request: Request, answer: Answer) -> Answer:
+    """Return the answer with its `ETag`; 304 without a text where the caller has that text already.
+
+    The tag is a digest of the text, not of what it is made from: of a blinded study, the number of
+    events that nobody may see would show in that.
+    """
+    if answer.status != OK:
+        return answer
+    tag = f'"{hashlib.sha256(answer.text.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    held = request.headers.get("if-none-match", "").split(",")
+    if {"*", tag} & {held_tag.strip().removeprefix("W/") for held_tag in held}:
+        return Answer(NOT_MODIFIED, headers)
+    return replace(answer, headers={**answer.headers, **headers})
 
 
 def problem_answer(error: Rejected | Unavailable) -> Answer:

@@ -48,6 +48,9 @@ def operation(table: Mapping[str, Any], method: str, path: str, route: Document)
     endpoint = served()[method, path]
     unblinded = f"{_STUDY}{UNBLINDED}/" in path
     route = _with_reason(route) if unblinded or route.get("reason") else route
+    reads = method == "GET" and routing.OK in route["answers"]
+    if reads:
+        route = route | {"headers": route.get("headers", {}) | {"If-None-Match": _HELD_TAG}}
     summary = (endpoint.__doc__ or "").partition("\n")[0]
     if not summary or endpoint.__name__.startswith("_"):
         raise LookupError(f"{method} {path} is served by a function without name or docstring")
@@ -55,7 +58,7 @@ def operation(table: Mapping[str, Any], method: str, path: str, route: Document)
         "operationId": endpoint.__name__ + (f"_{UNBLINDED}" if unblinded else ""),
         "summary": summary,
         "parameters": list(_parameters(table, path, route)),
-        "responses": dict(_responses(table, route)),
+        "responses": dict(_responses(table, route, reads=reads)),
     }
     if unblinded:
         document["description"] = "For the unblinded; 404 unless the study is blinded."
@@ -85,7 +88,9 @@ def _parameters(table: Mapping[str, Any], path: str, route: Document) -> Iterato
             yield {"name": name, "in": place, "required": False, **parameter}
 
 
-def _responses(table: Mapping[str, Any], route: Document) -> Iterator[tuple[str, Document]]:
+def _responses(
+    table: Mapping[str, Any], route: Document, *, reads: bool
+) -> Iterator[tuple[str, Document]]:
     responses: dict[int, Document] = {}
     for status, content in route["answers"].items():
         responses[status] = {"description": _DESCRIPTIONS[status]}
@@ -93,6 +98,12 @@ def _responses(table: Mapping[str, Any], route: Document) -> Iterator[tuple[str,
             responses[status]["content"] = _content(content)
         if route.get("location"):
             responses[status]["headers"] = _LOCATION
+        if reads and status == routing.OK:
+            responses[status]["headers"] = _TAG
+            responses[routing.NOT_MODIFIED] = {
+                "description": _DESCRIPTIONS[routing.NOT_MODIFIED],
+                "headers": _TAG,
+            }
     for status in {404, *route.get("problems", ())}:
         responses[status] = _problem(table["problems"][status])
     for status, every in table["every"].items():
@@ -109,6 +120,15 @@ _DESCRIPTIONS = {
     201: "Recorded, and counted",
     202: "Accepted: it is done in the background",
     303: "A link to the document, valid for a minute",
+    304: "The caller has this answer already: its tag is in `If-None-Match`",
+}
+_HELD_TAG = {"description": "The `ETag` of the answer that you have", "schema": {"type": "string"}}
+_TAG = {
+    "ETag": {
+        "description": "Names this answer: send it as `If-None-Match` to be told if it has changed",
+        "required": True,
+        "schema": {"type": "string"},
+    }
 }
 _LOCATION = {
     "Location": {
