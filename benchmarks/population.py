@@ -5,12 +5,12 @@ The core folds and counts them; so a store can be seeded with any number without
 
 import os
 import random
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Container, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
+from itertools import batched
 from typing import Any
 
 from benchmarks import world
@@ -24,6 +24,7 @@ from trial.subject.fold import Record, Subject, fold_all
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500
 _LONG = 100_000  # subjects that take minutes
+_CELLS, _ROWS = 250, 25  # of the 300 operators of an expression, the 4 MB of a transaction
 
 type Row = tuple[int, str]
 """A row of sums: its shard, and its name without the generation."""
@@ -74,7 +75,15 @@ def _result(text: str, factor: float) -> str:
     return f"{float(text) * factor:.{places}f}"
 
 
-def sums(size: int, shards: int, rows: AbstractSet[Row]) -> dict[Row, Cells]:
+class EveryRow:
+    """Holds the name of every row."""
+
+    def __contains__(self, _: object) -> bool:
+        """Hold it."""
+        return True
+
+
+def sums(size: int, shards: int, rows: Container[Row]) -> dict[Row, Cells]:
     """Give these rows of sums of a study with so many jittered subjects.
 
     Every subject is contributed whole and every one counts; only what is kept is limited, since
@@ -90,7 +99,7 @@ def sums(size: int, shards: int, rows: AbstractSet[Row]) -> dict[Row, Cells]:
     return found
 
 
-def _sums(shards: int, rows: AbstractSet[Row], span: range) -> dict[Row, Cells]:
+def _sums(shards: int, rows: Container[Row], span: range) -> dict[Row, Cells]:
     study, found = world.study(shards), {}
     for subject in map(jittered, span):
         shard = keys.shard_of(subject.id, shards)
@@ -102,3 +111,43 @@ def _sums(shards: int, rows: AbstractSet[Row], span: range) -> dict[Row, Cells]:
 def _add(total: dict[Row, Cells], more: Mapping[Row, Cells]) -> None:
     for row, of_row in more.items():
         cells.add(total.setdefault(row, {}), of_row)
+
+
+def seed(client: Any, shards: int, sums: Mapping[Row, Cells]) -> None:  # noqa: ANN401
+    """Add rows of sums to those of a study."""
+    study = world.study(shards)
+    updates = [
+        _update(keys.sum_row(study.id, shard, f"{study.generation}#{row}"), dict(part))
+        for (shard, row), of_row in sums.items()
+        for part in batched(of_row.items(), _CELLS, strict=False)
+    ]
+    for part in _apart(updates):
+        client.transact_write_items(TransactItems=part)
+
+
+def _update(key: keys.Key, of_row: Cells) -> dict[str, Any]:
+    names = {f"#{i}": f"{keys.CELL}{name}" for i, name in enumerate(of_row)}
+    return {
+        "Update": {
+            "TableName": world.TABLE,
+            "Key": {"PK": {"S": key[0]}, "SK": {"S": key[1]}},
+            "UpdateExpression": "ADD " + ",".join(f"#{i} :{i}" for i in range(len(of_row))),
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                f":{i}": {"N": str(n)} for i, n in enumerate(of_row.values())
+            },
+        }
+    }
+
+
+def _apart(updates: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """Pack updates so that no transaction meets an item twice."""
+    part: dict[str, dict[str, Any]] = {}
+    for each in updates:
+        key = str(each["Update"]["Key"])
+        if key in part or len(part) == _ROWS:
+            yield list(part.values())
+            part = {}
+        part[key] = each
+    if part:
+        yield list(part.values())

@@ -30,7 +30,6 @@ EVENTS = 1_000
 SHARDS = 8
 WITHIN = 1.1
 SIZES = (40, 4_000, 400_000)
-_CELLS, _ROWS = 250, 25  # of the 300 operators of an expression, the 4 MB of a transaction
 
 
 class _Adding(MemoryClient):
@@ -70,51 +69,12 @@ def _added_to() -> AbstractSet[population.Row]:
     return client.rows
 
 
-def _seed(client: Any, sums: Mapping[population.Row, Cells]) -> None:  # noqa: ANN401
-    study = world.study(SHARDS)
-    updates = [
-        _update(keys.sum_row(study.id, shard, f"{study.generation}#{row}"), dict(part))
-        for (shard, row), of_row in sums.items()
-        for part in batched(of_row.items(), _CELLS, strict=False)
-    ]
-    for part in _apart(updates):
-        client.transact_write_items(TransactItems=part)
-
-
-def _update(key: keys.Key, of_row: Cells) -> dict[str, Any]:
-    names = {f"#{i}": f"{keys.CELL}{name}" for i, name in enumerate(of_row)}
-    return {
-        "Update": {
-            "TableName": world.TABLE,
-            "Key": {"PK": {"S": key[0]}, "SK": {"S": key[1]}},
-            "UpdateExpression": "ADD " + ",".join(f"#{i} :{i}" for i in range(len(of_row))),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                f":{i}": {"N": str(n)} for i, n in enumerate(of_row.values())
-            },
-        }
-    }
-
-
-def _apart(updates: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Pack updates so that no transaction meets an item twice."""
-    part: dict[str, dict[str, Any]] = {}
-    for each in updates:
-        key = str(each["Update"]["Key"])
-        if key in part or len(part) == _ROWS:
-            yield list(part.values())
-            part = {}
-        part[key] = each
-    if part:
-        yield list(part.values())
-
-
 def run(client: Any, sums: Mapping[population.Row, Cells], size: int) -> Cost:  # noqa: ANN401
     """Post the events in groups of a size to a store that holds these sums."""
     cost = Cost(size)
     store = world.open_store(client, cost.meter, SHARDS)
     world.take(store, world.bodies()[:-EVENTS], SHARDS)
-    _seed(client, sums)
+    population.seed(client, SHARDS, sums)
     for posted in batched(world.bodies()[-EVENTS:], size, strict=True):
         cost.start()
         world.take(store, posted, SHARDS)
