@@ -10,7 +10,7 @@ import doubles
 import pytest
 from bench import Bench
 from blinded import Case
-from hypothesis import given
+from hypothesis import given, settings
 from test_blinded_sums import SLOWLY, Kept
 from test_reading import Reads
 
@@ -35,7 +35,7 @@ def readers(view: Study) -> Iterator[Callable[[Share], Any]]:
     yield lambda sums: report.tables(view, sums)
 
 
-@SLOWLY
+@settings(SLOWLY, max_examples=12)
 @given(blinded.cases())
 def test_a_query_reads_what_it_would_read_in_all_the_sums(case: Case) -> None:
     kept = Kept(case.study)

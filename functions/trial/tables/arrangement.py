@@ -116,6 +116,9 @@ class Arrangement:
                     numbers,
                     chunks,
                 )
+        self._unarranged = {
+            row for index, (row, _) in enumerate(layout.places) if index not in self.slots
+        }
         self._positions = {slot.index: index for index, slot in self.slots.items()}
         self.determined: list[Determined] = [
             Determined(keys, whole.determined[i].keys if whole else keys)
@@ -136,15 +139,19 @@ class Arrangement:
         for row in counted.rows:
             if _PLACED.fullmatch(row):
                 rows |= {slot.arranged_row for slot in self.slots.values() if slot.row == row}
+                rows |= {row} & self._unarranged
             elif match := _TERMS.fullmatch(row):
-                starts.add(f"{match[1]}@{self.slots[int(match[2])].index}-")
+                slot = self.slots.get(int(match[2]))
+                rows |= set() if slot else {row}
+                starts |= {f"{match[1]}@{slot.index}-"} if slot else set()
             elif _DETERMINED_ROW.fullmatch(row):
                 rows |= {row, *self._determined_rows(row)}
             else:
                 rows.add(row)
         for start in counted.starts:
             match = _TALLY_START.fullmatch(start)
-            starts.add(f"{match[1]}#tally#{self.slots[int(match[2])].index}#" if match else start)
+            slot = self.slots.get(int(match[2])) if match else None
+            starts.add(f"{match[1]}#tally#{slot.index}#" if match and slot else start)
         return Selection(frozenset(rows), frozenset(starts))
 
     def _determined_rows(self, row: str) -> Iterator[str]:
@@ -156,7 +163,7 @@ class Arrangement:
     @cached_property
     def rows(self) -> frozenset[str]:
         """The rows of sums that visits share."""
-        return frozenset(slot.arranged_row for slot in self.slots.values())
+        return frozenset(slot.arranged_row for slot in self.slots.values()) | self._unarranged
 
     def _stored_name(self, row: str, cell: str) -> Name:
         if _DETERMINED_ROW.fullmatch(row) and (match := _DETERMINED.fullmatch(cell)):
