@@ -213,8 +213,14 @@ class TestDenominator:
                        for more in ({}, {"denominator": "determined"}))  # fmt: skip
         assert plain == said
 
-    @pytest.mark.parametrize("of", ["seen", {"recorded": "visit.recorded"}])
-    def test_those_of_whom_a_condition_is_true(self, of):
+    @pytest.mark.parametrize(
+        ("of", "who"),
+        [
+            ("seen", "those with: seen"),
+            ({"recorded": "visit.recorded"}, "those who meet its condition, given under Methods"),
+        ],
+    )
+    def test_those_of_whom_a_condition_is_true(self, of, who):
         conditions = {"seen": {"recorded": "visit.recorded"}}
         entries = [*self.ENTRIES, contact(8, subject="a-yes-0"), contact(8, subject="a-no-0"),
                    contact(8, subject="a-waits-0")]  # fmt: skip
@@ -222,7 +228,7 @@ class TestDenominator:
         assert printed(grid, "row", "a") == {
             "n": "1", "N": "2", "percent": "50", "not_due": "1", "missing": "3",
         }  # fmt: skip
-        assert any("percentages are of those with" in each for each in grid.footnotes)
+        assert f"Row: percentages are of {who}." in grid.footnotes
 
     def test_levels_take_one_too(self):
         entries = [*person("S-1", "a", "yes", sex="M"), *person("S-2", "a", "yes")]

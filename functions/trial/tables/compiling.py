@@ -440,6 +440,8 @@ class Compiler:
             words = f"those in the set {definition.sets[named.set].label}"
         elif means_assessed(definition, row):
             words = "those assessed"
+        elif isinstance(ref, Condition):
+            words = "those who meet its condition, given under Methods"
         return _KeyedDenominator(OwnDenominator(test, key, words), key)
 
     def _where(self, row: TableRow, path: str) -> Test | None:
