@@ -78,6 +78,20 @@ def test_a_piece_of_which_nothing_is_left_says_what_it_needs():
     assert "its parts need creatinine, egfr, visits" in fault.detail
 
 
+def test_a_piece_brings_along_those_that_it_extends_itself():
+    part = {"piece": "fda-laboratory", "with": {"glucose": "weight"}}
+    (fault,) = faults(extending("e3-listings", part))
+    assert fault.pointer == "/extends/1"
+    assert "is graded in mg/dL: weight is in kg" in fault.detail
+    glucose = {"glucose": {"label": "Glucose", "unit": "mg/dL", "places": 0}}
+    part = {"piece": "fda-laboratory", "with": {"glucose": "glucose"}}
+    own = extending(part, parameters=TINY["parameters"] | glucose)
+    defined = read(own)
+    assert json.loads(defined.source)["scales"].keys() == {"fda-levels"}
+    assert defined.digest == read(own | {"extends": ["fda-levels", part]}).digest
+    assert defined.digest == read(own | {"extends": [part, "fda-levels"]}).digest
+
+
 def test_limits_are_compared_in_their_own_unit_or_refused():
     weight = {"piece": "fda-vitals", "with": {"systolic": "weight", "diastolic": "cd4"}}
     found = faults(extending(weight))

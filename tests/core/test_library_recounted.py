@@ -21,13 +21,14 @@ from trial.tables.grid import Grid, Report
 TRIAL = Path(__file__).resolve().parents[2] / "docs" / "gallery" / "definition.yaml"
 ACTIONS = ("DRUG WITHDRAWN", "DRUG INTERRUPTED", "DOSE REDUCED", "DOSE NOT CHANGED")
 LABORATORY = library.pieces()["fda-laboratory"]
-OWN = ("columns", "population", "days_on_treatment", "visits", "x_label")
+LEVELS = library.pieces()["fda-levels"]["definition"]["scales"]["fda-levels"]["terms"]
 ANALYTES = {
-    name: (LABORATORY["units"].get(name) or ["U/L"])[0]
-    for name in LABORATORY["parameters"]
-    if name not in OWN
+    part["grades"]["of"]["parameter"]: next(
+        iter(LEVELS[part["grades"]["term"]].get("by_unit", ())), "U/L"
+    )
+    for part in LABORATORY["definition"]["parameters"].values()
 }
-"""Every analyte of the laboratory piece, and the unit that its limits are in."""
+"""Every analyte of the laboratory piece, and a unit that its levels are in."""
 COLUMNS = [
     {"id": "placebo", "label": "Placebo", "set": "safety", "arm": "placebo"},
     {"id": "high", "label": "High", "set": "safety", "arm": "high"},
@@ -249,6 +250,9 @@ class TestDocuments:
         whole["parameters"] |= {name: {"label": name, "unit": unit, "places": 2}
                                 for name, unit in ANALYTES.items()}  # fmt: skip
         named = {"visits": ["week-4", "week-12"]} | {name: name for name in ANALYTES}
+        assert LABORATORY["parameters"].keys() - ANALYTES.keys() == {
+            "columns", "population", "days_on_treatment", "visits", "x_label",
+        }  # fmt: skip
         whole["extends"] = [{"piece": "fda-laboratory", "with": named}]
         report = builders.report_of(checking.read_definition(json.dumps(whole)), ())
         parts = LABORATORY["definition"]

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def outputs(name: str) -> set[tuple[str, str, str]]:
     }
 
 
+def graded(name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the parameters of a piece whose results are graded, with the units of their levels."""
+    for part in library.pieces()[name]["definition"].get("parameters", {}).values():
+        if grades := part.get("grades"):
+            scale = library.pieces()[grades["scale"]]["definition"]["scales"][grades["scale"]]
+            yield grades["of"]["parameter"], list(scale["terms"][grades["term"]].get("by_unit", ()))
+
+
 def rows(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.strip("|").split("|")]
             for line in text.splitlines() if line.startswith("|")]  # fmt: skip
@@ -41,7 +50,7 @@ class TestPiece:
 
     def test_its_units_are_told(self, name):
         told = {row[0].strip("`"): row[2] for row in rows(SECTIONS[name]) if len(row) == 3}
-        for parameter, units in library.pieces()[name].get("units", {}).items():
+        for parameter, units in (*library.pieces()[name].get("units", {}).items(), *graded(name)):
             assert " or ".join(units) in told[parameter]
 
     def test_its_outputs_are_listed_with_their_titles(self, name):

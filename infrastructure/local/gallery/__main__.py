@@ -4,12 +4,17 @@ import sys
 from pathlib import Path
 
 from local.gallery.pictures import pictures
+from trial.errors import Rejected
 
 
 def main(page: Path) -> None:
     """Write the picture of each snippet beside the page, and remove those of none."""
     folder = page.with_suffix("")
-    drawn = pictures(page.read_text(encoding="utf-8"), folder)
+    try:
+        drawn = pictures(page.read_text(encoding="utf-8"), folder)
+    except Rejected as refused:
+        faults = (f"{fault.location or fault.pointer}: {fault.detail}" for fault in refused.faults)
+        sys.exit("\n".join(("A snippet is not accepted:", *faults)))
     for stale in folder.glob("*.svg"):
         if stale.name not in drawn:
             stale.unlink()

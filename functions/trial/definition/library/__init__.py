@@ -35,8 +35,8 @@ class Resolved:
 
     value: Any
     _layers: dict[int, list[_Layer]] = field(default_factory=dict)
-    _places: dict[str, int] = field(default_factory=dict)
-    """By piece: its place in `extends`."""
+    _places: dict[str, str] = field(default_factory=dict)
+    """By piece: the pointer to where it, or a piece that brings it along, is named."""
 
     def source_of(self, fault: FieldError) -> FieldError:
         """Return a fault of the result with the pointer to what was written.
@@ -49,7 +49,7 @@ class Resolved:
         if not piece:
             return replace(fault, pointer=pointer)
         detail = f"in the piece {piece}, {pointer or '/'}: {fault.detail}"
-        return replace(fault, pointer=f"/{EXTENDS}/{self._places[piece]}", detail=detail)
+        return replace(fault, pointer=self._places[piece], detail=detail)
 
     def _origin(self, pointer: str) -> tuple[str, str]:
         inside, origin, rest = self.value, ("", ""), list(json_pointer.parts(pointer))
@@ -89,12 +89,12 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     """Return a definition with the pieces that it extends; raises `Rejected` where it cannot."""
     if not isinstance(value, dict) or EXTENDS not in value:
         return Resolved(value)
-    requests = list(_requests(value[EXTENDS]))
+    requests = list(_with_others(list(_requests(value[EXTENDS]))))
     own = {name: part for name, part in value.items() if name != EXTENDS}
     resolved = Resolved({})
-    for place, (name, parameters, path) in enumerate(requests):
+    for name, parameters, path in requests:
         part = filled(name, parameters, path)
-        resolved._places[name] = place  # noqa: SLF001 (its own module)
+        resolved._places[name] = path  # noqa: SLF001 (its own module)
         _mark(resolved._layers, part, name, "")  # noqa: SLF001
         resolved.value = _merged(resolved, resolved.value, part)
     _mark(resolved._layers, own, "", "")  # noqa: SLF001
@@ -105,7 +105,22 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     return resolved
 
 
-def _requests(extends: Any) -> Iterator[tuple[str, Part, str]]:  # noqa: ANN401 (any JSON)
+type _Request = tuple[str, Part, str]
+"""A piece that is asked for, its parameters, and the pointer to it."""
+
+
+def _with_others(requests: list[_Request]) -> Iterator[_Request]:
+    """Yield the pieces asked for, each after those that it extends itself."""
+    names = {name for name, _, _ in requests}
+    for name, parameters, path in requests:
+        for other in pieces()[name].get(EXTENDS, ()):
+            if other not in names:
+                names.add(other)
+                yield other, {}, path
+        yield name, parameters, path
+
+
+def _requests(extends: Any) -> Iterator[_Request]:  # noqa: ANN401 (any JSON)
     """Yield the pieces asked for, each with its parameters and its pointer."""
     if not isinstance(extends, list):
         raise refused(FieldError(f"/{EXTENDS}", "must be a list of pieces"))

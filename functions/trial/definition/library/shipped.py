@@ -1,7 +1,8 @@
 """The shipped pieces, and one of them with its parameters filled in.
 
 A piece is JSON: a `title`, `parameters` with their defaults (of which one may be another's), the
-`units` that what some of these name must be in, and the parts of a `definition`. There
+`units` that what some of these name must be in, pieces that it `extends` itself, and the parts of a
+`definition`. There
 `{"parameter": name}`, with the name of one of these and nothing beside it, stands for its value. A
 member whose parameter is null is left out, and so is a part that `needs` a parameter which is null.
 """
