@@ -9,12 +9,13 @@ import toy
 from bench import Bench
 
 from trial.definition.study import Study
+from trial.errors import Unavailable
 from trial.events.envelope import Entry
 from trial.events.json_body import canonical
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import cell_names, keys
-from trial.store.spreading import Spreading, base_row, fits_one_expression
+from trial.store.spreading import Spreading, _item_bytes, base_row, fits_one_expression
 from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
@@ -157,6 +158,90 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
     assert later.sums(later.study(name)) == cells.total(
         subject.share for subject in later.subjects(later.study(name))
     )
+
+
+def of_short_terms(study: Study, subject: Subject) -> Share:
+    """Count codings in eight rows of sums, in three columns, as a table of terms does."""
+    share = toy.contribute(study, subject)
+    for record in subject.records.values():
+        if record.kind == "adverse-event.coded" and not record.void:
+            text = canonical([record.data["soc"], record.data["pt"]])
+            for column in range(3):
+                cells.add(share.setdefault("t#terms1-0", {}), {f"1.{column}.n{text}": 1})
+    return share
+
+
+def short(study: str, number: int) -> Entry:
+    data = {"record": f"C-{number}", "revision": 1, "adverse_event": "AE-1", "dictionary": "M",
+            "version": "18.1", "soc": f"Class {number % 27}",
+            "pt": f"Preferred term {number}"}  # fmt: skip
+    return toy.parsed(study, f"P{number % 40}", "adverse-event.coded", data)
+
+
+def bytes_of(bench: Bench, row: str = "t#terms1-0") -> list[int]:
+    return [_item_bytes(item) for name, item in sum_rows(bench).items() if base_row(name) == row]
+
+
+@pytest.mark.parametrize("client", ["memory"], indirect=True)
+class TestWhatGrowsCostsNoMore:
+    """A row that has made a change dear is spread long before DynamoDB refuses to add to it."""
+
+    def fill(self, bench: Bench, terms: range, processes: int = 1) -> list[float]:
+        """Code one event of each term; give what each took, in units."""
+        stores = [bench.store(contribute=of_short_terms) for _ in range(processes)]
+        units = []
+        for number in terms:
+            bench.units.clear()
+            event = short(bench.study.id, number)
+            assert bench.record(event, store=stores[number % processes]) == [RECORDED]
+            units.append(sum(cost for _, cost in bench.units))
+        return units
+
+    @pytest.mark.parametrize("processes", [1, 3])
+    def test_rows_stay_small_however_many_terms_there_are(self, bench, processes):
+        units = self.fill(bench, range(600), processes)
+        assert sum(bytes_of(bench)) > 60_000
+        assert max(bytes_of(bench)) < 8_000
+        assert sum(units[-100:]) / 100 < 30
+        store = bench.store(contribute=of_short_terms)
+        assert store.sums(bench.study) == cells.total(
+            subject.share for subject in store.subjects(bench.study)
+        )
+        assert set(map(str, store.check_sums(bench.study).values())) == {"{}"}
+
+    def test_while_they_are_few_nothing_is_looked_at(self, bench):
+        self.fill(bench, range(25))
+        assert len(bytes_of(bench)) == 1
+        assert "batch_get_item" not in bench.calls.calls
+
+    def test_a_look_that_fails_leaves_the_event_recorded(self, bench, monkeypatch):
+        def busy(*_: Any) -> None:
+            raise Unavailable("DynamoDB is busy")
+
+        monkeypatch.setattr(Spreading, "find_full_rows", busy)
+        self.fill(bench, range(120))
+        assert len(bytes_of(bench)) == 1
+        check_sums = bench.store(contribute=of_short_terms).check_sums(bench.study)
+        assert set(map(str, check_sums.values())) == {"{}"}
+
+    def test_where_nothing_is_large_it_is_not_looked_at_again_until_it_is_dearer(self, bench):
+        spreading = Spreading(bench.table())
+        bench.calls.calls.clear()
+        for units in (20, 29, 20, 31):
+            spreading.note_cost(bench.study.id, 0, ["g#a#0"], units, 10)
+        assert bench.calls.calls == ["batch_get_item"] * 2
+
+    def test_a_fill_spreads_them_too(self, bench):
+        name = bench.study.id
+        self.fill(bench, range(150))
+        later = bench.store(contribute=of_short_terms, version=7)
+        bench.record(short(name, 150), store=later)
+        assert later.fill(name)
+        start = keys.sum_prefix(later.study(name).generation)
+        rows = bench.table().query(keys.shard_partition(name, 0), start)
+        sizes = [_item_bytes(item) for item in rows]
+        assert len(sizes) > 3
+        assert set(map(str, later.check_sums(later.study(name)).values())) == {"{}"}
 
 
 @pytest.mark.parametrize("name", ["1.0.n", "study", '1.0.n["Skin","Rash"]', "0.1=" + "é" * 100])

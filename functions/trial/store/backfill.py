@@ -13,6 +13,7 @@ simply begun again.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -39,7 +40,12 @@ from trial.store.generations import (
 from trial.store.moving import NO_MARKS, HeaderMarks, ShareMove, move_share
 from trial.store.paging import SubjectRow
 from trial.store.rows import stamp_text
-from trial.store.spreading import Spreading, fits_one_expression
+from trial.store.spreading import (
+    UNITS_A_KILOBYTE,
+    USUAL_BYTES,
+    Spreading,
+    fits_one_expression,
+)
 from trial.store.subject_update import (
     ROW_OVERHEAD_BYTES,
     SUM_ROW_BYTES,
@@ -62,6 +68,8 @@ OVERLAP = timedelta(minutes=15)
 
 ROUNDS = 20
 _PASSES, _ATTEMPTS = 4, 12
+_USUAL_ROW_BYTES = 4_096
+"""About as much as a subject's row has as a rule."""
 _INVALID = "ValidationError"
 
 
@@ -388,14 +396,19 @@ class Backfill:
 
         Raises `TransactionCancelled` then too.
         """
+        sum_rows = list(_sum_rows_of(actions))
         try:
-            self.table.write(actions)
+            units = self.table.write(actions)
         except (TransactionCancelled, InvalidTransaction) as error:
             codes = error.codes if isinstance(error, TransactionCancelled) else [_INVALID]
             if _INVALID in codes:
-                sum_rows = _sum_rows_of(actions)
                 self.spreading.find_full_rows(shard.study.id, shard.number, sum_rows)
             raise TransactionCancelled(codes) from error
+        usual = USUAL_BYTES * len(sum_rows) + _USUAL_ROW_BYTES * (len(actions) - len(sum_rows))
+        with suppress(Unavailable):
+            self.spreading.note_cost(
+                shard.study.id, shard.number, sum_rows, units, UNITS_A_KILOBYTE * usual / 1024
+            )
 
     def try_write(self, *actions: Action, shard: FencedShard | None = None) -> bool:
         """Write; say whether all was as it was read, and of a shard's sums, not too large."""

@@ -2,8 +2,9 @@
 
 What a row counts is the sum over all its parts, so a cell may be added to in any of them: nobody
 has to agree on where. A row that is full has two parts below it, by a digest of what a cell is
-counted for, and so has each of these. Which rows are full a process finds out where DynamoDB
-refuses to add to them, and remembers; another that does not know yet is refused, and looks too.
+counted for, and so has each of these. Which rows are full a process finds out, and remembers, where
+a change has cost more than if all its rows were small (an addition is billed by the size of its
+row), or where DynamoDB refuses it. Another that does not know yet pays once, and looks too.
 
 Where a change would then touch more rows than a transaction holds, what it adds to a full row goes
 into one part beside those below it, whatever it is counted for.
@@ -24,7 +25,18 @@ from trial.store.table import KEYS_A_BATCH, Item, Table, key_of
 MAX_PARTS = 96
 """How many parts one change is spread over: the transaction holds a subject and its journal too."""
 FULL_BYTES = 30_000
-"""Of a row that is found large when DynamoDB refuses a change: so many of these fit into one."""
+"""Of a row that is found large when DynamoDB refuses a change: so many of these fit into one.
+
+Also of a part beside others, which only wide changes go to.
+"""
+COSTLY_BYTES = 3_000
+"""Of a row that is found large when a change was costly: an addition to it is billed four times."""
+USUAL_BYTES = 1_536
+"""More than a row of sums has that does not grow with terms or values: it holds some 64 cells."""
+UNITS_A_KILOBYTE = 2
+"""Capacity units of what a transaction writes."""
+_LOOK_AGAIN = 1.5
+"""How much dearer than the last that was looked at in vain a change must be."""
 EXPRESSION_OPERATORS = 290
 """How many additions one expression makes: DynamoDB's limit is 300."""
 EXPRESSION_CELLS = 140
@@ -57,6 +69,7 @@ class Spreading:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._full: set[keys.Key] = set()
+        self._looked_in_vain: dict[tuple[str, int], float] = {}
 
     def place(self, study_id: str, shard: int, changes: Share, max_rows: int = MAX_PARTS) -> Share:
         """Return for each part of a row what is added to it, in at most so many where possible.
@@ -71,24 +84,45 @@ class Spreading:
             return _union(parts.beside(row, change) for row, change in changes.items())
         return placed
 
-    def find_full_rows(self, study_id: str, shard: int, parts: Iterable[str]) -> bool:
-        """Look which rows, of those that a refused change touches, are large; say if any is new."""
+    def note_cost(
+        self, study_id: str, shard: int, parts: Iterable[str], units: float, usual: float
+    ) -> None:
+        """Look for full rows among the parts of a change that took more units than usual.
+
+        Where there is none, what is dear is something else, and only a dearer change is looked at.
+        """
+        place = study_id, shard
+        if units <= self._looked_in_vain.get(place, 1) * usual:
+            return
+        if self.find_full_rows(study_id, shard, parts, COSTLY_BYTES):
+            self._looked_in_vain.pop(place, None)
+        else:
+            self._looked_in_vain[place] = _LOOK_AGAIN * units / usual
+
+    def find_full_rows(
+        self, study_id: str, shard: int, parts: Iterable[str], most: int | None = None
+    ) -> bool:
+        """Look which rows, of those that a change touches, are large; say if any is new."""
+        limit = FULL_BYTES if most is None else most
         known_before = len(self._full)
         unchecked = [part for part in parts if not is_header(part)]
         while unchecked:
             parts_by_key = {keys.sum_row(study_id, shard, part): part for part in unchecked}
-            large = set(self._large(list(parts_by_key)))
+            large = {
+                part_key
+                for part_key, size in self._sizes(list(parts_by_key))
+                if size > (FULL_BYTES if _is_beside(parts_by_key[part_key]) else limit)
+            }
             self._full |= large
             unchecked = [
                 next_part for part_key in large for next_part in _next_parts(parts_by_key[part_key])
             ]
         return len(self._full) > known_before
 
-    def _large(self, part_keys: list[keys.Key]) -> Iterator[keys.Key]:
+    def _sizes(self, part_keys: list[keys.Key]) -> Iterator[tuple[keys.Key, int]]:
         for batch in batched(part_keys, KEYS_A_BATCH, strict=False):
             for item in self._table.get_batch(batch):
-                if _item_bytes(item) > FULL_BYTES:
-                    yield key_of(item)
+                yield key_of(item), _item_bytes(item)
 
 
 class _Parts:
@@ -159,10 +193,14 @@ def _below(part: str, step: str) -> str:
 
 def _next_parts(part: str) -> list[str]:
     """Return the names of the parts that are used where one is full."""
-    if part.endswith(_BESIDE) and PART in part:
+    if _is_beside(part):
         return [_below(part, _BESIDE)]
     beside = [] if PART in part else [_below(part, _BESIDE)]
     return [_below(part, "0"), _below(part, "1"), *beside]
+
+
+def _is_beside(part: str) -> bool:
+    return PART in part and part.endswith(_BESIDE)
 
 
 def _bits(name: str) -> str:

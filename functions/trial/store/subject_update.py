@@ -15,7 +15,7 @@ from trial.store.generations import TRANSACTION_ACTIONS, WritePlan, header_row, 
 from trial.store.moving import NO_MARKS, STALE_MARK, HeaderMarks, ShareMove, move_share
 from trial.store.paging import Pages, SubjectRow
 from trial.store.rows import Receipt
-from trial.store.spreading import fits_one_expression
+from trial.store.spreading import UNITS_A_KILOBYTE, USUAL_BYTES, fits_one_expression
 from trial.subject.fold import Outcome, Subject, fold
 
 type Contribute = Callable[[Study, Subject], Share]
@@ -279,6 +279,13 @@ class Transaction:
     def plan(self) -> WritePlan:
         """The plan that all of them were made under."""
         return self.updates[0].plan
+
+    @property
+    def usual_units(self) -> float:
+        """How many capacity units it takes at most while no row of sums is large."""
+        rows = sum(update.row_count for update in self.updates)
+        size = sum(update.byte_size for update in self.updates)
+        return UNITS_A_KILOBYTE * (rows + (size + USUAL_BYTES * len(self.changes)) / 1024)
 
     def marks(self, row: str) -> HeaderMarks:
         """Return what is added to a header beside its cells; nothing to any other row."""

@@ -168,13 +168,16 @@ class Table:
         update = {"TableName": self.name, "Key": key(item_key), "UpdateExpression": expression}
         return {"Update": update | _conditional(condition, {}) | parts}
 
-    def write(self, actions: Sequence[Action]) -> None:
-        """Apply all actions or none.
+    def write(self, actions: Sequence[Action]) -> float:
+        """Apply all actions or none; return how many capacity units that took.
 
         Raises `TransactionCancelled` or `InvalidTransaction` where none was applied, and
         `Unavailable` where it is not known.
         """
-        self._call("transact_write_items", TransactItems=actions)
+        answer = self._call(
+            "transact_write_items", TransactItems=actions, ReturnConsumedCapacity="TOTAL"
+        )
+        return _units(answer.get("ConsumedCapacity", []))
 
     def _pages(self, partition: str, start: str, **options: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
         condition, values = "PK = :partition", {":partition": text(partition)}

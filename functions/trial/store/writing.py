@@ -15,6 +15,7 @@ hash in its journal row says: this call knows the hashes it tried.
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -229,7 +230,7 @@ class Recording:
             return
         actions = transaction_actions(self.table, self.study.id, transaction, self.now())
         try:
-            self.table.write(actions)
+            units = self.table.write(actions)
         except Unavailable as error:
             self._retry(transaction.work_items, failures, error)
         except InvalidTransaction as error:
@@ -240,12 +241,19 @@ class Recording:
         else:
             for update in updates:
                 self._committed(update)
+            self._note_cost(transaction, units)
             self._enqueue(
                 [
                     replace(update.work, entries=update.remaining, is_moving=not update.is_complete)
                     for update in updates
                 ]
             )
+
+    def _note_cost(self, transaction: Transaction, units: float) -> None:
+        """Look for rows of sums that have grown large; what is recorded is so either way."""
+        shard, usual = transaction.updates[0].shard, transaction.usual_units
+        with suppress(Unavailable):
+            self.spreading.note_cost(self.study.id, shard, transaction.changes, units, usual)
 
     def _committed(self, update: SubjectUpdate) -> None:
         """Resolve what committed, with what each entry changed in its subject."""
