@@ -149,6 +149,9 @@ class TestMerging:
         written["measures"] = TINY["measures"] | death | days
         written["sets"] = SETS | piece["sets"]
         written |= {part: piece[part] for part in ("classes", "times", "figures", "listings")}
+        written["extended"] = [
+            {"piece": "fda-safety", "digest": shipped.piece_digest("fda-safety")}
+        ]
         plain = read(written)
         assert json.loads(defined.source) == json.loads(plain.source)
         assert defined.digest == plain.digest
@@ -164,6 +167,7 @@ class TestMerging:
         monkeypatch.setattr(shipped, "pieces", lambda: {"one": one, "two": two})
         monkeypatch.setattr(library, "pieces", shipped.pieces)
         found = library.resolve({"extends": ["one", "two"], "study": "S"}).value
+        assert [part["piece"] for part in found.pop("extended")] == ["one", "two"]
         assert found == {
             "study": "S",
             "conditions": {"x": {"none": ["y"]}, "y": {"recorded": "death.reported"}},
@@ -181,7 +185,54 @@ class TestMerging:
         assert library.resolve(value).value is value
 
 
+class TestWhatIsKept:
+    def test_the_pieces_are_named_with_the_digest_of_their_text(self, monkeypatch):
+        source = json.loads(read(extending("fda-safety", "e3-listings")).source)
+        assert [part["piece"] for part in source["extended"]] == ["fda-safety", "e3-listings"]
+        first, second = (part["digest"] for part in source["extended"])
+        assert first != second
+        changed = deepcopy(dict(library.pieces()))
+        changed["fda-safety"]["title"] += " "
+        monkeypatch.setattr(shipped, "pieces", lambda: changed)
+        assert shipped.piece_digest("fda-safety") != first
+
+    def test_what_was_posted_is_kept_and_what_it_became_is_the_same_when_posted(self):
+        posted = extending("fda-safety")
+        defined = read(posted)
+        assert json.loads(defined.posted) == posted
+        again = read(json.loads(defined.source))
+        assert (again.posted, again.digest, again.source) == ("", defined.digest, defined.source)
+        assert read(BARE).posted == ""
+
+    def test_while_blinded_the_open_definition_names_pieces_and_no_parameters(self):
+        defined = read(extending({"piece": "fda-safety", "with": {"population": "Secret"}},
+                                 blinded=True))  # fmt: skip
+        extended = json.loads(defined.open.visible_source)["extended"]
+        assert [part.keys() for part in extended] == [{"piece", "digest"}]
+
+
 class TestFaults:
+    def test_of_size_are_of_the_whole_and_name_the_piece(self):
+        listings = [
+            {"id": f"L{i}", "title": "L", "population": "P", "records": "subjects",
+             "dataset": f"l{i}", "columns": [{"id": "A", "label": "A", "source": "subject"}]}
+            for i in range(999)
+        ]  # fmt: skip
+        read(deepcopy(BARE) | {"listings": listings[:1]})
+        (fault,) = faults(extending("fda-safety", listings=listings))
+        assert fault.pointer == "/listings"
+        assert "members; at most 1000 are allowed, with the members of fda-safety" in fault.detail
+
+    def test_of_a_number_in_a_piece_is_of_the_piece(self, monkeypatch):
+        long = {"title": "L", "parameters": {}, "definition": {"listings": [], "tables": [
+            {"id": "t", "title": "T", "population": "P", "percent_decimals": 1e60}]}}  # fmt: skip
+        pieces = dict(library.pieces()) | {"long": long}
+        monkeypatch.setattr(shipped, "pieces", lambda: pieces)
+        monkeypatch.setattr(library, "pieces", shipped.pieces)
+        (fault,) = faults(extending("long"))
+        assert fault.pointer == "/extends/0"
+        assert fault.detail.startswith("in the piece long, /tables/0/percent_decimals: has more")
+
     @pytest.mark.parametrize(
         ("extends", "pointer", "detail"),
         [

@@ -442,6 +442,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "figures",
         "flow",
         "listings",
+        "extended",  # where they come from
     },
     Arm: {"id"},
     Class: {"value"},

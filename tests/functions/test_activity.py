@@ -213,3 +213,25 @@ def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
     assert {"#SUBMITTED", "#ACTIVITY"} < texts
     deletion.clear(wiring.table(), STUDY)
     assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]
+
+
+def test_a_definition_that_extends_pieces_is_kept_as_posted_beside_what_it_is(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    first = in_force(service)
+    assert first["posted"] is None
+    posted = DEFINITION | {"extends": ["e3-listings"]}
+    assert ask(service, "PUT", "definition", posted).status in (201, 202)
+    wiring.store.cache_clear()  # as another process reads it
+    now = in_force(service)
+    assert now["posted"] == posted
+    assert "extends" not in now["definition"]
+    assert [part["piece"] for part in now["definition"]["extended"]] == ["e3-listings"]
+    earlier = service.get(f"definition/history/{first['in_force']}", STUDY).json
+    assert (earlier["definition"], earlier["posted"]) == (first["definition"], None)
+    of_now = service.get(f"definition/history/{now['in_force']}", STUDY).json
+    assert (of_now["definition"], of_now["posted"]) == (now["definition"], posted)
+    assert service.get("definition/history/0000", STUDY).status == 404
+    assert ask(service, "PUT", "definition", now["definition"]).json["status"] == "unchanged"
+    assert in_force(service)["posted"] == posted

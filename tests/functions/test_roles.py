@@ -38,6 +38,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("PUT", "definition"): ({ADMIN}, 200, 200),
     ("GET", "definition"): (ALL_WHO_READ, 200, 200),
     ("GET", "definition/history"): (ALL_WHO_READ, 200, 200),
+    ("GET", "definition/history/{digest}"): (READERS, 404, 404),
     ("GET", "definition/history/{digest}/changes-since/{base}"): (READERS, 404, 404),
     ("PUT", "senders"): ({ADMIN}, 422, 422),
     ("GET", "senders"): ({ADMIN}, 200, 200),

@@ -1,6 +1,9 @@
 """What is read is one state: sums, subjects, what is quarantined, and which definition holds."""
 
+import hashlib
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import doubles
@@ -12,7 +15,7 @@ from bench import Bench
 from trial.definition import study
 from trial.errors import FieldError, Rejected, Unavailable
 from trial.statistics import cells
-from trial.store import Store, keys
+from trial.store import Store, definitions, keys
 from trial.store.definitions import CACHE_LIFETIME
 from trial.store.table import key, text
 from trial.subject.fold import Outcome
@@ -112,6 +115,38 @@ def test_a_definition_is_created_once(bench: Bench) -> None:
     assert bench.store().put_definition(bench.study, source) == "unchanged"
     assert bench.store().study(bench.study.id).digest == bench.study.digest
     assert bench.store().epoch(bench.study.id) == 1
+
+
+def test_what_a_definition_was_posted_as_is_kept_whoever_puts_it_again(bench: Bench) -> None:
+    source = toy.definition(bench.study.id, title="Amended")
+    amended = replace(study.load(source), posted='{"extends":[]}')
+    for defined in (amended, bench.study, study.load(source)):
+        assert bench.store().put_definition(defined, defined.source) == "created"
+    kept = bench.store().source(bench.study.id, amended.digest)
+    assert kept == (amended.source, amended.posted)
+    assert bench.store().source(bench.study.id, bench.study.digest) == (bench.study.source, "")
+
+
+@pytest.mark.parametrize("posted", ["", "x" * 30_000])
+def test_a_definition_too_large_with_what_it_extends_is_refused_by_size(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, posted: str
+) -> None:
+    whole = json.loads(toy.definition(bench.study.id, title="A" * 500))
+    whole["extended"] = [{"piece": "fda-safety", "digest": "0"}]
+    large = replace(study.load(json.dumps(whole)), posted=posted)
+    monkeypatch.setattr(definitions, "ITEM_BYTES", 400)
+    with pytest.raises(Rejected) as caught:
+        bench.store().put_definition(large, large.source)
+    assert caught.value.status == 413
+    assert caught.value.detail == (
+        f"as canonical JSON it has, with what it extends (fda-safety), {len(large.source)} bytes;"
+        " at most 400"
+    )
+    monkeypatch.setattr(definitions, "ITEM_BYTES", len(large.source))
+    long = "".join(hashlib.sha256(str(i).encode()).hexdigest() for i in range(40))
+    with pytest.raises(Rejected) as caught:
+        bench.store().put_definition(replace(large, posted=long), large.source)
+    assert "compressed" in caught.value.detail
 
 
 def test_an_unknown_study_is_not_found(bench: Bench) -> None:

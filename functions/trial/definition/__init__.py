@@ -28,6 +28,7 @@ from trial.definition.design import (
     check_no_overlap,
 )
 from trial.definition.discrepancies import Discrepancies
+from trial.definition.extension import ExtendedPiece
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
 from trial.definition.grading import Scale
@@ -96,6 +97,7 @@ class Definition(Model):
     ] = []
     consort: Consort = {}
     discrepancies: Discrepancies = Discrepancies()
+    extended: list[ExtendedPiece] = []  # written by `extends`, which is resolved before
     _in_place: dict[str, tuple[Classes, str]] = PrivateAttr(default_factory=dict)
 
     @property

@@ -15,6 +15,10 @@ MAX_DIGITS = 38
 """Places before the point, and after it, of a number: what the store keeps exactly."""
 
 
+class TooMuch(FieldError):
+    """A part that has more members than a definition may have there."""
+
+
 def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON value)
     """Find what is too much, by pointers; nothing here recurses, however deep it is written."""
     waiting = [("", value)]
@@ -23,7 +27,7 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
         if isinstance(part, dict | list):
             if len(part) > _most(pointer):
                 detail = f"has {len(part)} members; at most {_most(pointer)} are allowed"
-                yield FieldError(pointer, detail)
+                yield TooMuch(pointer, detail)
                 continue
             parts = part.items() if isinstance(part, dict) else enumerate(part)
             waiting += [

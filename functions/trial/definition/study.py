@@ -31,6 +31,8 @@ class Study:
     digest: str
     source: str = ""
     """The definition as canonical JSON, defaults left out as its sponsor left them out."""
+    posted: str = field(default="", compare=False, repr=False)
+    """The same as it was sent, where it extends shipped pieces."""
     version: int = field(default_factory=lambda: CONTRIBUTION_VERSION)
     """Of the code that computes the contributions."""
     pooled: bool = False

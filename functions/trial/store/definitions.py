@@ -86,14 +86,7 @@ class Definitions:
 
         Refused (403) where it opens a study that is blinded, unless the decision is to do that.
         """
-        body = canonical(read_json(source))
-        if len(body.encode()) > ITEM_BYTES:
-            raise Rejected(
-                413,
-                "Definition too large",
-                f"as canonical JSON it may have at most {ITEM_BYTES} bytes",
-            )
-        item = key(keys.definition(study.id, study.digest)) | {"body": _compressed(body)}
+        stored = self._stored(study, source)
         for _ in range(_TRIES):
             current = self.current(study.id)
             if current and current.retired:
@@ -111,12 +104,36 @@ class Definitions:
                 self._table, study.id, plan_number, status, digests, decision
             )
             try:
-                self._table.write([self._table.put(item), amendment, *actions])
+                self._table.write([stored, amendment, *actions])
             except TransactionCancelled:
                 continue
             self.invalidate(study.id)
             return status
         raise Unavailable("the definition is being written to")
+
+    def _stored(self, study: Study, source: str | bytes) -> Action:
+        """Return what writes a definition, and how it was posted where that is not the same.
+
+        What was kept of an earlier posting stays.
+        """
+        body = study.source or canonical(read_json(source))
+        size = len(body.encode())
+        if size > ITEM_BYTES:
+            pieces = ", ".join(part.piece for part in study.definition.extended)
+            whole = f", with what it extends ({pieces})," if pieces else ""
+            detail = f"as canonical JSON it has{whole} {size} bytes; at most {ITEM_BYTES}"
+            raise Rejected(413, "Definition too large", detail)
+        values = {":body": _compressed(body)}
+        if study.posted:
+            values[":posted"] = _compressed(study.posted)
+        if sum(len(value["B"]) for value in values.values()) > ITEM_BYTES:
+            detail = f"as it is stored, compressed, it may have at most {ITEM_BYTES} bytes"
+            raise Rejected(413, "Definition too large", detail)
+        sets = ", ".join(f"{name[1:]} = {name}" for name in values)
+        return self._table.update(
+            keys.definition(study.id, study.digest), f"SET {sets}", "",
+            ExpressionAttributeValues=values,
+        )  # fmt: skip
 
     def _check_blinded(self, study: Study, current: Current) -> None:
         if study.definition.blinded or not self.load(study.id, current.digest).definition.blinded:
@@ -226,13 +243,16 @@ class Definitions:
         study = self._parsed[digest] = studies.load(_decompressed(item), self.version)
         return study
 
-    def source(self, study_id: str, digest: str) -> str:
-        """Return a definition that the study ever had, as it is stored; raises `Rejected` (404)."""
+    def source(self, study_id: str, digest: str) -> tuple[str, str]:
+        """Return a definition that the study ever had, as it is stored and as it was posted.
+
+        The latter is '' where it is the same. Raises `Rejected` (404).
+        """
         item = self._table.get(keys.definition(validated_study_id(study_id), digest))
         if item is None:
             detail = "the study never had a definition with this digest"
             raise Rejected(404, "Definition not found", detail)
-        return _decompressed(item)
+        return _decompressed(item), _decompressed(item, "posted") if "posted" in item else ""
 
     def _read(self, study_id: str) -> CachedStudy:
         read_at = self._now()
@@ -295,9 +315,9 @@ def _compressed(body: str) -> Value:
     return binary(zlib.compress(body.encode(), level=9))
 
 
-def _decompressed(item: Item) -> str:
+def _decompressed(item: Item, name: str = "body") -> str:
     """Read a definition's text, which earlier releases wrote as it is."""
-    body = item["body"]
+    body = item[name]
     return str(body["S"]) if "S" in body else zlib.decompress(body["B"]).decode()
 
 

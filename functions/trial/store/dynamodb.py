@@ -100,8 +100,11 @@ class Store:
         """Read every change of the study's definition, in order; those beyond one of them."""
         return amendments.read_amendments(self._table, validated_study_id(study_id), after)
 
-    def source(self, study_id: str, digest: str) -> str:
-        """Read one of the definitions that a study ever had, as canonical JSON; or `Rejected`."""
+    def source(self, study_id: str, digest: str) -> tuple[str, str]:
+        """Read one of the definitions that a study ever had, as canonical JSON; or `Rejected`.
+
+        Beside it how it was posted, where that is not the same.
+        """
         return self._definitions.source(study_id, digest)
 
     def retire(self, study_id: str, principal: str, reason: str) -> Decision:

@@ -1,5 +1,6 @@
 """Who did what: requests, senders, submissions and changes of the definition, as listed."""
 
+import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -61,13 +62,24 @@ def get_definition_history(request: Request, study: str) -> Answer:
     return routing.json_answer(document | _next(request, last.number if last else None))
 
 
+@routes("GET", "/studies/{study}/definition/history/{digest}")
+def get_earlier_definition(_request: Request, study: str, digest: str) -> Answer:
+    """Get a definition that the study has or had, and how it was posted."""
+    store = wiring.store()
+    store.study(study)
+    source, posted = store.source(study, digest)
+    head = json.dumps({"study": study, "digest": digest})[:-1]
+    body = f'{head}, "definition": {source}, "posted": {posted or "null"}}}'
+    return routing.text_answer(body, routing.JSON)
+
+
 @routes("GET", "/studies/{study}/definition/history/{digest}/changes-since/{base}")
 def get_definition_changes(request: Request, study: str, digest: str, base: str) -> Answer:
     """Compare two definitions: where they differ, and the value in each."""
     store = wiring.store()
     store.study(study)
     before, after = (
-        json_body.read_json(store.source(study, version)) for version in (base, digest)
+        json_body.read_json(store.source(study, version)[0]) for version in (base, digest)
     )
     start = int(after_text) if (after_text := _after(request)).isdecimal() else 0
     page = list(islice(differences(before, after), start, start + ROWS + 1))

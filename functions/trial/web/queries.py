@@ -67,7 +67,10 @@ def get_definition(_request: Request, study: str) -> Answer:
         else [],
     }
     # The definition as its sponsor wrote it: read and written again, 1.50 would become 1.5.
-    body = f'{json.dumps(state)[:-1]}, "definition": {in_force.source}}}'
+    _, posted = wiring.store().source(study, in_force.digest)
+    body = (
+        f'{json.dumps(state)[:-1]}, "definition": {in_force.source}, "posted": {posted or "null"}}}'
+    )
     return routing.text_answer(body, routing.JSON)
 
 

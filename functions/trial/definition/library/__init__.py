@@ -3,21 +3,30 @@
 `extends` names pieces, each with its parameters. They are merged in their order, each over the one
 before, and the definition's own parts over all: what has an id is merged by it, field by field;
 what stands by name is replaced as a whole; `null` leaves a part out. The result is what is checked,
-digested and stored, so a later release of a piece changes no study.
+digested and stored, so a later release of a piece changes no study; under `extended` it names the
+pieces with their digests.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from trial.definition.library.shipped import Part, filled, pieces, refused, wrong_units
+from trial.definition.library.shipped import (
+    Part,
+    filled,
+    piece_digest,
+    pieces,
+    refused,
+    wrong_units,
+)
+from trial.definition.size_limits import TooMuch
 from trial.errors import FieldError
 from trial.events import json_pointer
 from trial.events.field_errors import known_names_hint
 
 __all__ = ["EXTENDS", "Resolved", "pieces", "resolve"]
 
-EXTENDS = "extends"
+EXTENDS, EXTENDED = "extends", "extended"
 
 
 @dataclass(frozen=True)
@@ -45,11 +54,25 @@ class Resolved:
         """
         if not self._places:
             return fault
+        fault = self._with_pieces(fault)
         piece, pointer = self._origin(fault.pointer)
         if not piece:
             return replace(fault, pointer=pointer)
         detail = f"in the piece {piece}, {pointer or '/'}: {fault.detail}"
         return replace(fault, pointer=self._places[piece], detail=detail)
+
+    def _with_pieces(self, fault: FieldError) -> FieldError:
+        """Name the pieces that make a part too large together with the definition's own parts."""
+        if not isinstance(fault, TooMuch):
+            return fault
+        inside = self.value
+        for name in json_pointer.parts(fault.pointer):
+            inside = _member(inside, name)
+        names = [layer.piece for layer in self._layers.get(id(inside), ()) if layer.piece]
+        if len(names) == len(self._layers.get(id(inside), ())) == 1:
+            return fault  # it is the piece's own
+        of_pieces = f", with the members of {', '.join(names)}" if names else ""
+        return replace(fault, detail=fault.detail + of_pieces)
 
     def _origin(self, pointer: str) -> tuple[str, str]:
         inside, origin, rest = self.value, ("", ""), list(json_pointer.parts(pointer))
@@ -99,6 +122,9 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
         resolved.value = _merged(resolved, resolved.value, part)
     _mark(resolved._layers, own, "", "")  # noqa: SLF001
     resolved.value = _merged(resolved, resolved.value, own)
+    resolved.value[EXTENDED] = [
+        {"piece": name, "digest": piece_digest(name)} for name, _, _ in requests
+    ]
     faults = [fault for request in requests for fault in wrong_units(resolved.value, *request)]
     if faults:
         raise refused(*faults)

@@ -17,6 +17,7 @@ from typing import Any
 from trial.errors import FieldError, Rejected
 from trial.events import json_pointer
 from trial.events.field_errors import known_names_hint
+from trial.events.json_body import digest
 
 type Part = dict[str, Any]
 
@@ -32,6 +33,11 @@ def pieces() -> Mapping[str, Part]:
         path.stem: json.loads(path.read_text(encoding="utf-8"))
         for path in sorted(_FOLDER.glob("*.json"))
     }
+
+
+def piece_digest(name: str) -> str:
+    """Identify the text of a piece: it changes with a release that changes the piece."""
+    return digest(pieces()[name]).hex()
 
 
 def refused(*faults: FieldError) -> Rejected:

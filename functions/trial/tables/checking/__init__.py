@@ -6,9 +6,10 @@ they are found beside faults of shape too; whatever else is wrong shows when it 
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from trial.definition import available_statistics, library
+from trial.definition import available_statistics, library, size_limits
 from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, UnknownName
@@ -26,12 +27,16 @@ def read_definition(text: str | bytes) -> Study:
 
     One that extends pieces of the library is read as what it is with them.
     """
-    resolved = library.resolve(read_json(text))
+    value = read_json(text)
+    resolved = library.resolve(value)
     try:
-        return _read(resolved.value)
+        whole = read_json(canonical(resolved.value))  # numbers of a piece as they are written
+        _settle(whole, size_limits.limit_errors(whole))
+        study = _read(resolved.value)
     except Rejected as rejected:
         faults = (resolved.source_of(fault) for fault in rejected.faults)
         raise Rejected(rejected.status, rejected.title, rejected.detail, *faults) from None
+    return study if resolved.value is value else replace(study, posted=canonical(value))
 
 
 def _read(value: Any) -> Study:  # noqa: ANN401 (the definition as posted)
