@@ -233,6 +233,11 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"shift": {"before": "by-dose", "after": "load"}},
     {"shift": {"before": "load", "after": "load"}},
     {"levels": {"characteristic": "graded"}, "subgroups": {"characteristic": "region"}},
+    {"graded": "worst-grade", "interval": True},
+    {"graded": {"parameter": "rna-grade"}, "visits": ["day-14", "week-5"]},
+    {"graded": "doses", "where": {"recorded": "subject.enrolled"}},
+    {"graded": "drug-doses"},
+    {"graded": "worst-grade", "denominator": "assessed", "subgroups": {"characteristic": "region"}},
     {"shift": {"before": "load", "after": "graded", "missing": True}},
     {"cross": {"first": "graded", "second": "by-dose"}},
     {
@@ -290,6 +295,13 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
     {"id": "both", "label": "Severe", "set": "received", "arms": ["b", "a"],
      "events": {"grade": [3, 4]}},
     {"id": "under-drug", "label": "Under drug", "set": "enrolled", "events": {"treatment": "drug"}},
+    {"id": "a-grave", "label": "Grade 3-4", "under": "Drug", "set": "randomised", "arm": "a",
+     "worst": {"grade": [3, 4]}},
+    {"id": "b-grave", "label": "Grade 3-4", "under": "Placebo", "set": "randomised", "arm": "b",
+     "worst": {"grade": [3, 4]}},
+    {"id": "mild", "label": "Mild", "set": "received", "arm": "a", "worst": {"grade": [2, 0]},
+     "events": {"emergent": True}},
+    {"id": "from-2", "label": "Grade 2 or more", "set": "enrolled", "worst": {"grade_at_least": 2}},
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
@@ -367,7 +379,9 @@ def study_of(
         for kind in _FIGURES
         if kind in row and "sd" not in row.get("statistics", ())
         if not row.keys() & {"subgroups", "per"}
-        if kind == "terms" or any("events" not in each for each in columns if "set" in each)
+        if kind == "terms" or any(
+            not each.keys() & {"events", "worst"} for each in columns if "set" in each
+        )
     ]  # fmt: skip
     wanted: dict[str, Any] = {
         "blinded": True,
@@ -426,7 +440,7 @@ def _studies(draw: st.DrawFn) -> Study:
         compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
         columns = [*columns, {**compared, "rates": rates, "counts": counts}]
     of_subjects = sorted(
-        each["id"] for each in columns if {"set", "events"} & each.keys() == {"set"}
+        each["id"] for each in columns if {"set", "events", "worst"} & each.keys() == {"set"}
     )
     by_column = {name: draw(st.sampled_from(["treated", "in-a"])) for name in of_subjects}
     rows = [*rows, *([{"count": by_column}] if by_column else [])]

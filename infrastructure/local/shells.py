@@ -93,6 +93,7 @@ def _kind(plan: CompiledStudy, table: Table, row: TableRow, label: str) -> Itera
 
 _SHOWN = {
     "count": _COUNT,
+    "graded": _COUNT,
     "not_due": _COUNT,
     "events": _EVENTS,
     "incidence": "xx (xx.x a 100 years)",
@@ -113,8 +114,7 @@ def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
         else "x.xxxx"
         if row.pairs is not None and row.column in (None, column.id)
         else placeholder
-        if (not isinstance(by_column, dict) or column.id in by_column)
-        and (column.events is None or row.counts_events)
+        if (not isinstance(by_column, dict) or column.id in by_column) and row.fills(column)
         else ""
         for column in table.columns
     ]

@@ -26,6 +26,7 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "by-column", "count": {"a": "enrolled", "b": {"none": ["treated"]}},
              "denominator": {"set": "treated"}},
             {"id": "assessed", "count": "day14-responder", "denominator": "assessed"},
+            {"id": "graded", "graded": "worst", "denominator": "assessed"},
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
             {"id": "lasting", "statistics": ["median", "ci"], "decimals": 1, "durations": {
                 "filter": {"serious": True}, "of": "onset-day"}},
@@ -78,7 +79,9 @@ WHOLE: dict[str, Any] = json.loads(
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
           "interval": {"level": 0.9, "limits": "upper"}},
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
-          "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}}],
+          "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}},
+         {"id": "worse", "label": "Worse", "set": "randomised", "worst": {"grade": [2, 4]}},
+         {"id": "from-3", "label": "3", "set": "randomised", "worst": {"grade_at_least": 3}}],
         conditions={
             "liver": {"results": [{"parameter": "cd4", "at_least": 3, "where": {"method": "A"}},
                                   {"parameter": "weight", "below": 90}],
@@ -104,6 +107,7 @@ WHOLE: dict[str, Any] = json.loads(
                                        "units": {"g": 1000}, "interval": 14,
                                        "planned_dose": 800, "treatment": "drug"}},
             "taken": {"records": "conmed.recorded", "where": {"prior": "True"}},
+            "worst": {"parameter": "grade", "after_first_dose": "highest"},
             "arms": {"by_arm": {"a": "age", "b": "age"}},
             "both": {"difference": ["age", "score"]},
         },

@@ -67,6 +67,7 @@ from trial.definition.outputs import (
     TableColumn,
     TableRow,
     Terms,
+    WorstGrade,
     WorstRow,
 )
 from trial.definition.summary_statistics import SUMMARY_STATISTICS
@@ -159,6 +160,8 @@ WHOLE |= {
         {"id": "p", "label": "Against", "compare": ["a", "b"], "counts": "fisher", "means": "t"},
         {"id": "both", "label": "Serious", "under": "Both", "set": "randomised",
          "arms": ["a", "b"], "events": {"serious": True}},
+        {"id": "worst", "label": "4", "set": "randomised", "worst": {"grade": [4]}},
+        {"id": "from", "label": "2", "set": "randomised", "worst": {"grade_at_least": 2}},
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
          "interval": {"method": "wald"}},
@@ -196,6 +199,7 @@ WHOLE |= {
         {"id": "resolution", "label": "Over", "resolution": {"filter": _FILTER, "at": [6]}},
         {"id": "resolved", "label": "By term", "resolution": {
             "filter": _FILTER, "by": ["hlt"]}},
+        {"id": "graded", "label": "Graded", "graded": "lowest"},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -331,7 +335,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/columns/2": {"compare": ["b", "a"], "counts": "newcombe", "means": "welch",
                                "rates": "ratio",
                                "interval": {"level": 0.9}},
-        "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {}}},
+        "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {},
+                               "worst": {"grade": [3]}}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {
@@ -355,7 +360,11 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/16": {"durations": {"filter": {}}},
         "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
                                               "by": ["category"]}},
-        "tables/0/rows/18": {"resolution": {"filter": {}}}},
+        "tables/0/rows/18": {"resolution": {"filter": {}}},
+        "tables/0/rows/20": {"graded": "age"}},
+    WorstGrade: {
+        "tables/0/columns/4/worst": {"grade": [3, 5]},
+        "tables/0/columns/5/worst": {"grade_at_least": 3}},
     Subgroups: {"tables/0/rows/3/subgroups": {
         "characteristic": "region", "values": [{"value": "young", "label": "Young"}]}},
     SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},

@@ -44,6 +44,7 @@ from trial.definition.outputs import (
     Table,
     TableRow,
     Terms,
+    WorstGrade,
     WorstRow,
 )
 from trial.definition.study import Study
@@ -225,6 +226,7 @@ class TestReference:
         "model",
         [Arm, Period, Visit, Characteristic, Parameter, Baseline, AdverseEvents, Medications,
          Exposure, RecordTerms, Durations, Scale, GradedTerm, GradeRule, Criterion, Premise, Grades,
+         WorstGrade,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
          Incidence, Shift, Cross, Subgroups, IntervalDefinition, KeyResultDefinition,
          FigureDefinition, FigureSource, Reference,

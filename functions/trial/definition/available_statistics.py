@@ -37,7 +37,7 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
         row, inner = row.model_copy(update={"subgroups": None}), inner[1:]
         if ref.row == row.id:
             return _NOTHING
-    if not row.counts_events and _of_events(table, column):
+    if not _filled(table, row, column):
         return _NOTHING
     if row.pairs is not None:
         return _PAIRS | _always(row) if column.id == _of_pairs(table, row) else _NOTHING
@@ -59,10 +59,10 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
             yield FieldError(f"/testing/order/{i}", f"row {ref.row} {detail}")
 
 
-def _of_events(table: Table, column: TableColumn) -> bool:
-    """Return whether a column is of adverse events alone, or compares such."""
+def _filled(table: Table, row: TableRow, column: TableColumn) -> bool:
+    """Return whether a row can show something in a column, or in all that it compares."""
     names = {column.id, *(column.compare or ())}
-    return any(other.events is not None for other in table.columns if other.id in names)
+    return all(row.fills(other) for other in table.columns if other.id in names)
 
 
 def _of_pairs(table: Table, row: TableRow) -> str | None:
@@ -70,7 +70,7 @@ def _of_pairs(table: Table, row: TableRow) -> str | None:
     subjects = [
         candidate.id
         for candidate in table.columns
-        if candidate.compare is None and candidate.events is None
+        if candidate.compare is None and not candidate.narrows
     ]
     return row.column or next(reversed(subjects), None)
 
@@ -158,6 +158,7 @@ def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
 
 _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
     "count": _counted,
+    "graded": _counted,
     "levels": _at_levels,
     "summary": _measured,
     "not_due": lambda *_: _COUNT,
@@ -216,7 +217,7 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
         return bool(inner)
     if row.kind in ("incidence", "resolution"):
         return bool(inner) == (row.by_term is not None)
-    compares = row.kind in ("count", "events", "summary", "stratified", "survival")
+    compares = row.kind in ("count", "graded", "events", "summary", "stratified", "survival")
     return compares and bool(inner) == (row.visits is not None)
 
 

@@ -140,7 +140,11 @@ class ArmDependence:
         return (
             any(self.condition(ref) for ref in conditions if isinstance(ref, str | Condition))
             or (isinstance(row.denominator, SetDenominator) and self.set(row.denominator.set))
-            or (isinstance(row.summary, str | Measure) and self.measure(row.summary))
+            or any(
+                self.measure(ref)
+                for ref in (row.summary, row.graded)
+                if isinstance(ref, str | Measure)
+            )
             or any(
                 self.events(part if isinstance(part, AdverseEventFilter) else part.filter)
                 for part in (row.events, *(getattr(row, kind) for kind in _OF_EVENTS))

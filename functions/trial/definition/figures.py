@@ -78,7 +78,7 @@ class FigureDefinition(Model):
             for column in table.columns
             if column.set is not None
             and row.subgroups is None
-            and (column.events is None or row.counts_events)
+            and row.fills(column)
             and (column.id in by_column if isinstance(by_column, dict) else True)
             and (self.kind != "waterfall" or row.tallied(column.id))
         ]

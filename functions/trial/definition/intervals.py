@@ -18,6 +18,7 @@ SURVIVAL_INTERVALS = tuple(TRANSFORMATIONS)
 """Scales on which the limits of a survival are symmetric, the default first."""
 INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "count": tuple(PROPORTION_INTERVALS),
+    "graded": tuple(PROPORTION_INTERVALS),
     "levels": tuple(PROPORTION_INTERVALS),
     "summary": MEAN_INTERVALS,
     "durations": MEAN_INTERVALS,

@@ -44,6 +44,7 @@ from trial.definition.conditions import (
     Where,
 )
 from trial.definition.design import ARM
+from trial.definition.grading import MAX_GRADE
 from trial.definition.intervals import IntervalDefinition, IntervalRef
 from trial.definition.summary_statistics import (
     DEFAULT_STATISTICS,
@@ -55,17 +56,44 @@ from trial.events.field_errors import DATASET
 Statistics = list[Statistic]
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
-    "set": ("arm", "arms", "where", "events"),
+    "set": ("arm", "arms", "where", "events", "worst"),
     "compare": ("counts", "means", "rates", "interval"),
 }
 """The forms of a column, and what each takes beside itself."""
+
+
+class WorstGrade(Model):
+    """The grades that a column is for: of each subject the worst of what a row counts decides.
+
+    With `grade` a subject is in the column of its worst grade and in no other; with
+    `grade_at_least` in those of milder ones too.
+    """
+
+    grade: Annotated[
+        list[Annotated[int, Field(ge=0, le=MAX_GRADE)]], AfterValidator(check_unique)
+    ] = []
+    grade_at_least: Annotated[int, Field(ge=1, le=MAX_GRADE)] | None = None
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "WorstGrade":
+        if bool(self.grade) == (self.grade_at_least is not None):
+            raise ValueError("takes exactly one of grade, grade_at_least")
+        return self
+
+    @property
+    def grades(self) -> tuple[int, ...]:
+        """All grades that it is for, the mildest first."""
+        if self.grade_at_least is not None:
+            return tuple(range(self.grade_at_least, MAX_GRADE + 1))
+        return tuple(sorted(self.grade))
 
 
 class TableColumn(Model):
     """A column: the analysis set whose size is its denominator, and who of it is shown.
 
     With `arm` both are of that arm, with `arms` of these together. With `events` only rows of
-    adverse events show something in it: of those events that meet its filter and the row's. A
+    adverse events show something in it: of those events that meet its filter and the row's. With
+    `worst` only these and rows of graded results do: of subjects at these grades, as worst. A
     column that compares stands for no subjects: of the counts and means that others show in the
     same row, it gives a test or a difference. The first named is the reference. `under` is the
     head that columns side by side share.
@@ -80,6 +108,7 @@ class TableColumn(Model):
     arms: Annotated[list[ArmName], Field(min_length=2), AfterValidator(check_unique)] | None = None
     where: Ref | None = None
     events: AdverseEventFilter | None = None
+    worst: WorstGrade | None = None
     compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
     counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
     means: Literal["anova", "t", "welch"] = "anova"
@@ -119,6 +148,11 @@ class TableColumn(Model):
     def name(self) -> str:
         """Its label where it stands alone, after that of the head it is under."""
         return ", ".join(filter(None, (self.under, self.label)))
+
+    @property
+    def narrows(self) -> bool:
+        """Whether it is for part of what some kinds of row count; others leave it empty."""
+        return self.events is not None or self.worst is not None
 
     @property
     def arms_counted(self) -> tuple[str, ...]:
@@ -468,7 +502,8 @@ class TableRow(Model):
     unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
     value), those of whom a condition is true or who are in another set. `interval` is that of
     what the row estimates: method, level and limits, or `true` for the usual one.
-    `per` is what a `sum` is divided by, such as 365.25 days for person-years.
+    `per` is what a `sum` is divided by, such as 365.25 days for person-years. `graded` counts the
+    subjects whose measure is at the grades of each column (`worst`); in others those above 0.
     """
 
     id: Name
@@ -487,6 +522,7 @@ class TableRow(Model):
     per: Annotated[Decimal, Field(gt=0)] | None = None
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
+    graded: MeasureRef | None = None
     column: SubjectsColumn | None = None  # where a row of pairs stands; the last unless named
     events: AdverseEventFilter | None = None
     terms: Terms | None = None
@@ -537,6 +573,12 @@ class TableRow(Model):
         """Whether it counts adverse events, so that a column can narrow which."""
         return self.kind in EVENT_ROWS
 
+    def fills(self, column: TableColumn) -> bool:
+        """Return whether it can show something in a column, by what that narrows."""
+        if column.worst is None:
+            return column.events is None or self.counts_events
+        return self.kind in WORST_ROWS or (self.kind == "graded" and column.events is None)
+
     def statistics_of(self, column: str) -> Statistics:
         """Return the statistics that a summary shows in a column."""
         chosen = self.statistics
@@ -551,6 +593,7 @@ class TableRow(Model):
 
 SUBGROUP_KINDS = (
     "count",
+    "graded",
     "levels",
     "summary",
     "events",
@@ -569,6 +612,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator"),
     "levels": ("visits", "denominator", "interval"),
     "summary": ("where", "visits", "statistics", "decimals", "interval", "per"),
+    "graded": ("where", "visits", "interval", "denominator"),
     "pairs": ("column", "interval"),
     "not_due": (),
     "events": ("denominator",),
@@ -587,6 +631,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
 """The kinds of row, and what each takes beside itself."""
 EVENT_ROWS = ("events", "terms", "worst", "incidence", "durations", "resolution")
 """The kinds of row that count adverse events."""
+WORST_ROWS = ("events", "terms", "worst")
+"""Those of them that count subjects once, so that a column can be of their worst grade."""
 
 
 DENOMINATORS = ("determined", "column")

@@ -104,10 +104,9 @@ def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
 
 def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table | None:
     columns, stands = _columns(table, definition, tells)
-    of_subjects = any(column.events is None for column in columns)
     pooled_rows = {
         row.id: _row(row, stands, tells)
-        if of_subjects or row.counts_events or row.kind is None
+        if row.kind is None or any(map(row.fills, columns))
         else None
         for row in table.rows
     }
@@ -144,8 +143,8 @@ def _columns(
         label, under = ALL_ARMS, ""
         if len(groups) > 1:
             label = f"{definition.sets[str(first.set)].label}: {ALL_ARMS.lower()}"
-        if first.events is not None:
-            label, under = _label_of_events(groups[i - 1]), label
+        if first.narrows:
+            label, under = _label_of_part(groups[i - 1]), label
         update = {
             "id": f"all-arms-{i}", "label": label, "under": under, "arm": None, "arms": None,
         }  # fmt: skip
@@ -156,13 +155,16 @@ def _columns(
 
 def _alike(first: TableColumn, second: TableColumn) -> bool:
     """Return whether two columns differ in nothing but their arms."""
-    return all(getattr(first, name) == getattr(second, name) for name in ("set", "where", "events"))
+    names = ("set", "where", "events", "worst")
+    return all(getattr(first, name) == getattr(second, name) for name in names)
 
 
-def _label_of_events(columns: Sequence[TableColumn]) -> str:
+def _label_of_part(columns: Sequence[TableColumn]) -> str:
     """Return what columns of some events are called in every arm; else the label could name one."""
     labels = {column.label for column in columns}
-    return labels.pop() if len(labels) == 1 < len(columns) else "Some adverse events"
+    if len(labels) == 1 < len(columns):
+        return labels.pop()
+    return "Some grades" if columns[0].events is None else "Some adverse events"
 
 
 def _hidden(column: TableColumn, tells: ArmDependence) -> bool:

@@ -70,9 +70,9 @@ def _measures(
 
 
 def _resolved(row: TableRow, definition: Definition) -> list[object]:
-    """Return the parts of a row by visit, with the measures that a summary names."""
+    """Return the parts of a row by visit, with the measures that it names."""
     summary = row.summary
-    refs = list(summary.values()) if isinstance(summary, dict) else [summary]
+    refs = [*(summary.values() if isinstance(summary, dict) else [summary]), row.graded]
     measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]
     return [*measures, row.count, row.not_due]
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
 from trial.definition.grades_used import grades_used
-from trial.definition.outputs import CellRef, Table, TableColumn
+from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
 from trial.definition.study import Study
 from trial.events import blinding
 from trial.rules import Rules
@@ -23,21 +23,14 @@ from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
 from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
-from trial.tables.rows.durations import DurationsRow
-from trial.tables.rows.events import EventsRow, WorstRow
-from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow
+from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow
-from trial.tables.rows.record_terms import RecordTermsRow
-from trial.tables.rows.resolution import ResolutionRow, ResolutionTermsRow
+from trial.tables.rows.resolution import ResolutionTermsRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.terms import TermCells
-
-EVENT_ROWS = (EventsRow, TermCells, WorstRow, IncidenceRow, DurationsRow, ResolutionRow)
-"""The rows that count adverse events."""
-
 
 MAX_ROWS_BY_POSITION = 96
 """So many rows of sums one subject changes at most where cells are stored by position.
@@ -148,44 +141,41 @@ class CompiledTable:
         self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
     ) -> None:
         """Add the subject's contribution to one row: to columns of events if it counts such."""
-        if self._event_columns and not _counts_events(row):
-            members = members.without(self._event_columns)
+        if empty := self._left_empty(row)[0]:
+            members = members.without(empty)
         row.contribute(derivation, members, share)
 
     def read_row(self, row: CompiledRow, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Read one row; unless it counts adverse events, it leaves columns of such empty."""
-        rows = row.read(sums, heads)
-        if not self._empty_ids or _counts_events(row):
+        """Read one row; it leaves columns empty that narrow what other kinds of row count."""
+        rows, (_, empty) = row.read(sums, heads), self._left_empty(row)
+        if not empty:
             return rows
         return [
             replace(
                 printed_row,
-                cells=tuple(
-                    cell for cell in printed_row.cells if cell.column not in self._empty_ids
-                ),
+                cells=tuple(cell for cell in printed_row.cells if cell.column not in empty),
             )
             for printed_row in rows
         ]
 
-    @cached_property
-    def _event_columns(self) -> frozenset[int]:
-        """The positions of the columns that narrow the adverse events of their rows."""
-        return frozenset(
-            i for i, column in enumerate(self.columns) if column.definition.events is not None
-        )
+    def _left_empty(self, row: CompiledRow) -> tuple[frozenset[int], frozenset[str]]:
+        """Return the columns that a row leaves empty: by position, and by id with what compares."""
+        return self._empty_by_rule[row.id.partition("/")[0]]
 
     @cached_property
-    def _empty_ids(self) -> frozenset[str]:
-        """The columns of adverse events and those that compare such: other rows skip them."""
-        return frozenset(
+    def _empty_by_rule(self) -> Mapping[str, tuple[frozenset[int], frozenset[str]]]:
+        return {row.id: self._empty_in(row) for row in self.definition.rows}
+
+    def _empty_in(self, row: TableRow) -> tuple[frozenset[int], frozenset[str]]:
+        empty = frozenset(
+            i for i, column in enumerate(self.columns) if not row.fills(column.definition)
+        )
+        ids = frozenset(
             column.id
             for i, column in enumerate(self.columns)
-            if i in self._event_columns
-            or (
-                column.comparison is not None
-                and not self._event_columns.isdisjoint(column.comparison.columns)
-            )
+            if i in empty or (column.comparison and not empty.isdisjoint(column.comparison.columns))
         )
+        return empty, ids
 
     def _takes_budget(self, row: CompiledRow) -> bool:
         """Return whether reading a row may leave less work for the exact tests of later ones."""
@@ -268,12 +258,6 @@ def _gives(compiled_row: CompiledRow, row_ids: Collection[str]) -> bool:
     return any(
         row_id == compiled_row.id or row_id.startswith(f"{compiled_row.id}/") for row_id in row_ids
     )
-
-
-def _counts_events(row: CompiledRow) -> bool:
-    """Return whether a row counts adverse events, so that a column can narrow which."""
-    counted = narrowed_row(row)
-    return isinstance(counted, EVENT_ROWS) and not isinstance(counted, RecordTermsRow)
 
 
 def _order(

@@ -7,6 +7,7 @@ stands for.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from functools import partial
 from math import prod
@@ -15,6 +16,7 @@ from typing import Any
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
 from trial.definition.denominators import denominator_condition, means_assessed
 from trial.definition.design import Visit
+from trial.definition.grading import MAX_GRADE
 from trial.definition.outputs import (
     DENOMINATORS,
     ByTerm,
@@ -245,6 +247,7 @@ class Compiler:
     def _compile_row(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         compilers: dict[str, Callable[[TableRow, str], Iterator[CompiledRow]]] = {
             "count": self._count,
+            "graded": self._graded,
             "levels": self._levels,
             "summary": self._summaries,
             "pairs": self._pairs,
@@ -319,13 +322,14 @@ class Compiler:
 
     def _by_column[Part](
         self,
+        row: TableRow,
         per_column: Any,  # noqa: ANN401 (one reference, or one by column)
         compile_part: Callable[[Any, str], Part],
         path: str,
     ) -> list[Part | None]:
         """Return what each column of subjects asks for, compiled; None for one that compares."""
         columns = self._table.columns
-        ids = {column.id for column in columns if column.compare is None and column.events is None}
+        ids = {column.id for column in columns if column.compare is None and row.fills(column)}
         if isinstance(per_column, dict):
             for name in per_column:
                 if name not in ids:
@@ -353,7 +357,7 @@ class Compiler:
             self._rules.condition(filled, ref_path)
             return filled
 
-        refs = self._by_column(refs_of_columns, with_visit, f"{path}/{name}")
+        refs = self._by_column(row, refs_of_columns, with_visit, f"{path}/{name}")
         bases = [
             None if ref is None else self._own_denominator(row, path, visit, ref) for ref in refs
         ]
@@ -455,6 +459,37 @@ class Compiler:
             sums, index = self._place(len(self._table.columns))
             yield CountRow(name, label, _level(row), sums, index, counts, interval, row.label)
 
+    def _graded(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        """Yield the count of subjects at the grades of each column; in others of those above 0."""
+        measure, graded_path = row.graded, f"{path}/graded"
+        assert measure is not None
+        if row.visits is not None:
+            measure = self._without_date(measure, graded_path)
+        conditions: dict[str, Ref] = {
+            column.id: _of_grades(measure, column)
+            for column in self._table.columns
+            if column.compare is None and row.fills(column)
+        }
+        for name, label, visit in self._by_visit(row, path):
+            at_visit = measure
+            if visit is not None and isinstance(measure, Measure):
+                at_visit = measure.model_copy(update={"at": visit.id})
+            quantity = self._rules.measure(at_visit, graded_path)
+            if quantity.places or not quantity.precision.exact:
+                raise refused(graded_path, "must have whole numbers, as grades are")
+            counts = self._condition_counts(conditions, row, path, "graded", visit)
+            placed = _level(row), *self._place(len(self._table.columns))
+            yield CountRow(name, label, *placed, counts, self._interval(row, path), row.label)
+
+    def _without_date(self, ref: str | Measure, path: str) -> Measure:
+        """Return the measure of a row by visit, which takes the visit of each row."""
+        measure = self._study.definition.measures.get(ref) if isinstance(ref, str) else ref
+        if measure is None:
+            raise unknown(path, "measure", str(ref))
+        if not measure.without_date:
+            raise refused(path, _SAME_AT_EVERY_VISIT)
+        return measure
+
     def _interval(self, row: TableRow, path: str) -> RowInterval | None:
         """Return the interval that a row asks for, if any."""
         if row.interval_asked is None:
@@ -544,18 +579,23 @@ class Compiler:
         common = self._event_selection(event_filter, path)
         selections: dict[str, EventSelection] = {}
         return [
-            common
-            if column.events is None
-            else selections.setdefault(
-                canonical(column.events.model_dump(mode="json")),
-                common.narrowed(
-                    self._event_selection(
-                        _without_scope(column.events), f"{self._path}/columns/{i}/events"
-                    )
-                ),
+            selections.setdefault(
+                canonical([part.model_dump(mode="json") for part in parts if part is not None]),
+                self._narrowed(common, column, f"{self._path}/columns/{i}"),
             )
+            if any(parts := (column.events, column.worst))
+            else common
             for i, column in enumerate(self._table.columns)
         ]
+
+    def _narrowed(
+        self, selection: EventSelection, column: TableColumn, path: str
+    ) -> EventSelection:
+        """Return what a column leaves of the events that a row counts."""
+        if column.events is not None:
+            own_filter = _without_scope(column.events)
+            selection = selection.narrowed(self._event_selection(own_filter, f"{path}/events"))
+        return selection if column.worst is None else selection.of_worst(column.worst.grades)
 
     def _event_selection(self, event_filter: AdverseEventFilter, path: str) -> EventSelection:
         return EventSelection(
@@ -664,7 +704,7 @@ class Compiler:
         of_subjects = [
             column.id
             for column in self._table.columns
-            if column.compare is None and column.events is None
+            if column.compare is None and not column.narrows
         ]
         name = row.column or next(reversed(of_subjects), None)
         if name not in of_subjects:
@@ -750,7 +790,7 @@ class Compiler:
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
         ancova, ancova_path = row.ancova, f"{path}/ancova"
-        arms = [column.arm if column.events is None else None for column in self._table.columns]
+        arms = [None if column.narrows else column.arm for column in self._table.columns]
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
             detail = (
                 f"must give a score for each arm that has a column, and for no other arm: {name}"
@@ -973,7 +1013,7 @@ class Compiler:
         columns = [
             (i, column) for i, column in enumerate(self._table.columns) if column.compare is None
         ]
-        of_all_events = [i for i, column in columns if column.events is None]
+        of_all_events = [i for i, column in columns if not column.narrows]
         return of_all_events if 0 < len(of_all_events) < len(columns) else None
 
     def _summaries(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
@@ -1017,11 +1057,11 @@ class Compiler:
             sums,
             index,
             self._table.id,
-            self._by_column(row.summary, quantity, f"{path}/summary"),
+            self._by_column(row, row.summary, quantity, f"{path}/summary"),
             [row.statistics_of(column.id) for column in self._table.columns],
             [
                 method_name or ""
-                for method_name in self._by_column(row.summary, method, f"{path}/summary")
+                for method_name in self._by_column(row, row.summary, method, f"{path}/summary")
             ],
             self._decimals(row),
             self._where(row, path),
@@ -1075,6 +1115,18 @@ def _at_visit(ref: Ref, visit: str, path: str) -> Ref:
     if isinstance(ref, str) or (filled := ref.at_visit(visit)) == ref:
         raise refused(path, _SAME_AT_EVERY_VISIT)
     return filled
+
+
+def _of_grades(measure: str | Measure, column: TableColumn) -> Ref:
+    """Return the condition of who is at the grades of a column; without any of who is above 0."""
+    grades = (1, MAX_GRADE) if column.worst is None else column.worst.grades
+    adjoining = column.worst is None or len(grades) == grades[-1] - grades[0] + 1
+    runs = [(grades[0], grades[-1])] if adjoining else [(grade, grade) for grade in grades]
+    conditions: list[Ref] = [
+        Condition(measure=measure, at_least=Decimal(first), at_most=Decimal(last))
+        for first, last in runs
+    ]
+    return conditions[0] if len(conditions) == 1 else Condition(any=conditions)
 
 
 def _no_levels(_: Derivation) -> Iterable[str]:

@@ -83,7 +83,7 @@ class AnalysisRef:
             if self.definition_row and isinstance(getattr(self.definition_row, name), dict):
                 ref = self.reference(name)
                 return [f"of={ref}" if isinstance(ref, str) else f"column={self.cell.column}"]
-        is_narrowed = self.column is not None and self.column.events is not None
+        is_narrowed = self.column is not None and self.column.narrows
         return [f"column={self.cell.column}"] if is_narrowed else []
 
     def reference(self, name: str) -> Any:  # noqa: ANN401 (a condition or measure, or the name of one)

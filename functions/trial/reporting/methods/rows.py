@@ -14,6 +14,7 @@ from trial.definition.outputs import (
     TableColumn,
     TableRow,
     TermSorting,
+    WorstGrade,
 )
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
@@ -170,9 +171,25 @@ class Rows:
         text = f"N is the number of subjects of the analysis set {analysis_set.label}{arm}."
         if column.where is not None:
             text += f" Shown are those of them of whom {self._words.condition(column.where)}."
+        if column.worst is not None:
+            return f"{text} {self._of_worst(column, column.worst)}"
         if column.events is not None:
             text += f" Only rows of adverse events fill it: {self._words.events(column.events)}."
         return text
+
+    def _of_worst(self, column: TableColumn, worst: WorstGrade) -> str:
+        """Return which subjects a column of grades shows."""
+        rows, of = "rows of adverse events and of graded results", ""
+        if column.events is not None:
+            rows, of = "rows of adverse events", f", of {self._words.events(column.events)}"
+        cumulative = (
+            f"{worst.grade_at_least} or more; who is in it is in the columns of milder grades too"
+        )
+        grades = cumulative if worst.grade_at_least else joined(map(str, worst.grades), "or")
+        return (
+            f"Only {rows} fill it: subjects by the worst grade of what a row counts{of}, those for"
+            f" whom it is {grades}. Events counted are those of these grades."
+        )
 
     def rows(self, table: Table) -> Iterator[tuple[str, str, str]]:
         """Yield each row of a table; headings count nothing."""
@@ -245,6 +262,14 @@ class Rows:
         if means_assessed(self._definition, row):
             return "those assessed: every measure concerned has a value"
         return f"those of whom {self._words.condition(row.denominator)}"
+
+    def _graded(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        assert row.graded is not None
+        text = (
+            f"Subjects by {self._words.measure(row.graded)}: in a column of grades those at one of"
+            " them, in any other those above 0"
+        )
+        return f"{text}, in percent of {self._of(row)}{_interval_of_percentages(row)}"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.not_due, self._words.condition, columns)

@@ -181,8 +181,8 @@ def _variants(table: Table, row: TableRow) -> Mapping[str, list[int]]:
     """Return the columns of subjects by what tells their records apart; '' where nothing does."""
     by_variant: dict[str, list[int]] = {}
     for place, column in enumerate(table.columns):
-        if column.compare is None:
-            narrowing = {"where": column.where, "events": column.events}
+        if column.compare is None and (column.worst is None or row.fills(column)):
+            narrowing = {"where": column.where, "events": column.events, "worst": column.worst}
             parts = {name: part for name, part in narrowing.items() if part is not None}
             by_column = {
                 name: value for name, value in _by_column(table, row) if column.id in value

@@ -173,7 +173,7 @@ def _worst(row: WorstRow, column: int) -> RowAnalysis:
     selection = row.selections[column]
 
     def find_levels(derivation: Derivation) -> list[str]:
-        worst = row.severity.worst(filter(selection.matches, derivation.adverse_events))
+        worst = row.severity.worst(selection.counted(derivation.adverse_events))
         return [] if worst is None else [worst]
 
     return _by_level(row, column, find_levels)
@@ -492,11 +492,11 @@ _OF_EVENTS = {"": (_ANALYSED,), "N": (_IN_DENOMINATOR,)}
 
 @analysis_of.register
 def _events(row: EventsRow, column: int) -> RowAnalysis:
-    matches = row.selections[column].matches
+    selection = row.selections[column]
     soc, pt = variables.TERMS["soc"], variables.TERMS["pt"]
 
     def records_of(derivation: Derivation) -> Iterator[AnalysisRecord]:
-        for event in filter(matches, derivation.adverse_events):
+        for event in selection.counted(derivation.adverse_events):
             yield {EVENT: event.record, soc: event.soc, pt: event.pt}
 
     records = RowRecords(EVENT, _OF_EVENTS, (_IN_DENOMINATOR,))

@@ -156,7 +156,7 @@ def _empty_columns(
 
 def _fills(row: TableRow, column: TableColumn) -> bool:
     value = getattr(row, row.kind) if row.kind else {}
-    if column.events is not None and not row.counts_events:
+    if not row.fills(column):
         return False
     if row.pairs is not None:
         return row.column in (None, column.id)

@@ -1,7 +1,7 @@
 """Rows of adverse events: subjects and events, by term, by worst level, by time at risk."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from trial.rules.categories import level_text
@@ -9,7 +9,7 @@ from trial.rules.matching import EventMatcher
 from trial.statistics.cells import Share, Sums
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
-from trial.subject.truth import all_true
+from trial.subject.truth import Truth, all_true
 from trial.tables import notes
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.comparing import compare_counts
@@ -24,6 +24,7 @@ from trial.tables.rows.kinds import (
 )
 from trial.tables.rows.levels import LevelsRow
 
+GRADE = "grade"
 EventCounts = Mapping[tuple[int, str], int]
 """Counts by column and statistic: subjects (`n`) and events (`e`) of those that match.
 
@@ -49,18 +50,37 @@ def event_cells(heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[Cell,
 class EventSelection:
     """A filter of adverse events, and the fields that it asks for and an event may lack.
 
-    Events that lack one are not counted; a footnote says how many there are.
+    Events that lack one are not counted; a footnote says how many there are. With `worst`, of the
+    subject's events those at some grades are counted if the worst of its grades is one of them.
     """
 
     matches: EventMatcher
     optional_fields: Sequence[str]
+    worst: Collection[int] | None = None
+
+    def counted(self, events: Iterable[AdverseEvent]) -> Sequence[AdverseEvent]:
+        """Return those of a subject's events that are counted."""
+        return self.at_worst(list(filter(self.matches, events)))
+
+    def at_worst(self, events: Sequence[AdverseEvent]) -> Sequence[AdverseEvent]:
+        """Return those of a subject's matching events that are counted, by the worst grade."""
+        if self.worst is None:
+            return events
+        graded = [(grade, event) for event in events if (grade := _grade(event)) is not None]
+        if max((grade for grade, _ in graded), default=None) not in self.worst:
+            return []
+        return [event for grade, event in graded if grade in self.worst]
+
+    def _truth(self, event: AdverseEvent) -> Truth:
+        truth = self.matches(event)
+        return None if truth and self.worst is not None and _grade(event) is None else truth
 
     def undetermined_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
         """Count a subject's events that lack a field asked for, and the subject if none matches.
 
         Where one of its events matches, the answer for the subject is known.
         """
-        truths = [self.matches(event) for event in events] if self.optional_fields else []
+        truths = [self._truth(event) for event in events] if self.optional_fields else []
         n = truths.count(None)
         if not n:
             return {}
@@ -73,6 +93,16 @@ class EventSelection:
         return EventSelection(
             lambda event: all_true(matches(event) for matches in both), list(fields)
         )
+
+    def of_worst(self, grades: Collection[int]) -> "EventSelection":
+        """Return the selection of what counts in a column of some worst grades."""
+        fields = dict.fromkeys((*self.optional_fields, GRADE))
+        return replace(self, optional_fields=list(fields), worst=grades)
+
+
+def _grade(event: AdverseEvent) -> int | None:
+    grade: int | None = event.data.get(GRADE)
+    return grade
 
 
 def by_part[Part](parts: Sequence[Part]) -> list[tuple[Part, list[int]]]:
@@ -125,7 +155,7 @@ class EventsRow(PlacedRow):
         if not adverse_events:
             return
         for selection, columns in self._columns_by_selection:
-            events = sum(map(bool, map(selection.matches, adverse_events)))
+            events = len(selection.counted(adverse_events))
             counts = {"n": 1, "e": events} if events else {}
             counts |= selection.undetermined_counts(adverse_events)
             for column in columns:
@@ -197,8 +227,7 @@ class WorstRow(LevelsRow):
                 return
             self._contribute_base(members, share)
         for selection, columns in self._columns_by_selection:
-            matching = filter(selection.matches, derivation.adverse_events)
-            worst = self.severity.worst(matching)
+            worst = self.severity.worst(selection.counted(derivation.adverse_events))
             for column in columns if worst is not None else ():
                 if members[column]:
                     put_cell(share, self.sums, f"{self.index}.{column}={worst}", 1)

@@ -80,13 +80,16 @@ class TermView:
         """Count a subject's events that may match or not, and the subject if none does."""
         return self.selection.undetermined_counts(derivation.adverse_events)
 
-    def sorted_events(self, derivation: Derivation) -> dict[TermPath, list[AdverseEvent]]:
+    def sorted_events(self, derivation: Derivation) -> Mapping[TermPath, Sequence[AdverseEvent]]:
         """Return a subject's events by all that each counts under."""
         events_by_path: dict[TermPath, list[AdverseEvent]] = {}
         for event in filter(self.selection.matches, derivation.adverse_events):
             for path in self.hierarchy.paths(event):
                 events_by_path.setdefault(path, []).append(event)
-        return events_by_path
+        if self.selection.worst is None:
+            return events_by_path
+        at_worst = {path: self.selection.at_worst(under) for path, under in events_by_path.items()}
+        return {path: events for path, events in at_worst.items() if events}
 
 
 class TermSource(Protocol):
