@@ -6,10 +6,14 @@ import pytest
 from builders import (
     TINY,
     derive,
+    disposition,
+    dose,
     enrolment,
     listings_of,
     measured,
     rows_of,
+    statistic,
+    tables_of,
     tiny,
     truth,
     viral_load,
@@ -147,3 +151,63 @@ class TestBelowIsMissing:
         entries = [viral_load(0, "<20"), viral_load(1, 70)]
         assert found(self.STUDY, *entries) == 70
         assert found(study_of(), *entries) == 20
+
+
+LEVELS = ("negative", "trace", "1+", "2+", "3+")
+CLASSES = [
+    {"value": level, "label": level, "at_least": i, "below": i + 1}
+    for i, level in enumerate(LEVELS)
+]
+
+
+class TestOrderedWords:
+    """Words of an order, such as those of a dipstick: each by the number that it counts as."""
+
+    STUDY = tiny(
+        parameters=TINY["parameters"] | {"protein": {
+            "label": "Protein", "unit": "dipstick", "minimum": 0, "maximum": 4, "places": 0,
+            "texts": dict(zip(LEVELS, range(5), strict=True))}},
+        measures=TINY["measures"] | {
+            "worst": {"parameter": "protein", "after_first_dose": "highest"},
+            "before": {"parameter": "protein", "at": "baseline"},
+            "step": {"parameter": "protein", "at": "week-5", "change_from": "baseline"}},
+        classes={name: {"label": name, "measure": name, "classes": CLASSES}
+                 for name in ("worst", "before")},
+        conditions=TINY["conditions"] | {
+            "marked": {"measure": "worst", "at_least": 3},
+            "slight": {"measure": "worst", "at_most": 1}},
+        tables=[{"id": "t", "title": "T", "population": "All", "columns": [
+            {"id": "total", "label": "Total", "set": "enrolled"}], "rows": [
+            {"id": "worst", "label": "Worst", "levels": {"characteristic": "worst"}},
+            {"id": "shift", "label": "Shift", "shift": {"before": "before", "after": "worst"}},
+            {"id": "step", "label": "Step", "summary": "step", "statistics": ["max"]},
+            {"id": "marked", "label": "Marked", "count": "marked"},
+            {"id": "slight", "label": "Slight", "count": "slight"}]}],
+        key_results=[], listings=[],
+    )  # fmt: skip
+
+    def events(self, subject: str, *words: str) -> list[Entry]:
+        """Give results before the first dose, after it and at week 5."""
+        return [enrolment(subject=subject), dose(subject=subject), disposition(60, subject=subject),
+                *(viral_load(at, word, subject=subject, parameter="protein", unit="dipstick")
+                  for at, word in zip((5, 20, 35), words, strict=True))]  # fmt: skip
+
+    def test_worst_shift_change_and_bounds_go_by_the_order(self):
+        events = [
+            *self.events("A", "negative", "2+", "trace"), *self.events("B", "1+", "negative", "1+"),
+            *self.events("C", "trace", "trace", "negative"),
+        ]  # fmt: skip
+        grid = tables_of(self.STUDY, events)["t"]
+        worst = {level: statistic(grid, f"worst/{level}", "total", "n") for level in LEVELS}
+        assert worst == {"negative": 0, "trace": 1, "1+": 1, "2+": 1, "3+": 0}
+        for before, after in (("negative", "2+"), ("1+", "1+"), ("trace", "trace")):
+            assert statistic(grid, f"shift/{before}/{after}", "total", "n") == 1
+        assert statistic(grid, "step", "total", "max") == "1"
+        counts = [statistic(grid, name, "total", "n") for name in ("marked", "slight")]
+        assert counts == [1, 1]
+
+    @pytest.mark.parametrize("word", ["4+", "5", "-1"])
+    def test_a_word_that_is_none_of_them_is_refused(self, word):
+        with pytest.raises(Rejected) as refused:
+            check_acceptable(self.STUDY, viral_load(5, word, parameter="protein", unit="dipstick"))
+        assert [fault.pointer for fault in refused.value.faults] == ["/data/result"]
