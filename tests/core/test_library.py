@@ -188,8 +188,8 @@ class TestMerging:
 class TestWhatIsKept:
     def test_the_pieces_are_named_with_the_digest_of_their_text(self, monkeypatch):
         source = json.loads(read(extending("fda-safety", "e3-listings")).source)
-        assert [part["piece"] for part in source["extended"]] == ["fda-safety", "e3-listings"]
-        first, second = (part["digest"] for part in source["extended"])
+        assert [part["piece"] for part in source["extended"]] == ["e3-listings", "fda-safety"]
+        second, first = (part["digest"] for part in source["extended"])
         assert first != second
         changed = deepcopy(dict(library.pieces()))
         changed["fda-safety"]["title"] += " "

@@ -123,7 +123,8 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     _mark(resolved._layers, own, "", "")  # noqa: SLF001
     resolved.value = _merged(resolved, resolved.value, own)
     resolved.value[EXTENDED] = [
-        {"piece": name, "digest": piece_digest(name)} for name, _, _ in requests
+        {"piece": name, "digest": piece_digest(name)}
+        for name in sorted(resolved._places)  # noqa: SLF001
     ]
     faults = [fault for request in requests for fault in wrong_units(resolved.value, *request)]
     if faults:
