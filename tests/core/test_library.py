@@ -87,9 +87,12 @@ def test_a_piece_brings_along_those_that_it_extends_itself():
     part = {"piece": "fda-laboratory", "with": {"glucose": "glucose"}}
     own = extending(part, parameters=TINY["parameters"] | glucose)
     defined = read(own)
-    assert json.loads(defined.source)["scales"].keys() == {"fda-levels"}
+    whole = json.loads(defined.source)
+    assert whole["scales"].keys() == {"fda-levels"}
+    assert [part["piece"] for part in whole["extended"]] == ["fda-levels", "fda-laboratory"]
     assert defined.digest == read(own | {"extends": ["fda-levels", part]}).digest
-    assert defined.digest == read(own | {"extends": [part, "fda-levels"]}).digest
+    after = json.loads(read(own | {"extends": [part, "fda-levels"]}).source)
+    assert after | {"extended": whole["extended"]} == whole
 
 
 def test_limits_are_compared_in_their_own_unit_or_refused():
