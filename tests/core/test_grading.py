@@ -217,6 +217,14 @@ class TestWhatIsNotKnown:
         found = grade_of(V5, "platelet-count-decreased", "10^9/L", text, (150, 400))
         assert found == expected
 
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [(">7", 4), (">=7", None), (">6.9", None), ("<=5", 0), ("<5", 0), ("<5.1", None),
+         ("<=5.1", None), ("7", 3), ("7.1", 4)],
+    )  # fmt: skip
+    def test_so_too_where_the_bound_itself_is_not_beyond_it(self, text, expected):
+        assert grade_of(V5, "hyperkalemia", "mmol/L", text, (3.5, 5)) == expected
+
     def test_a_reference_of_zero_has_no_multiples(self):
         assert grade_of(DAIDS, "creatinine-high", "mg/dL", 1, (0, 0), 0) is None
 
@@ -274,6 +282,27 @@ class TestUnits:
             result(value, 20, "mmol/L", (None, None)),
         ]  # fmt: skip
         assert series(derive(*events, study=read(own(self.MMOL))))[1:] == [expected]
+
+    @pytest.mark.parametrize(
+        ("value", "expected"),
+        [("38", 3), ("37.999", 1), ("37.5", 1), ("37.499", 0), ("99.5", 1), ("100.4", 3)],
+    )
+    def test_where_units_have_another_zero_differences_have_none(self, value, expected):
+        # 100.4 F are 38 C, and 1.8 F more than the baseline of 36.5 C are 1 C more
+        fever = {"label": "Fever", "version": "1", "terms": {"t": {
+            "label": "T", "direction": "high", "by_unit": {"F": [
+                {"grade": 3, "any": [{"at_least": "100.4"}]},
+                {"grade": 1, "any": [{"beyond": "baseline", "at_least": "1.8"}]}]}}}}  # fmt: skip
+        study = read(own(
+            {"x": {"label": "X", "unit": "C", "units": {"F": "(x - 32) * 5 / 9"}},
+             "g": {"label": "G", "unit": "", "grades": {
+                 "of": "x", "scale": "fever", "term": "t", "baseline": "baseline"}}},
+            scales={"fever": fever},
+        ))  # fmt: skip
+        unit = "F" if float(value) > 90 else "C"
+        events = [enrolment(), result("36.5", 5, "C", (None, None)), dose(),
+                  result(value, 20, unit, (None, None))]  # fmt: skip
+        assert series(derive(*events, study=study))[1:] == [expected]
 
     def test_a_unit_of_thirds_has_no_error_at_the_edge(self):
         third = {"x": {"label": "X", "unit": "u", "units": {"v": f"0.{40 * '3'}"}},
