@@ -25,9 +25,10 @@ COMPARATORS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
 COUNTS = {
     "n", "N", "events", "not_due", "missing", "observed", "imputed", "baseline", "censored",
     "undated", "both", "first", "second", "neither", "resolved",
+    "all_events",
 }  # fmt: skip
 """The operations that count subjects; or the records of different events, as `EVENTS` do."""
-EVENTS = {"events", "resolved"}
+EVENTS = {"events", "all_events", "resolved"}
 YEARS, DAYS_PER_YEAR = "years", Fraction(1461, 4)
 """The operation that adds time at risk up."""
 

@@ -30,13 +30,15 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "levels", "levels": {"characteristic": "group"}, "interval": True},
             {"id": "lasting", "statistics": ["median", "ci"], "decimals": 1, "durations": {
                 "filter": {"serious": True}, "of": "onset-day"}},
+            {"id": "in-percent", "events": {"serious": True}, "of_records": {"emergent": True}},
             {"id": "resolving", "resolution": {"filter": {}, "occurrences": "first", "at": [7]}},
             {"id": "resolved-by", "interval": {"method": "plain"}, "resolution": {
                 "filter": {"serious": True}, "by": ["soc", "pt"], "order_by": "a", "chunks": 2}},
             {"id": "record-terms", "record_terms": {
                 "order_by": "a",
                 "recorded": "medical-history.reported", "by": ["soc", "pt"],
-                "where": {"ongoing": True}, "order": "frequency", "minimum_percent": 5}},
+                "where": {"ongoing": True}, "order": "frequency", "minimum_percent": 5},
+             "of_records": True},
             {"id": "classes", "levels": {"recorded": "conmed.recorded", "field": "atc2",
                                          "where": {"concomitant": True}}},
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},

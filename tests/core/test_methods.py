@@ -348,7 +348,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                             "per": 7},
         "tables/0/rows/5": {"pairs": ["no", "early"], "interval": {"level": 0.8}},
         "tables/0/rows/6": {"not_due": "no"},
-        "tables/0/rows/7": {"events": {}, "denominator": "seen"},
+        "tables/0/rows/7": {"events": {}, "denominator": "seen", "of_records": {"serious": True}},
         "tables/0/rows/8": {"terms": {"filter": {}}},
         "tables/0/rows/9": {"worst": {"filter": {}, "field": "grade", "levels": _LEVELS}},
         "tables/0/rows/10": {"shift": {"before": "ages", "after": "others"}},

@@ -120,8 +120,15 @@ def _at_levels(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
     return _COUNT | _limits(row.interval_asked) if below_visit else _NOTHING
 
 
-def _of_terms(_row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    return _COUNT | {"events"} if inner else _NOTHING
+def _of_events_counted(
+    row: TableRow, _column: TableColumn, _inner: Sequence[str]
+) -> frozenset[str]:
+    of_records = {"all_events", "events_percent"} if row.of_records is not False else _NOTHING
+    return _COUNT | {"events"} | of_records
+
+
+def _of_terms(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    return _of_events_counted(row, column, inner) if inner else _NOTHING
 
 
 def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -162,7 +169,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "levels": _at_levels,
     "summary": _measured,
     "not_due": lambda *_: _COUNT,
-    "events": lambda *_: _COUNT | {"events"},
+    "events": _of_events_counted,
     "terms": _of_terms,
     "record_terms": _of_terms,
     "worst": _at_levels,

@@ -503,7 +503,10 @@ class TableRow(Model):
     value), those of whom a condition is true or who are in another set. `interval` is that of
     what the row estimates: method, level and limits, or `true` for the usual one.
     `per` is what a `sum` is divided by, such as 365.25 days for person-years. `graded` counts the
-    subjects whose measure is at the grades of each column (`worst`); in others those above 0.
+    subjects whose measure is at the grades of each column (`worst`); in others those above 0. With
+    `of_records` events and records are in percent too: of all that the row selects in the column
+    (`events`: of all adverse events, or of those that meet this filter, of which alone the row then
+    is).
     """
 
     id: Name
@@ -520,6 +523,7 @@ class TableRow(Model):
     statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
     decimals: Decimals | dict[Statistic, Decimals] | None = None
     per: Annotated[Decimal, Field(gt=0)] | None = None
+    of_records: Annotated[bool | AdverseEventFilter, inline_model(AdverseEventFilter)] = False
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
     graded: MeasureRef | None = None
@@ -544,6 +548,11 @@ class TableRow(Model):
             only_form(self, ROW_KINDS, "a row", common)
         if self.subgroups is not None and self.kind not in SUBGROUP_KINDS:
             raise ValueError(f"`subgroups` are of a row of {', '.join(SUBGROUP_KINDS)}")
+        if isinstance(self.of_records, AdverseEventFilter) and self.events is None:
+            raise ValueError(
+                "`of_records` is a filter of rows of `events` alone: by term percentages are of all"
+                " that the row selects"
+            )
         if self.ancova is not None and isinstance(self.decimals, dict):
             raise ValueError(
                 "`decimals` of an ancova row must be one number: the decimals of the data"
@@ -615,9 +624,9 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "graded": ("where", "visits", "interval", "denominator"),
     "pairs": ("column", "interval"),
     "not_due": (),
-    "events": ("denominator",),
-    "terms": ("denominator",),
-    "record_terms": (),
+    "events": ("denominator", "of_records"),
+    "terms": ("denominator", "of_records"),
+    "record_terms": ("of_records",),
     "worst": ("denominator",),
     "shift": ("visits",),
     "cross": ("visits",),

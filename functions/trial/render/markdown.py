@@ -198,7 +198,9 @@ def cell_text(cell: Cell, column: Column) -> str:
     ]
     stands_in = _take_imputation(texts, cell.method)
     first = [
-        part for take in (_take_count, _take_mean, _take_median) if (part := take(texts, column))
+        part
+        for take in (_take_count, _take_events, _take_mean, _take_median)
+        if (part := take(texts, column))
     ]
     named = [
         _named(name, text) + (interval if name == cell.estimate else "")
@@ -243,6 +245,15 @@ def _take_count(texts: dict[str, str], column: Column) -> str:
     if percent := texts.pop("percent", "").strip("()%"):
         text += f" ({percent}%)"
     return text.strip()
+
+
+def _take_events(texts: dict[str, str], _column: Column) -> str:
+    """Return a number of events of all events, with its percentage."""
+    if "events_percent" not in texts:
+        return ""
+    events, size = texts.pop("events"), texts.pop("all_events")
+    percent = texts.pop("events_percent").strip("()%")
+    return f"{events} of {size} events" + (f" ({percent}%)" if percent else "")
 
 
 def _take_mean(texts: dict[str, str], _column: Column) -> str:

@@ -204,7 +204,7 @@ def _size(
     if isinstance(counted, IncidenceTermsRow):
         return counted.days(contribution, column)
     if isinstance(counted, TermsRow):
-        return counted.size(contribution, column, head)
+        return counted.size(contribution, column, head) + counted.total(contribution, column)
     if isinstance(counted, StratifiedRow | SurvivalRow):
         return bool(head.shown)
     if isinstance(counted, CrossRow):

@@ -6,7 +6,7 @@ stands for.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import partial
@@ -726,7 +726,26 @@ class Compiler:
     def _events(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.events is not None
         selections = self._event_selections(row.events, f"{path}/events")
-        yield EventsRow(*self._placed(row, 2), selections, self._event_denominator(row, path))
+        base, whole = self._event_denominator(row, path), self._events_in_percent(row, path)
+        if isinstance(row.of_records, AdverseEventFilter) and whole is not None:
+            pairs = zip(selections, whole, strict=True)
+            selections = [selection.narrowed(of_records) for selection, of_records in pairs]
+        size = 2 if whole is None else 3
+        yield EventsRow(*self._placed(row, size), selections, base, whole)
+
+    def _events_in_percent(self, row: TableRow, path: str) -> Sequence[EventSelection] | None:
+        """Return by column which events percentages of events are of, if there are such."""
+        if row.of_records is False:
+            return None
+        of_records = row.of_records
+        event_filter = of_records if isinstance(of_records, AdverseEventFilter) else None
+        selections = self._event_selections(
+            event_filter or AdverseEventFilter(), f"{path}/of_records"
+        )
+        return [  # of all grades, also where a column shows some worst ones
+            selection if selection.worst is None else replace(selection, worst=None)
+            for selection in selections
+        ]
 
     def _event_denominator(self, row: TableRow, path: str) -> OwnDenominator | None:
         """Return the denominator that a row of adverse events names itself: a condition or a set.
@@ -867,6 +886,7 @@ class Compiler:
             row.terms.minimum_percent,
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
             self._event_denominator(row, path),
+            row.of_records is not False,
         )
 
     def _durations(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
@@ -939,6 +959,8 @@ class Compiler:
             self._term_order(terms, f"{path}/record_terms"),
             terms.minimum_percent,
             None,
+            None,
+            row.of_records is not False,
         )
 
     def _term_views(self, terms: ByTerm, path: str) -> Sequence[TermView]:

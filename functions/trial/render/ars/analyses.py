@@ -30,9 +30,10 @@ _PURPOSES: Mapping[str, Document] = {
 }
 
 
-DENOMINATOR = "N"
+DENOMINATORS = ("N", "all_events")
+"""What percentages are of: of all levels and terms of a row they are the same in a column."""
 _VISIT = "visit"
-_PARTS = {DENOMINATOR: "denominator"}
+_PARTS = {"N": "denominator"}
 """What analyses are called that give one statistic of other records; others by its name."""
 
 
@@ -130,7 +131,8 @@ class AnalysisCollector:
         }
         for statistic in cell.statistics:
             id_ = owners[statistic.name]
-            groups = whole if statistic.name == DENOMINATOR and parts[DENOMINATOR] else all_groups
+            of_whole = statistic.name in DENOMINATORS and parts[statistic.name]
+            groups = whole if of_whole else all_groups
             if id_ not in analyses:
                 described = self._described(ref, records, parts[statistic.name])
                 grouping_ids = [str(group["groupingId"]) for group in groups]

@@ -16,6 +16,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "N": ("Number of subjects that a percentage is of: of whom the answer is known", "X"),
     "percent": ("Percentage", "X"),
     "events": ("Number of events", "X"),
+    "all_events": ("Number of events that a percentage of events is of", "X"),
+    "events_percent": ("Percentage of events", "X"),
     "resolved": ("Number of events followed, one by one or the first alone, that resolved", "X"),
     "censored": ("Number of subjects censored", "X"),
     "undated": ("Number of subjects whose event has no date", "X"),
@@ -59,7 +61,11 @@ _DESCRIPTIONS: Mapping[str, str] = {
 }
 """How statistics are computed of records where that takes more than a look at the variable."""
 
-RATIOS: Mapping[str, tuple[str, str]] = {"percent": ("n", "N"), "rate": ("n", "years")}
+RATIOS: Mapping[str, tuple[str, str]] = {
+    "percent": ("n", "N"),
+    "rate": ("n", "years"),
+    "events_percent": ("events", "all_events"),
+}
 """Numerator and denominator of the statistics that are a ratio of two others."""
 
 

@@ -8,7 +8,7 @@ from trial.tables.grid import INTERVAL, NOT_REPORTED, Cell, Column, Statistic
 
 P_VALUE = "P value"
 _UNKNOWN = "\u2013"  # a result that cannot be calculated; the page says so
-_COUNT = "n (%)"
+_COUNT, _EVENTS = "n (%)", "Events (%)"
 # Label, the statistics that make one result together, and the pattern that takes their texts; in
 # reading order. A line takes its statistics away, so a longer one stands before what it contains.
 _LINES = (
@@ -49,7 +49,7 @@ _LINES = (
 _OTHER_INTERVALS = tuple(
     (SUMMARY_STATISTICS[name].of, limits) for name, limits in INTERVALS.items() if name != "ci"
 )
-_ORDER = (_COUNT, "n", *(label for label, _, _ in _LINES))
+_ORDER = (_COUNT, "n", _EVENTS, *(label for label, _, _ in _LINES))
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
     """Return all results of a cell; a statistic that is in no line goes by its own name."""
     texts = {statistic.name: _text(statistic) for statistic in cell.statistics}
     results = [_take_count(texts, column)] if "n" in texts else []
+    results += [_take_events(texts)] if "events_percent" in texts else []
     for label, names, pattern in _LINES:
         if texts.keys() >= set(names):
             parts = [texts.pop(name) for name in names]
@@ -113,3 +114,10 @@ def _take_count(texts: dict[str, str], column: Column) -> Line:
     share = texts.pop("percent").strip("()%" + _UNKNOWN)
     text = n if size == str(column.n) else f"{n}/{size}"
     return Line(_COUNT, text, f"({share}%)" if share else "")
+
+
+def _take_events(texts: dict[str, str]) -> Line:
+    """Return a number of events with how many its percentage is of, and the percentage."""
+    events, size = texts.pop("events"), texts.pop("all_events")
+    share = texts.pop("events_percent").strip("()%" + _UNKNOWN)
+    return Line(_EVENTS, f"{events}/{size}", f"({share}%)" if share else "")

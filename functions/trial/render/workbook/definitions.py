@@ -55,6 +55,8 @@ _STATISTICS = {
     "N": ("N", "Number of subjects that a percentage is of; of a column, in the analysis set"),
     "percent": ("%", "Share of the denominator. <1 is more than none; a bare 0 is none."),
     "events": ("Events", "Number of events: a subject may have several"),
+    "all_events": ("All events", "Number of events that a percentage of events is of"),
+    "events_percent": ("% of events", "Share of all events of the column that are meant"),
     "resolved": ("Resolved", "Number of events followed that resolved; the others are censored"),
     "observed": ("Observed", "Number of subjects whose value was observed"),
     "imputed": ("Imputed", "Number of subjects whose value was imputed by the rule stated"),

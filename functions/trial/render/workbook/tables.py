@@ -16,8 +16,14 @@ from trial.tables.bidi import isolated
 from trial.tables.grid import INTERVAL, Column, Grid, Row
 from trial.tables.grid import Cell as Results
 
-_COUNTED = {"n": "value", "percent": "%", "events": "Events"}
-_SUBCOLUMNS = ("value", "N", "%", INTERVAL, "Events")
+_COUNTED = {
+    "n": "value",
+    "percent": "%",
+    "events": "Events",
+    "all_events": "All events",
+    "events_percent": "% of events",
+}
+_SUBCOLUMNS = ("value", "N", "%", INTERVAL, "Events", "All events", "% of events")
 _LIMITS = {name for limits in INTERVALS.values() for name in limits}
 _NAMES = {
     "observed": "Observed",
@@ -140,7 +146,9 @@ def _table_rows(
         counted = "n (%)" if any(sub == "%" for _, sub in line) else "n"
         statistic = counted if name == "count" else _NAMES.get(name, name)
         texts = [(sub, line.get((column, sub), "")) for column, sub in places]
-        values = [numeric(text.strip("()%") if sub == "%" else text) for sub, text in texts]
+        values = [
+            numeric(text.strip("()%") if sub.startswith("%") else text) for sub, text in texts
+        ]
         yield [label, *([CellValue(statistic)] if named else []), *values]
         label = CellValue("", "label")
 

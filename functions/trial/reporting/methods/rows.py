@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
+from trial.definition.conditions import AdverseEventFilter
 from trial.definition.denominators import means_assessed
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
@@ -215,6 +216,7 @@ class Rows:
         visits = "" if row.visits is None else f"; a row for each of {self._visits(row)}"
         if row.counts_events and row.denominator is not None:
             text += f", in percent of {self._of(row)}"
+        text += self._of_records(row)
         only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
         return f"{text}{only}{visits}{self._subgroups(row)}"
 
@@ -270,6 +272,17 @@ class Rows:
             " them, in any other those above 0"
         )
         return f"{text}, in percent of {self._of(row)}{_interval_of_percentages(row)}"
+
+    def _of_records(self, row: TableRow) -> str:
+        """Return of which events or records these are in percent, if they are."""
+        if row.of_records is False:
+            return ""
+        if isinstance(row.of_records, AdverseEventFilter):
+            events = self._words.events(row.of_records)
+            return f"; of {events} alone, and events in percent of all of these in the column"
+        if row.events is not None:
+            return "; events in percent of all adverse events of the column"
+        return "; records in percent of all of these in the column"
 
     def _not_due(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.not_due, self._words.condition, columns)

@@ -21,6 +21,7 @@ from trial.tables.analysis.variables import (
     EVENT,
     IMPUTATION,
     IN_DENOMINATOR,
+    IN_RECORDS,
     STATUS,
     STRATUM,
     UNDATED,
@@ -470,24 +471,42 @@ def _term_factors(levels: Sequence[str]) -> dict[str, str]:
 type _EventRecords = Callable[[Derivation], Iterable[AnalysisRecord]]
 
 
+type _EventNames = Callable[[Derivation], Sequence[str]]
+
+
 def _found_events(
-    base: OwnDenominator | None, column: int, records_of: _EventRecords
+    base: OwnDenominator | None,
+    column: int,
+    records_of: _EventRecords,
+    all_of: _EventNames | None,
 ) -> FindRecords:
-    """Give the records of a subject's events that match; one of the denominator where none does."""
+    """Give the records of a subject's events that match; one of the denominator where none does.
+
+    Where events are in percent, `all_of` names those that they are of: each has a record.
+    """
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         is_shown = members.where[column]
         if is_shown is None or (base is not None and not base.test(derivation)):
             return
-        found = records_of(derivation) if is_shown else ()
-        records = [{**record, ANALYSED: YES} for record in found]
-        for record in records or [{}]:
-            yield {**record, IN_DENOMINATOR: YES}
+        found = list(records_of(derivation)) if is_shown else []
+        names = dict.fromkeys(all_of(derivation) if all_of and is_shown else ())
+        flags = {name: {IN_RECORDS: YES} for name in names}
+        for record in found or [{}]:
+            analysed = {**record, ANALYSED: YES} if record else {}
+            yield {**analysed, **flags.get(str(record.get(EVENT)), {}), IN_DENOMINATOR: YES}
+        analysed_names = {record[EVENT] for record in found}
+        for name in flags:
+            if name not in analysed_names:
+                yield {EVENT: name, IN_RECORDS: YES}
 
     return find
 
 
-_OF_EVENTS = {"": (_ANALYSED,), "N": (_IN_DENOMINATOR,)}
+def _of_events(*, in_percent: bool) -> dict[str, tuple[RecordTest, ...]]:
+    """Return of which records subjects and events are, and which events are in percent of."""
+    all_events = {"all_events": (equal(IN_RECORDS, YES),)} if in_percent else {}
+    return {"": (_ANALYSED,), "N": (_IN_DENOMINATOR,), **all_events}
 
 
 @analysis_of.register
@@ -499,9 +518,17 @@ def _events(row: EventsRow, column: int) -> RowAnalysis:
         for event in selection.counted(derivation.adverse_events):
             yield {EVENT: event.record, soc: event.soc, pt: event.pt}
 
-    records = RowRecords(EVENT, _OF_EVENTS, (_IN_DENOMINATOR,))
-    find = _found_events(row.base, column, records_of)
-    return RowAnalysis.of(records, find, EVENT, soc, pt, IN_DENOMINATOR)
+    whole = None if row.of_records is None else row.of_records[column]
+
+    def all_of(derivation: Derivation) -> list[str]:
+        assert whole is not None
+        return [event.record for event in filter(whole.matches, derivation.adverse_events)]
+
+    in_percent = whole is not None
+    records = RowRecords(EVENT, _of_events(in_percent=in_percent), (_IN_DENOMINATOR,))
+    find = _found_events(row.base, column, records_of, all_of if in_percent else None)
+    flags = (IN_DENOMINATOR, *([IN_RECORDS] if in_percent else []))
+    return RowAnalysis.of(records, find, EVENT, soc, pt, *flags)
 
 
 @analysis_of.register
@@ -607,9 +634,15 @@ def _terms(row: TermsRow, column: int) -> RowAnalysis:
 
     down_to = list(factors)
     factors |= {f"{above},level": name for above, name in zip(down_to, worst_names, strict=False)}
-    records = RowRecords(names[-1], _OF_EVENTS, (_IN_DENOMINATOR,), factors)
-    find = _found_events(row.base, column, records_of)
-    return RowAnalysis.of(records, find, EVENT, *names, *worst_names, IN_DENOMINATOR)
+
+    def all_of(derivation: Derivation) -> list[str]:
+        return [event.record for event in view.selected(derivation)]
+
+    of_records = _of_events(in_percent=row.of_records)
+    records = RowRecords(names[-1], of_records, (_IN_DENOMINATOR,), factors)
+    find = _found_events(row.base, column, records_of, all_of if row.of_records else None)
+    flags = (IN_DENOMINATOR, *([IN_RECORDS] if row.of_records else []))
+    return RowAnalysis.of(records, find, EVENT, *names, *worst_names, *flags)
 
 
 # Subgroups

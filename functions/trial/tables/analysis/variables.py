@@ -21,7 +21,7 @@ TERMS: Mapping[str, str] = {
     "llt": "AELLT",
 }
 """What an adverse event counts under, by the level of the dictionary."""
-ANALYSED, IN_DENOMINATOR = "ANL01FL", "ANL02FL"
+ANALYSED, IN_DENOMINATOR, IN_RECORDS = "ANL01FL", "ANL02FL", "ANL03FL"
 _MOST_CATEGORIES = 6
 
 
@@ -54,6 +54,7 @@ _TEXTS: Mapping[str, str] = {
     EVENT: "Event identifier",
     ANALYSED: "Analysed record flag",
     IN_DENOMINATOR: "Denominator record flag",
+    IN_RECORDS: "Records in percent: flag of all of them",
 }
 _NUMBERS: Mapping[str, str] = {
     VALUE: "Analysis value",

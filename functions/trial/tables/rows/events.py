@@ -7,11 +7,12 @@ from functools import cached_property
 from trial.rules.categories import level_text
 from trial.rules.matching import EventMatcher
 from trial.statistics.cells import Share, Sums
+from trial.statistics.proportions import proportion
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.truth import Truth, all_true
-from trial.tables import notes
-from trial.tables.grid import Cell, Row
+from trial.tables import notes, rounding
+from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import compare_counts
 from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.counts import PlacedRow
@@ -32,18 +33,45 @@ EventCounts = Mapping[tuple[int, str], int]
 """
 
 
-def event_cells(heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[Cell, ...]:
-    """Return subjects and events of each column, and compare the subjects."""
+def event_cells(
+    heads: Sequence[ColumnHead], counts: EventCounts, totals: Mapping[int, int] | None = None
+) -> tuple[Cell, ...]:
+    """Return subjects and events of each column, and compare the subjects.
+
+    With `totals` events are in percent too, of so many by column.
+    """
     subjects = {i: counts.get((i, "n"), 0) for i, head in enumerate(heads) if not head.comparison}
     cells = [
         Cell(
             heads[i].id,
-            (*count_statistics(n, heads[i]), integer_statistic("events", counts.get((i, "e"), 0))),
+            (
+                *count_statistics(n, heads[i]),
+                integer_statistic("events", counts.get((i, "e"), 0)),
+                *_in_percent(counts.get((i, "e"), 0), totals, i, heads[i]),
+            ),
         )
         for i, n in subjects.items()
     ]
     with_and_without = {i: [n, heads[i].determined - n] for i, n in subjects.items()}
     return (*cells, *compare_counts(heads, with_and_without))
+
+
+def _in_percent(
+    n: int, totals: Mapping[int, int] | None, column: int, head: ColumnHead
+) -> tuple[Statistic, ...]:
+    """Return of how many events a percentage is, and the percentage; nothing without totals."""
+    if totals is None:
+        return ()
+    size = totals.get(column, 0)
+    percent = proportion(n, size)
+    return (
+        integer_statistic("all_events", size),
+        Statistic(
+            "events_percent",
+            None if percent is None else rounding.exact_text(percent),
+            rounding.percent_text(n, size, head.percent_places),
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -91,7 +119,7 @@ class EventSelection:
         both = (self.matches, other.matches)
         fields = dict.fromkeys((*self.optional_fields, *other.optional_fields))
         return EventSelection(
-            lambda event: all_true(matches(event) for matches in both), list(fields)
+            lambda event: all_true(matches(event) for matches in both), list(fields), self.worst
         )
 
     def of_worst(self, grades: Collection[int]) -> "EventSelection":
@@ -143,6 +171,8 @@ class EventsRow(PlacedRow):
 
     selections: Sequence[EventSelection]
     base: OwnDenominator | None = None
+    of_records: Sequence[EventSelection] | None = None
+    """By column, the events that percentages of events are of (`t`), if there are any."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, and each of its events; and in the row's own denominator."""
@@ -158,9 +188,19 @@ class EventsRow(PlacedRow):
             events = len(selection.counted(adverse_events))
             counts = {"n": 1, "e": events} if events else {}
             counts |= selection.undetermined_counts(adverse_events)
-            for column in columns:
-                for name, n in counts.items() if members[column] else ():
-                    put_cell(share, self.sums, f"{self.index}.{column}.{name}", n)
+            self._put(members, share, columns, counts)
+        for selection, columns in by_part(self.of_records or ()):
+            total = sum(map(bool, map(selection.matches, adverse_events)))
+            lack = selection.undetermined_counts(adverse_events)
+            counts = {"t": total} if total else {}
+            self._put(members, share, columns, counts | ({"y": lack["v"]} if lack else {}))
+
+    def _put(
+        self, members: Members, share: Share, columns: Sequence[int], counts: Mapping[str, int]
+    ) -> None:
+        for column in columns:
+            for name, n in counts.items() if members[column] else ():
+                put_cell(share, self.sums, f"{self.index}.{column}.{name}", n)
 
     @cached_property
     def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
@@ -172,15 +212,26 @@ class EventsRow(PlacedRow):
         counts = {
             (i, name): cells.get(f"{prefix}{i}.{name}", 0)
             for i in range(len(heads))
-            for name in "nevw"
+            for name in "nevwty"
         }
         if self.base is not None:
             heads = [head.of(cells.get(f"{prefix}{i}.d", 0)) for i, head in enumerate(heads)]
         footnotes = (
             *notes.denominator(self.label, self.base, whole_column=False),
             *selection_notes(self.label, heads, self.selections, counts),
+            *self._records_notes(heads, counts),
         )
-        return [Row(self.id, self.label, self.level, event_cells(heads, counts), notes=footnotes)]
+        totals = None if self.of_records is None else {i: counts[i, "t"] for i in range(len(heads))}
+        row_cells = event_cells(heads, counts, totals)
+        return [Row(self.id, self.label, self.level, row_cells, notes=footnotes)]
+
+    def _records_notes(self, heads: Sequence[ColumnHead], counts: EventCounts) -> tuple[str, ...]:
+        """State how many events may be of those that percentages are of, for lack of a field."""
+        if self.of_records is None:
+            return ()
+        lacking = {(i, "v"): counts[i, "y"] for i in range(len(heads))}
+        label = ", ".join(filter(None, (self.label, "events in percent")))
+        return selection_notes(label, heads, self.of_records, lacking)
 
 
 @dataclass(frozen=True)

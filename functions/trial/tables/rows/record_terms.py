@@ -37,11 +37,14 @@ class RecordView:
     def sorted_events(self, derivation: Derivation) -> dict[TermPath, list[Record]]:
         """Return a subject's records by all that each counts under."""
         records_by_path: dict[TermPath, list[Record]] = {}
-        for record in derivation.records(self.kind):
-            if self.matches(record.data):
-                for path in dict.fromkeys(self._paths(derivation, record)):
-                    records_by_path.setdefault(path, []).append(record)
+        for record in self.selected(derivation):
+            for path in dict.fromkeys(self._paths(derivation, record)):
+                records_by_path.setdefault(path, []).append(record)
         return records_by_path
+
+    def selected(self, derivation: Derivation) -> list[Record]:
+        """Return a subject's records that are counted, whatever they count under."""
+        return [record for record in derivation.records(self.kind) if self.matches(record.data)]
 
     def undetermined_counts(self, derivation: Derivation) -> dict[str, int]:
         """Count a subject's records that may match or not, and the subject if none does."""

@@ -76,6 +76,10 @@ class TermView:
         """What they are sorted into, the outermost first."""
         return self.hierarchy.levels
 
+    def selected(self, derivation: Derivation) -> list[AdverseEvent]:
+        """Return a subject's events that are counted, whatever they count under."""
+        return list(filter(self.selection.matches, derivation.adverse_events))
+
     def undetermined_counts(self, derivation: Derivation) -> dict[str, int]:
         """Count a subject's events that may match or not, and the subject if none does."""
         return self.selection.undetermined_counts(derivation.adverse_events)
@@ -83,7 +87,7 @@ class TermView:
     def sorted_events(self, derivation: Derivation) -> Mapping[TermPath, Sequence[AdverseEvent]]:
         """Return a subject's events by all that each counts under."""
         events_by_path: dict[TermPath, list[AdverseEvent]] = {}
-        for event in filter(self.selection.matches, derivation.adverse_events):
+        for event in self.selected(derivation):
             for path in self.hierarchy.paths(event):
                 events_by_path.setdefault(path, []).append(event)
         if self.selection.worst is None:
@@ -98,6 +102,9 @@ class TermSource(Protocol):
     @property
     def levels(self) -> tuple[str, ...]:
         """What they are sorted into, the outermost first."""
+
+    def selected(self, derivation: Derivation) -> Sequence[Any]:
+        """Return a subject's records that are counted, whatever they count under."""
 
     def sorted_events(self, derivation: Derivation) -> Mapping[TermPath, Sequence[Any]]:
         """Return a subject's records by all that each counts under."""
@@ -210,6 +217,8 @@ class TermsRow(TermCells[TermSource]):
     minimum_percent: Decimal | None
     severity: Severity | None
     base: OwnDenominator | None = None
+    of_records: bool = False
+    """Whether events are in percent too, of all that are selected (`t`)."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
@@ -223,6 +232,8 @@ class TermsRow(TermCells[TermSource]):
                     self.put_counts(share, columns, path, self._term_counts(events))
                 if lack := view.undetermined_counts(derivation):
                     self.put_counts(share, columns, (), lack)
+                if self.of_records and (total := len(view.selected(derivation))):
+                    self.put_counts(share, columns, (), {"t": total})
 
     def _term_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
         counts = {"n": 1, "e": len(events)}
@@ -242,7 +253,7 @@ class TermsRow(TermCells[TermSource]):
             for path in self.order.sorted(
                 paths, lambda path: self._rank(counts.get(path, {}), heads)
             )
-            for row in self._rows(path, counts[path], heads)
+            for row in self._rows(path, counts[path], heads, self._totals(lack))
         ]
         footnotes = (
             *notes.denominator(self.label, self.base, whole_column=False),
@@ -263,6 +274,15 @@ class TermsRow(TermCells[TermSource]):
         if self.base is None:
             return head.determined
         return self.term_counts(sums).get((), {}).get((column, "d"), 0)
+
+    def total(self, sums: Share, column: int) -> int:
+        """Read how many events percentages of events are of in a column; 0 without any such."""
+        return self.term_counts(sums).get((), {}).get((column, "t"), 0)
+
+    def _totals(self, whole: EventCounts) -> Mapping[int, int] | None:
+        if not self.of_records:
+            return None
+        return {column: n for (column, name), n in whole.items() if name == "t"}
 
     def _lacking_notes(self, heads: Sequence[ColumnHead], lack: EventCounts) -> tuple[str, ...]:
         selections = [view.selection for view in self.views if isinstance(view, TermView)]
@@ -317,11 +337,15 @@ class TermsRow(TermCells[TermSource]):
         return f"{above}/~~{last}"  # no part that is written with ~0 and ~1 begins so
 
     def _rows(
-        self, path: TermPath, term_counts: EventCounts, heads: Sequence[ColumnHead]
+        self,
+        path: TermPath,
+        term_counts: EventCounts,
+        heads: Sequence[ColumnHead],
+        totals: Mapping[int, int] | None,
     ) -> Iterator[Row]:
         row, level = self.term_row_id(path), len(path) - 1
         groups = tuple(zip(self.levels, path, strict=False))
-        yield Row(row, path[-1], level, event_cells(heads, term_counts), groups)
+        yield Row(row, path[-1], level, event_cells(heads, term_counts, totals), groups)
         for statistic, value, label in self._severity_levels(term_counts):
             cells = tuple(
                 Cell(head.id, count_statistics(term_counts.get((i, statistic), 0), head))
