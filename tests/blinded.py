@@ -274,6 +274,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"cross": {"first": "sex", "second": "arm"}},
     {"cross": {"first": "by-dose", "second": "sex", "zero_counts": True}},
     {"stratified": {"count": "treated", "strata": ["region"]}},
+    {"stratified": {"levels": "load", "strata": ["region", "sex"]}},
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},

@@ -66,6 +66,7 @@ WHOLE: dict[str, Any] = json.loads(
                 "filter": {"scope": "broad", "grade": [3, 4], "onset_days": [1, None]},
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
+            {"id": "in-strata", "stratified": {"levels": "group", "strata": ["region"]}},
             {"id": "incidence", "incidence": {"filter": {"serious": True}}},
             {"id": "rates", "interval": {"level": 0.9}, "incidence": {
                 "filter": {}, "by": ["soc", "pt"], "occurrences": "all", "per": 10,

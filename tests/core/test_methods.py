@@ -200,6 +200,8 @@ WHOLE |= {
         {"id": "resolved", "label": "By term", "resolution": {
             "filter": _FILTER, "by": ["hlt"]}},
         {"id": "graded", "label": "Graded", "graded": "lowest"},
+        {"id": "in-strata", "label": "Ages", "stratified": {
+            "levels": "ages", "strata": ["region"]}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -390,7 +392,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "before": "others", "after": "others", "percent_of": "before", "missing": True}},
     Cross: {"tables/0/rows/15/cross": {
         "first": "race", "second": "ages", "percent_of": "second", "missing": True}},
-    Stratified: {"tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]}},
+    Stratified: {
+        "tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]},
+        "tables/0/rows/21/stratified": {"levels": "others"}},
     Ancova: {"tables/0/rows/12/ancova": {
         "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
         "scores": None}},

@@ -154,6 +154,11 @@ def _lasting(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozen
     return _measured(row, column, inner) - {"n"} - _IMPUTED | {"events"} if not inner else _NOTHING
 
 
+def _in_strata(row: TableRow, _column: TableColumn, _inner: Sequence[str]) -> frozenset[str]:
+    assert row.stratified is not None
+    return _OPEN | (_COUNT if row.stratified.levels is None else {"n"})
+
+
 def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     assert row.resolution is not None
     counted = frozenset(("n" if row.resolution.occurrences == "first" else "events", "resolved"))
@@ -175,7 +180,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "worst": _at_levels,
     "shift": _at_levels,
     "cross": _at_levels,
-    "stratified": lambda *_: _COUNT | _OPEN,
+    "stratified": _in_strata,
     "ancova": _adjusted,
     "survival": _surviving,
     "incidence": _rated,

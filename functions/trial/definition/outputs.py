@@ -295,10 +295,22 @@ class WorstRow(Worst):
 
 
 class Stratified(Model):
-    """A condition compared across strata: Cochran-Mantel-Haenszel, in columns that compare."""
+    """A condition, or levels, compared across strata by Cochran-Mantel-Haenszel.
 
-    count: Ref
+    Columns that compare give the test: of `levels` it is that of general association.
+    """
+
+    count: Ref | None = None
+    levels: CategoryName | None = None
     strata: Annotated[list[CategoryName], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one(self) -> "Stratified":
+        if (self.count is None) == (self.levels is None):
+            raise ValueError("compares one of `count` and `levels`")
+        if self.levels is not None and self.levels in self.strata:
+            raise ValueError("must not be stratified by the levels that are compared")
+        return self
 
 
 class Pooling(Model):

@@ -53,7 +53,7 @@ from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMea
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
-from trial.tables.rows.models import AncovaRow, Pool, StratifiedRow
+from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
@@ -779,6 +779,10 @@ class Compiler:
     def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.stratified is not None
         stratified_path, strata = f"{path}/stratified", row.stratified.strata
+        if row.stratified.levels is not None:
+            yield self._stratified_levels(row, row.stratified.levels, stratified_path)
+            return
+        assert row.stratified.count is not None
         test = self._rules.condition(row.stratified.count, f"{stratified_path}/count")
         categories = [
             self._rules.category(name, f"{stratified_path}/strata/{i}")
@@ -805,6 +809,19 @@ class Compiler:
         yield StratifiedRow(
             *placed, test, categories, pending, event_fields, strict_test if event_fields else test
         )
+
+    def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
+        """Return the row of levels that are declared: of free text the test would have no end."""
+        assert row.stratified is not None
+        names = [name, *row.stratified.strata]
+        paths = [f"{path}/levels", *(f"{path}/strata/{i}" for i in range(len(names) - 1))]
+        first, *others = map(self._rules.category, names, paths)
+        if not (levels := known_levels(self._study, name)):
+            raise refused(f"{path}/levels", f"{name} has no declared levels")
+        sizes = (len(known_levels(self._study, other) or range(8)) for other in names[1:])
+        pending = self._any_pending(list(zip((first, *others), names, strict=True)), path)
+        placed = self._placed(row, len(levels) * prod(sizes))
+        return StratifiedLevelsRow(*placed, first, others, pending)
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None

@@ -423,6 +423,12 @@ class Rows:
     def _stratified(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         assert row.stratified is not None
         strata = joined(map(self._words.category, row.stratified.strata))
+        if row.stratified.levels is not None:
+            return (
+                f"Subjects by {self._words.category(row.stratified.levels)}, compared over strata"
+                f" of {strata} by {CMH_GENERAL}; who is at no level or in no stratum is left out"
+            )
+        assert row.stratified.count is not None
         return (
             f"Subjects of whom {self._words.condition(row.stratified.count)}, compared over"
             f" strata of {strata}: two columns by {CMH} (no continuity correction), more by"

@@ -39,7 +39,7 @@ from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
-from trial.tables.rows.models import AncovaRow, StratifiedRow
+from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.resolution import Course, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import SummaryRow
@@ -343,6 +343,22 @@ def _stratified(row: StratifiedRow, column: int) -> RowAnalysis:
     selections = {"": (equal(ANSWER, YES),), "N": (_ANALYSED,), **_NOT_COUNTED}
     records = RowRecords(ANSWER, selections, (_ANALYSED,))
     return RowAnalysis.of(records, find, ANSWER, STRATUM, STATUS)
+
+
+@analysis_of.register
+def _stratified_levels(row: StratifiedLevelsRow, column: int) -> RowAnalysis:
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        if not members.where[column]:
+            return
+        strata = [stratum_of(derivation) for stratum_of in row.strata]
+        level = row.category(derivation)
+        if level is None or None in strata:
+            yield _unknown(row.pending(derivation))
+        else:
+            yield {category(1): level, **_stratum(strata), ANALYSED: YES}
+
+    records = RowRecords(category(1), {"": (_ANALYSED,), **_NOT_COUNTED}, (_ANALYSED,))
+    return RowAnalysis.of(records, find, category(1), STRATUM, STATUS)
 
 
 # Times

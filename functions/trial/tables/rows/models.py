@@ -118,6 +118,63 @@ class StratifiedRow(PlacedRow):
         return [Row(self.id, self.label, self.level, tuple(row_cells), notes=footnotes)]
 
 
+@dataclass(frozen=True)
+class StratifiedLevelsRow(PlacedRow):
+    """Levels by arm and stratum, for Cochran-Mantel-Haenszel's test of general association."""
+
+    category: Category
+    strata: Sequence[Category]
+    pending: PendingTest
+
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Count the subject at its level in its stratum; or as missing (`m`)."""
+        stratum = [stratum_of(derivation) for stratum_of in self.strata]
+        level = self.category(derivation)
+        if level is None or None in stratum:
+            cell = "" if self.pending(derivation) else ".m"
+        else:
+            cell = f"={canonical([level, *stratum])}"
+        for column, member in enumerate(members):
+            if member and cell:
+                put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
+
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
+        """Give the subjects counted of all strata; and compare columns within strata."""
+        counts = self._counts(sums.get(self.sums, {}))
+        places = {place for by_place in counts.values() for place in by_place}
+        levels = sorted({level for level, _ in places})
+        cells = []
+        for i, head in enumerate(heads):
+            if head.comparison is None:
+                size = sum(counts.get(i, {}).values())
+                missing = sums.get(self.sums, {}).get(f"{self.index}.{i}.m", 0)
+                not_counted = not_counted_statistics(head.shown - size - missing, missing)
+                cells.append(Cell(head.id, (integer_statistic("n", size), *not_counted)))
+                continue
+            tables = [
+                [
+                    [counts.get(column, {}).get((level, stratum), 0) for level in levels]
+                    for column in head.comparison.columns
+                ]
+                for stratum in sorted({stratum for _, stratum in places})
+            ]
+            test = general_association(tables) if tables else None
+            method = CMH_GENERAL if test else ""
+            cells.append(Cell(head.id, (p_value(test.p),) if test else (), method))
+        return [Row(self.id, self.label, self.level, tuple(cells))]
+
+    def _counts(self, cells: Cells) -> dict[int, dict[tuple[str, Levels], int]]:
+        """Return by column the subjects at each level of each stratum."""
+        counts: dict[int, dict[tuple[str, Levels], int]] = {}
+        start = f"{self.index}."
+        for name, n in cells.items():
+            if name.startswith(start) and "=" in name:
+                column, text = name.removeprefix(start).split("=", 1)
+                level, *stratum = json.loads(text)
+                counts.setdefault(int(column), {})[level, tuple(stratum)] = n
+        return counts
+
+
 def _association(
     strata: Sequence[Sequence[tuple[int, int]]],
 ) -> tuple[tuple[Statistic, ...], str]:
