@@ -105,7 +105,11 @@ def test_only_subjects_of_the_rows_denominator_count():
 
 
 def test_nobody_and_none():
-    assert printed(table_of([], SERIOUS), "row", "a")["all_events"] in ("0", "not reported")
+    grid, nobody = table_of([], SERIOUS), Column("a", "Drug", 0)
+    assert printed(grid, "row", "a")["all_events"] == "0"
+    assert markdown.cell_text(cell(grid, "row", "a"), nobody) == "not reported"
+    assert [line.text for line in page_cells.lines(cell(grid, "row", "a"), nobody)] == [
+        "not reported", "not reported"]  # fmt: skip
     none = printed(table_of(ENTRIES, SERIOUS | {"events": {"outcome": "FATAL"}}), "row", "a")
     assert (none["events"], none["all_events"], none["events_percent"]) == ("0", "4", "")
 

@@ -251,8 +251,10 @@ def _take_events(texts: dict[str, str], _column: Column) -> str:
     """Return a number of events of all events, with its percentage."""
     if "events_percent" not in texts:
         return ""
-    events, size = texts.pop("events"), texts.pop("all_events")
+    events, size = texts.pop("events", ""), texts.pop("all_events")
     percent = texts.pop("events_percent").strip("()%")
+    if not events:  # not reported, of nobody
+        return ""
     return f"{events} of {size} events" + (f" ({percent}%)" if percent else "")
 
 

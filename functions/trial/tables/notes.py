@@ -158,7 +158,7 @@ def unreported(rows: Iterable[Row], columns: Sequence[Column]) -> Iterator[Row]:
 
 def _not_reported(statistic: Statistic) -> Statistic:
     """Return the denominator as it is, which is 0, and every other statistic as not reported."""
-    if statistic.name == "N":
+    if statistic.name in ("N", "all_events"):
         return statistic
     return replace(statistic, raw=None, text=NOT_REPORTED if statistic.text else "")
 

@@ -120,4 +120,5 @@ def _take_events(texts: dict[str, str]) -> Line:
     """Return a number of events with how many its percentage is of, and the percentage."""
     events, size = texts.pop("events"), texts.pop("all_events")
     share = texts.pop("events_percent").strip("()%" + _UNKNOWN)
-    return Line(_EVENTS, f"{events}/{size}", f"({share}%)" if share else "")
+    text = events if events == NOT_REPORTED else f"{events}/{size}"
+    return Line(_EVENTS, text, f"({share}%)" if share else "")
