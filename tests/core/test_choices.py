@@ -175,6 +175,17 @@ class TestUndecided:
         assert undecided(tiny(), event, result, outcome) == [("adverse-event.coded", ("C1", "C2"))]
         assert undecided(tiny(), event, result, coding("Migraine", record="C2", version="19")) == []
 
+    def test_codings_that_differ_in_the_lowest_level_where_that_counts(self):
+        event, one = adverse_event(10), coding("Headache", record="C1", llt="Head pain")
+        other = coding("Headache", record="C2", llt="Cephalgia")
+        by_llt = parallel([{"terms": {"filter": {}, "by": ["pt", "llt"]}}])
+        found = [("adverse-event.coded", ("C2", "C1"))]  # the last counts
+        assert undecided(by_llt, event, one, other) == found
+        asked = {"new": {"recorded": "medical-history.reported", "where": {"llt": "Cephalgia"}}}
+        assert undecided(tiny(conditions=TINY["conditions"] | asked), event, one, other) == found
+        assert undecided(by_llt, event, one, one) == []
+        assert undecided(tiny(), event, one, other) == []  # nothing tells them apart
+
 
 class TestTies:
     AROUND = (cd4(55, 100, record="B"), cd4(57, 151, record="A"))

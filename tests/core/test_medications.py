@@ -5,10 +5,21 @@ from typing import Any
 
 import builders
 import pytest
-from builders import day, disposition, dose, enrolment, entry, listings_of, measured, tiny, truth
+from builders import (
+    TINY,
+    day,
+    disposition,
+    dose,
+    enrolment,
+    entry,
+    listings_of,
+    measured,
+    tiny,
+    truth,
+)
 from hypothesis import given
 from hypothesis import strategies as st
-from parallel import printed
+from parallel import printed, randomised, table_of
 
 from trial.definition.medications import Medications
 from trial.definition.study import Study
@@ -235,6 +246,24 @@ class TestClasses:
     def test_a_listing_leaves_blank_what_is_not_known(self):
         rows = listings_of(study(), [*DOSED, taken(**OPEN)])["CM"].rows
         assert list(rows) == [(None, None, "Not coded", "Not coded", "Not coded")]
+
+    def test_what_has_no_class_is_not_coded_wherever_it_is_shown(self):
+        """In levels, in terms, in conditions and in listings it goes by one name."""
+        history = [*DOSED, taken(**SINCE), coded("WATER", atc=[])]
+        grid = builders.tables_of(study(), history)["t"]
+        found = {row.id for row in grid.rows if row.cells and row.id.startswith("atc1/")}
+        assert found == {"atc1/Not coded"}
+        rows = listings_of(study(), history)["CM"].rows
+        assert [row[3:] for row in rows] == [("Not coded", "Not coded")]
+        by_class = {"record_terms": {"recorded": "conmed.recorded",
+                                     "by": ["atc1", "preferred_name"]}}  # fmt: skip
+        terms = table_of([*history, randomised("a")], by_class)
+        assert [row.label for row in terms.rows] == ["Not coded", "WATER"]
+        asked = {"recorded": "conmed.recorded", "where": {"atc1": "Not coded"}}
+        other = {"recorded": "conmed.recorded", "where": {"atc1": "N"}}
+        conditions = TINY["conditions"] | {"asked": asked, "other": other}
+        for name, answer in (("asked", True), ("other", False)):
+            assert truth(name, *history, study=tiny(conditions=conditions)) is answer
 
     @pytest.mark.parametrize("code", ["A1", "a10", "A10BA2", "A10BA02X", ""])
     def test_a_code_that_no_class_can_have_is_refused(self, code):

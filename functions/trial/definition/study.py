@@ -13,7 +13,7 @@ from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.grading import Grading, rules_for
 from trial.definition.pooling import pooled
-from trial.definition.usage import Place, results_used
+from trial.definition.usage import Place, asks_for, results_used
 from trial.definition.validation_errors import validation_errors
 from trial.errors import Rejected
 from trial.events import json_body
@@ -89,6 +89,11 @@ class Study:
     def results_used(self) -> Mapping[tuple[str, Selection], Sequence[Place]]:
         """The places that results are asked for at, by parameter and how they were obtained."""
         return results_used(self.definition)
+
+    @cached_property
+    def asks_for_llt(self) -> bool:
+        """Whether anything is counted or listed by the lowest level terms of codings."""
+        return asks_for(self.definition, "llt")
 
     @cached_property
     def treatments(self) -> Sequence[str]:

@@ -89,6 +89,13 @@ def _inside(part: object) -> Iterable[object]:
             return ()
 
 
+def asks_for(part: object, field: str) -> bool:
+    """Return whether any part of a definition names a field of records."""
+    if isinstance(part, dict) and field in part:
+        return True
+    return part == field or any(asks_for(inner, field) for inner in _inside(part))
+
+
 EVENTS = "adverse-event.reported"
 _DATES = {"end-of-study": "disposition.recorded", "death": "death.reported"}
 """The dates that are those of records which nothing else need name."""

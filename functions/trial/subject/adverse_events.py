@@ -16,7 +16,7 @@ LEVELS = ("soc", "hlgt", "hlt", "pt", "llt")
 FATAL, GRADE_OF_DEATH = "FATAL", 5
 """The outcome and the grade of an adverse event that ended in death."""
 CODED_FIELDS = ("soc", "hlgt", "hlt", "pt")
-"""The levels of which two codings of one version may not name two terms."""
+"""The levels of which two codings of one version may not name two terms; also `llt` if asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -477,10 +477,12 @@ class Derivation:
             yield UndecidedChoice("first dose", records, dates.earliest(first))
 
     def _undecided_codings(self) -> Iterator[UndecidedChoice]:
-        """Find codings of one record and version that differ."""
+        """Find codings of one record and version that differ in what of them counts."""
+        lowest = ("llt",) if self.study.asks_for_llt else ()
         for coded, coding in CODINGS.items():
+            fields = (*_CODED_FIELDS[coding], *lowest)
             for name, rivals in codings.conflicting(
-                self.records(coding), reference(coding), _CODED_FIELDS[coding]
+                self.records(coding), reference(coding), fields
             ).items():
                 report = self.subject.records.get((coded, name))
                 dated = self.dated(report) if report and not report.void else None

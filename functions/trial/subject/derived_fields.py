@@ -12,8 +12,9 @@ from typing import Any
 from trial.definition.medications import Medications
 from trial.events import dates
 from trial.events.kinds import ADVERSE_EVENT, CODINGS, coded_fields, derived_fields, reference
-from trial.events.payloads import KINDS
+from trial.events.payloads import ATC_LEVELS, KINDS
 from trial.subject import codings, medications
+from trial.subject.adverse_events import LEVELS
 from trial.subject.codings import NOT_CODED
 from trial.subject.fold import Record
 
@@ -79,12 +80,12 @@ def _timing(
 
 
 def _classes(rules: Medications, coding: Mapping[str, Any]) -> Mapping[str, list[str]]:
-    """Return the classes of a medication by level, each once."""
-    by_level: dict[str, dict[str, None]] = {}
+    """Return the classes of a medication by level, each once; Not coded at a level without any."""
+    by_level: dict[str, dict[str, None]] = {f"atc{level}": {} for level in ATC_LEVELS}
     for path in medications.classes(rules, coding):
         for level, name in path.items():
             by_level.setdefault(level, {})[name] = None
-    return {level: list(names) for level, names in by_level.items()}
+    return {level: list(names) or [NOT_CODED] for level, names in by_level.items()}
 
 
 def _coded(
@@ -104,7 +105,11 @@ def _coded(
         if coding is None:
             return dict.fromkeys([*names, *own], UNCODED)
         fields = {name: coding[name] for name in names if name in coding}
-        return {**fields, **_classes(rules, coding)} if own else fields
+        fields |= {level: NOT_CODED for level in LEVELS if level in names and level not in fields}
+        if not own:
+            return fields
+        unclassed = {} if coding.get("atc") else {"atc": UNCODED}
+        return {**fields, **unclassed, **_classes(rules, coding)}
 
     return coded
 
