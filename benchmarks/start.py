@@ -16,7 +16,16 @@ from benchmarks.instructions import instructions, run
 from benchmarks.rows import Measured
 from local import stack
 
-NEVER_LOADED = ("openpyxl", "numpy", "pandas", "lxml", "aws_xray_sdk", "boto3.resources")
+NEVER_LOADED = (
+    "openpyxl",
+    "numpy",
+    "pandas",
+    "lxml",
+    "aws_xray_sdk",
+    "boto3.resources",
+    "trial.reporting.report",
+    "trial.render",
+)
 _RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 BARE = "import boto3; boto3.client('dynamodb')"
 START = "import {}; import wiring; wiring.store()"

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
+from trial.commands.event_warnings import raised_by_event
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, Unavailable, internal_failure
 from trial.events import envelope, json_body, wellformed
 from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
-from trial.reporting import discrepancies
 from trial.store.dynamodb import Store
 from trial.store.quarantine import UNKNOWN_STUDY
 from trial.store.rows import Receipt, Result
@@ -93,7 +93,7 @@ def _warnings(study: Study, result: Result) -> Sequence[Mapping[str, object]]:
     if result.change is None or result.outcome is not Outcome.RECORDED:
         return ()
     change = result.change
-    return discrepancies.raised_by_event(study, change.before, change.after, change.share)
+    return raised_by_event(study, change.before, change.after, change.share)
 
 
 def _record(

@@ -1,4 +1,4 @@
-"""Discrepancies as the API gives them: those that an event raises, and all of a study."""
+"""All discrepancies of a study, as the API lists them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -11,10 +11,8 @@ from trial.events.field_errors import not_in_list
 from trial.render.tables_json import Document
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
-from trial.statistics.cells import Share
 from trial.store.dynamodb import Store
 from trial.subject.derivation import Derivation
-from trial.subject.fold import Subject
 from trial.tables.compiled import audience_share, compiled
 from trial.tables.discrepancies import ROW, Discrepancy
 from trial.tables.discrepancies.across import CrossSubjectSurvey
@@ -25,37 +23,6 @@ type _Position = tuple[str, int]
 MOST = 500
 """How many discrepancies one answer lists."""
 _FILTERS = {"rule": tuple(RULES), "severity": (CONTRADICTORY, NOTABLE)}
-
-
-def raised_by_event(
-    study: Study, before: Subject, after: Subject, share: Share | None
-) -> list[Document]:
-    """List the discrepancies that a subject has after an event and had not before it.
-
-    They are those of the open view, whoever sent the event: a sender of a blinded study must not
-    learn an arm from them. `share` is what is counted of the subject now: without a row of
-    discrepancies in it there are none, and nothing is derived.
-    """
-    if share is not None and ROW not in share:
-        return []
-    checks = compiled(study.open).checks
-    raised = checks.find(Derivation(study.open, after))
-    earlier = checks.find(Derivation(study.open, before)) if raised else []
-    return [
-        _document(after.id, discrepancy) for discrepancy in raised if discrepancy not in earlier
-    ]
-
-
-def _document(subject: str, discrepancy: Discrepancy) -> Document:
-    records = [{"kind": kind, "record": record} for kind, record in discrepancy.records]
-    return {
-        "rule": discrepancy.rule,
-        "severity": discrepancy.severity,
-        "label": discrepancy.label,
-        "subject": subject,
-        "records": records,
-        "detail": discrepancy.detail,
-    }
 
 
 @dataclass(frozen=True)
@@ -132,7 +99,7 @@ def _rows(
     selected = filter(query.selects, compiled(study).checks.find(derivation))
     for number, discrepancy in enumerate(selected, 1):
         if (subject, number) > query.after:
-            yield (subject, number), _document(subject, discrepancy)
+            yield (subject, number), discrepancy.document(subject)
 
 
 def _read_snapshot(store: Store, study: Study) -> tuple[StudySnapshot, set[str]]:

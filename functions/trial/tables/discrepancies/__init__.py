@@ -6,6 +6,7 @@ what they find adds up like everything else; `across` finds what several subject
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from trial.definition import discrepancies as catalogue
 from trial.definition.discrepancies import RULES, Severity
@@ -45,6 +46,17 @@ class Discrepancy:
     def named(self) -> str:
         """The ids of the records, as a listing shows them."""
         return ", ".join(record for _, record in self.records)
+
+    def document(self, subject: str) -> dict[str, Any]:
+        """Return it as data, of the subject that has it."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity,
+            "label": self.label,
+            "subject": subject,
+            "records": [{"kind": kind, "record": record} for kind, record in self.records],
+            "detail": self.detail,
+        }
 
 
 def _disputed(derivation: Derivation) -> Iterator[Evidence]:
