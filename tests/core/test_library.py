@@ -89,10 +89,9 @@ def test_a_piece_brings_along_those_that_it_extends_itself():
     defined = read(own)
     whole = json.loads(defined.source)
     assert whole["scales"].keys() == {"fda-levels"}
-    assert [part["piece"] for part in whole["extended"]] == ["fda-levels", "fda-laboratory"]
-    assert defined.digest == read(own | {"extends": ["fda-levels", part]}).digest
-    after = json.loads(read(own | {"extends": [part, "fda-levels"]}).source)
-    assert after | {"extended": whole["extended"]} == whole
+    assert {part["piece"] for part in whole["extended"]} == {"fda-levels", "fda-laboratory"}
+    for extends in (["fda-levels", part], [part, "fda-levels"]):
+        assert defined.digest == read(own | {"extends": extends}).digest
 
 
 def test_limits_are_compared_in_their_own_unit_or_refused():
