@@ -242,6 +242,21 @@ class TestDenominator:
         of = {"denominator": {"recorded": "disposition.recorded"}}
         assert printed(table_of(entries, left | of), "row/DEATH", "a")["N"] == "1"
 
+    def test_all_of_the_column_are_those_too_of_whom_it_is_not_known_if_it_shows_them(self):
+        entries = [*person("S-1", "a", "yes", sex="M"), *person("S-2", "a", "no", sex="M"),
+                   *person("S-3", "a", "waits", sex="F")]  # fmt: skip
+        columns = [A | {"where": "day14-observed"}]
+        strata, of_column = {"characteristic": "sex"}, {"denominator": "column"}
+        cross = {"first": "sex", "second": "region", "percent_of": "column"}
+        for row, name in (
+            ({"count": {"recorded": "subject.enrolled"}} | of_column, "row"),
+            ({"levels": strata} | of_column, "row/M"),
+            ({"cross": cross}, "row/M/north"),
+        ):
+            grid = table_of(entries, row, columns=columns)
+            shown = printed(grid, name, "a")
+            assert (shown["n"], shown["N"]) == ("1", "3")
+
     def test_a_condition_may_not_go_by_a_word_of_the_language(self):
         study = parallel([FAILURE | {"denominator": "column"}],
                          conditions={"column": {"recorded": "dose.administered"}})  # fmt: skip

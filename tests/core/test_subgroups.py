@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import builders
 import pytest
 from builders import adverse_event, coding, disposition, dose, enrolment, viral_load
 from parallel import A, B, parallel, randomised, raws, table_of, texts
@@ -207,3 +208,19 @@ def test_one_of_many_rows_of_a_subgroup_can_be_a_key_result():
     rows = [{"record_terms": {"recorded": "disposition.recorded", "by": ["of", "status"]}}]
     key_result["source"] = source | {"row": "row/study/completed"}
     checking.check_definition(parallel(rows, COLUMNS, key_results=[key_result]))
+
+
+def test_a_note_on_a_subgroup_names_its_row():
+    (grid,) = builders.tables_of(
+        parallel(
+            [
+                {"id": name, "label": label, "subgroups": SEXES, **BELOW, "denominator": of}
+                for name, label, of in (("x", "One", "column"), ("y", "Other", "treated"))
+            ]
+        ),
+        PEOPLE,
+    ).values()
+    notes = [note for note in grid.footnotes if "percentages are of" in note]
+    assert [note.partition(": ")[0] for note in notes] == [
+        "One, Women", "One, Men", "Other, Women", "Other, Men",
+    ]  # fmt: skip

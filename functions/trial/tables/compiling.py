@@ -308,7 +308,9 @@ class Compiler:
                 if isinstance(inner, HeadingRow):
                     yield inner
                 else:
-                    yield SubgroupRow(inner, category, value, place, places, row.label, indent)
+                    yield SubgroupRow(
+                        inner, category, value, place, places, row.label, level.label, indent
+                    )
 
     def _placed(self, row: TableRow, cells: int) -> tuple[str, str, int, str, int]:
         return (row.id, row.label, row.level, *self._place(cells * len(self._table.columns)))

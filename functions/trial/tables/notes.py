@@ -123,6 +123,16 @@ def in_no_subgroup(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
+def under(row: str, label: str, texts: Iterable[str]) -> Iterator[str]:
+    """Yield the notes of a row made for each subgroup: what is of one names the row before it.
+
+    Several rows of a table may have the same subgroups.
+    """
+    for text in texts:
+        of_subgroup = row and text.startswith(f"{isolated(label)}: ")
+        yield f"{isolated(row)}, {text}" if of_subgroup else text
+
+
 def no_logarithm(label: str, columns: Sequence[str]) -> tuple[str, ...]:
     """State in which columns there is no geometric statistic, as a value has no logarithm."""
     if not columns:

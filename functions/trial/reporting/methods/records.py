@@ -95,7 +95,8 @@ _RULES = (
 _AFTER = {
     True: "Results that were collected after the study was discontinued count.",
     False: "Results that were collected after the day on which the study was discontinued count"
-    " for no visit.",
+    " for no visit and for no other value after the first dose; a time to a first result takes"
+    " them.",
 }
 _DUE = (
     (

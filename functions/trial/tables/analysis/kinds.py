@@ -187,7 +187,9 @@ def _by_level(
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         is_shown = members.where[column]
-        if is_shown is None or (row.base is not None and not row.base.test(derivation)):
+        if (is_shown is None and not row.whole_column) or (
+            row.base is not None and not row.base.test(derivation)
+        ):
             return
         levels = sorted(set(find_levels(derivation))) if is_shown else []
         if not levels and not (is_shown and row.one_level_each):
@@ -216,7 +218,7 @@ def _cross(row: CrossRow, column: int) -> RowAnalysis:
         is_shown = members.where[column]
         whole = {IN_DENOMINATOR: YES} if of_column else {}
         if not is_shown:
-            if is_shown is False and of_column:
+            if of_column:
                 yield whole
             return
         first, second = row.first(derivation), row.second(derivation)

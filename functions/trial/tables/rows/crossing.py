@@ -188,9 +188,7 @@ class CrossRow(PlacedRow):
                 row_cells = tuple(
                     Cell(
                         table.columns[i].id,
-                        count_statistics(
-                            n, table.columns[i], denominator=table.columns[i].determined
-                        )
+                        count_statistics(n, table.columns[i], denominator=table.columns[i].n)
                         if part_of_percentages
                         else (integer_statistic("n", n),),
                     )
@@ -240,7 +238,7 @@ class _Table:
         """Return what percentages of a row are of: a first level by itself has no smaller one."""
         percent_of = self.options.percent_of
         if percent_of == "column":
-            return self.columns[column].determined
+            return self.columns[column].n
         if percent_of in self.options.factors and len(levels) == _PAIR:
             place = self.options.factors.index(percent_of)
             return sum(n for pair, n in self._of(column).items() if pair[place] == levels[place])

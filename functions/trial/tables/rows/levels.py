@@ -132,7 +132,7 @@ class LevelsRow(PlacedRow):
         head: ColumnHead,
     ) -> "_LevelCounts":
         level_counts = counts_by_column.get(column, {})
-        size, size_shown = head.determined, head.shown
+        size, size_shown = head.n if self.whole_column else head.determined, head.shown
         if self.base is not None:
             size, size_shown = (cells.get(f"{self.index}.{column}.{cell}", 0) for cell in "dk")
         # Nothing counts the not yet due: they are the subjects shown who are at no level.

@@ -21,6 +21,7 @@ class SubgroupRow:
     """A row of the subjects at one level; the columns' sizes are those of the subgroup.
 
     `places` are where the sizes of all subgroups of the row are counted, this one's at `place`.
+    `named` is the label of the row that is made for each subgroup, `label` that of this one.
     """
 
     inner: CompiledRow
@@ -29,6 +30,7 @@ class SubgroupRow:
     place: Place
     places: Sequence[Place]
     named: str
+    label: str
     indent: int = 0
 
     @property
@@ -75,7 +77,7 @@ class SubgroupRow:
                 row,
                 level=row.level + self.indent,
                 groups=((SUBGROUP, self.level), *row.groups),
-                notes=(*row.notes, *footnotes),
+                notes=(*notes.under(self.named, self.label, row.notes), *footnotes),
             )
             for row in self.inner.read(sums, narrowed)
         ]
