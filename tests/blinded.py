@@ -254,6 +254,13 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"graded": "worst-grade", "denominator": "assessed", "subgroups": {"characteristic": "region"}},
     {"shift": {"before": "load", "after": "graded", "missing": True}},
     {"cross": {"first": "graded", "second": "by-dose"}},
+    {"shift": {"before": "load", "after": "load"}, "where": "in-a"},
+    {
+        "shift": {"before": "load", "after": BANDS, "percent_of": "column"},
+        "visits": ["day-14", "week-5"],
+        "where": {"measure": {"parameter": "viral-load"}, "below": 2000},
+    },
+    {"cross": {"first": "sex", "second": "load", "missing": True}, "where": "week5-below-50"},
     {
         "shift": {"before": "load", "after": BANDS, "percent_of": "before", "missing": True},
         "visits": ["day-14", "week-5"],

@@ -49,7 +49,8 @@ WHOLE: dict[str, Any] = json.loads(
              "interval": {"level": 0.9, "limits": "lower"}},
             {"id": "not-due", "not_due": {"a": "day14-responder"}},
             {"id": "shift", "shift": {"before": "group", "after": "group"}},
-            {"id": "shifts", "visits": ["day-7"], "shift": {
+            {"id": "shifts", "visits": ["day-7"], "where": {
+                "measure": {"parameter": "weight"}, "at_least": 50}, "shift": {
                 "before": "group", "percent_of": "before", "missing": True, "after": {
                     "label": "CD4", "measure": {"parameter": "cd4"}, "classes": [
                         {"value": "low", "label": "Low", "below": 200}]}}},

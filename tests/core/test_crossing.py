@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from builders import cd4, contact, disposition, dose, enrolment, subjects, sums_of
+from builders import cd4, contact, disposition, dose, enrolment, subjects, sums_of, viral_load
 from parallel import parallel, printed, randomised, raws, table_of, texts
 
 from trial.definition.study import load
@@ -75,6 +75,45 @@ class TestShiftsByVisit:
         found = rows(table_of(entries, SHIFT))
         assert found["day-14/low/normal"] == "2/4"
         assert found["week-5/(not yet due)"] == "1"
+
+    def test_it_can_be_of_some_subjects_alone_by_visit_too(self):
+        low = {"where": {"measure": {"parameter": "cd4"}, "below": 500}}
+        assert rows(table_of(PEOPLE, SHIFT | low)) == {
+            "day-14/low": "2/2", "day-14/low/low": "1/2", "day-14/low/normal": "1/2",
+            "day-14/(missing)": "1",
+            "week-5/normal": "1/1", "week-5/normal/normal": "1/1", "week-5/(missing)": "2",
+        }  # fmt: skip
+
+    def test_of_whom_it_is_not_known_is_not_left_out_in_silence(self):
+        asked = {"measure": {"parameter": "viral-load"}, "below": 50}
+        entries = [
+            *PEOPLE, viral_load(14, 20), viral_load(14, 90, subject="S-2"),
+            *person("S-5", 100, None, day_14=300), contact(15, "S-5"),
+        ]  # fmt: skip
+        given = SHIFT | {"where": asked, "visits": ["day-14"]}
+        # S-2 is not of them; of S-3 and S-4 there is no answer; that of S-5 may still come
+        expected = {
+            "day-14/low": "1/1", "day-14/low/normal": "1/1", "day-14/(missing)": "2",
+            "day-14/(not yet due)": "1",
+        }  # fmt: skip
+        assert rows(table_of(entries, given)) == expected
+        shown = given | {"shift": SHIFT["shift"] | {"missing": True, "percent_of": "column"}}
+        assert rows(table_of(entries, shown)) == {
+            "day-14/low": "1/5", "day-14/low/normal": "1/5", "day-14/(missing)": "2/5",
+            "day-14/(missing)/(missing)": "2/5", "day-14/(not yet due)": "1/5",
+        }  # fmt: skip
+
+    def test_nobody_is_of_it(self):
+        nobody = {"where": {"recorded": "death.reported"}}
+        assert rows(table_of(PEOPLE, SHIFT | nobody)) == {}
+        women = {"characteristic": "sex", "values": [{"value": "F", "label": "Women"}]}
+        assert rows(table_of(PEOPLE, SHIFT | nobody | {"subgroups": women})) == {}
+
+    def test_methods_say_of_whom_it_is(self):
+        study = parallel([SHIFT | {"where": "treated"}])
+        texts = [str(row) for section in methods(study.definition) for row in section.rows]
+        assert any("only of subjects of whom dose" in text or "only of subjects of whom a dose"
+                   in text for text in texts)  # fmt: skip
 
     def test_the_headings_are_the_label_and_the_visits(self):
         grid = table_of(PEOPLE, SHIFT | {"label": "CD4"})

@@ -153,6 +153,7 @@ def _parameters() -> Iterator[tuple[str, Part]]:
     """Give multiples of the upper limit: of each analyte, and those that Hy's law asks for."""
     for analyte, label in ANALYTES.items():
         yield f"{analyte}-x", {"label": label, "unit": "x ULN", "upper_limits_of": analyte}
+        yield f"{analyte}-low", {"label": label, "unit": "x LLN", "lower_limits_of": analyte}
     for name, (label, formula) in HYS_LAW.items():
         yield f"{name}-x", {"label": label, "unit": "x ULN", "formula": formula}
     for analyte, label in ANALYTES.items():
@@ -244,20 +245,25 @@ def _any_visit(analyte: str, visits: list[str] = UP_TO_WEEK_24, **where: Any) ->
 def _shifts() -> Iterator[Part]:
     for analyte, label in ANALYTES.items():
         shift = {"before": _classes(analyte, START), "after": _classes(analyte)}
-        yield {
-            "id": analyte,
-            "label": label,
-            "visits": TREATED,
-            "shift": shift | {"percent_of": "before"},
-        }
+        row = {"id": analyte, "label": label, "visits": TREATED}
+        where = {} if analyte in NO_LOWER_LIMIT else {"where": _not_low(analyte)}
+        yield row | where | {"shift": shift | {"percent_of": "before"}}
+
+
+def _not_low(analyte: str, taken: Part | None = None) -> Part:
+    """Ask for a result of at least half the lower limit: the report leaves out who is lower."""
+    return {"measure": {"parameter": f"{analyte}-low"} | (taken or {}), "at_least": 0.5}
 
 
 def _worst(names: Any) -> Iterator[Part]:
     for name in names:
         after = _classes(name) | {"measure": _highest(name)}
+        lowest = {"after_first_dose": "lowest", "at_visits": UP_TO_WEEK_24}
         shift = {"before": f"{name}-at-start", "after": after}
         label = shift["after"]["label"]
-        yield {"id": name, "label": label, "shift": shift | {"percent_of": "before"}}
+        has_limit = name in ANALYTES and name not in NO_LOWER_LIMIT
+        where = {"where": _not_low(name, lowest)} if has_limit else {}
+        yield {"id": name, "label": label, "shift": shift | {"percent_of": "before"}} | where
         test = {"count": f"{name}-raised", "strata": [f"{name}-at-start"]}
         yield {"id": f"{name}-raised", "label": "High on treatment", "stratified": test}
 

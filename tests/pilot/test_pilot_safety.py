@@ -4,7 +4,6 @@ Read from one fold of the whole feed. The reasons of what differs:
 
 - half: an exact half at the last place, which the report prints down or to the even digit;
 - below-quantification: the report counts such a result as a subject and leaves its value out;
-- low: the report leaves out who is below half the lower limit, here nobody is but not high;
 - no-test: the report's program gave no P where a class at baseline has fewer than two subjects;
 - program: an error of the report's program, which its authors name, and one that follows from it:
   of each subject it kept the records of one of both criteria;

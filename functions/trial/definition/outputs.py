@@ -508,7 +508,8 @@ class TableRow(Model):
 
     A kind that takes a reference takes either one for all columns or one by column. With `visits`
     there is a row a visit, which is filled in where a measure says no `at`. `decimals` are those
-    of the data, to which a mean adds one and an SD two; or those of each statistic.
+    of the data, to which a mean adds one and an SD two; or those of each statistic. `where` takes
+    only subjects of whom a condition is true; by visit, its measures too.
 
     `denominator` is what percentages are of: those for whom it is known (`determined`, as always
     unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
@@ -640,8 +641,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "terms": ("denominator", "of_records"),
     "record_terms": ("of_records",),
     "worst": ("denominator",),
-    "shift": ("visits",),
-    "cross": ("visits",),
+    "shift": ("where", "visits"),
+    "cross": ("where", "visits"),
     "stratified": (),
     "ancova": ("decimals", "interval"),
     "survival": ("interval",),

@@ -64,6 +64,8 @@ def _measures(
         visits = [visit.id for visit in definition.visits] if part.visits == "all" else part.visits
         for measure, _ in _measures(_resolved(part, definition), definition):
             yield measure, visits
+        for measure, own in _measures(part.where if part.shift or part.cross else None, definition):
+            yield measure, visits if measure.without_date else own
         return
     for inner in _inside(part):
         yield from _measures(inner, definition)

@@ -379,13 +379,19 @@ class Derivation:
 
     def _days_of(self, visits: set[str]) -> list[int]:
         """List the days (ordinals) on which visits were recorded or missed, or sampled."""
-        return [
-            dates.earliest(text)
-            for kind in _OF_VISITS
-            for record in self.records(kind)
-            if record.data.get("visit") in visits
-            and (text := record.data.get(DECIDING_DATE.get(kind, "date")))
-        ]
+        return [day for visit in visits for day in self._visit_days.get(visit, ())]
+
+    @cached_property
+    def _visit_days(self) -> dict[str, list[int]]:
+        """The days (ordinals) by visit; none of one whose records have no date."""
+        days: dict[str, list[int]] = {}
+        for kind in _OF_VISITS:
+            for record in self.records(kind):
+                if (visit := record.data.get("visit")) is not None:
+                    days_of_visit = days.setdefault(visit, [])
+                    if text := record.data.get(DECIDING_DATE.get(kind, "date")):
+                        days_of_visit.append(dates.earliest(text))
+        return days
 
     @property
     def begun(self) -> bool:
@@ -405,11 +411,7 @@ class Derivation:
         if self.over:
             return True
         if visit.window is None:
-            return any(
-                record.data.get("visit") == visit.id
-                for kind in _OF_VISITS
-                for record in self.records(kind)
-            )
+            return visit.id in self._visit_days
         window = self.window_of(visit)
         return window is not None and self.seen_beyond(window[2])
 

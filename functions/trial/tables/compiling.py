@@ -46,7 +46,7 @@ from trial.statistics.rates import EXACT_POISSON
 from trial.subject.derivation import Derivation
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
-from trial.tables.rows.crossing import CrossOptions, CrossRow, ShiftRow
+from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
@@ -655,6 +655,7 @@ class Compiler:
             firsts, seconds = map(self._crossed_labels, names)
             size = (len(firsts) or 8) * (len(seconds) or 8)
             sums, index = self._place(size * len(self._table.columns))
+            admission = self._admission(row, visit, f"{path}/where")
             yield kind(
                 id_,
                 label,
@@ -668,7 +669,17 @@ class Compiler:
                 seconds,
                 options,
                 (("visit", visit.id),) if visit else (),
+                admission,
             )
+
+    def _admission(self, row: TableRow, visit: Visit | None, path: str) -> Admission | None:
+        """Return of whom a row is alone; a measure of the condition that says not when is at it."""
+        if (where := row.where) is None:
+            return None
+        if visit is not None and isinstance(where, Condition):
+            where = where.at_visit(visit.id)
+        pending = determination.pending_test(self._rules, where, path)
+        return Admission(self._rules.condition(where, path), pending)
 
     def _crossed_labels(self, name: str) -> dict[str, str]:
         """Return the labels of the levels that a category can have, as far as that is defined."""

@@ -33,7 +33,7 @@ from trial.tables.grid import Value
 from trial.tables.listings.facts import decimal
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, NotDueRow, PairsRow
-from trial.tables.rows.crossing import MISSING_LEVEL, CrossRow
+from trial.tables.rows.crossing import MISSING_LEVEL, CrossRow, Uncounted
 from trial.tables.rows.durations import DurationsRow
 from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
@@ -221,15 +221,16 @@ def _cross(row: CrossRow, column: int) -> RowAnalysis:
             if of_column:
                 yield whole
             return
-        first, second = row.first(derivation), row.second(derivation)
-        both_known = first is not None and second is not None
-        if not both_known and row.pending(derivation):
-            yield {BEFORE: NOT_YET_DUE_LEVEL, STATUS: NOT_DUE, **whole}
-        elif both_known or options.missing:
-            levels = {BEFORE: first or MISSING_LEVEL, category(1): second or MISSING_LEVEL}
+        place = row.place(derivation)
+        if not isinstance(place, Uncounted):
+            levels = {BEFORE: place[0] or MISSING_LEVEL, category(1): place[1] or MISSING_LEVEL}
             yield {**levels, ANALYSED: YES, **whole}
-        else:
+        elif place is Uncounted.NOT_DUE:
+            yield {BEFORE: NOT_YET_DUE_LEVEL, STATUS: NOT_DUE, **whole}
+        elif place is Uncounted.MISSING:
             yield {BEFORE: MISSING_LEVEL, STATUS: MISSING, **whole}
+        elif whole:
+            yield whole
 
     factors = {
         first_factor: BEFORE,

@@ -3,12 +3,14 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 
 from trial.events import json_pointer
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.determination import PendingTest
+from trial.rules.matching import Test
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes
@@ -28,6 +30,22 @@ MISSING_LEVEL = "(missing)"
 """Stands in ids and groups of rows for subjects without a level; in cells that is ''."""
 _PAIR = 2
 type Pair = tuple[str, str]
+
+
+class Uncounted(Enum):
+    """Why a subject is at no pair of levels."""
+
+    NOT_ADMITTED = "x"
+    MISSING = "m"
+    NOT_DUE = ""
+
+
+@dataclass(frozen=True)
+class Admission:
+    """Of whom a row is alone: a condition, and whether what it leaves open is only not yet due."""
+
+    test: Test
+    pending: PendingTest
 
 
 @dataclass(frozen=True)
@@ -60,15 +78,34 @@ class CrossRow(PlacedRow):
     seconds: Mapping[str, str]
     options: CrossOptions = field(default_factory=CrossOptions)
     groups: tuple[tuple[str, str], ...] = ()
+    admission: Admission | None = None
+
+    def place(self, derivation: Derivation) -> Pair | Uncounted:
+        """Return the pair of levels that a subject is counted at, or why at none.
+
+        Of whom it is not known whether the row is of them, neither level is.
+        """
+        admission = self.admission
+        admitted = True if admission is None else admission.test(derivation)
+        if admitted is False:
+            return Uncounted.NOT_ADMITTED
+        first, second = self.first(derivation), self.second(derivation)
+        if admission is not None and admitted is None:
+            if admission.pending(derivation):
+                return Uncounted.NOT_DUE
+            first = second = None
+        elif first is not None and second is not None:
+            return first, second
+        elif self.pending(derivation):
+            return Uncounted.NOT_DUE
+        return (first or "", second or "") if self.options.missing else Uncounted.MISSING
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once, at its pair of levels; else if one of them is missing."""
-        first, second = self.first(derivation), self.second(derivation)
-        both_known = first is not None and second is not None
-        if not both_known and self.pending(derivation):
+        place = self.place(derivation)
+        if place is Uncounted.NOT_DUE:
             return
-        counted = both_known or self.options.missing
-        cell = self._pair_name((first or "", second or "")) if counted else ".m"
+        cell = f".{place.value}" if isinstance(place, Uncounted) else self._pair_name(place)
         for column, member in enumerate(members):
             if member:
                 put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
@@ -178,7 +215,11 @@ class CrossRow(PlacedRow):
     def _uncounted_rows(self, cells: Cells, table: "_Table") -> Iterator[Row]:
         """Yield the rows of subjects without both levels, missing and not yet due, if any."""
         missing = {i: cells.get(f"{self.index}.{i}.m", 0) for i in table.columns}
-        not_due = {i: head.shown - table.known(i) - missing[i] for i, head in table.columns.items()}
+        counted = {
+            i: table.known(i) + missing[i] + cells.get(f"{self.index}.{i}.x", 0)
+            for i in table.columns
+        }
+        not_due = {i: head.shown - counted[i] for i, head in table.columns.items()}
         part_of_percentages = self.options.percent_of == "column"
         for value, label, counts in (
             (MISSING_LEVEL, MISSING, missing),
