@@ -508,8 +508,8 @@ class Recount:
                 of = [each for each in of if self.based(each, wanted)]  # noqa: PLW2901
             shown, known = self.shown(of, where)
             tally = Counter(_placed(*placed(each)) for each in shown)
-            left = 0 if wanted == "column" else tally["(not yet due)"] + tally[""]
-            tallies[column] = tally, known - left
+            left = tally["(not yet due)"] + tally[""]
+            tallies[column] = tally, len(of) if wanted == "column" else known - left
         found = set().union(*(tally for tally, _ in tallies.values()))
         always = set(LEVELS[name]) if name in CLASSES else set()
         for value in found | always:
@@ -574,11 +574,11 @@ class Recount:
         self.crossed(row["id"], cross, factors, finders, [])
 
     def pairs_of_levels(self, asked: Json, finders: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Count pairs by column, with of how many it is known; and apart who is at none."""
+        """Count pairs by column, with all of the column; and apart who is at none."""
         everybody: dict[str, tuple[Counter[tuple[str, ...]], int]] = {}
         apart: dict[str, Counter[str]] = {}
         for column, of, where in self.columns():
-            shown, known = self.shown(of, where)
+            shown, _ = self.shown(of, where)
             pairs: Counter[tuple[str, ...]] = Counter()
             left: Counter[str] = Counter()
             for who in shown:
@@ -589,7 +589,7 @@ class Recount:
                     pairs[tuple(at or "(missing)" for at, _ in both)] += 1
                 else:
                     left["(missing)"] += 1
-            everybody[column], apart[column] = (pairs, known), left
+            everybody[column], apart[column] = (pairs, len(of)), left
         return everybody, apart
 
     def crossed(
@@ -607,17 +607,17 @@ class Recount:
             rows |= {(first, second) for first in firsts for second in [*seconds, *missing]}
         of_what = asked.get("percent_of", "known")
         for levels in rows:
-            for column, (pairs, known) in everybody.items():
+            for column, (pairs, whole) in everybody.items():
                 n = sum(count for pair, count in pairs.items() if pair[: len(levels)] == levels)
-                size = known if of_what == "column" else pairs.total()
+                size = whole if of_what == "column" else pairs.total()
                 if of_what in factors and len(levels) == 2:
                     at = factors.index(of_what)
                     size = sum(count for pair, count in pairs.items() if pair[at] == levels[at])
                 self.cells["/".join([id_, *levels]), column] = counted(n, size, 0, 0)
         for value in set().union(*apart.values()):
             for column, left in apart.items():
-                n, known = left[value], everybody[column][1]
-                cell = counted(n, known, 0, 0) if of_what == "column" else {"n": n}
+                n, whole = left[value], everybody[column][1]
+                cell = counted(n, whole, 0, 0) if of_what == "column" else {"n": n}
                 self.cells[f"{id_}/{value}", column] = cell
 
 
