@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any, ClassVar
 
 import pytest
-from builders import adverse_event, cell, coding, enrolment
+from builders import adverse_event, cell, coding, dose, enrolment
 from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
 from scipy import stats
 from statsmodels.stats.proportion import confint_proportions_2indep
@@ -276,6 +276,37 @@ class TestLevelsBySeveral:
         assert found.get("difference").text == "-50.0"
         assert not [each for each in grid.rows[0].cells if each.column == "p"]
 
+    def test_levels_of_records_are_compared_each_by_itself_as_a_subject_can_be_at_several(self):
+        entries = people("aaaabbbb", "MMMMMMMM")
+        for name, unit in ((0, "mg"), (0, "g"), (1, "mg"), (4, "g"), (5, "g"), (6, "g")):
+            entries.append(dose(7, subject=f"S-{name}", record=unit, unit=unit, amount=1))
+        row = {"levels": {"recorded": "dose.administered", "field": "unit"}}
+        columns = [A, B, {**P, "counts": "newcombe"}, P | {"id": "f"}]
+        grid = table_of(entries, row, columns=columns)
+        assert {row.id for row in grid.rows for each in row.cells if each.column in "pf"} == {
+            "row/mg", "row/g"}  # fmt: skip
+        assert cell(grid, "row/g", "p").get("difference").text == "50.0"  # 3 of 4 less 1 of 4
+        expected = stats.fisher_exact([[1, 3], [3, 1]]).pvalue
+        assert float(cell(grid, "row/g", "f").get("p").raw) == pytest.approx(expected)
+        heading = {"id": "k", "label": "K", "source": {"table": "t", "row": "row", "column": "f"}}
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(
+                parallel([row], columns, key_results=[heading | {"show": "p"}])
+            )
+        assert refused.value.faults[0].pointer == "/key_results/0/show"
+
+    def test_the_difference_of_the_first_of_two_is_of_the_percentages_that_are_shown(self):
+        entries = people("aaaaaabbbbbb", "MMF???MFFFFF")
+        entries += [adverse_event(9, "AE-1", f"S-{i}") for i in (0, 2)]
+        row = {"levels": {"characteristic": "sex", "values": [
+            {"value": name, "label": name} for name in "MF"]}}  # fmt: skip
+        columns = [A | {"where": {"adverse_event": {}}}, B, {**P, "counts": "newcombe"}]
+        for more in ({}, {"denominator": "column"}):
+            grid = table_of(entries, row | more, columns=columns)
+            assert printed(grid, "row/M", "a") == {"n": "1", "N": "6", "percent": "17"}
+            assert printed(grid, "row/M", "b") == {"n": "1", "N": "6", "percent": "17"}
+            assert printed(grid, "row", "p")["difference"] == "0.0"  # not half less a sixth
+
     def test_a_key_result_names_one(self):
         source = {"table": "t", "row": "row", "column": "p"}
         key_result = {"id": "k", "label": "K", "source": source, "show": "difference"}
@@ -296,6 +327,11 @@ class TestLevelsBySeveral:
 
         assert "a difference is that of each level" in words(counts="newcombe")
         assert "a difference" not in words(counts="fisher")
+
+    def test_and_of_records_that_it_is_of_each(self):
+        row = {"levels": {"recorded": "dose.administered", "field": "unit"}}
+        sections = {each.id: each for each in methods(parallel([row], [A, B, P]).definition)}
+        assert "a difference or a test is that of each level" in sections["rows"].rows[0][-1]
 
 
 class TestNothing:

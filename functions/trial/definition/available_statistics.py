@@ -207,12 +207,17 @@ def _compared(
 
 
 def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    """Return what levels have: a test in their heading; a difference there, or in each row."""
+    """Return what levels have: a test in their heading; a difference there, or in each row.
+
+    A subject can be at several levels of records, so each of these has a row with either.
+    """
     depth = len(inner) - (row.visits is not None)
+    of_records = row.levels is not None and row.levels.recorded is not None
     if depth > 0:
-        return _NOTHING if column.counts in _TESTS else _of_difference(column)
+        of_each = of_records or column.counts not in _TESTS
+        return _contrasted(column) if of_each else _NOTHING
     labelled = bool(row.label) or row.visits is not None
-    return _contrasted(column) if labelled and not depth else _NOTHING
+    return _contrasted(column) if labelled and not depth and not of_records else _NOTHING
 
 
 def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:

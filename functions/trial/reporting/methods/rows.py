@@ -34,6 +34,7 @@ from trial.statistics.survival import (
     TRANSFORMATIONS,
 )
 from trial.tables.grid import Section
+from trial.tables.rows.comparing import TESTS
 
 COUNTS = {
     "fisher": "counts by Fisher's exact test, or as the method under the table says",
@@ -90,8 +91,14 @@ def _interval_of_means(asked: IntervalDefinition) -> str:
 
 _OF_EACH_LEVEL = (
     "; a difference is that of each level, of its percentage; of two levels in all it is that of"
-    " the first, of those at one of the two"
+    " the first"
 )
+_OF_EACH_RECORDED = (
+    "; a difference or a test is that of each level, of its percentage, since a subject can be at"
+    " several"
+)
+_OF_THE_WORST = "; a difference is that of each level, of its percentage"
+_AMONG_THE_WORST = "; a test is of all levels together, among those who are at one"
 _NOT_INDEPENDENT = (
     "; events are taken one by one as if they were independent, which those of one subject are"
     " not: intervals do not allow for that"
@@ -202,12 +209,16 @@ class Rows:
 
     @staticmethod
     def _each_level(row: TableRow, table: Table) -> str:
-        """Return of which level differences are, where a row of levels has some."""
-        differs = any(
-            column.compare is not None and column.counts not in ("fisher", "pearson")
-            for column in table.columns
-        )
-        return _OF_EACH_LEVEL if differs and row.kind in ("levels", "worst") else ""
+        """Return of which level differences and tests are, where a row of levels has some."""
+        comparisons = {column.counts for column in table.columns if column.compare is not None}
+        differs, tests = comparisons - TESTS, comparisons & TESTS
+        if row.kind == "worst":
+            return (_OF_THE_WORST if differs else "") + (_AMONG_THE_WORST if tests else "")
+        if row.levels is None or not comparisons:
+            return ""
+        if row.levels.recorded is not None:
+            return _OF_EACH_RECORDED
+        return _OF_EACH_LEVEL if differs else ""
 
     def row(self, row: TableRow, columns: Mapping[str, str]) -> str:
         """Return what a row counts, without a full stop; `columns` gives the columns' labels."""

@@ -267,6 +267,11 @@ class WorstRow(LevelsRow):
     severity: Severity = field(kw_only=True)
     selections: Sequence[EventSelection] = field(kw_only=True)
 
+    @property
+    def several_each(self) -> bool:
+        """Whether a subject can be at several levels: there is one worst."""
+        return False
+
     @cached_property
     def _columns_by_selection(self) -> list[tuple[EventSelection, list[int]]]:
         return by_part(self.selections)

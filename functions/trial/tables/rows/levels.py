@@ -78,8 +78,9 @@ class LevelsRow(PlacedRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return a heading, a row a level, and rows of who is missing and not yet due.
 
-        Columns that test do so in the heading, over all levels but the missing and not yet due.
-        Differences stand in the row of each level; of two levels in the heading, that of the first.
+        Columns that test do so in the heading, over all levels but the missing and not yet due; in
+        the row of each level where a subject can be at several. Differences stand in the row of
+        each level; of two levels in the heading, that of the first, where it tells both.
         """
         counts_by_column = self._counts_by_column(sums.get(self.sums, {}))
         columns = {
@@ -90,24 +91,43 @@ class LevelsRow(PlacedRow):
         labels = self._labels(counts_by_column)
         of_first = self.contrasts_first and len(labels) <= _PAIR
         of_each = frozenset[str]() if of_first else DIFFERENCES
+        of_each |= TESTS if self.several_each else frozenset()
         rows = [self._row(value, label, heads, columns, of_each) for value, label in labels.items()]
         rows += self._uncounted_rows(heads, columns)
         known_values = [value for value in labels if value]
-        counts_to_compare = {
-            i: [column.counts.get(value, 0) for value in known_values]
-            for i, column in columns.items()
-        }
-        compared = compare_counts(heads, counts_to_compare, (TESTS | DIFFERENCES) - of_each)
+        compared = self._compared(heads, columns, known_values, of_each)
         footnotes = tuple(self._notes(counts_by_column, columns))
         if self.label:
             heading = Row(self.id, self.label, self.level, compared, self.groups, notes=footnotes)
             return [heading, *rows]
         return rows
 
+    def _compared(
+        self,
+        heads: Sequence[ColumnHead],
+        columns: "Mapping[int, _LevelCounts]",
+        levels: Sequence[str],
+        of_each: frozenset[str],
+    ) -> tuple[Cell, ...]:
+        """Return what stands in the heading: tests of all levels, the difference of the first."""
+        counts = {
+            i: [column.counts.get(level, 0) for level in levels] for i, column in columns.items()
+        }
+        tests = compare_counts(heads, counts, TESTS - of_each)
+        of_first = {i: [*n[:1], columns[i].size - sum(n[:1])] for i, n in counts.items()}
+        differences = compare_counts(heads, of_first, DIFFERENCES - of_each) if levels else ()
+        places = {head.id: i for i, head in enumerate(heads)}
+        return tuple(sorted((*tests, *differences), key=lambda cell: places[cell.column]))
+
     @property
     def contrasts_first(self) -> bool:
         """Whether a difference is that of the first level: there are two, and each tells both."""
-        return 0 < len(self.levels.labels) <= _PAIR
+        return self.one_level_each and 0 < len(self.levels.labels) <= _PAIR
+
+    @property
+    def several_each(self) -> bool:
+        """Whether a subject can be at several levels: then no test is of all of them together."""
+        return not self.one_level_each
 
     def size(self, sums: Share, column: int, head: ColumnHead) -> int:
         """Read the denominator of a column's percentages."""
