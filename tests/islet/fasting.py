@@ -317,11 +317,11 @@ def history_level(subject: Subject, entry: Data, level: str) -> str:
 
 
 def classes(subject: Subject, medication: Data) -> list[str]:
-    """Every ATC class of a medication; none of a coding without one."""
+    """Every ATC class of a medication; without one it is not coded by class."""
     code = coding(subject, "conmed.coded", "medication", medication["record"])
     if code is None:
         return ["Not coded"]
-    return [atc["atc2"] for atc in code.get("atc", [])] or [""]
+    return [atc["atc2"] for atc in code.get("atc", [])] or ["Not coded"]
 
 
 def name(subject: Subject, medication: Data) -> str:
@@ -381,5 +381,6 @@ def of_records(subject: Subject, kind: str, test: Callable[[Data], bool | None])
 
 
 def of_lipids(subject: Subject, medication: Data) -> bool | None:
-    found = classes(subject, medication)
-    return None if found == ["Not coded"] else "LIPID MODIFYING AGENTS" in found
+    if coding(subject, "conmed.coded", "medication", medication["record"]) is None:
+        return None
+    return "LIPID MODIFYING AGENTS" in classes(subject, medication)

@@ -247,7 +247,7 @@ def fasting_visits(columns: Columns) -> Table:
             for name, cells in known.items()
         }
         table |= with_intervals(shown, "jeffreys")
-        table[row] = difference(known[f"{row}/low"])
+        table[row] = difference(shown[f"{row}/low"])
     women = {column: [s for s in people if woman(s)] for column, people in columns.items()}
     controls = leveled(women, "poor", lambda s: strata(s)["control"], ["moderate", "poor"])
     return table | controls | {"poor": difference(controls["poor/moderate"])}
@@ -621,9 +621,7 @@ def rates(columns: Columns) -> Table:
             columns,
             "drugs",
             "conmed.recorded",
-            lambda s, drug: [
-                (level or "Not coded", fasting.name(s, drug)) for level in fasting.classes(s, drug)
-            ],
+            lambda s, drug: [(level, fasting.name(s, drug)) for level in fasting.classes(s, drug)],
         ),
         **record_terms(
             columns,
