@@ -224,3 +224,10 @@ def test_a_note_on_a_subgroup_names_its_row():
     assert [note.partition(": ")[0] for note in notes] == [
         "One, Women", "One, Men", "Other, Women", "Other, Men",
     ]  # fmt: skip
+
+
+def test_so_does_one_on_its_events_in_percent():
+    row = {"label": "One", "events": {"serious": True}, "of_records": {"grade": 3}}
+    entries = [*PEOPLE, adverse_event(9, subject="S-0", serious=True)]
+    grid = table_of(entries, row | {"subgroups": SEXES}, columns=COLUMNS)
+    assert any(note.startswith("One, Women, events in percent: ") for note in grid.footnotes)

@@ -129,7 +129,7 @@ def under(row: str, label: str, texts: Iterable[str]) -> Iterator[str]:
     Several rows of a table may have the same subgroups.
     """
     for text in texts:
-        of_subgroup = row and text.startswith(f"{isolated(label)}: ")
+        of_subgroup = row and text.startswith((f"{isolated(label)}: ", f"{isolated(label)}, "))
         yield f"{isolated(row)}, {text}" if of_subgroup else text
 
 
