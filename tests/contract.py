@@ -52,8 +52,9 @@ def check(method: str, route: str, status: int, headers: Mapping[str, str], text
         return
     promised = operation["responses"].get(str(status))
     assert promised is not None, f"{method} {route} answers {status}: {_SAY}"
+    names = {name.lower() for name in headers}
     for name, header in promised.get("headers", {}).items():
-        assert name in headers or not header["required"], f"{method} {route} lacks {name}"
+        assert name.lower() in names or not header["required"], f"{method} {route} lacks {name}"
     if "content" not in promised:
         assert not text, f"{method} {route} answers {status} with a body: {_SAY}"
         return
