@@ -64,6 +64,8 @@ def names_something(at: Place) -> bool:
             return False
         case ("characteristics", _, "levels", _) | ("classes", _, "classes", _, "value"):
             return False
+        case ("visits", _, "schedule"):
+            return False  # visits of one word are a schedule
         case ("adverse_events", "groups", *_):
             return False  # preferred terms are the dictionary's, which is not at hand
     return word(at) not in FREE
@@ -315,7 +317,8 @@ UNMARKED = frozenset(
      "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
      "Parameter.texts", "Parameter.unit", "Parameter.units",
      "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",
-     "Visit.schedule")
+     "Visit.schedule", "ExtendedPiece.digest", "ExtendedPiece.piece", "GradedTerm.assumed",
+     "Scale.noun", "Scale.source", "Scale.synonyms", "Scale.version")
 )  # fmt: skip
 """Texts that are for readers, that declare what may be named, or whose model knows them itself."""
 
