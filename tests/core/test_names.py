@@ -62,10 +62,12 @@ def names_something(at: Place) -> bool:
             return False  # which say what there is
         case ("arms", _, "treatments", _) | ("adverse_events", "causality", _):
             return False
-        case ("characteristics", _, "levels", _) | ("classes", _, "classes", _, "value"):
+        case (
+            ("characteristics", _, "levels", _)
+            | ("classes", _, "classes", _, "value")
+            | ("visits", _, "schedule")  # visits with one word are a schedule
+        ):
             return False
-        case ("visits", _, "schedule"):
-            return False  # visits of one word are a schedule
         case ("adverse_events", "groups", *_):
             return False  # preferred terms are the dictionary's, which is not at hand
     return word(at) not in FREE
