@@ -126,7 +126,7 @@ class TestWhereCellsStand:
         of_a_result, of_a_visit = (
             cells.difference(shares[0], before).keys() for before in shares[1:]
         )
-        assert len(of_a_result) == 4  # the header, value and change together, a tally of each
+        assert len(of_a_result) == 5  # the header, value and change, and a tally of each
         moments = {row for row in of_a_visit if row.startswith("cells@")}
         assert moments == {row for row in moments if row.startswith("cells@week-6#")}
         assert len(moments) == 12

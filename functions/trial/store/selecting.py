@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from trial.definition.study import Study
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.statistics import cells
-from trial.statistics.cells import SelectedSums, Selection, Share
+from trial.statistics.cells import Cells, SelectedSums, Selection, Share
 from trial.store import keys, reading
 from trial.store.generations import HEADER_ROW, ShardHeader
 from trial.store.rows import read_cells
@@ -80,6 +80,7 @@ class _Shard:
         self._table, self._study, self._contribute = table, study, contribute
         self._number, self._stored_names = number, stored_names
         self._header: ShardHeader | None = None
+        self._header_cells = Cells()
         self._selected = Selection()
         self._rows: Share = {}
         self._is_whole = False
@@ -112,11 +113,10 @@ class _Shard:
         self._selected |= lacking
 
     def _begin(self) -> None:
-        self._header, header_cells = reading.serialized_header(
+        self._header, self._header_cells = reading.serialized_header(
             self._table, self._study, self._number
         )
-        self._rows = {HEADER_ROW: header_cells}
-        self._selected = Selection(frozenset([HEADER_ROW]))
+        self._rows, self._selected = {}, Selection()
 
     def _add_up(self) -> None:
         self._rows = reading.total_of_shares(
@@ -127,6 +127,9 @@ class _Shard:
     def _fetch(self, selection: Selection) -> Share:
         """Read rows as they are now, each with its parts; rows read beside them are dropped."""
         prefix, rows = keys.sum_prefix(self._study.generation), Share()
+        if HEADER_ROW in selection.rows:
+            rows[HEADER_ROW] = self._header_cells
+            selection -= Selection(frozenset([HEADER_ROW]))
         for first, last in ranges(selection, self._stored_names):
             audience = UNBLINDED if is_unblinded_row(first) else OPEN
             partition = keys.sum_partition(self._study.id, self._number, audience)
