@@ -97,6 +97,7 @@ def test_thirty_analytes_with_medians_over_eleven_visits(client: Any, blinded: b
     )
 
 
+@pytest.mark.parametrize("client", ["memory"], indirect=True)  # `test_wide_pilot` has ministack
 def test_the_pilot_blinded_with_a_laboratory_table_beside_all_others(client: Any) -> None:
     study = wide.pilot()
     checking.check_definition(study)

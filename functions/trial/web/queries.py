@@ -20,7 +20,6 @@ from trial.store.bucket import object_keys
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.rows import JournalRow
 from trial.tables.file_names import AUDIT_REPORT, CHANGES, CHANGES_SIGNATURE, UNLISTED
-from trial.tables.grid import Cut, Grid
 from trial.web import (
     activity,  # noqa: F401 (its routes)
     contract,
@@ -121,23 +120,21 @@ def get_consort(request: Request, view: Study) -> Answer:
 @read_route("tables")
 def get_tables(_request: Request, view: Study) -> Answer:
     """Get every table as it is now."""
-    cut, grids = _read_tables(view)
-    return routing.json_answer(tables_json.tables(cut, grids))
+    sums = wiring.store().sums(view)
+    return routing.json_answer(
+        tables_json.tables(report.live_cut(view, sums), report.tables(view, sums))
+    )
 
 
 @read_route("tables/{table}")
 def get_table(_request: Request, view: Study, table: str) -> Answer:
     """Get one table as it is now."""
-    cut, grids = _read_tables(view, {table})
+    cut, grids = wiring.store().read_sums(
+        view, lambda sums: (report.live_cut(view, sums), report.tables(view, sums, {table}))
+    )
     if not grids:
         raise Rejected(404, "Table not found", f"the definition has no table {table!r}")
     return routing.json_answer(tables_json.tables(cut, grids))
-
-
-def _read_tables(view: Study, ids: set[str] | None = None) -> tuple[Cut, tuple[Grid, ...]]:
-    return wiring.store().read_sums(
-        view, lambda sums: (report.live_cut(view, sums), report.tables(view, sums, ids))
-    )
 
 
 @read_route("quarantine")
