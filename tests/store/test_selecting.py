@@ -175,6 +175,11 @@ def test_ranges_hold_the_rows_and_their_parts_and_little_else() -> None:
     between = Selection(starts=frozenset({"t#tally#0.0#", "t#tally#2.0#"}))
     assert len(ranges(between, small)) == 2
     assert len(ranges(between, NONE)) == 1
+    # What the names of tallies by arm begin with sorts before them, and is none of its own.
+    by_arm = StoredRows([], ["t#tally#1.", "t#tally#2."])
+    tallies = Selection(starts=frozenset({"t#tally#1.0#", "t#tally#1.1#", "t#tally#2.0#"}))
+    assert ranges(tallies, by_arm) == [("t#tally#1.0#", "t#tally#2.0#\U0010ffff")]
+    assert len(ranges(tallies, StoredRows([], ["t#tally#1.", "t#tally#10.", "t#tally#2."]))) == 2
     assert ranges(Selection(frozenset({"a", "unblinded:a"})), NONE) == [
         ("a", "a~\U0010ffff"),
         ("unblinded:a", "unblinded:a~\U0010ffff"),

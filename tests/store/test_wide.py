@@ -20,7 +20,7 @@ from trial.store import Store, keys, paging
 from trial.store.table import Table
 from trial.subject.fold import Outcome
 from trial.tables import checking
-from trial.tables.compiled import arrangement
+from trial.tables.compiled import arrangement, audiences_read
 
 NAME = "wide"
 
@@ -30,7 +30,7 @@ class Kept:
 
     def __init__(self, study: Study, client: Any) -> None:
         self.study, self.clock = study, Clock()
-        self.writes = 0
+        self.writes = self.queries = 0
         self.units = 0.0
         self.store = Store(Table(client, NAME, self._meter), report.contribute, self.clock)
         self.store.put_definition(study, study.source)
@@ -38,6 +38,7 @@ class Kept:
 
     def _meter(self, operation: str, units: float) -> None:
         self.writes += operation == "transact_write_items"
+        self.queries += operation == "query"
         self.units += units
 
     def record(self, entries: Iterable[Entry]) -> int:
@@ -107,6 +108,19 @@ def test_the_pilot_blinded_with_a_laboratory_table_beside_all_others(client: Any
     kept.check()
     audited = auditing.audit(kept.store, study.id)
     assert (audited.complete, audited.differences) == (True, ())
+
+
+@pytest.mark.parametrize("blinded", [False, True])
+def test_a_table_is_read_by_a_few_queries_however_many_tallies_it_has(blinded: bool) -> None:  # noqa: FBT001
+    study = wide.many_analytes(blinded=blinded)
+    kept = Kept(study, MemoryClient())
+    kept.record(wide.feed(study, "P1", list(study.definition.parameters)[:3], 2, "low"))
+    for view in study.views:
+        kept.queries = 0
+        (grid,) = kept.store.read_sums(view, lambda sums, view=view: report.tables(view, sums))
+        assert sum(1 for row in grid.rows for cell in row.cells if cell.get("median")) > 600
+        pages = 2 * len(audiences_read(view)) + 1
+        assert kept.queries <= 2 * pages * study.definition.shards
 
 
 class TestWhereCellsStand:

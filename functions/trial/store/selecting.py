@@ -159,12 +159,14 @@ def ranges(selection: Selection, stored: StoredRows) -> list[Range]:
 
 def _is_near(last: str, first: str, stored: StoredRows) -> bool:
     """Return whether one query reads on from one name to another without reading much else."""
-    return is_unblinded_row(last) == is_unblinded_row(first) and (
-        _between(last, first, stored.growing) == 0
-        and _between(last, first, stored.small) <= _ROWS_BETWEEN
+    small = _between(last, first, stored.small)
+    return (
+        is_unblinded_row(last) == is_unblinded_row(first)
+        and all(first.startswith(name) for name in _between(last, first, stored.growing))
+        and len(small) <= _ROWS_BETWEEN
     )
 
 
-def _between(last: str, first: str, names: Sequence[str]) -> int:
-    """Count the names, which are in order, that lie between two."""
-    return bisect_left(names, first) - bisect_right(names, last)
+def _between(last: str, first: str, names: Sequence[str]) -> Sequence[str]:
+    """Return the names, which are in order, that lie between two."""
+    return names[bisect_right(names, last) : bisect_left(names, first)]

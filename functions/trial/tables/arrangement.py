@@ -30,7 +30,7 @@ _INDEXED = re.compile(r"(\d+)\.(?:(~?\d+)(?=[.=]))?(.*)", re.DOTALL)
 _DETERMINED_ROW = re.compile(rf"{STUDY_SUMS}|settled#\d+|missing#\d+")
 _DETERMINED = re.compile(r"(\d+)\.(\d\.n)")
 _TALLY = re.compile(r"(.*)#tally#(\d+)\.(\d+)#(-?\d+)")
-_TALLY_START = re.compile(r"(.*)#tally#(\d+)\.\d+#")
+_TALLY_START = re.compile(r"(.*)#tally#(\d+)\.(?:\d+#)?")
 _ARRANGED_TALLY = re.compile(r"(.*)#tally#(\d+)#(-?\d+)")
 _TERMS = re.compile(r"(.*#(?:terms|incidence))(\d+)-\d+")
 _ARRANGED_TERMS = re.compile(r"(.*#(?:terms|incidence))@(\d+)-.*")
@@ -138,8 +138,7 @@ class Arrangement:
         rows, starts = set[str](), set[str]()
         for row in counted.rows:
             if _PLACED.fullmatch(row):
-                rows |= {slot.arranged_row for slot in self.slots.values() if slot.row == row}
-                rows |= {row} & self._unarranged
+                rows |= self._rows_by_position.get(row, set())
             elif match := _TERMS.fullmatch(row):
                 slot = self.slots.get(int(match[2]))
                 rows |= set() if slot else {row}
@@ -153,6 +152,14 @@ class Arrangement:
             slot = self.slots.get(int(match[2])) if match else None
             starts.add(f"{match[1]}#tally#{slot.index}#" if match and slot else start)
         return Selection(frozenset(rows), frozenset(starts))
+
+    @cached_property
+    def _rows_by_position(self) -> Mapping[str, set[str]]:
+        """Where the cells of each row by position stand."""
+        rows = {row: {row} for row in self._unarranged}
+        for slot in self.slots.values():
+            rows.setdefault(slot.row, set()).add(slot.arranged_row)
+        return rows
 
     def _determined_rows(self, row: str) -> Iterator[str]:
         for missing_only, determined in zip((False, True), self.determined, strict=True):

@@ -1,5 +1,6 @@
 """A study's definition, compiled: what each subject contributes to sums, and how to read them."""
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -452,14 +453,25 @@ class StoredRows:
     """Those with a cell for each value or term."""
 
 
+_BY_VALUE = re.compile(r"(.*#(?:tally#)?[a-z]*\d+[.-]).*(?:from|to)")
+"""A name that stands for rows which values decide; what their names begin with."""
+_STORED: dict[tuple[str, str], StoredRows] = {}
+
+
 def stored_rows(study: Study) -> StoredRows:
-    """Return which rows of sums a view of the study is read from."""
+    """Return which rows of sums a view of the study is read from; found once a process."""
+    key = study.digest, study.audience
+    if key not in _STORED:
+        _STORED[key] = _stored_rows(study)
+    return _STORED[key]
+
+
+def _stored_rows(study: Study) -> StoredRows:
     arranged, touched = arrangement(study), compiled(study).rows_touched()
-    small = compiled(study).rows_by_position if arranged is None else arranged.rows
-    by_value = {name for name in touched if name.endswith(("#from", "#to"))}
-    starts = {name.removesuffix("from") for name in by_value if name.endswith("#from")}
-    selection = Selection(frozenset(touched - by_value), frozenset(starts))
+    starts = {name: match[1] for name in touched if (match := _BY_VALUE.fullmatch(name))}
+    selection = Selection(frozenset(touched - starts.keys()), frozenset(starts.values()))
     stored = stored_selection(study, selection)
+    small = compiled(study).rows_by_position if arranged is None else arranged.rows
     small = _for_audiences(study, small)
     return StoredRows(sorted(small), sorted((stored.rows | stored.starts) - small))
 
