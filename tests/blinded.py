@@ -282,6 +282,16 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"cross": {"first": "by-dose", "second": "sex", "zero_counts": True}},
     {"stratified": {"count": "treated", "strata": ["region"]}},
     {"stratified": {"levels": "load", "strata": ["region", "sex"]}},
+    {
+        "stratified": {
+            "count": "treated",
+            "strata": ["sex"],
+            "contrast": "difference",
+            "method": "miettinen-nurminen",
+        },
+        "interval": {"level": 0.9},
+    },
+    {"stratified": {"count": "enrolled", "strata": ["region"], "contrast": "odds-ratio"}},
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
@@ -425,6 +435,15 @@ def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
     return kept
 
 
+COMPARISONS: Sequence[Mapping[str, Any]] = [
+    {"counts": "fisher"},
+    {"counts": "newcombe"},
+    {"counts": "exact", "contrast": "odds-ratio"},
+    {"counts": "koopman", "contrast": "relative-risk", "interval": {"limits": "upper"}},
+]
+"""How a column compares two others."""
+
+
 class Case:
     """A blinded study, and two feeds for it that differ in arms and treatments alone."""
 
@@ -458,9 +477,9 @@ def _studies(draw: st.DrawFn) -> Study:
     names = {each["id"] for each in columns}
     if {"a", "b"} <= names:
         rates = draw(st.sampled_from(["ratio", "difference"]))
-        counts = draw(st.sampled_from(["fisher", "newcombe"]))
+        how = draw(st.sampled_from(COMPARISONS))
         compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
-        columns = [*columns, {**compared, "rates": rates, "counts": counts}]
+        columns = [*columns, {**compared, "rates": rates, **how}]
     of_subjects = sorted(
         each["id"] for each in columns if {"set", "events", "worst"} & each.keys() == {"set"}
     )

@@ -128,6 +128,8 @@ def _compared(column: TableColumn, row: TableRow) -> str:
     if row.kind == "incidence":
         shown = {"ratio": "xx.xx (xx.xx to xx.xx) x.xxxx", "difference": "xx.x (xx.x to xx.x)"}
         return shown.get(column.rates or "", "")
+    if row.stratified is not None and row.stratified.contrast and len(column.compare) == 2:  # noqa: PLR2004
+        return "xx.x (xx.x to xx.x) x.xxxx"
     means = row.kind in ("summary", "ancova")
     test = column.means if means else column.counts
     if test in ("anova", "fisher", "pearson") or row.kind in ("survival", "stratified"):

@@ -68,6 +68,9 @@ WHOLE: dict[str, Any] = json.loads(
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
             {"id": "in-strata", "stratified": {"levels": "group", "strata": ["region"]}},
+            {"id": "common", "interval": {"level": 0.9}, "stratified": {
+                "count": "enrolled", "strata": ["region"], "contrast": "difference",
+                "method": "newcombe"}},
             {"id": "incidence", "incidence": {"filter": {"serious": True}}},
             {"id": "rates", "interval": {"level": 0.9}, "incidence": {
                 "filter": {}, "by": ["soc", "pt"], "occurrences": "all", "per": 10,
@@ -82,6 +85,8 @@ WHOLE: dict[str, Any] = json.loads(
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"},
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
           "interval": {"level": 0.9, "limits": "upper"}},
+         {"id": "risk", "label": "Risk", "compare": ["a", "b"], "counts": "koopman",
+          "contrast": "relative-risk"},
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
           "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}},
          {"id": "worse", "label": "Worse", "set": "randomised", "worst": {"grade": [2, 4]}},

@@ -162,6 +162,8 @@ WHOLE |= {
          "arms": ["a", "b"], "events": {"serious": True}},
         {"id": "worst", "label": "4", "set": "randomised", "worst": {"grade": [4]}},
         {"id": "from", "label": "2", "set": "randomised", "worst": {"grade_at_least": 2}},
+        {"id": "odds", "label": "Odds", "compare": ["a", "b"], "counts": "wald",
+         "contrast": "odds-ratio"},
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
          "interval": {"method": "wald"}},
@@ -202,6 +204,8 @@ WHOLE |= {
         {"id": "graded", "label": "Graded", "graded": "lowest"},
         {"id": "in-strata", "label": "Ages", "stratified": {
             "levels": "ages", "strata": ["region"]}},
+        {"id": "common", "label": "Common", "stratified": {
+            "count": "early", "strata": ["region"], "contrast": "difference"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -338,7 +342,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                "rates": "ratio",
                                "interval": {"level": 0.9}},
         "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {},
-                               "worst": {"grade": [3]}}},
+                               "worst": {"grade": [3]}},
+        "tables/0/columns/6": {"contrast": "relative-risk", "counts": "exact"}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {
@@ -363,7 +368,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
                                               "by": ["category"]}},
         "tables/0/rows/18": {"resolution": {"filter": {}}},
-        "tables/0/rows/20": {"graded": "age"}},
+        "tables/0/rows/20": {"graded": "age"},
+        "tables/0/rows/22": {"interval": {"level": 0.9}}},
     WorstGrade: {
         "tables/0/columns/4/worst": {"grade": [3, 5]},
         "tables/0/columns/5/worst": {"grade_at_least": 3}},
@@ -394,7 +400,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "first": "race", "second": "ages", "percent_of": "second", "missing": True}},
     Stratified: {
         "tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]},
-        "tables/0/rows/21/stratified": {"levels": "others"}},
+        "tables/0/rows/21/stratified": {"levels": "others"},
+        "tables/0/rows/22/stratified": {"contrast": "odds-ratio", "method": "sato"}},
     Ancova: {"tables/0/rows/12/ancova": {
         "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
         "scores": None}},

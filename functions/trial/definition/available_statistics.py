@@ -11,6 +11,7 @@ from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
 from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
+from trial.statistics.risks import CONTRAST_STATISTICS
 
 _COUNT = frozenset(("n", "N", "percent"))
 _OPEN = frozenset(("not_due", "missing"))
@@ -225,7 +226,17 @@ def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:
         return _contrasted_rates(row, column)
     if row.kind == "summary":
         return _P if column.means == "anova" else _of_difference(column) | _P
+    if row.stratified is not None and row.stratified.contrast is not None:
+        return _P | _common(row, row.stratified.contrast, column)
     return _P if row.kind in ("stratified", "survival") else _contrasted(column)
+
+
+def _common(row: TableRow, contrast: str, column: TableColumn) -> frozenset[str]:
+    """Return the contrast over strata, and its limits: the column's own, or the row's."""
+    if len(column.compare or ()) != 2:  # noqa: PLR2004 (a contrast is between two)
+        return _NOTHING
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | {CONTRAST_STATISTICS[contrast]}
 
 
 def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
@@ -239,7 +250,9 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
 
 
 def _contrasted(column: TableColumn) -> frozenset[str]:
-    return _P if column.counts in _TESTS else _of_difference(column)
+    if column.counts in _TESTS:
+        return _P
+    return _limits(column.interval or IntervalDefinition()) | {CONTRAST_STATISTICS[column.contrast]}
 
 
 def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:

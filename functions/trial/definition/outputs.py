@@ -52,12 +52,16 @@ from trial.definition.summary_statistics import (
     Statistic,
 )
 from trial.events.field_errors import DATASET
+from trial.statistics.risks import CONTRASTS, DIFFERENCE
+from trial.statistics.strata import COMMON_CONTRASTS
 
 Statistics = list[Statistic]
+ContrastName = Literal["difference", "odds-ratio", "relative-risk"]
+"""What two proportions are contrasted by."""
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "arms", "where", "events", "worst"),
-    "compare": ("counts", "means", "rates", "interval"),
+    "compare": ("counts", "contrast", "means", "rates", "interval"),
 }
 """The forms of a column, and what each takes beside itself."""
 
@@ -97,7 +101,11 @@ class TableColumn(Model):
     column that compares stands for no subjects: of the counts and means that others show in the
     same row, it gives a test or a difference. The first named is the reference. `under` is the
     head that columns side by side share.
-    `interval` gives the level and the limits of a difference.
+    `contrast` is what two proportions are contrasted by, with the interval that `counts` names: a
+    `difference` by `newcombe`, `miettinen-nurminen`, `mee` or `wald`, an `odds-ratio` by `wald` (of
+    its logarithm: Woolf), `miettinen-nurminen` or `exact` (conditional), a `relative-risk` by
+    `wald` (of its logarithm: Katz), `miettinen-nurminen` or `koopman`. `interval` gives the level
+    and the limits of a difference or a ratio.
     """
 
     id: Name
@@ -110,7 +118,10 @@ class TableColumn(Model):
     events: AdverseEventFilter | None = None
     worst: WorstGrade | None = None
     compare: Annotated[list[SubjectsColumn], Field(min_length=2)] | None = None
-    counts: Literal["fisher", "pearson", "newcombe", "miettinen-nurminen"] = "fisher"
+    counts: Literal[
+        "fisher", "pearson", "newcombe", "miettinen-nurminen", "mee", "wald", "koopman", "exact"
+    ] = "fisher"
+    contrast: ContrastName = DIFFERENCE
     means: Literal["anova", "t", "welch"] = "anova"
     rates: Literal["ratio", "difference"] | None = None
     interval: IntervalDefinition | None = None
@@ -120,9 +131,10 @@ class TableColumn(Model):
         only_form(self, COLUMN_FORMS, "a column", ["id", "label", "under"])
         if self.arm is not None and self.arms is not None:
             raise ValueError("a column takes one arm, or several arms together")
-        pairwise = {"newcombe", "miettinen-nurminen"} & {self.counts} or {"t", "welch"} & {
-            self.means
-        }
+        if self.compare is not None:
+            self._check_contrast()
+        pairwise: list[str] = [self.counts] if self.contrasts else []
+        pairwise += [self.means] if self.means in ("t", "welch") else []
         if self.compare is not None and pairwise and len(self.compare) > 2:  # noqa: PLR2004 (a pair)
             raise ValueError(
                 f"{', '.join(sorted(pairwise))} compares exactly two columns: `compare` names"
@@ -135,14 +147,31 @@ class TableColumn(Model):
             )
         if self.interval is not None and not pairwise and self.rates is None:
             raise ValueError(
-                "`interval` is of a difference: with counts newcombe or miettinen-nurminen, or with"
-                " means t or welch"
+                "`interval` is of a difference or a ratio: with counts other than fisher and"
+                " pearson, with means t or welch, or with rates"
             )
         if self.interval is not None and self.interval.method is not None:
             raise ValueError(
                 "the interval of a difference takes no method: `counts` and `means` name it"
             )
         return self
+
+    def _check_contrast(self) -> None:
+        """Refuse a method that is of another contrast, or a contrast without a method."""
+        methods = CONTRASTS[self.contrast]
+        if self.contrasts and self.counts not in methods:
+            raise ValueError(
+                f"contrast {self.contrast} takes counts {', '.join(methods)}: not {self.counts}"
+            )
+        if not self.contrasts and self.contrast != DIFFERENCE:
+            raise ValueError(
+                f"contrast {self.contrast} needs its method: counts {', '.join(methods)}"
+            )
+
+    @property
+    def contrasts(self) -> bool:
+        """Whether it contrasts two proportions, rather than testing counts."""
+        return self.counts not in ("fisher", "pearson")
 
     @property
     def name(self) -> str:
@@ -297,12 +326,18 @@ class WorstRow(Worst):
 class Stratified(Model):
     """A condition, or levels, compared across strata by Cochran-Mantel-Haenszel.
 
-    Columns that compare give the test: of `levels` it is that of general association.
+    Columns that compare give the test: of `levels` it is that of general association. With a
+    `contrast` those that compare two columns by a `count` also give what is common to the strata:
+    a `difference` by `mantel-haenszel` (the variance of Greenland and Robins; the default), `sato`
+    (Sato's), `newcombe` or `miettinen-nurminen` (both with Mantel-Haenszel weights), an
+    `odds-ratio` or a `relative-risk` by `mantel-haenszel`.
     """
 
     count: Ref | None = None
     levels: CategoryName | None = None
     strata: Annotated[list[CategoryName], Field(min_length=1)]
+    contrast: ContrastName | None = None
+    method: Literal["mantel-haenszel", "sato", "newcombe", "miettinen-nurminen"] = "mantel-haenszel"
 
     @model_validator(mode="after")
     def _one(self) -> "Stratified":
@@ -310,6 +345,20 @@ class Stratified(Model):
             raise ValueError("compares one of `count` and `levels`")
         if self.levels is not None and self.levels in self.strata:
             raise ValueError("must not be stratified by the levels that are compared")
+        return self
+
+    @model_validator(mode="after")
+    def _contrast_of_counts(self) -> "Stratified":
+        if self.contrast is None:
+            if "method" in self.model_fields_set:
+                raise ValueError("takes `method` only beside `contrast`")
+            return self
+        if self.count is None:
+            raise ValueError("takes `contrast` only of a `count`")
+        if self.method not in (methods := COMMON_CONTRASTS[self.contrast]):
+            raise ValueError(
+                f"contrast {self.contrast} takes method {', '.join(methods)}: not {self.method}"
+            )
         return self
 
 
@@ -566,6 +615,8 @@ class TableRow(Model):
                 "`of_records` is a filter of rows of `events` alone: by term percentages are of all"
                 " that the row selects"
             )
+        if self.stratified is not None and self.interval and self.stratified.contrast is None:
+            raise ValueError("`interval` of a stratified row is that of its `contrast`: name one")
         if self.ancova is not None and isinstance(self.decimals, dict):
             raise ValueError(
                 "`decimals` of an ancova row must be one number: the decimals of the data"
@@ -643,7 +694,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "worst": ("denominator",),
     "shift": ("where", "visits"),
     "cross": ("where", "visits"),
-    "stratified": (),
+    "stratified": ("interval",),
     "ancova": ("decimals", "interval"),
     "survival": ("interval",),
     "incidence": ("interval",),
@@ -717,7 +768,10 @@ class KeyResultDefinition(Model):
     id: Name
     label: str
     source: CellRef
-    show: Literal["n", "count-percent", "events", "mean", "median", "difference", "p"]
+    show: Literal[
+        "n", "count-percent", "events", "mean", "median", "difference", "odds-ratio",
+        "relative-risk", "p",
+    ]  # fmt: skip
     decimals: Decimals | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
     unit: str = ""

@@ -172,6 +172,8 @@ _WORDS = {
     "not_due": "not yet due",
     "undated": "event not dated",
     "rate_ratio": "rate ratio",
+    "odds_ratio": "odds ratio",
+    "relative_risk": "relative risk",
     "baseline": "of these the baseline",
     "first": "first only",
     "second": "second only",

@@ -44,6 +44,13 @@ def normal_quantile(p: Fraction) -> Decimal:
         return _RESULT.plus(_decimal(mp.sqrt(2) * mp.erfinv(_mpf(2 * p - 1))))
 
 
+def normal_tail(z: Decimal) -> Decimal:
+    """Return the probability that a standard normal value exceeds `z`."""
+    with localcontext(_WORKING):
+        tail = chi_square_tail(Fraction(z) ** 2, 1) / 2
+        return _RESULT.plus(tail if z >= 0 else 1 - tail)
+
+
 def t_quantile(p: Fraction, df: Real) -> Decimal:
     """Return the Student t value on `df` >= 1 degrees of freedom below which a share `p` lies."""
     _inside(p)

@@ -169,7 +169,7 @@ def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
     n = n1 + n2
 
     def within(delta: Decimal) -> bool:
-        second = _restricted(x1, n1, x2, n2, delta)
+        second = restricted_proportion(x1, n1, x2, n2, delta)
         first = second + delta
         variance = first * (1 - first) / n1 + second * (1 - second) / n2
         return (delta - observed) ** 2 * (n - 1) <= z * z * variance * n
@@ -177,7 +177,7 @@ def _score_limit(x1: int, n1: int, x2: int, n2: int, z: Decimal) -> Decimal:
     return greatest_within(within, observed, Decimal(1))
 
 
-def _restricted(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
+def restricted_proportion(x1: int, n1: int, x2: int, n2: int, delta: Decimal) -> Decimal:
     """Find the second proportion that is likeliest where the first lies `delta` above it.
 
     Of the cubic that Miettinen and Nurminen give it is the root that leaves both between 0 and 1,

@@ -185,7 +185,7 @@ class CompiledTable:
     @cached_property
     def _tests_exactly(self) -> bool:
         return any(
-            column.comparison is not None and column.comparison.counts == "fisher"
+            column.comparison is not None and column.comparison.counts in ("fisher", "exact")
             for column in self.columns
         )
 

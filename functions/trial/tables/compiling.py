@@ -105,7 +105,9 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
             raise unknown(f"{path}/compare", "column of subjects", name)
     confidence = column.interval.confidence if column.interval else CONFIDENCE_95
     positions = tuple(places[name] for name in names)
-    return Comparison(positions, column.counts, column.means, confidence, column.rates)
+    return Comparison(
+        positions, column.counts, column.means, confidence, column.rates, column.contrast
+    )
 
 
 def check_events_of_column(
@@ -820,7 +822,15 @@ class Compiler:
         )
         placed = self._placed(row, 2 * size)
         yield StratifiedRow(
-            *placed, test, categories, pending, event_fields, strict_test if event_fields else test
+            *placed,
+            test,
+            categories,
+            pending,
+            event_fields,
+            strict_test if event_fields else test,
+            row.stratified.contrast,
+            row.stratified.method,
+            self._confidences(row, path, "of a contrast over strata is named by its `method`"),
         )
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
@@ -874,14 +884,14 @@ class Compiler:
             row.decimals if isinstance(row.decimals, int) else response.precision.decimals,
             ancova.weights,
             ancova.scores or {},
-            self._confidences(row, path),
+            self._confidences(row, path, "of least-squares means is always Student's t"),
         )
         compiled_row.check(path)
         yield compiled_row
 
-    def _confidences(self, row: TableRow, path: str) -> Sequence[Confidence]:
+    def _confidences(self, row: TableRow, path: str, always: str) -> Sequence[Confidence]:
         """Return the level and limits by column: its own, else those of the row."""
-        of_row = self._confidence(row, path, "of least-squares means is always Student's t")
+        of_row = self._confidence(row, path, always)
         columns = self._table.columns
         return [column.interval.confidence if column.interval else of_row for column in columns]
 

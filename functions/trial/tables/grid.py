@@ -39,8 +39,8 @@ class Statistic:
 
     Names in use: n, N (denominator), percent, not_due and missing (who is in neither), events,
     observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
-    sd, se, median, q1, q3, min, max, ci_low, ci_high, p, difference, lsmean, years, rate, censored,
-    days, survival and the four pairs both, first, second, neither.
+    sd, se, median, q1, q3, min, max, ci_low, ci_high, p, difference, odds_ratio, relative_risk,
+    lsmean, years, rate, censored, days, survival and the four pairs both, first, second, neither.
     """
 
     name: str
@@ -49,7 +49,17 @@ class Statistic:
     nominal: bool = False
 
 
-_ESTIMATES = ("rate_ratio", "difference", "lsmean", "rate", "survival", "days", "mean")
+_ESTIMATES = (
+    "rate_ratio",
+    "odds_ratio",
+    "relative_risk",
+    "difference",
+    "lsmean",
+    "rate",
+    "survival",
+    "days",
+    "mean",
+)
 
 
 @dataclass(frozen=True)

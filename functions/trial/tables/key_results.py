@@ -13,6 +13,7 @@ from trial.definition.summary_statistics import INTERVALS
 from trial.events.field_errors import abbreviated
 from trial.rules.matching import refused, unknown
 from trial.rules.registry import FaultCollector
+from trial.statistics.risks import CONTRAST_STATISTICS
 from trial.tables import rounding
 from trial.tables.compiled import CompiledStudy
 from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
@@ -25,9 +26,9 @@ from trial.tables.rows.summaries import SummaryRow
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
 type _Ends = tuple[str | None, str | None]
-_MEASURED = ("mean", "median", "difference")
+_MEASURED = ("mean", "median", *CONTRAST_STATISTICS)
 _LIMITS = {
-    **dict.fromkeys(("count-percent", "mean", "difference"), INTERVALS["ci"]),
+    **dict.fromkeys(("count-percent", "mean", *CONTRAST_STATISTICS), INTERVALS["ci"]),
     "median": INTERVALS["median_ci"],
 }
 """The limits in a cell by what they are of; a number and a P value have none of their own."""
@@ -46,8 +47,11 @@ def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResul
     )
 
 
-_STATISTIC = {name: name for name in ("n", "events", "mean", "median", "difference", "p")} | {
-    "count-percent": "percent"
+_STATISTIC = {
+    **{name: name for name in ("n", "events", "mean", "median")},
+    **CONTRAST_STATISTICS,
+    "p": "p",
+    "count-percent": "percent",
 }
 """What a cell must hold for a key result to show it."""
 
@@ -71,7 +75,7 @@ def _check_shown(compiled_study: CompiledStudy, key_result: KeyResultDefinition,
             f"is not a statistic of {where}: a key result of it can show {abbreviated(showable)}"
         )
         raise refused(f"{path}/show", detail)
-    if key_result.show == "difference":
+    if key_result.show in CONTRAST_STATISTICS:
         _check_level(compiled_study, ref, path)
 
 
@@ -183,7 +187,7 @@ def _shown(definition: KeyResultDefinition, cell: Cell) -> tuple[str | None, str
             raw = None if percent is None or percent.raw is None else str(percent.raw)
             return raw, _count_percent(definition, cell)
         case name:
-            return _measured(definition, cell.get(name))
+            return _measured(definition, cell.get(_STATISTIC[name]))
 
 
 def _count_percent(definition: KeyResultDefinition, cell: Cell) -> str:

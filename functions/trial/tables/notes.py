@@ -17,6 +17,7 @@ DETERMINED = (
     "Percentages are of those of whom the answer is known: who is not yet due or missing is told"
     " beside, and in neither number."
 )
+_STRATA_NAMED = 20
 ZERO_ROWS = "Classes and changes of class that nobody has are not shown."
 ZERO_PAIRS = "Levels and combinations of levels that nobody has are not shown."
 
@@ -255,6 +256,22 @@ def optional_fields_notes(
     per_column = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in counts if n]
     if per_column:
         yield optional_fields_note(label, " or ".join(fields), per_column)
+
+
+def strata_left_out(
+    label: str, by_column: Iterable[tuple[str, Sequence[Sequence[str]]]]
+) -> Iterator[str]:
+    """Yield which strata add nothing, as one of the two columns compared has nobody there."""
+    for column, strata in by_column:
+        if strata:
+            named = [isolated(", ".join(levels)) for levels in strata[:_STRATA_NAMED]]
+            more = len(strata) - len(named)
+            named += [f"{more} more"] if more else []
+            yield (
+                f"{isolated(label)}, {isolated(column)}: nobody of one side is in"
+                f" {'stratum' if len(strata) == 1 else 'strata'} {'; '.join(named)}, which"
+                f" {'adds' if len(strata) == 1 else 'add'} nothing."
+            )
 
 
 def denominator(label: str, base: OwnDenominator | None, *, whole_column: bool) -> Iterator[str]:

@@ -28,6 +28,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "years": ("Subject-years at risk", "X.X"),
     "rate": ("Incidence rate", "X.X"),
     "rate_ratio": ("Ratio of the rate to that of the reference", "X.XX"),
+    "odds_ratio": ("Odds ratio, to the reference", "X.XX"),
+    "relative_risk": ("Relative risk, to the reference", "X.XX"),
     "days": ("Day at which the share is reached", "X"),
     "survival": ("Share without event, in percent", "X.X"),
     "mean": _ESTIMATED["mean"],

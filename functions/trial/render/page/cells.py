@@ -17,6 +17,8 @@ _LINES = (
     ("Person-years", ("years",), "{}"),
     ("Rate", ("rate",), "{}"),
     ("Rate ratio", ("rate_ratio",), "{}"),
+    ("Odds ratio", ("odds_ratio",), "{}"),
+    ("Relative risk", ("relative_risk",), "{}"),
     ("Mean (SD)", ("mean", "sd"), "{} ({})"),
     ("Mean", ("mean",), "{}"),
     ("LS mean (SE)", ("lsmean", "se"), "{} ({})"),

@@ -37,6 +37,8 @@ _NAMES = {
     "p (nominal)": "P value (nominal)",
     "difference": "Difference",
     "rate_ratio": "Rate ratio",
+    "odds_ratio": "Odds ratio",
+    "relative_risk": "Relative risk",
     "both": "Both",
     "first": "First only",
     "second": "Second only",

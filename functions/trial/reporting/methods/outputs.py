@@ -18,6 +18,8 @@ _SHOWN = {
     "mean": "the mean",
     "median": "the median",
     "difference": "the difference",
+    "odds-ratio": "the odds ratio",
+    "relative-risk": "the relative risk",
     "p": "the P value",
 }
 _DRAWN = {

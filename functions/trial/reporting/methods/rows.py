@@ -25,6 +25,8 @@ from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
 from trial.statistics.rates import EXACT_CONDITIONAL, EXACT_POISSON, RATE_SCORE
+from trial.statistics.risks import CONTRASTS, DIFFERENCE
+from trial.statistics.strata import COMMON_CONTRASTS
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
     GREENWOOD,
@@ -42,8 +44,10 @@ COUNTS = {
     "newcombe": "counts by the difference of percentages with Newcombe's interval",
     "miettinen-nurminen": "counts by the difference of percentages with the interval of Miettinen"
     " and Nurminen",
+    "mee": "counts by the difference of percentages with Mee's score interval",
+    "wald": "counts by the difference of percentages with Wald's interval",
 }
-"""How a column compares counts."""
+"""How a column compares counts; ratios go by the name of their method."""
 MEANS = {
     "anova": "means by one-way analysis of variance",
     "t": "means by their difference with interval and P value of the t test with pooled variance",
@@ -70,6 +74,14 @@ _ORDERS = {
     "difference": "greatest difference first",
 }
 _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
+
+
+def _counts(column: TableColumn) -> str:
+    """Return how a column compares counts."""
+    if column.contrast == DIFFERENCE:
+        return COUNTS[column.counts]
+    instead = ", or as the method under the table says" if column.counts == "exact" else ""
+    return f"counts by the {CONTRASTS[column.contrast][column.counts][0]} interval{instead}"
 
 
 def _interval_of_percentages(row: TableRow) -> str:
@@ -171,7 +183,7 @@ class Rows:
             against = f"Compares {joined(others)} with {reference}, the reference"
             level = f"; intervals: {column.interval.confidence.words}" if column.interval else ""
             rates = f", {RATES[column.rates]}" if column.rates else ""
-            return f"{against}: {COUNTS[column.counts]}, {MEANS[column.means]}{rates}{level}."
+            return f"{against}: {_counts(column)}, {MEANS[column.means]}{rates}{level}."
         analysis_set = self._definition.sets[str(column.set)]
         arms = {compared.id: compared.label for compared in self._definition.arms}
         of_arms = joined((arms[arm] for arm in column.arms_counted), "or")
@@ -443,7 +455,20 @@ class Rows:
         return (
             f"Subjects of whom {self._words.condition(row.stratified.count)}, compared over"
             f" strata of {strata}: two columns by {CMH} (no continuity correction), more by"
-            f" {CMH_GENERAL}; who is in no stratum is left out"
+            f" {CMH_GENERAL}{self._common(row)}; who is in no stratum is left out"
+        )
+
+    @staticmethod
+    def _common(row: TableRow) -> str:
+        """Return what is given of all strata of two columns, if anything."""
+        stratified = row.stratified
+        if stratified is None or stratified.contrast is None:
+            return ""
+        name, _ = COMMON_CONTRASTS[stratified.contrast][stratified.method]
+        level = _confidence(row).words
+        return (
+            f"; of two columns also the {name}, with its interval, {level} unless the column gives"
+            " another; a stratum in which one of them has nobody adds nothing"
         )
 
     def _ancova(self, row: TableRow, _columns: Mapping[str, str]) -> str:

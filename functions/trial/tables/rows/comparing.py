@@ -5,6 +5,8 @@ from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
+from trial.statistics.contrasts import Contrast
+from trial.statistics.inference import Confidence
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
@@ -13,13 +15,6 @@ from trial.statistics.moments import (
     anova,
     pooled_t,
     welch_t,
-)
-from trial.statistics.proportions import (
-    MIETTINEN_NURMINEN,
-    NEWCOMBE,
-    difference,
-    miettinen_nurminen,
-    newcombe,
 )
 from trial.statistics.rates import (
     EXACT_CONDITIONAL,
@@ -30,8 +25,16 @@ from trial.statistics.rates import (
     rate_ratio_interval,
     rate_ratio_test,
 )
+from trial.statistics.risks import (
+    CONTRAST_STATISTICS,
+    CONTRASTS,
+    DIFFERENCE,
+    ODDS_INSTEAD,
+    ExactOddsRatio,
+    score_odds_ratio,
+)
 from trial.tables.grid import Cell, Statistic
-from trial.tables.rows.intervals import LIMIT_NAMES, limit_statistics, percent_limits
+from trial.tables.rows.intervals import LIMIT_NAMES, limit_statistics
 from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_value
 
 type Compared = tuple[tuple[Statistic, ...], str]
@@ -39,23 +42,24 @@ type Compared = tuple[tuple[Statistic, ...], str]
 
 NOTHING: Compared = ((), "")
 RATIO_PLACES = 2
-"""Decimals of a ratio of rates and of its limits."""
+"""Decimals of a ratio and of its limits."""
 NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
 """In place of a ratio to a rate of 0, and of its upper limit."""
 
 
-TESTS, DIFFERENCES = frozenset(("fisher", "pearson")), frozenset(("newcombe", "miettinen-nurminen"))
+TESTS = frozenset(("fisher", "pearson"))
+CONTRASTING = frozenset(method for methods in CONTRASTS.values() for method in methods)
 """How counts are compared: over all categories together, or by the proportions of one."""
 
 
 def compare_counts(
     heads: Sequence[ColumnHead],
     counts: Mapping[int, Sequence[int]],
-    methods: Container[str] = TESTS | DIFFERENCES,
+    methods: Container[str] = TESTS | CONTRASTING,
 ) -> tuple[Cell, ...]:
     """Compare columns by their subjects in each of some categories, by some of the methods.
 
-    Differences are between the proportions of the first category, and from the reference.
+    Contrasts are of the proportions of the first category, with that of the reference.
     """
     return tuple(
         Cell(
@@ -158,19 +162,52 @@ def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: Work
         case "pearson":
             test = pearson(table)
             return ((p_value(test.p),), PEARSON) if test else NOTHING
-        case "newcombe":
-            interval, method = newcombe, NEWCOMBE
         case _:
-            interval, method = miettinen_nurminen, MIETTINEN_NURMINEN
+            return _contrast(comparison, table, budget)
+
+
+def _contrast(
+    comparison: Comparison, table: Sequence[Sequence[int]], budget: WorkBudget
+) -> Compared:
+    """Contrast the proportions of the first category, by a method that can be afforded."""
     reference, compared = ((row[0], sum(row)) for row in table)
-    confidence, gain = comparison.confidence, difference(*compared, *reference)
-    if gain is None:
+    contrast_name, confidence = comparison.contrast, comparison.confidence
+    method, function = CONTRASTS[contrast_name][comparison.counts]
+    contrast = function(compared, reference)
+    if isinstance(contrast, ExactOddsRatio) and not budget.spend(contrast.steps):
+        method, contrast = ODDS_INSTEAD, score_odds_ratio(compared, reference)
+    if contrast is None:
         return NOTHING
-    limits = interval(*compared, *reference, confidence.two_sided)
+    statistics = contrast_statistics(contrast_name, contrast, confidence)
+    return statistics, f"{method}, {confidence.words}"
+
+
+def contrast_statistics(
+    name: str, contrast: Contrast, confidence: Confidence
+) -> tuple[Statistic, ...]:
+    """Return a contrast of proportions with the limits that are asked for.
+
+    A difference is in percent. What has no bound says so, and so does what cannot be estimated.
+    """
+    unit, places = (100, 1) if name == DIFFERENCE else (1, RATIO_PLACES)
+    interval, estimate = contrast.interval(confidence.two_sided), contrast.estimate
+    absent = NOT_ESTIMABLE if interval is None else NO_LIMIT
+    limits = confidence.chosen(interval or (None, None))
+    in_unit = {
+        side: None if limit is None else Fraction(limit) * unit for side, limit in limits.items()
+    }
     return (
-        number_statistic("difference", 100 * gain, 1),
-        *percent_limits(limits, confidence),
-    ), f"{method}, {confidence.words}"
+        number_statistic(
+            CONTRAST_STATISTICS[name],
+            None if estimate is None else Fraction(estimate) * unit,
+            places,
+            NOT_ESTIMABLE,
+        ),
+        *(
+            number_statistic(LIMIT_NAMES[side], limit, places, absent)
+            for side, limit in in_unit.items()
+        ),
+    )
 
 
 def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:

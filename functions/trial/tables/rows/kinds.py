@@ -18,6 +18,7 @@ from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.proportions import proportion
+from trial.statistics.risks import DIFFERENCE
 from trial.subject.derivation import Derivation
 from trial.subject.truth import Truth
 from trial.tables import rounding
@@ -35,6 +36,7 @@ class Comparison:
     means: str
     confidence: Confidence = CONFIDENCE_95
     rates: str | None = None
+    contrast: str = DIFFERENCE
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import MISSING, NOT_YET_DUE, Cell, Row
-from trial.tables.rows.comparing import DIFFERENCES, TESTS, compare_counts
+from trial.tables.rows.comparing import CONTRASTING, TESTS, compare_counts
 from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import RowInterval
@@ -90,7 +90,7 @@ class LevelsRow(PlacedRow):
         }
         labels = self._labels(counts_by_column)
         of_first = self.contrasts_first and len(labels) <= _PAIR
-        of_each = frozenset[str]() if of_first else DIFFERENCES
+        of_each = frozenset[str]() if of_first else CONTRASTING
         of_each |= TESTS if self.several_each else frozenset()
         rows = [self._row(value, label, heads, columns, of_each) for value, label in labels.items()]
         rows += self._uncounted_rows(heads, columns)
@@ -115,7 +115,7 @@ class LevelsRow(PlacedRow):
         }
         tests = compare_counts(heads, counts, TESTS - of_each)
         of_first = {i: [*n[:1], columns[i].size - sum(n[:1])] for i, n in counts.items()}
-        differences = compare_counts(heads, of_first, DIFFERENCES - of_each) if levels else ()
+        differences = compare_counts(heads, of_first, CONTRASTING - of_each) if levels else ()
         places = {head.id: i for i, head in enumerate(heads)}
         return tuple(sorted((*tests, *differences), key=lambda cell: places[cell.column]))
 

@@ -25,9 +25,11 @@ from trial.statistics.contingency import (
 from trial.statistics.inference import Confidence, StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.products import Levels, Products, pool_levels
+from trial.statistics.strata import COMMON_CONTRASTS
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.comparing import contrast_statistics
 from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import limit_statistics
@@ -61,6 +63,10 @@ class StratifiedRow(PlacedRow):
     pending: PendingTest
     optional_fields: Sequence[str]
     strict_test: Test
+    contrast: str | None = None
+    method: str = ""
+    confidences: Sequence[Confidence] = ()
+    """By column, of the contrast that it shows."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in its stratum (`d`) and, where the condition holds, once more (`n`).
@@ -92,7 +98,7 @@ class StratifiedRow(PlacedRow):
             n, size = (cells.get(f"{start}{column}.{cell}{stratum}", 0) for cell in "nd")
             return n, size - n
 
-        row_cells = []
+        row_cells, left_out = [], []
         for i, head in enumerate(heads):
             if head.comparison is None:
                 tables = [counts(i, stratum) for stratum in strata]
@@ -108,14 +114,38 @@ class StratifiedRow(PlacedRow):
                     [counts(compared_column, stratum) for compared_column in columns]
                     for stratum in sorted(strata)
                 ]
-                row_cells.append(Cell(head.id, *_association(tested)))
+                row_cells.append(self._compared(head, i, tested))
+                if self.contrast is not None and len(columns) == _PAIR:
+                    sides = zip(sorted(strata), tested, strict=True)
+                    lone = [stratum for stratum, table in sides if not all(map(any, table))]
+                    left_out.append((head.label, [json.loads(stratum) for stratum in lone]))
         lack = (
             (head.label, cells.get(f"{start}{i}.l", 0))
             for i, head in enumerate(heads)
             if head.comparison is None
         )
-        footnotes = tuple(notes.optional_fields_notes(self.label, self.optional_fields, lack))
+        footnotes = (
+            *notes.optional_fields_notes(self.label, self.optional_fields, lack),
+            *notes.strata_left_out(self.label, left_out),
+        )
         return [Row(self.id, self.label, self.level, tuple(row_cells), notes=footnotes)]
+
+    def _compared(
+        self, head: ColumnHead, column: int, tables: Sequence[Sequence[tuple[int, int]]]
+    ) -> Cell:
+        """Test columns within strata; of two give what is common to the strata, if asked for."""
+        tested, method = _association(tables)
+        if self.contrast is None or not tested or any(len(table) != _PAIR for table in tables):
+            return Cell(head.id, tested, method)
+        name, function = COMMON_CONTRASTS[self.contrast][self.method]
+        groups = [[(n, n + others) for n, others in table] for table in tables]
+        common = function([(compared, reference) for reference, compared in groups])
+        if common is None:
+            return Cell(head.id, tested, method)
+        confidence = self.confidences[column]
+        statistics = contrast_statistics(self.contrast, common, confidence)
+        named = f"{name}, {confidence.words}; {method}"
+        return Cell(head.id, (*statistics, *tested), named, confidence.label)
 
 
 @dataclass(frozen=True)
