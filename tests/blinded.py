@@ -118,6 +118,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"shift": {"before": "load", "after": "by-arm-after-all"}},
     {"count": "treated", "subgroups": {"characteristic": "by-condition"}},
     {"survival": {"time": "dose", "strata": ["by-condition"]}},
+    {"survival": {"time": "dose", "hazard_ratio": {"covariates": ["by-condition"]}}},
     {"stratified": {"count": "treated", "strata": ["by-condition"]}},
     {"ancova": {"measure": "age", "factors": ["by-condition"]}},
     {"levels": {"recorded": "dose.administered", "field": "treatment"}},
@@ -295,6 +296,13 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
+    {
+        "survival": {
+            "time": "dose",
+            "strata": ["region"],
+            "hazard_ratio": {"covariates": ["sex", "load"], "proportional_hazards": "rank"},
+        }
+    },
     {
         "survival": {"time": "dose", "at": [3]},
         "interval": {"method": "plain", "level": 0.99, "limits": "upper"},

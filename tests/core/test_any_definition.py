@@ -75,7 +75,9 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "rates", "interval": {"level": 0.9}, "incidence": {
                 "filter": {}, "by": ["soc", "pt"], "occurrences": "all", "per": 10,
                 "order": "frequency", "order_by": "a"}},
-            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"]},
+            {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"],
+                "hazard_ratio": {"covariates": ["sex"], "ties": "breslow", "test": "score",
+                                 "proportional_hazards": "log", "decimals": 3}},
              "interval": {"method": "log", "level": 0.8}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],

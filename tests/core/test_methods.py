@@ -51,6 +51,7 @@ from trial.definition.outputs import (
     Ancova,
     Cross,
     Durations,
+    HazardRatio,
     Incidence,
     KeyResultDefinition,
     Levels,
@@ -191,7 +192,8 @@ WHOLE |= {
             "pool": {"region": {"set": "randomised", "minimum": 3}}, "weights": "equal",
             "scores": {"a": 1, "b": 2}}},
         {"id": "survival", "label": "Survival", "survival": {
-            "time": "fall", "at": [7], "strata": ["region"]}},
+            "time": "fall", "at": [7], "strata": ["region"], "hazard_ratio": {
+                "covariates": ["sex"], "proportional_hazards": "km"}}},
         {"id": "incidence", "label": "Incidence", "incidence": {
             "filter": _FILTER, "per": 100, "by": ["hlt"]}},
         {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
@@ -406,7 +408,11 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
         "scores": None}},
     Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
-    Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": []}},
+    Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": [],
+                                             "hazard_ratio": False}},
+    HazardRatio: {"tables/0/rows/13/survival/hazard_ratio": {
+        "covariates": [], "ties": "breslow", "test": "score", "proportional_hazards": "log",
+        "decimals": 3}},
     Incidence: {"tables/0/rows/14/incidence": {
         "filter": {}, "per": 1, "by": ["soc"], "pooled": True, "order": "alphabetical",
         "order_by": "a", "occurrences": "all"}},

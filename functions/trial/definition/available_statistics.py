@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
 from trial.definition.intervals import IntervalDefinition
-from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
+from trial.definition.outputs import CellRef, Survival, Table, TableColumn, TableRow
 from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
@@ -21,6 +21,8 @@ _P = frozenset(("p",))
 _PAIRS = _OPEN | {"n", "both", "first", "second", "neither", "difference", "p"}
 _TESTS = frozenset(("fisher", "pearson"))
 _NOTHING: frozenset[str] = frozenset()
+_HAZARDS = ("hazard-ratio", "proportional-hazards")
+"""The rows of a survival that only columns that compare have something in."""
 
 
 def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
@@ -135,6 +137,8 @@ def _of_terms(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
 def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     if not inner:
         return _COUNT | _OPEN | _UNDATED | {"censored"}
+    if inner[0] in _HAZARDS:
+        return _NOTHING
     return _always(row) | {"survival" if inner[0].startswith("day-") else "days"}
 
 
@@ -204,6 +208,8 @@ def _compared(
         return _modelled(table, row, column, compared_columns, inner)
     if row.kind in ("levels", "worst"):
         return _compared_levels(row, column, inner)
+    if row.survival is not None and inner:
+        return _of_hazards(row, row.survival, column, inner[0])
     return _compared_row(row, column) if _at_comparison(row, inner) else _NOTHING
 
 
@@ -219,6 +225,21 @@ def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -
         return _contrasted(column) if of_each else _NOTHING
     labelled = bool(row.label) or row.visits is not None
     return _contrasted(column) if labelled and not depth and not of_records else _NOTHING
+
+
+def _of_hazards(
+    row: TableRow, survival: Survival, column: TableColumn, inner: str
+) -> frozenset[str]:
+    """Return what rows below a curve have in a column that compares."""
+    hazards = survival.hazard_ratio_asked
+    if hazards is None or inner not in _HAZARDS:
+        return _NOTHING
+    if inner == "proportional-hazards":
+        return _P if hazards.proportional_hazards else _NOTHING
+    if len(column.compare or ()) > 2:  # noqa: PLR2004 (a ratio is between two)
+        return _P
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | _P | {"hazard_ratio"}
 
 
 def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:

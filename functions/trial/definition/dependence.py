@@ -164,4 +164,6 @@ class ArmDependence:
 
     def _survival(self, row: TableRow) -> bool:
         assert row.survival is not None
-        return self.time(row.survival.time) or any(map(self.category, row.survival.strata))
+        hazards = row.survival.hazard_ratio_asked
+        levels = (*row.survival.strata, *(hazards.covariates if hazards else ()))
+        return self.time(row.survival.time) or any(map(self.category, levels))

@@ -394,12 +394,55 @@ class Ancova(Model):
         return self
 
 
+class HazardRatio(Model):
+    """Cox's model of the columns that a column compares: the hazard ratio, its interval and P.
+
+    Each of the strata of the row has hazards of its own; `covariates` sort subjects, and who lacks
+    one is not in the model. `ties` are events on one day. P is by the `test` of the columns given
+    the covariates. `proportional_hazards` adds a row with the test of that, and names the function
+    of time in which the effect may be linear instead: `km`, 1 minus the Kaplan-Meier estimate;
+    `rank` of the times of events; `identity`, the time itself; or its `log`.
+    """
+
+    covariates: Annotated[
+        list[CategoryName], Field(max_length=6), AfterValidator(check_unique)
+    ] = []
+    ties: Literal["efron", "breslow"] = "efron"
+    test: Literal["wald", "score", "likelihood-ratio"] = "wald"
+    proportional_hazards: Literal["km", "rank", "identity", "log"] | None = None
+    decimals: Decimals = 2
+
+    @model_validator(mode="after")
+    def _terms_differ(self) -> "HazardRatio":
+        if ARM in self.covariates:
+            raise ValueError("must not list the arm: the columns compared are of arms")
+        return self
+
+
 class Survival(Model):
-    """Time to event by Kaplan-Meier; in columns that compare, the log-rank test."""
+    """Time to event by Kaplan-Meier; in columns that compare, the log-rank test.
+
+    With `hazard_ratio` these also give the ratio of the hazards: `true`, or as it says.
+    """
 
     time: TimeName
     at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(check_unique)] = []
     strata: list[CategoryName] = []
+    hazard_ratio: Annotated[bool | HazardRatio, inline_model(HazardRatio)] = False
+
+    @model_validator(mode="after")
+    def _strata_are_no_covariates(self) -> "Survival":
+        asked = self.hazard_ratio_asked
+        if asked is not None and (twice := sorted({*asked.covariates} & {*self.strata})):
+            raise ValueError(f"must not list a stratum as a covariate too: {', '.join(twice)}")
+        return self
+
+    @property
+    def hazard_ratio_asked(self) -> HazardRatio | None:
+        """The model of hazards that it asks for, if any; `true` asks for the usual one."""
+        if isinstance(self.hazard_ratio, HazardRatio):
+            return self.hazard_ratio
+        return HazardRatio() if self.hazard_ratio else None
 
 
 class Incidence(ByTerm):
@@ -770,7 +813,7 @@ class KeyResultDefinition(Model):
     source: CellRef
     show: Literal[
         "n", "count-percent", "events", "mean", "median", "difference", "odds-ratio",
-        "relative-risk", "p",
+        "relative-risk", "hazard-ratio", "p",
     ]  # fmt: skip
     decimals: Decimals | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None

@@ -174,6 +174,7 @@ _WORDS = {
     "rate_ratio": "rate ratio",
     "odds_ratio": "odds ratio",
     "relative_risk": "relative risk",
+    "hazard_ratio": "hazard ratio",
     "baseline": "of these the baseline",
     "first": "first only",
     "second": "second only",

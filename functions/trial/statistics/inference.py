@@ -155,6 +155,39 @@ class StudentT:
             return interval_around(ratio(self.estimate), normal_quantile_two_sided(level) * self.se)
 
 
+@dataclass(frozen=True)
+class NormalEstimate:
+    """An estimate that is close to normal, with its standard error; each of 20 good digits."""
+
+    estimate: Decimal
+    se: Decimal
+
+    @property
+    def p(self) -> Decimal | None:
+        """Two-sided P value for the null hypothesis that it is 0; None where nothing varies."""
+        if not self.se:
+            return None
+        with localcontext(WORKING):
+            return chi_square_tail(Fraction((self.estimate / self.se) ** 2), 1)
+
+    def interval(self, level: Fraction = LEVEL) -> Interval:
+        """Return the interval by the normal distribution."""
+        with localcontext(WORKING):
+            return interval_around(self.estimate, normal_quantile_two_sided(level) * self.se)
+
+    def ratio(self) -> Decimal:
+        """Return what it is the logarithm of."""
+        with localcontext(WORKING):
+            return LIMIT.plus(self.estimate.exp())
+
+    def ratio_interval(self, level: Fraction = LEVEL) -> Interval:
+        """Return the interval of what it is the logarithm of."""
+        with localcontext(WORKING):
+            margin = normal_quantile_two_sided(level) * self.se
+            low, high = (self.estimate - margin).exp(), (self.estimate + margin).exp()
+            return LIMIT.plus(low), LIMIT.plus(high)
+
+
 def square_root(value: Fraction) -> Decimal:
     """Return a square root, to 50 digits."""
     with localcontext(WORKING):

@@ -39,6 +39,8 @@ class RowRecords:
     records of `compared`. `factors` gives the variable that the levels, terms or classes of a
     row's groups are values of, by the factors down to it, such as `soc,pt`. `arm` is the variable
     of the arm that a model has a subject in, where one model is of all columns of arms together.
+    `compared_rows` has the records of rows below the first that are of fewer of them, by the end of
+    their ids.
     `within` is the factor at the same level of which a row's denominator is, if at one.
     A name with a number, `undated/2`, is for rows at that depth of groups.
     """
@@ -49,6 +51,11 @@ class RowRecords:
     factors: Mapping[str, str] = field(default_factory=dict)
     arm: str = ""
     within: str = ""
+    compared_rows: Mapping[str, RecordTests] = field(default_factory=dict)
+
+    def compared_in(self, row: str) -> RecordTests:
+        """Return the records that a column compares in a row, by the end of its id."""
+        return self.compared_rows.get(row, self.compared)
 
     def part(self, statistic: str, depth: int) -> str:
         """Return the name of the first statistic of the same records, in a row at a depth."""

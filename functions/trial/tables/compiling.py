@@ -17,12 +17,14 @@ from trial.definition.conditions import AdverseEventFilter, Condition, Measure, 
 from trial.definition.denominators import denominator_condition, means_assessed
 from trial.definition.design import Visit
 from trial.definition.grading import MAX_GRADE
+from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
     DENOMINATORS,
     ByTerm,
     Levels,
     SetDenominator,
     Subgroups,
+    Survival,
     Table,
     TableColumn,
     TableRow,
@@ -49,6 +51,7 @@ from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
+from trial.tables.rows.hazards import HazardModel
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
@@ -914,6 +917,28 @@ class Compiler:
             strata=[
                 self._rules.category(name, f"{survival_path}/strata/{i}")
                 for i, name in enumerate(survival.strata)
+            ],
+            hazards=self._hazards(row, survival, survival_path),
+        )
+
+    def _hazards(self, row: TableRow, survival: Survival, path: str) -> HazardModel | None:
+        """Return the model of hazards that a row of times asks for, if any."""
+        if (asked := survival.hazard_ratio_asked) is None:
+            return None
+        names = asked.covariates
+        of_row = (row.interval_asked or IntervalDefinition()).confidence
+        return HazardModel(
+            {
+                name: self._rules.category(name, f"{path}/hazard_ratio/covariates/{i}")
+                for i, name in enumerate(names)
+            },
+            asked.ties,
+            asked.test,
+            asked.proportional_hazards,
+            asked.decimals,
+            [
+                column.interval.confidence if column.interval else of_row
+                for column in self._table.columns
             ],
         )
 

@@ -40,7 +40,8 @@ class Statistic:
     Names in use: n, N (denominator), percent, not_due and missing (who is in neither), events,
     observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
     sd, se, median, q1, q3, min, max, ci_low, ci_high, p, difference, odds_ratio, relative_risk,
-    lsmean, years, rate, censored, days, survival and the four pairs both, first, second, neither.
+    hazard_ratio, lsmean, years, rate, censored, days, survival and the four pairs both, first,
+    second, neither.
     """
 
     name: str
@@ -53,6 +54,7 @@ _ESTIMATES = (
     "rate_ratio",
     "odds_ratio",
     "relative_risk",
+    "hazard_ratio",
     "difference",
     "lsmean",
     "rate",

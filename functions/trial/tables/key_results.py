@@ -26,9 +26,11 @@ from trial.tables.rows.summaries import SummaryRow
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
 type _Ends = tuple[str | None, str | None]
-_MEASURED = ("mean", "median", *CONTRAST_STATISTICS)
+_MEASURED = ("mean", "median", *CONTRAST_STATISTICS, "hazard-ratio")
 _LIMITS = {
-    **dict.fromkeys(("count-percent", "mean", *CONTRAST_STATISTICS), INTERVALS["ci"]),
+    **dict.fromkeys(
+        ("count-percent", "mean", *CONTRAST_STATISTICS, "hazard-ratio"), INTERVALS["ci"]
+    ),
     "median": INTERVALS["median_ci"],
 }
 """The limits in a cell by what they are of; a number and a P value have none of their own."""
@@ -50,6 +52,7 @@ def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResul
 _STATISTIC = {
     **{name: name for name in ("n", "events", "mean", "median")},
     **CONTRAST_STATISTICS,
+    "hazard-ratio": "hazard_ratio",
     "p": "p",
     "count-percent": "percent",
 }

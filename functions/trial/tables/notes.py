@@ -90,6 +90,12 @@ def undated(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
     )
 
 
+def without_covariates(label: str, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """State how many subjects, by column, are in no model, as a covariate is not known."""
+    sentence = "the model leaves out who lacks a covariate."
+    return _with_subjects(f"{isolated(label)}: {sentence}", counts)
+
+
 def without_days(label: str, counts: Mapping[str, tuple[int, int]]) -> Iterator[str]:
     """Yield how many events, by column, have no days to describe: ongoing, or without a date."""
     words = [

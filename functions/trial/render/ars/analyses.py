@@ -235,7 +235,11 @@ class AnalysisCollector:
             if records.by_visit and (visit := ref.visit) is not None:
                 tests.append(equal(VISIT, self._plan.visits[visit]))
             is_compared = ref.column is not None and ref.column.compare is not None
-            tests += records.records.compared if is_compared else records.records.selections[part]
+            tests += (
+                records.records.compared_in(ref.part.partition("/")[2])
+                if is_compared
+                else records.records.selections[part]
+            )
             label = ", ".join(filter(None, (ref.row.label or ref.rule, _named(part))))
             self.subsets[id_] = {
                 "id": id_,

@@ -19,6 +19,7 @@ _LINES = (
     ("Rate ratio", ("rate_ratio",), "{}"),
     ("Odds ratio", ("odds_ratio",), "{}"),
     ("Relative risk", ("relative_risk",), "{}"),
+    ("Hazard ratio", ("hazard_ratio",), "{}"),
     ("Mean (SD)", ("mean", "sd"), "{} ({})"),
     ("Mean", ("mean",), "{}"),
     ("LS mean (SE)", ("lsmean", "se"), "{} ({})"),

@@ -75,6 +75,7 @@ _STATISTICS = {
     ),
     "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),
+    "hazard_ratio": ("Hazard ratio", "Hazard of the event over that of the reference"),
     "survival": ("Survival", "Estimated share without the event at that time"),
     "censored": ("Censored", "Number of subjects without the event when last seen"),
     "both": ("Both", "Pairs in which both sides have the property"),

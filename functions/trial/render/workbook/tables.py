@@ -39,6 +39,7 @@ _NAMES = {
     "rate_ratio": "Rate ratio",
     "odds_ratio": "Odds ratio",
     "relative_risk": "Relative risk",
+    "hazard_ratio": "Hazard ratio",
     "both": "Both",
     "first": "First only",
     "second": "Second only",

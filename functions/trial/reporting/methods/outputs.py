@@ -20,6 +20,7 @@ _SHOWN = {
     "difference": "the difference",
     "odds-ratio": "the odds ratio",
     "relative-risk": "the relative risk",
+    "hazard-ratio": "the hazard ratio",
     "p": "the P value",
 }
 _DRAWN = {

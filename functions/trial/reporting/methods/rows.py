@@ -11,6 +11,7 @@ from trial.definition.outputs import (
     ROW_KINDS,
     ByTerm,
     SetDenominator,
+    Survival,
     Table,
     TableColumn,
     TableRow,
@@ -20,6 +21,8 @@ from trial.definition.outputs import (
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.contingency import CMH, CMH_GENERAL
+from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS
+from trial.statistics.cox import TESTS as COX_TESTS
 from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
@@ -507,6 +510,28 @@ class Rows:
             f"{time(self._definition.times[survival.time], self._words)} {KAPLAN_MEIER}{days},"
             f" limits by {GREENWOOD}, {scale}; quartiles with limits by {BROOKMEYER_CROWLEY},"
             f" {scale}{level}; compared by the {LOG_RANK} test{strata}"
+            f"{self._hazards(row, survival)}"
+        )
+
+    def _hazards(self, row: TableRow, survival: Survival) -> str:
+        """Say how the ratio of hazards is computed, if it is."""
+        asked = survival.hazard_ratio_asked
+        if asked is None:
+            return ""
+        given = [self._words.category(name) for name in asked.covariates]
+        adjusted = f", adjusted for {joined(given)} (who lacks one is left out)" if given else ""
+        strata = ", with hazards of its own in each stratum" if survival.strata else ""
+        text = (
+            f"; hazard ratio to the first column compared by {COX} of the columns compared"
+            f"{adjusted}{strata}, ties by {TIES[asked.ties]}, limits by the normal distribution of"
+            f" its logarithm, {_confidence(row).words}, to {asked.decimals} decimals; P by the"
+            f" {COX_TESTS[asked.test]} of the columns"
+        )
+        if asked.proportional_hazards is None:
+            return text
+        return (
+            f"{text}; proportional hazards by the {GRAMBSCH_THERNEAU} against a change with"
+            f" {TRANSFORMS[asked.proportional_hazards]}"
         )
 
     def _incidence(self, row: TableRow, columns: Mapping[str, str]) -> str:

@@ -36,6 +36,7 @@ from trial.tables.rows.counts import CountRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import MISSING_LEVEL, CrossRow, Uncounted
 from trial.tables.rows.durations import DurationsRow
 from trial.tables.rows.events import EventsRow, WorstRow
+from trial.tables.rows.hazards import HAZARD_RATIO, PROPORTIONAL_HAZARDS
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
@@ -377,8 +378,13 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         if time is None or None in levels:
             yield _unknown(not derivation.over)
         else:
-            yield {**_time(time.days, event=time.event, undated=time.undated), **_stratum(levels)}
+            adjusted = {name: find_level(derivation) for name, find_level in covariates.items()}
+            times = _time(time.days, event=time.event, undated=time.undated)
+            yield {**times, **_stratum(levels), **adjusted}
 
+    named = row.hazards.covariates.values() if row.hazards else ()
+    covariates = {category(place): find_level for place, find_level in enumerate(named, 1)}
+    complete = (_ANALYSED, *(RecordTest(name, "NE", ("",)) for name in covariates))
     selections = {
         "": (_ANALYSED,),
         "n": (equal(CENSORED, "0"),),
@@ -387,8 +393,13 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         "undated": (equal(UNDATED, YES),),
         **_NOT_COUNTED,
     }
-    records = RowRecords(VALUE, selections, (_ANALYSED,))
-    return RowAnalysis.of(records, find, *_TIME, STRATUM, STATUS)
+    records = RowRecords(
+        VALUE,
+        selections,
+        (_ANALYSED,),
+        compared_rows={HAZARD_RATIO: complete, PROPORTIONAL_HAZARDS: complete},
+    )
+    return RowAnalysis.of(records, find, *_TIME, STRATUM, STATUS, *covariates)
 
 
 _TIME = (VALUE, CENSORED, UNDATED)

@@ -341,6 +341,15 @@ def _of_curve(row: JsonObject) -> Sequence[str]:
     return ["q1", "median", "q3", *(f"day-{day}" for day in row.get("at") or ())]
 
 
+def _of_hazards(row: JsonObject) -> Iterator[str]:
+    """Yield the rows of a model of hazards."""
+    hazards = row.get("hazard_ratio")
+    if hazards:
+        yield "hazard-ratio"
+    if isinstance(hazards, dict) and hazards.get("proportional_hazards"):
+        yield "proportional-hazards"
+
+
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
@@ -348,7 +357,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
     "shift": _crossed("before", "after"),
     "cross": _crossed("first", "second"),
-    "survival": lambda row, _: _of_curve(row),
+    "survival": lambda row, _: [*_of_curve(row), *_of_hazards(row)],
     "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],

@@ -1,5 +1,6 @@
 """Rows of time to event: a tally of times, read out by Kaplan-Meier."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ from trial.tables.rows.curves import (
     compare_times,
     totals,
 )
+from trial.tables.rows.hazards import HazardModel, Levels
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -34,11 +36,15 @@ _MISSING_CELL = "0m[]"
 
 @dataclass(frozen=True)
 class SurvivalRow(CurveRow):
-    """Subjects by day of their event, or of the end of their follow-up, and by stratum."""
+    """Subjects by day of their event, or of the end of their follow-up, and by stratum.
+
+    With `hazards` also by the covariates of that model, which not everybody has.
+    """
 
     time: Callable[[Derivation], Time | None] = field(kw_only=True)
     optional_fields: Sequence[str] = field(kw_only=True)
     strata: Sequence[Category] = field(kw_only=True)
+    hazards: HazardModel | None = field(kw_only=True, default=None)
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
@@ -53,6 +59,8 @@ class SurvivalRow(CurveRow):
                 if member and derivation.over:
                     self.put(share, column, 0, _MISSING_CELL)
             return
+        if self.hazards is not None:
+            levels += [covariate(derivation) for covariate in self.hazards.covariates.values()]
         ends = EVENT if time.event else CENSORED
         marks = (ends, *"u" * time.undated, *"v" * time.undetermined)
         for column, member in enumerate(members):
@@ -62,13 +70,15 @@ class SurvivalRow(CurveRow):
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return subjects with the event, the quartiles, and the share without it at some days.
 
-        Columns that compare give the log-rank test, over strata where there are any.
+        Columns that compare give the log-rank test, over strata where there are any; and what is
+        asked of the hazards.
         """
-        times = {
-            i: self.times_by_stratum(sums, i) for i, head in enumerate(heads) if not head.comparison
+        by_levels = {
+            i: self._times_by_levels(sums, i) for i, head in enumerate(heads) if not head.comparison
         }
+        times = {i: self._by_stratum(column_times) for i, column_times in by_levels.items()}
         joined = {i: all_strata(by_stratum.values()) for i, by_stratum in times.items()}
-        strata = sorted({stratum for by_stratum in times.values() for stratum in by_stratum})
+        strata = sorted({s for by_stratum in times.values() for s in by_stratum}, key=str)
         tests = tuple(
             Cell(head.id, *compare_times([[times[i].get(s, {}) for i in columns] for s in strata]))
             for head in heads
@@ -86,12 +96,34 @@ class SurvivalRow(CurveRow):
             )
             for i in joined
         )
-        footnotes = tuple(self._notes(sums, heads, undated))
+        footnotes = (*self._notes(sums, heads, undated), *self._left_out(heads, by_levels))
         curves = {i: kaplan_meier(column_times) for i, column_times in joined.items()}
-        return [
-            Row(self.id, self.label, self.level, (*events, *tests), notes=footnotes),
-            *self.curve_rows(heads, curves),
-        ]
+        row = Row(self.id, self.label, self.level, (*events, *tests), notes=footnotes)
+        hazards = self.hazards.rows(row, heads, by_levels, len(self.strata)) if self.hazards else ()
+        return [row, *self.curve_rows(heads, curves), *hazards]
+
+    def _times_by_levels(self, sums: Sums, column: int) -> dict[Levels, Times]:
+        """Return events and censorings by day, for each stratum and the covariates in it."""
+        times = self.times_by_stratum(sums, column)
+        return {tuple(json.loads(text)): column_times for text, column_times in times.items()}
+
+    def _by_stratum(self, by_levels: Mapping[Levels, Times]) -> dict[Levels, Times]:
+        strata: dict[Levels, list[Times]] = {}
+        for levels, times in by_levels.items():
+            strata.setdefault(levels[: len(self.strata)], []).append(times)
+        return {stratum: all_strata(parts) for stratum, parts in strata.items()}
+
+    def _left_out(
+        self, heads: Sequence[ColumnHead], by_levels: Mapping[int, Mapping[Levels, Times]]
+    ) -> tuple[str, ...]:
+        """State who is in no model, for lack of a covariate."""
+        counts = {
+            heads[i].label: sum(
+                sum(totals(times)) for levels, times in column.items() if None in levels
+            )
+            for i, column in by_levels.items()
+        }
+        return notes.without_covariates(self.label, counts)
 
     def _notes(
         self, sums: Sums, heads: Sequence[ColumnHead], undated: Mapping[int, int]

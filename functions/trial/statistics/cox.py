@@ -1,0 +1,500 @@
+"""Cox's proportional hazards from tallies: events and censorings by time, stratum and covariates.
+
+Subjects who are alike in stratum and covariates differ in nothing but their times, so the partial
+likelihood is one of counts. Estimates have 20 good digits; whether there are any is told exactly.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cached_property
+
+from trial.statistics import maximisation, separation
+from trial.statistics.inference import WORKING, NormalEstimate
+from trial.statistics.maximisation import Arithmetic, Maximum, Slope, tail
+from trial.statistics.survival import Times, kaplan_meier
+
+COX = "Cox proportional hazards"
+TIES: Mapping[str, str] = {"efron": "Efron", "breslow": "Breslow"}
+"""How events at one time are taken, the default first, and who it is named after."""
+TESTS: Mapping[str, str] = {
+    "wald": "Wald test",
+    "score": "score test",
+    "likelihood-ratio": "likelihood ratio test",
+}
+"""What tests a term of the model, the default first."""
+GRAMBSCH_THERNEAU = "Grambsch-Therneau score test"
+TRANSFORMS: Mapping[str, str] = {
+    "km": "1 minus Kaplan-Meier",
+    "rank": "ranks of the times",
+    "identity": "the time itself",
+    "log": "the logarithm of the time",
+}
+"""Of what function of time the effect may be linear under the alternative, the default first."""
+MOST_STEPS = 500_000
+"""How much work one model may be, in steps of one evaluation: some ten seconds at most."""
+
+type Covariates = tuple[int, ...]
+type Stratum = Mapping[Covariates, Times]
+"""The times of the subjects of one stratum, by their covariates."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """What is told of some columns of a model together: estimate where it is one, and P value.
+
+    `estimate` is of the logarithm of the hazard ratio; None where there is none that is finite, and
+    `reason` says why. `p` is None where there is no test.
+    """
+
+    estimate: NormalEstimate | None
+    p: Decimal | None
+    reason: str = ""
+
+
+NOT_ESTIMABLE = "not estimable"
+"""In place of an estimate that no data are of."""
+INFINITE = "no finite estimate"
+"""In place of an estimate towards which the likelihood rises for ever."""
+NOT_CONVERGED = "did not converge"
+TOO_MUCH_WORK = "not computed"
+
+
+@dataclass(frozen=True)
+class _RiskSet:
+    """A time of events: who has it and who came under observation since the time after it.
+
+    Times go backwards, so those at risk are all who were named so far.
+    """
+
+    time: int
+    events: tuple[tuple[int, int], ...]
+    joining: tuple[tuple[int, int], ...]
+
+    @property
+    def n(self) -> int:
+        """How many events there are."""
+        return sum(n for _, n in self.events)
+
+
+@dataclass(frozen=True)
+class Cox:
+    """A model of the hazards: each stratum has its own, times what the covariates make of it."""
+
+    strata: Sequence[Stratum]
+    width: int
+    ties: str = "efron"
+
+    @cached_property
+    def events(self) -> int:
+        """How many events there are."""
+        return sum(
+            events
+            for stratum in self.strata
+            for times in stratum.values()
+            for events, _ in times.values()
+        )
+
+    @cached_property
+    def steps(self) -> int:
+        """How much work one evaluation of the likelihood is, some twenty of which are needed."""
+        times = sum(
+            len({time for times in stratum.values() for time in times}) for stratum in self.strata
+        )
+        subjects = sum(len(times) for stratum in self.strata for times in stratum.values())
+        return self.events + subjects * self.width + times * self.width**2
+
+    def term(self, columns: Sequence[int], test: str = "wald") -> Term:
+        """Return the estimate of the last of some columns, if they are one, and a test of all."""
+        if self.steps > MOST_STEPS:
+            return Term(None, None, TOO_MUCH_WORK)
+        tested = [column for column in columns if column in self._whole.columns]
+        if not tested:
+            return Term(None, None, NOT_ESTIMABLE)
+        with localcontext(WORKING):
+            p = self._p(tested, test)
+            if (fit := self._fit) is None:
+                return Term(None, p, NOT_CONVERGED)
+            if any(column not in fit.partial.columns for column in tested):
+                return Term(None, p, INFINITE)
+            estimate = fit.estimate(tested[0]) if len(columns) == 1 else None
+            return Term(estimate, p)
+
+    def proportionality(self, columns: Sequence[int], transform: str = "km") -> Decimal | None:
+        """Test whether the effect of some columns changes with time; None where it cannot be.
+
+        Grambsch and Therneau (1994, Biometrika 81:515) as the score test of an interaction with a
+        function of time (R's survival from version 3, cox.zph).
+        """
+        fit = self._fit if self.steps <= MOST_STEPS else None
+        if fit is None or fit.is_limit or not columns:
+            return None
+        if any(column not in fit.partial.columns for column in columns):
+            return None
+        weights = self._weights(transform)
+        if weights is None:
+            return None
+        with localcontext(WORKING):
+            return fit.time_dependence([fit.partial.columns.index(i) for i in columns], weights)
+
+    @cached_property
+    def estimable(self) -> tuple[int, ...]:
+        """The columns that those before them do not determine."""
+        return self._whole.columns
+
+    @cached_property
+    def _whole(self) -> "_Partial":
+        return _Partial.of(self.strata, range(self.width), self.ties)
+
+    @cached_property
+    def _fit(self) -> "_Fit | None":
+        return _fit(self._whole, self.strata, range(self.width), self.ties)
+
+    def _p(self, tested: Sequence[int], test: str) -> Decimal | None:
+        fit = self._fit
+        if test == "wald":
+            if fit is None or any(column not in fit.partial.columns for column in tested):
+                return None
+            places = [fit.partial.columns.index(column) for column in tested]
+            return tail(fit.maximum.wald(places), len(tested))
+        others = [column for column in self._whole.columns if column not in tested]
+        restricted = _fit(
+            _Partial.of(self.strata, others, self.ties), self.strata, others, self.ties
+        )
+        if restricted is None:
+            return None
+        if test == "likelihood-ratio":
+            if fit is None:
+                return None
+            return tail(2 * (fit.maximum.value - restricted.maximum.value), len(tested))
+        return None if restricted.is_limit else self._score_p(restricted, len(tested))
+
+    def _score_p(self, restricted: "_Fit", df: int) -> Decimal | None:
+        """Return the score test of all columns where those of the restricted model are fitted."""
+        fitted = dict(zip(restricted.partial.columns, restricted.maximum.point, strict=True))
+        point = [fitted.get(column, Decimal(0)) for column in self._whole.columns]
+        slope = self._whole.at(point, maximisation.DECIMAL)
+        statistic = maximisation.explained(slope.information, slope.gradient)
+        return None if statistic is None else tail(statistic, df)
+
+    def _weights(self, transform: str) -> Mapping[int, Decimal] | None:
+        """Return the function of time at each time of an event, of all subjects together."""
+        together: dict[int, tuple[int, int]] = {}
+        for stratum in self.strata:
+            for times in stratum.values():
+                for time, (events, censored) in times.items():
+                    before = together.get(time, (0, 0))
+                    together[time] = before[0] + events, before[1] + censored
+        occupied = sorted(time for time, (events, _) in together.items() if events)
+        if not occupied or (transform == "log" and occupied[0] <= 0):
+            return None
+        with localcontext(WORKING):
+            return dict(zip(occupied, _TRANSFORMED[transform](occupied, together), strict=True))
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """The partial likelihood of some columns, those of them that are not determined by others."""
+
+    columns: tuple[int, ...]
+    strata: Sequence[tuple[Sequence[Covariates], Sequence[_RiskSet]]]
+    ties: str
+
+    @classmethod
+    def of(cls, strata: Sequence[Stratum], columns: Sequence[int], ties: str) -> "_Partial":
+        """Return it; strata without events say nothing and are left out."""
+        told = [stratum for stratum in strata if _first_event(stratum.values()) is not None]
+        chosen = [
+            columns[i] for i in separation.independent(_differences(told, columns), len(columns))
+        ]
+        return cls(tuple(chosen), [_risk_sets(stratum, chosen) for stratum in told], ties)
+
+    @property
+    def size(self) -> int:
+        """How many coefficients there are."""
+        return len(self.columns)
+
+    def at[Number: (float, Decimal)](
+        self, point: Sequence[Number], numbers: Arithmetic[Number]
+    ) -> Slope[Number]:
+        """Return the log partial likelihood with its slope and curvature."""
+        total = _Sums(self.size, numbers)
+        for moment in self.moments(point, numbers):
+            total.add(moment, numbers.of(1))
+        return Slope(total.value, total.gradient, total.information)
+
+    def moments[Number: (float, Decimal)](
+        self, point: Sequence[Number], numbers: Arithmetic[Number]
+    ) -> Iterator["_Moment[Number]"]:
+        """Yield what each time of events adds, by stratum, from the last time."""
+        for patterns, risk_sets in self.strata:
+            hazards = [_linear(pattern, point, numbers) for pattern in patterns]
+            at_risk = _Weighed(self.size, numbers)
+            for risk_set in risk_sets:
+                for place, n in risk_set.joining:
+                    at_risk.add(patterns[place], numbers.exp(hazards[place]), n, numbers)
+                having = _Weighed(self.size, numbers)
+                for place, n in risk_set.events:
+                    having.add(patterns[place], numbers.exp(hazards[place]), n, numbers)
+                counted = [(patterns[place], hazards[place], n) for place, n in risk_set.events]
+                efron = self.ties == "efron"
+                yield _moment(risk_set, counted, at_risk, having, numbers, efron=efron)
+
+
+class _Weighed[Number: (float, Decimal)]:
+    """Sums over subjects of their hazard, and of that times their covariates and products."""
+
+    def __init__(self, size: int, numbers: Arithmetic[Number]) -> None:
+        zero = numbers.of(0)
+        self.total: Number = zero
+        self.first: list[Number] = [zero] * size
+        self.second: list[list[Number]] = [[zero] * size for _ in range(size)]
+
+    def add(self, pattern: Covariates, hazard: Number, n: int, numbers: Arithmetic[Number]) -> None:
+        """Add some subjects who are alike."""
+        weight = hazard * numbers.of(n)
+        self.total += weight
+        places = [(i, number) for i, number in enumerate(pattern) if number]
+        for i, number in places:
+            weighed = weight * numbers.of(number)
+            self.first[i] += weighed
+            for j, other in places:
+                self.second[i][j] += weighed * numbers.of(other)
+
+
+@dataclass(frozen=True)
+class _Moment[Number: (float, Decimal)]:
+    """What the events at one time add to the likelihood, its gradient and its information."""
+
+    time: int
+    value: Number
+    gradient: list[Number]
+    information: list[list[Number]]
+
+
+class _Sums[Number: (float, Decimal)]:
+    """Sums of moments, each times a weight."""
+
+    def __init__(self, size: int, numbers: Arithmetic[Number]) -> None:
+        zero = numbers.of(0)
+        self.value: Number = zero
+        self.gradient: list[Number] = [zero] * size
+        self.information: list[list[Number]] = [[zero] * size for _ in range(size)]
+
+    def add(self, moment: _Moment[Number], weight: Number) -> None:
+        """Add a moment times a weight."""
+        self.value += weight * moment.value
+        for i, number in enumerate(moment.gradient):
+            self.gradient[i] += weight * number
+            row = self.information[i]
+            for j, entry in enumerate(moment.information[i]):
+                row[j] += weight * entry
+
+
+def _moment[Number: (float, Decimal)](
+    risk_set: _RiskSet,
+    events: Sequence[tuple[Covariates, Number, int]],
+    at_risk: _Weighed[Number],
+    having: _Weighed[Number],
+    numbers: Arithmetic[Number],
+    *,
+    efron: bool,
+) -> _Moment[Number]:
+    """Return what a time adds: of d events Efron's l-th is out of all less l/d of those with it."""
+    n, size = risk_set.n, len(at_risk.first)
+    zero, all_events = numbers.of(0), numbers.of(n)
+    value = sum((hazard * numbers.of(count) for _, hazard, count in events), zero)
+    # Sums over l, of 1, f, 1, f and f squared, over the rest of the risk set or its square.
+    once = once_f = twice = twice_f = twice_ff = zero
+    for taken in range(n if efron else 1):
+        share = numbers.of(taken) / all_events
+        rest = at_risk.total - share * having.total
+        times = numbers.of(1) if efron else all_events
+        value -= times * numbers.log(rest)
+        part, square = times / rest, times / (rest * rest)
+        once, once_f = once + part, once_f + share * part
+        twice, twice_f = twice + square, twice_f + share * square
+        twice_ff += share * share * square
+    gradient = [-once * at_risk.first[i] + once_f * having.first[i] for i in range(size)]
+    for pattern, _, count in events:
+        for i, number in enumerate(pattern):
+            if number:
+                gradient[i] += numbers.of(number * count)
+    first, taken_first = at_risk.first, having.first
+    information = [
+        [
+            once * at_risk.second[i][j]
+            - once_f * having.second[i][j]
+            - twice * first[i] * first[j]
+            + twice_f * (first[i] * taken_first[j] + taken_first[i] * first[j])
+            - twice_ff * taken_first[i] * taken_first[j]
+            for j in range(size)
+        ]
+        for i in range(size)
+    ]
+    return _Moment(risk_set.time, value, gradient, information)
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """A model's maximum; `is_limit` where it is that of a likelihood which rises to infinity."""
+
+    partial: _Partial
+    maximum: Maximum
+    is_limit: bool
+
+    def estimate(self, column: int) -> NormalEstimate:
+        """Return the coefficient of a column with its standard error."""
+        place = self.partial.columns.index(column)
+        variance = self.maximum.covariance[place][place]
+        return NormalEstimate(self.maximum.point[place], variance.sqrt())
+
+    def time_dependence(
+        self, places: Sequence[int], weights: Mapping[int, Decimal]
+    ) -> Decimal | None:
+        """Return the P value of the score test of interactions with a function of time."""
+        numbers, size = maximisation.DECIMAL, self.partial.size
+        once, twice = _Sums(size, numbers), _Sums(size, numbers)
+        for moment in self.partial.moments(self.maximum.point, numbers):
+            weight = weights[moment.time]
+            once.add(moment, weight)
+            twice.add(moment, weight * weight)
+        explained = [
+            [
+                maximisation.bilinear(
+                    self.maximum.covariance, once.information[i], once.information[j]
+                )
+                for j in places
+            ]
+            for i in places
+        ]
+        spread = [
+            [twice.information[i][j] - explained[k][m] for m, j in enumerate(places)]
+            for k, i in enumerate(places)
+        ]
+        distance = [once.gradient[place] for place in places]
+        statistic = maximisation.explained(spread, distance)
+        return None if statistic is None else tail(statistic, len(places))
+
+
+def _fit(
+    partial: _Partial, strata: Sequence[Stratum], columns: Sequence[int], ties: str
+) -> _Fit | None:
+    """Fit a model; where its likelihood rises for ever, what is left of it in the limit.
+
+    In the limit those whom the direction sets apart are in different risk sets, as if by stratum.
+    """
+    is_limit = False
+    while (maximum := maximisation.maximise(partial)) is None:
+        direction = separation.direction(_preferences(strata, partial.columns))
+        if direction is None:
+            return None
+        strata = _parted(strata, partial.columns, direction)
+        partial, is_limit = _Partial.of(strata, columns, ties), True
+    return _Fit(partial, maximum, is_limit)
+
+
+def _preferences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Yield how the covariates of who had an event differ from those of who was at risk then."""
+    for stratum in strata:
+        last = {pattern: max(times) for pattern, times in stratum.items() if times}
+        for pattern, times in stratum.items():
+            first = _first_event([times])
+            for other, until in last.items():
+                if first is not None and until >= first:
+                    yield tuple(pattern[i] - other[i] for i in columns)
+
+
+def _parted(
+    strata: Sequence[Stratum], columns: Sequence[int], direction: Sequence[int]
+) -> list[Stratum]:
+    """Split strata by where subjects are along a direction."""
+    parts: list[Stratum] = []
+    for stratum in strata:
+        by_place: dict[int, dict[Covariates, Times]] = {}
+        for pattern, times in stratum.items():
+            place = separation.product([pattern[i] for i in columns], direction)
+            by_place.setdefault(place, {})[pattern] = times
+        parts += list(by_place.values())
+    return parts
+
+
+def _first_event(groups: Iterable[Times]) -> int | None:
+    return min(
+        (time for times in groups for time, (events, _) in times.items() if events), default=None
+    )
+
+
+def _differences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[list[int]]:
+    """Yield how those at risk at the first event of a stratum differ from one of them."""
+    for stratum in strata:
+        first = _first_event(stratum.values()) or 0
+        reference: Covariates | None = None
+        for pattern, times in stratum.items():
+            if any(time >= first and any(counts) for time, counts in times.items()):
+                reference = reference or pattern
+                yield [pattern[i] - reference[i] for i in columns]
+
+
+def _risk_sets(stratum: Stratum, columns: Sequence[int]) -> tuple[list[Covariates], list[_RiskSet]]:
+    """Return the patterns of a stratum in its columns, and its times of events from the last."""
+    tallies: dict[Covariates, dict[int, tuple[int, int]]] = {}
+    for pattern, times in stratum.items():
+        merged = tallies.setdefault(tuple(pattern[i] for i in columns), {})
+        for time, (events, censored) in times.items():
+            before = merged.get(time, (0, 0))
+            merged[time] = before[0] + events, before[1] + censored
+    patterns = sorted(tallies)
+    by_time: dict[int, list[tuple[int, int, int]]] = {}
+    for place, pattern in enumerate(patterns):
+        for time, (events, censored) in tallies[pattern].items():
+            by_time.setdefault(time, []).append((place, events, censored))
+    risk_sets, joining = [], dict.fromkeys(range(len(patterns)), 0)
+    for time in sorted(by_time, reverse=True):
+        having = []
+        for place, events, censored in by_time[time]:
+            joining[place] += events + censored
+            if events:
+                having.append((place, events))
+        if having:
+            joined = tuple((place, n) for place, n in joining.items() if n)
+            risk_sets.append(_RiskSet(time, tuple(having), joined))
+            joining = dict.fromkeys(joining, 0)
+    return patterns, risk_sets
+
+
+def _linear[Number: (float, Decimal)](
+    pattern: Covariates, point: Sequence[Number], numbers: Arithmetic[Number]
+) -> Number:
+    return sum((numbers.of(a) * b for a, b in zip(pattern, point, strict=True) if a), numbers.of(0))
+
+
+type _Transformed = Callable[[Sequence[int], Times], list[Decimal]]
+
+
+def _by_survival(times: Sequence[int], together: Times) -> list[Decimal]:
+    """Return 1 minus the survival just before each time."""
+    survivals = [Fraction(1), *(step.survival for step in kaplan_meier(together).steps)]
+    return [
+        maximisation.DECIMAL.ratio(1 - survival)
+        for survival, _ in zip(survivals, times, strict=False)
+    ]
+
+
+def _ranks(times: Sequence[int], together: Times) -> list[Decimal]:
+    """Return the rank of each time among those of all events; of equal ones the mean."""
+    ranks, before = [], 0
+    for time in times:
+        events = together[time][0]
+        ranks.append(Decimal(2 * before + events + 1) / 2)
+        before += events
+    return ranks
+
+
+_TRANSFORMED: Mapping[str, _Transformed] = {
+    "km": _by_survival,
+    "rank": _ranks,
+    "identity": lambda times, _: [Decimal(time) for time in times],
+    "log": lambda times, _: [Decimal(time).ln() for time in times],
+}
