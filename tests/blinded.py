@@ -293,6 +293,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
         "interval": {"level": 0.9},
     },
     {"stratified": {"count": "enrolled", "strata": ["region"], "contrast": "odds-ratio"}},
+    {"stratified": {"measure": "age", "strata": ["region", "by-dose"]}},
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
@@ -448,6 +449,8 @@ COMPARISONS: Sequence[Mapping[str, Any]] = [
     {"counts": "newcombe"},
     {"counts": "exact", "contrast": "odds-ratio"},
     {"counts": "koopman", "contrast": "relative-risk", "interval": {"limits": "upper"}},
+    {"means": "wilcoxon", "interval": {"level": 0.8}},
+    {"means": "wilcoxon-exact"},
 ]
 """How a column compares two others."""
 

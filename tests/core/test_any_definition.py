@@ -68,6 +68,7 @@ WHOLE: dict[str, Any] = json.loads(
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
             {"id": "in-strata", "stratified": {"levels": "group", "strata": ["region"]}},
+            {"id": "ranks", "stratified": {"measure": "age", "strata": ["region"]}},
             {"id": "common", "interval": {"level": 0.9}, "stratified": {
                 "count": "enrolled", "strata": ["region"], "contrast": "difference",
                 "method": "newcombe"}},
@@ -88,7 +89,7 @@ WHOLE: dict[str, Any] = json.loads(
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
           "interval": {"level": 0.9, "limits": "upper"}},
          {"id": "risk", "label": "Risk", "compare": ["a", "b"], "counts": "koopman",
-          "contrast": "relative-risk"},
+          "contrast": "relative-risk", "means": "wilcoxon-corrected"},
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
           "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}},
          {"id": "worse", "label": "Worse", "set": "randomised", "worst": {"grade": [2, 4]}},

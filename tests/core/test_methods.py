@@ -208,6 +208,7 @@ WHOLE |= {
             "levels": "ages", "strata": ["region"]}},
         {"id": "common", "label": "Common", "stratified": {
             "count": "early", "strata": ["region"], "contrast": "difference"}},
+        {"id": "ranks", "label": "Ranks", "stratified": {"measure": "age", "strata": ["region"]}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -403,7 +404,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Stratified: {
         "tables/0/rows/11/stratified": {"count": "no", "strata": ["ages"]},
         "tables/0/rows/21/stratified": {"levels": "others"},
-        "tables/0/rows/22/stratified": {"contrast": "odds-ratio", "method": "sato"}},
+        "tables/0/rows/22/stratified": {"contrast": "odds-ratio", "method": "sato"},
+        "tables/0/rows/23/stratified": {"measure": "score"}},
     Ancova: {"tables/0/rows/12/ancova": {
         "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
         "scores": None}},

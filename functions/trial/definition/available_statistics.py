@@ -23,6 +23,8 @@ _TESTS = frozenset(("fisher", "pearson"))
 _NOTHING: frozenset[str] = frozenset()
 _HAZARDS = ("hazard-ratio", "proportional-hazards")
 """The rows of a survival that only columns that compare have something in."""
+_PAIR = 2
+"""Columns that a difference, a contrast or a test of ranks is between."""
 
 
 def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str]:
@@ -161,7 +163,7 @@ def _lasting(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozen
 
 def _in_strata(row: TableRow, _column: TableColumn, _inner: Sequence[str]) -> frozenset[str]:
     assert row.stratified is not None
-    return _OPEN | (_COUNT if row.stratified.levels is None else {"n"})
+    return _OPEN | (_COUNT if row.stratified.count is not None else {"n"})
 
 
 def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -249,12 +251,14 @@ def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:
         return _P if column.means == "anova" else _of_difference(column) | _P
     if row.stratified is not None and row.stratified.contrast is not None:
         return _P | _common(row, row.stratified.contrast, column)
+    if row.stratified is not None and row.stratified.measure is not None:
+        return _P if len(column.compare or ()) == _PAIR else _NOTHING
     return _P if row.kind in ("stratified", "survival") else _contrasted(column)
 
 
 def _common(row: TableRow, contrast: str, column: TableColumn) -> frozenset[str]:
     """Return the contrast over strata, and its limits: the column's own, or the row's."""
-    if len(column.compare or ()) != 2:  # noqa: PLR2004 (a contrast is between two)
+    if len(column.compare or ()) != _PAIR:
         return _NOTHING
     limits = _limits(column.interval) if column.interval else _always(row)
     return limits | {CONTRAST_STATISTICS[contrast]}
@@ -298,7 +302,7 @@ def _modelled(
 ) -> frozenset[str]:
     if inner:
         return _P if column is _widest(table, row) else _NOTHING
-    pair = len(compared_columns) == 2  # noqa: PLR2004 (a difference is between two)
+    pair = len(compared_columns) == _PAIR
     limits = _limits(column.interval) if column.interval else _always(row)
     return limits | _P | {"difference", "se"} if pair else _P
 

@@ -104,8 +104,10 @@ class TableColumn(Model):
     `contrast` is what two proportions are contrasted by, with the interval that `counts` names: a
     `difference` by `newcombe`, `miettinen-nurminen`, `mee` or `wald`, an `odds-ratio` by `wald` (of
     its logarithm: Woolf), `miettinen-nurminen` or `exact` (conditional), a `relative-risk` by
-    `wald` (of its logarithm: Katz), `miettinen-nurminen` or `koopman`. `interval` gives the level
-    and the limits of a difference or a ratio.
+    `wald` (of its logarithm: Katz), `miettinen-nurminen` or `koopman`. A measure is compared by
+    `means`, or by ranks: `wilcoxon` is the rank-sum test by the normal distribution,
+    `wilcoxon-corrected` for continuity, `wilcoxon-exact` given the midranks, each with the
+    Hodges-Lehmann difference. `interval` gives the level and the limits of a difference or a ratio.
     """
 
     id: Name
@@ -122,7 +124,9 @@ class TableColumn(Model):
         "fisher", "pearson", "newcombe", "miettinen-nurminen", "mee", "wald", "koopman", "exact"
     ] = "fisher"
     contrast: ContrastName = DIFFERENCE
-    means: Literal["anova", "t", "welch"] = "anova"
+    means: Literal["anova", "t", "welch", "wilcoxon", "wilcoxon-corrected", "wilcoxon-exact"] = (
+        "anova"
+    )
     rates: Literal["ratio", "difference"] | None = None
     interval: IntervalDefinition | None = None
 
@@ -134,7 +138,7 @@ class TableColumn(Model):
         if self.compare is not None:
             self._check_contrast()
         pairwise: list[str] = [self.counts] if self.contrasts else []
-        pairwise += [self.means] if self.means in ("t", "welch") else []
+        pairwise += [self.means] if self.means != "anova" else []
         if self.compare is not None and pairwise and len(self.compare) > 2:  # noqa: PLR2004 (a pair)
             raise ValueError(
                 f"{', '.join(sorted(pairwise))} compares exactly two columns: `compare` names"
@@ -148,7 +152,7 @@ class TableColumn(Model):
         if self.interval is not None and not pairwise and self.rates is None:
             raise ValueError(
                 "`interval` is of a difference or a ratio: with counts other than fisher and"
-                " pearson, with means t or welch, or with rates"
+                " pearson, with means other than anova, or with rates"
             )
         if self.interval is not None and self.interval.method is not None:
             raise ValueError(
@@ -324,9 +328,10 @@ class WorstRow(Worst):
 
 
 class Stratified(Model):
-    """A condition, or levels, compared across strata by Cochran-Mantel-Haenszel.
+    """A condition, levels or a measure, compared across strata.
 
-    Columns that compare give the test: of `levels` it is that of general association. With a
+    Columns that compare give the test, by Cochran-Mantel-Haenszel; of `levels` it is that of
+    general association, of a `measure` van Elteren's, of ranks within strata. With a
     `contrast` those that compare two columns by a `count` also give what is common to the strata:
     a `difference` by `mantel-haenszel` (the variance of Greenland and Robins; the default), `sato`
     (Sato's), `newcombe` or `miettinen-nurminen` (both with Mantel-Haenszel weights), an
@@ -335,14 +340,15 @@ class Stratified(Model):
 
     count: Ref | None = None
     levels: CategoryName | None = None
+    measure: MeasureRef | None = None
     strata: Annotated[list[CategoryName], Field(min_length=1)]
     contrast: ContrastName | None = None
     method: Literal["mantel-haenszel", "sato", "newcombe", "miettinen-nurminen"] = "mantel-haenszel"
 
     @model_validator(mode="after")
     def _one(self) -> "Stratified":
-        if (self.count is None) == (self.levels is None):
-            raise ValueError("compares one of `count` and `levels`")
+        if sum(part is not None for part in (self.count, self.levels, self.measure)) != 1:
+            raise ValueError("compares one of `count`, `levels` and `measure`")
         if self.levels is not None and self.levels in self.strata:
             raise ValueError("must not be stratified by the levels that are compared")
         return self

@@ -17,6 +17,7 @@ from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
+from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.resolution import ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow, narrowed_row
 from trial.tables.rows.survival import SurvivalRow
@@ -28,7 +29,8 @@ _ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow, IncidenceTermsRow, ResolutionTe
 A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
 them it moves.
 """
-_MODELS = (AncovaRow, StratifiedRow, StratifiedLevelsRow, SurvivalRow)
+_IN_STRATA = (StratifiedRow, StratifiedLevelsRow, StratifiedRanksRow)
+_MODELS = (AncovaRow, *_IN_STRATA, SurvivalRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 
 
@@ -76,7 +78,7 @@ class _Cell:
         # Of these kinds, the rows below the first (quartiles, days) repeat no denominator.
         first_row = self._row is not None and self._row.id == address.row
         self._has_row_denominator = isinstance(kind, _ROWS_BY_LEVEL) or (
-            isinstance(kind, StratifiedRow | StratifiedLevelsRow | SurvivalRow) and first_row
+            isinstance(kind, (*_IN_STRATA, SurvivalRow)) and first_row
         )
         self._one_of_several = isinstance(kind, _ROWS_BY_LEVEL) and not first_row
 
@@ -205,7 +207,7 @@ def _size(
         return counted.days(contribution, column)
     if isinstance(counted, TermsRow):
         return counted.size(contribution, column, head) + counted.total(contribution, column)
-    if isinstance(counted, StratifiedRow | StratifiedLevelsRow | SurvivalRow):
+    if isinstance(counted, (*_IN_STRATA, SurvivalRow)):
         return bool(head.shown)
     if isinstance(counted, CrossRow):
         if counted.options.percent_of == "column":

@@ -180,14 +180,13 @@ class CompiledTable:
 
     def _takes_budget(self, row: CompiledRow) -> bool:
         """Return whether reading a row may leave less work for the exact tests of later ones."""
-        return self._tests_exactly and not isinstance(narrowed_row(row), SummaryRow)
+        if isinstance(narrowed_row(row), SummaryRow):
+            return any(how.means == "wilcoxon-exact" for how in self._comparisons)
+        return any(how.counts in ("fisher", "exact") for how in self._comparisons)
 
     @cached_property
-    def _tests_exactly(self) -> bool:
-        return any(
-            column.comparison is not None and column.comparison.counts in ("fisher", "exact")
-            for column in self.columns
-        )
+    def _comparisons(self) -> Sequence[Comparison]:
+        return [column.comparison for column in self.columns if column.comparison is not None]
 
     def members(self, derivation: Derivation) -> Members:
         """Return in which columns' sets a subject is, and which of those show it."""

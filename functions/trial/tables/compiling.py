@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from functools import partial
+from functools import cached_property, partial
 from math import prod
 from typing import Any
 
@@ -46,6 +46,7 @@ from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.pairs import PAIRED_TANGO
 from trial.statistics.rates import EXACT_POISSON
 from trial.subject.derivation import Derivation
+from trial.tables.rows.comparing import RANKS
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
@@ -57,6 +58,7 @@ from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
+from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
@@ -800,6 +802,9 @@ class Compiler:
         if row.stratified.levels is not None:
             yield self._stratified_levels(row, row.stratified.levels, stratified_path)
             return
+        if row.stratified.measure is not None:
+            yield self._stratified_ranks(row, row.stratified.measure, stratified_path)
+            return
         assert row.stratified.count is not None
         test = self._rules.condition(row.stratified.count, f"{stratified_path}/count")
         categories = [
@@ -848,6 +853,30 @@ class Compiler:
         pending = self._any_pending(list(zip((first, *others), names, strict=True)), path)
         placed = self._placed(row, len(levels) * prod(sizes))
         return StratifiedLevelsRow(*placed, first, others, pending)
+
+    def _stratified_ranks(self, row: TableRow, measure: str | Measure, path: str) -> CompiledRow:
+        """Return the row of a measure; who lacks it or a stratum may still come, or is missing."""
+        assert row.stratified is not None
+        strata = row.stratified.strata
+        quantity = self._rules.measure(measure, f"{path}/measure")
+        categories = [
+            self._rules.category(name, f"{path}/strata/{i}") for i, name in enumerate(strata)
+        ]
+        stratum = self._any_pending(list(zip(categories, strata, strict=True)), f"{path}/strata")
+
+        def pending(derivation: Derivation) -> bool:
+            return stratum(derivation) or (
+                quantity.evaluate(derivation) is None and quantity.pending(derivation)
+            )
+
+        return StratifiedRanksRow(
+            *self._placed(row, 1),
+            self._table.id,
+            quantity,
+            categories,
+            pending,
+            [None if column.narrows else column.arm for column in self._table.columns],
+        )
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
@@ -1156,7 +1185,20 @@ class Compiler:
             (("visit", visit.id),) if visit else (),
             self._interval_of_means(row, path),
             self._divisor(row, path),
+            self._ranked,
         )
+
+    @cached_property
+    def _ranked(self) -> frozenset[int]:
+        """The columns that others compare by ranks."""
+        places = {column.id: i for i, column in enumerate(self._table.columns)}
+        names = {
+            name
+            for column in self._table.columns
+            if column.means in RANKS
+            for name in column.compare or ()
+        }
+        return frozenset(places[name] for name in names & places.keys())
 
     def _divisor(self, row: TableRow, path: str) -> Fraction | None:
         """Return what a sum is divided by, if given; refused where there is no sum."""

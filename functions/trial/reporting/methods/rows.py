@@ -27,6 +27,14 @@ from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
+from trial.statistics.ranks import (
+    CORRECTED,
+    EXACT,
+    HODGES_LEHMANN,
+    MOSES,
+    VAN_ELTEREN,
+    WILCOXON,
+)
 from trial.statistics.rates import EXACT_CONDITIONAL, EXACT_POISSON, RATE_SCORE
 from trial.statistics.risks import CONTRASTS, DIFFERENCE
 from trial.statistics.strata import COMMON_CONTRASTS
@@ -51,10 +59,18 @@ COUNTS = {
     "wald": "counts by the difference of percentages with Wald's interval",
 }
 """How a column compares counts; ratios go by the name of their method."""
+_BY_RANKS = (
+    f"normal with the variance that ties leave unless it is exact; the difference by"
+    f" {HODGES_LEHMANN}, the median of all differences of two values, with {MOSES}'s interval"
+)
 MEANS = {
     "anova": "means by one-way analysis of variance",
     "t": "means by their difference with interval and P value of the t test with pooled variance",
     "welch": "means by their difference with interval and P value of Welch's t test",
+    "wilcoxon": f"values by ranks: the P value by {WILCOXON}, {_BY_RANKS}",
+    "wilcoxon-corrected": f"values by ranks: the P value by {CORRECTED}, {_BY_RANKS}",
+    "wilcoxon-exact": f"values by ranks: the P value by {EXACT}, or as the method under the table"
+    f" says, {_BY_RANKS}",
 }
 """How a column compares means."""
 RATES = {
@@ -453,6 +469,13 @@ class Rows:
             return (
                 f"Subjects by {self._words.category(row.stratified.levels)}, compared over strata"
                 f" of {strata} by {CMH_GENERAL}; who is at no level or in no stratum is left out"
+            )
+        if row.stratified.measure is not None:
+            return (
+                f"Subjects with a value of {self._words.measure(row.stratified.measure)}, two"
+                f" columns compared over strata of {strata} by ranks within each ({VAN_ELTEREN});"
+                " who has no value or is in no stratum is left out, and a stratum in which one of"
+                " them has nobody adds nothing"
             )
         assert row.stratified.count is not None
         return (

@@ -41,6 +41,7 @@ from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
+from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.resolution import Course, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import SummaryRow
@@ -363,6 +364,24 @@ def _stratified_levels(row: StratifiedLevelsRow, column: int) -> RowAnalysis:
 
     records = RowRecords(category(1), {"": (_ANALYSED,), **_NOT_COUNTED}, (_ANALYSED,))
     return RowAnalysis.of(records, find, category(1), STRATUM, STATUS)
+
+
+@analysis_of.register
+def _stratified_ranks(row: StratifiedRanksRow, column: int) -> RowAnalysis:
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        if not members.where[column]:
+            return
+        levels = [stratum_of(derivation) for stratum_of in row.strata]
+        value = row.quantity.evaluate(derivation)
+        if value is None or None in levels:
+            yield _unknown(row.pending(derivation))
+        else:
+            numbers = _numbers(row.quantity, derivation, value.units)
+            yield {**numbers, **_stratum(levels), ANALYSED: YES}
+
+    selections = {"": (_ANALYSED,), **_NOT_COUNTED}
+    records = RowRecords(_variable(row.quantity), selections, (_ANALYSED,))
+    return RowAnalysis.of(records, find, *_held(row.quantity), STRATUM, STATUS)
 
 
 # Times

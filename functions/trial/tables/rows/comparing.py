@@ -1,6 +1,8 @@
 """Columns that compare others: tests and differences, computed of counts and moments when read."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
@@ -15,6 +17,17 @@ from trial.statistics.moments import (
     anova,
     pooled_t,
     welch_t,
+)
+from trial.statistics.ranks import (
+    CORRECTED,
+    EXACT,
+    EXACT_INSTEAD,
+    HODGES_LEHMANN,
+    MOSES,
+    WILCOXON,
+    RankSum,
+    Shift,
+    Tally,
 )
 from trial.statistics.rates import (
     EXACT_CONDITIONAL,
@@ -40,11 +53,24 @@ from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_
 type Compared = tuple[tuple[Statistic, ...], str]
 """Statistics, and the method that gave them; nothing where there is nothing to compare."""
 
+
+@dataclass(frozen=True)
+class Tallies:
+    """How often each value of a column occurs, in units of so many places."""
+
+    places: int
+    of: Callable[[int], Tally]
+
+
 NOTHING: Compared = ((), "")
 RATIO_PLACES = 2
 """Decimals of a ratio and of its limits."""
 NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
 """In place of a ratio to a rate of 0, and of its upper limit."""
+TOO_FEW, ALL_TIED = "too few values", "all values are tied"
+"""In place of the limits of a difference by ranks, and of its P value."""
+RANKS = frozenset(("wilcoxon", "wilcoxon-corrected", "wilcoxon-exact"))
+"""How a measure is compared by ranks."""
 
 
 TESTS = frozenset(("fisher", "pearson"))
@@ -78,16 +104,21 @@ def compare_means(
     heads: Sequence[ColumnHead],
     moments: Mapping[int, SampleStatistics],
     places: int,
-    places_kept: int | None = None,
+    places_kept: int | None,
+    tallies: Tallies,
 ) -> tuple[Cell, ...]:
-    """Compare columns by the mean of a measure; a difference is from the reference.
+    """Compare columns by the mean of a measure, or by ranks; a difference is from the reference.
 
     It is printed to `places`; `kept` are those of rounded values, if it is made of such.
     """
     return tuple(
         Cell(
             head.id,
-            *_means(head.comparison, moments, places, places_kept),
+            *(
+                _ranks(head.comparison, tallies, places, places_kept, head.budget)
+                if head.comparison.means in RANKS
+                else _means(head.comparison, moments, places, places_kept)
+            ),
             head.comparison.confidence.label,
         )
         for head in heads
@@ -240,3 +271,49 @@ def _means(
         ),
         p_value(comparison_of_means.p),
     ), confidence.named(POOLED_T if equal else WELCH_T)
+
+
+def _ranks(
+    comparison: Comparison,
+    tallies: Tallies,
+    places: int,
+    places_kept: int | None,
+    budget: WorkBudget,
+) -> Compared:
+    """Compare two columns by ranks: how far they lie apart, and a test that can be afforded.
+
+    Without enough values for Moses's limits these say so; where all values tie there is no test.
+    """
+    reference, compared = (tallies.of(column) for column in comparison.columns)
+    if not reference or not compared:
+        return NOTHING
+    ranks, shift, confidence = (
+        RankSum(compared, reference),
+        Shift(compared, reference),
+        comparison.confidence,
+    )
+    method, p = _rank_test(ranks, comparison.means, budget)
+    interval = confidence.chosen(shift.interval(confidence.two_sided) or (None, None))
+    unit = 10**tallies.places
+
+    def statistic(name: str, value: Fraction | None, absent: str = "") -> Statistic:
+        in_unit = None if value is None else value / unit
+        return number_statistic(name, in_unit, places, absent, places_kept)
+
+    return (
+        statistic("difference", shift.estimate),
+        *(statistic(LIMIT_NAMES[side], limit, TOO_FEW) for side, limit in interval.items()),
+        p_value(p, ALL_TIED),
+    ), f"{method}; difference by {HODGES_LEHMANN}, {MOSES} interval, {confidence.words}"
+
+
+def _rank_test(
+    ranks: RankSum, means: str, budget: WorkBudget
+) -> tuple[str, Fraction | Decimal | None]:
+    """Return a rank-sum test by its name, and its P value."""
+    if means == "wilcoxon-exact":
+        if budget.spend(ranks.steps):
+            return EXACT, ranks.exact_p()
+        return EXACT_INSTEAD, ranks.p()
+    corrected = means == "wilcoxon-corrected"
+    return CORRECTED if corrected else WILCOXON, ranks.p(corrected=corrected)

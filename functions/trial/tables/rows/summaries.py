@@ -1,10 +1,10 @@
 """Rows that describe a measure: moments, and order statistics from a tally of its values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property
+from functools import cached_property, partial
 
 from trial.definition.precision import Precision
 from trial.definition.summary_statistics import (
@@ -23,7 +23,7 @@ from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rounding import Exact, exact_text, nearest_short_decimal, nearest_tie
-from trial.tables.rows.comparing import compare_means
+from trial.tables.rows.comparing import Tallies, compare_means
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import STUDENT_95, RowInterval, limit_statistics
 from trial.tables.rows.kinds import (
@@ -58,6 +58,8 @@ class SummaryRow(PlacedRow):
     groups: tuple[tuple[str, str], ...] = ()
     interval: RowInterval = STUDENT_95
     per: Fraction | None = None
+    ranked: Collection[int] = ()
+    """The columns that others compare by ranks, so that their values are kept."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -75,7 +77,7 @@ class SummaryRow(PlacedRow):
             if value.baseline and self.methods[column] == LOCF:
                 cells[f"{prefix}b"] = 1
             if tallied:
-                near = value.units // _reach(quantity.precision)
+                near = value.units // tally_reach(quantity.precision)
                 put_cell(share, f"{self._tally(column)}#{near}", str(value.units), 1)
 
     @property
@@ -110,7 +112,7 @@ class SummaryRow(PlacedRow):
         return f"{self.table}#tally#{self.index}.{column}"
 
     def _tallied(self, column: int) -> bool:
-        return not ORDER_STATISTICS.isdisjoint(self.statistics[column])
+        return column in self.ranked or not ORDER_STATISTICS.isdisjoint(self.statistics[column])
 
     def touched(self) -> set[str]:
         """Return the row of moments and, for order statistics, the tallies a value moves between.
@@ -138,7 +140,10 @@ class SummaryRow(PlacedRow):
             for i, column_moments in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
-        compared = compare_means(heads, moments, places, fewest_places(*self.precisions))
+        kept = fewest_places(*self.precisions)
+        tally_places = max((precision.places for precision in self.precisions), default=0)
+        tallies = Tallies(tally_places, partial(self._scaled, sums, tally_places))
+        compared = compare_means(heads, moments, places, kept, tallies)
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.units_and_directions(measured)
         cells = (*described, *compared)
@@ -237,6 +242,13 @@ class SummaryRow(PlacedRow):
         points = sorted(self._points(sums, column).items(), reverse=True)
         unit = 10**quantity.places
         return [Fraction(point, unit) for point, n in points for _ in range(n)]
+
+    def _scaled(self, sums: Sums, places: int, column: int) -> dict[int, int]:
+        """Read the tally of a column, in units of so many places."""
+        quantity = self.quantities[column]
+        assert quantity is not None
+        lift = 10 ** (places - quantity.places)
+        return {point * lift: n for point, n in self._points(sums, column).items()}
 
     def _points(self, sums: Sums, column: int) -> dict[int, int]:
         rows = sums.spread(self._tally(column))
@@ -350,6 +362,6 @@ class _Described:
         return {side: limit for side, limit in bounded.items() if limit is not None}
 
 
-def _reach(precision: Precision) -> int:
+def tally_reach(precision: Precision) -> int:
     """Return how many units of the last place a row of sums of a tally reaches over."""
     return int(TALLY_POINTS * 10 ** (precision.places - precision.tally_decimals))
