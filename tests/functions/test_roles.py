@@ -30,6 +30,7 @@ APART = (
     "summary", "consort", "tables", "tables/{table}", "quarantine", "discrepancies",
     "treatment-events", "subjects/{subject}/history", "reports/{cut}/{file}",
     "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
+    "tables/{table}/subjects", "summary/subjects", "consort/subjects", "figures/{figure}/subjects",
 )  # fmt: skip
 
 # Who may call what, and what a call that gets through is answered while the study is blinded, and
@@ -66,6 +67,10 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("GET", "reports/{cut}/{file}"): (READERS, 303, 303),
     ("GET", "reports/{cut}/datasets/{file}"): (READERS, 404, 404),
     ("GET", "reports/{cut}/changes-since/{base}"): (READERS, 404, 404),
+    ("GET", "tables/{table}/subjects"): (READERS, 422, 422),
+    ("GET", "summary/subjects"): (READERS, 422, 422),
+    ("GET", "consort/subjects"): (READERS, 422, 422),
+    ("GET", "figures/{figure}/subjects"): (READERS, 422, 422),
 }  # fmt: skip
 _TABLE |= {
     ("GET", f"unblinded/{path}"): ({UNBLINDED}, _TABLE["GET", path][1], 404) for path in APART
@@ -80,7 +85,7 @@ CELLS: dict[ROUTE, tuple[set[str], int, int]] = {
 }
 PARTS = {
     "study": STUDY, "subject": "S-1", "table": "t", "cut": "live", "base": DIGEST,
-    "file": "tables.json", "digest": DIGEST, "schema": "visit.recorded.v1",
+    "file": "tables.json", "figure": "f", "digest": DIGEST, "schema": "visit.recorded.v1",
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/studies/{study}/definition": DEFINITION,

@@ -347,7 +347,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 45
+    assert len(routes) == 53
     beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
@@ -363,6 +363,8 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
     apart = {path.removeprefix(start) for _, path in queries.routes.all if path.startswith(start)}
     assert apart == {"summary", "consort", "tables", "tables/{table}", "quarantine",
                      "discrepancies",
+                     "tables/{table}/subjects", "summary/subjects", "consort/subjects",
+                     "figures/{figure}/subjects",
                      "treatment-events",
                      "subjects/{subject}/history", "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",

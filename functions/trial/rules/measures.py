@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from itertools import chain
 
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
@@ -42,6 +43,19 @@ _LESS = "a positive number means that the first is greater"
 Observe = Callable[[Series], Observation | None]
 Evaluate = Callable[[Derivation], Value | None]
 Due = Callable[[Derivation], bool]
+Find = Callable[[Derivation], Observation | None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A result that a measure's value is of: itself, the baseline, or what stands in for it."""
+
+    role: str
+    """`value`, `baseline` of a change, or `carried` for a value that is missing."""
+    observation: Observation
+
+
+FindSources = Callable[[Derivation], Iterator[Source]]
 
 
 @dataclass(frozen=True)
@@ -70,6 +84,8 @@ class Quantity:
     direction: str = ""
     scheduled: bool = False
     change: Change | None = None
+    sources: FindSources = lambda _: iter(())
+    """Yields the results that the value of a subject is of, as far as it is of results."""
 
     @property
     def places(self) -> int:
@@ -123,19 +139,29 @@ class Measures:
         where = selection(measure.where)
         self._check_not_averaged(measure, path)
         observe, due = self._observation_of(measure, path)
+        choose = self._choice(measure, where, observe, due)
         quantity = Quantity(
             measure.label or parameter.label,
             parameter.unit,
             self._precision(name),
-            self._imputed(measure, where, observe, due),
+            self._imputed(name, choose),
             memoised(due),
             scheduled=True,
+            sources=lambda derivation: _sources(choose(derivation)),
         )
         if (baseline := measure.baseline) is not None:
             if baseline not in definition.baselines and not self._from_previous_visit(measure):
                 raise unknown(path, "baseline", baseline)
             self._check_previous_visit(measure, path)
-            quantity = _change_from_baseline(quantity, measure, self._baseline(measure, where))
+            find_baseline = self._baseline(measure, where)
+            convert = self._converter(name)
+
+            def base(derivation: Derivation) -> Value | None:
+                observation = find_baseline(derivation)
+                return convert(observation) if observation else None
+
+            quantity = _change_from_baseline(quantity, measure, base)
+            quantity = replace(quantity, sources=_with_baseline(quantity.sources, find_baseline))
         return replace(quantity, evaluate=memoised(quantity.evaluate))
 
     def _precision(self, parameter: str) -> Precision:
@@ -166,21 +192,19 @@ class Measures:
         if measure.missing == "bocf":
             raise refused(path, f"`missing: bocf` needs a baseline, which {PREVIOUS_VISIT} is not")
 
-    def _baseline(self, measure: Measure, where: Selection) -> Evaluate:
+    def _baseline(self, measure: Measure, where: Selection) -> Find:
+        """Return the finder of the result that a change is from."""
         parameter, baseline = str(measure.parameter), str(measure.baseline)
-        convert = self._converter(parameter)
         visit = self.study.visits.get(str(measure.at))
         previous = visit is not None and self._from_previous_visit(measure)
 
-        def evaluate(derivation: Derivation) -> Value | None:
+        def find(derivation: Derivation) -> Observation | None:
             series = derivation.series(parameter, where)
             if previous and visit is not None:
-                observation = series.before_visit(visit)
-            else:
-                observation = series.at_baseline(baseline)
-            return convert(observation) if observation else None
+                return series.before_visit(visit)
+            return series.at_baseline(baseline)
 
-        return evaluate
+        return find
 
     def _characteristic_measure(self, measure: Measure, path: str) -> Quantity:
         name = str(measure.characteristic)
@@ -229,6 +253,11 @@ class Measures:
             due=due,
             direction="; ".join(filter(None, directions)),
             change=None,
+            sources=lambda derivation: (
+                quantity.sources(derivation)
+                if (quantity := quantities.get(derivation.planned_arm or ""))
+                else iter(())
+            ),
         )
 
     def _difference_measure(self, measure: Measure, path: str) -> Quantity:
@@ -256,6 +285,7 @@ class Measures:
             due=lambda derivation: first.due(derivation) and second.due(derivation),
             direction=_LESS,
             change=None,
+            sources=lambda derivation: chain(first.sources(derivation), second.sources(derivation)),
         )
 
     def _days_measure(self, measure: Measure, path: str) -> Quantity:
@@ -322,17 +352,32 @@ class Measures:
         if visit and (measure.missing == "locf-visit" or self._from_previous_visit(measure)):
             yield from (other for other in visits.values() if other.schedule == visit.schedule)
 
-    def _imputed(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> Evaluate:
+    def _imputed(self, parameter: str, choose: "Choose") -> Evaluate:
+        """Return the value of the result that counts; a stand-in has no limit of quantification."""
+        convert = self._converter(parameter)
+
+        def evaluate(derivation: Derivation) -> Value | None:
+            chosen = choose(derivation)
+            if chosen is None:
+                return None
+            value = convert(chosen.observation)
+            if not chosen.imputed:
+                return value
+            return replace(value, operator="", bound=0, imputed=True, baseline=chosen.baseline)
+
+        return evaluate
+
+    def _choice(self, measure: Measure, where: Selection, observe: Observe, due: Due) -> "Choose":
+        """Return the finder of the result that counts, or of what stands in for one missing."""
         parameter, baseline = str(measure.parameter), measure.baseline or ""
         if self._from_previous_visit(measure):
             baseline = ""
-        convert = self._converter(parameter)
         visit = self.study.visits.get(str(measure.at))
 
-        def evaluate(derivation: Derivation) -> Value | None:
+        def choose(derivation: Derivation) -> _Chosen | None:
             series = derivation.series(parameter, where)
             if (observation := observe(series)) is not None:
-                return convert(observation)
+                return _Chosen(observation)
             if measure.missing == "observed" or not due(derivation):
                 return None
             stand_in = None
@@ -341,13 +386,41 @@ class Measures:
             if measure.missing == "locf-visit" and visit is not None:
                 stand_in = series.carried_visit(visit, baseline)
             if stand_in is not None:
-                return replace(convert(stand_in), operator="", bound=0, imputed=True)
+                return _Chosen(stand_in, imputed=True)
             base = series.at_baseline(baseline) if baseline else None
-            if base is None:
-                return None
-            return replace(convert(base), operator="", bound=0, imputed=True, baseline=True)
+            return _Chosen(base, imputed=True, baseline=True) if base is not None else None
 
-        return evaluate
+        return choose
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """The result that counts for a measure; or what stands in for it, the baseline or another."""
+
+    observation: Observation
+    imputed: bool = False
+    baseline: bool = False
+
+
+Choose = Callable[[Derivation], _Chosen | None]
+
+
+def _sources(chosen: _Chosen | None) -> Iterator[Source]:
+    if chosen is not None:
+        yield Source("carried" if chosen.imputed else "value", chosen.observation)
+
+
+def _with_baseline(sources: FindSources, find_baseline: Find) -> FindSources:
+    """Return the sources of a change: the value's, and the baseline if there is a value."""
+
+    def find(derivation: Derivation) -> Iterator[Source]:
+        values = list(sources(derivation))
+        yield from values
+        base = find_baseline(derivation) if values else None
+        if base is not None:
+            yield Source("baseline", base)
+
+    return find
 
 
 def _first_of_one_unit(quantities: list[Quantity], path: str) -> Quantity:

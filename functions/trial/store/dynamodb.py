@@ -29,6 +29,7 @@ from trial.store import (
 from trial.store.amendments import Amendment
 from trial.store.definitions import Definitions, PutStatus, retired_error, validated_study_id
 from trial.store.generations import Current, Decision, WritePlan
+from trial.store.paging import SubjectRow
 from trial.store.reading import Chain
 from trial.store.repair import AuditedSubject, Repair
 from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, StoredSubject, stamp_text
@@ -200,6 +201,10 @@ class Store:
     def subject(self, study: Study, subject_id: str) -> StoredSubject | None:
         """Read one subject; None where nothing is recorded of it."""
         return reading.subject(self._table, study, self._contribute, subject_id)
+
+    def subjects_after(self, study: Study, after: str = "") -> Iterator[SubjectRow]:
+        """Read the rows of the subjects that follow one, shard by shard, without their shares."""
+        return reading.subjects_after(self._table, study, after)
 
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""

@@ -152,14 +152,14 @@ def read_rows(table: Table, row_keys: Sequence[keys.Key]) -> dict[keys.Key, Subj
     return {row_key: _assemble(item, pages[row_key]) for row_key, item in items.items()}
 
 
-def scan_rows(table: Table, partition: str) -> Iterator[SubjectRow]:
-    """Read every subject's row of a shard.
+def scan_rows(table: Table, partition: str, after: str = "") -> Iterator[SubjectRow]:
+    """Read every subject's row of a shard; or, of those in the order of keys, what follows one.
 
     One query gives a row and then its pages, for their keys follow its own. Between the query's
     pages a subject may move records to a new page or, once erased, name others: its row as read
     then names pages that the query did not give, and it alone is read again.
     """
-    items = table.query(partition, keys.SUBJECT)
+    items = table.query(partition, keys.SUBJECT, after)
     for row_key, (first, *pages) in groupby(items, lambda item: keys.subject_row_of(key_of(item))):
         if key_of(first) != row_key:
             continue  # pages without a row: it is gone, or came after the query had begun

@@ -117,6 +117,18 @@ def journal_rows(
                 yield read_journal(study_id, subject_id, items[row_key], cipher_key)
 
 
+def subjects_after(table: Table, study: Study, after: str) -> Iterator[SubjectRow]:
+    """Read the rows of the subjects that follow one, shard by shard; '' is before the first.
+
+    That one need not be there: its id tells the shard, and its place in it.
+    """
+    shards = study.definition.shards
+    first = keys.shard_of(after, shards) if after else 0
+    for number in range(first, shards):
+        partition, row_key = keys.subject_row(study.id, number, after)
+        yield from paging.scan_rows(table, partition, row_key if after and number == first else "")
+
+
 def subject_rows(table: Table, study_id: str, number: int) -> Iterator[SubjectRow]:
     """Read the subjects' rows of one shard, each as it is when it is read."""
     return paging.scan_rows(table, keys.shard_partition(study_id, number))

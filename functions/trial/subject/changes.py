@@ -1,7 +1,7 @@
 """What differs between two states of a subject's records: as two cuts see them."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from trial.events import privacy
@@ -13,6 +13,7 @@ ABSENT, EARLIER, CUT_OFF = "no longer in", "earlier revision", "cut-off"
 """How the later state may lack what the earlier shows: it is of an earlier instant or date."""
 
 _NOTHING: Mapping[str, Any] = {}
+_NO_RECORDS: Mapping[Key, Record] = {}
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,20 @@ def changes(before: Subject, after: Subject) -> Iterator[Change]:
         old, new = before.records.get(key), after.records.get(key)
         if old != new:
             yield Change(_status(old, new), old, new)
+
+
+def undone(
+    subject: Subject, keys: Iterable[Key], before: Mapping[Key, Record] = _NO_RECORDS
+) -> Iterator[tuple[Key, Subject]]:
+    """Yield a subject as it would be with each of some records undone, and no other.
+
+    A record is as it was `before`, or not there at all.
+    """
+    for key in keys:
+        records = {kept: record for kept, record in subject.records.items() if kept != key}
+        if key in before:
+            records[key] = before[key]
+        yield key, replace(subject, records=records)
 
 
 def _status(old: Record | None, new: Record | None) -> str:

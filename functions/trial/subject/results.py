@@ -55,6 +55,8 @@ class Observation:
     """What was reported with it, such as the position of the subject."""
     averaged: "tuple[Observation, ...]" = ()
     """The results that it is the mean of: then its text is '' and its day that of the last."""
+    kind: str = ""
+    """The kind of its record."""
 
     @property
     def sources(self) -> "tuple[Observation, ...]":

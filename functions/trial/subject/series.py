@@ -152,7 +152,17 @@ class Series:
                 collected: str = record.data[DECIDING_DATE[record.kind]]
                 day, text = dates.earliest(collected), item["result"]
                 observations.append(
-                    Observation(record.record, collected, day, text, value, visit, place, item)
+                    Observation(
+                        record.record,
+                        collected,
+                        day,
+                        text,
+                        value,
+                        visit,
+                        place,
+                        item,
+                        kind=record.kind,
+                    )
                 )
         observations.sort(key=moment)
         return observations if in_time(observations) else sorted(observations, key=accession)

@@ -1,17 +1,17 @@
-"""Attribution of changed cells: which cells of the tables one subject moved between two states.
+"""Attribution of cells to subjects: what one subject is in a cell, and which cells it moved.
 
-A subject moves a cell if its own contribution to the cell differs between the two states, or if
-the cell differs between two tables that hold that subject alone. A column that compares others is
-moved by whoever moves one of the columns that it compares.
+What a subject is in a cell is what a table that holds it alone shows there. It moves a cell between
+two states if its own contribution to the cell differs, or what such a table shows. A column that
+compares others is moved by whoever moves one of the columns that it compares.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
-from trial.tables.grid import Value
+from trial.tables.grid import Row, Value
 from trial.tables.rows.crossing import CrossRow
 from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
@@ -32,6 +32,11 @@ them it moves.
 _IN_STRATA = (StratifiedRow, StratifiedLevelsRow, StratifiedRanksRow)
 _MODELS = (AncovaRow, *_IN_STRATA, SurvivalRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
+COUNTS = (
+    "n", "N", "events", "all_events", "not_due", "missing", "undated", "censored", "observed",
+    "imputed", "baseline", "resolved", "both", "first", "second", "neither",
+)  # fmt: skip
+"""The statistics that are counts: those of a cell are the sums over its subjects, each alone."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class CellAttribution:
     def __init__(self, study: CompiledStudy, addresses: Iterable[CellAddress]) -> None:
         """Look up what computes each cell; addresses of tables that the study lacks are skipped."""
         self._cells = [
-            _Cell(address, study.tables[address.table])
+            AttributedCell(address, study.tables[address.table])
             for address in addresses
             if address.table in study.tables
         ]
@@ -58,20 +63,22 @@ class CellAttribution:
         self, before: Derivation | None, after: Derivation | None
     ) -> frozenset[CellAddress]:
         """Return the cells that a subject moves from one state to the other; None: not enrolled."""
-        old, new = _SingleSubject(before), _SingleSubject(after)
+        old, new = SingleSubject(before), SingleSubject(after)
         return frozenset(cell.address for cell in self._cells if cell.differs(old, new))
 
 
-class _Cell:
+class AttributedCell:
     """A cell, with the compiled row and the columns that its statistics are computed from."""
 
     def __init__(self, address: CellAddress, table: CompiledTable) -> None:
         self.address = address
         self._table = table
-        self._row = _compiled_row(table, address.row)
+        self._row = compiled_row(table, address.row)
         index = next(i for i, column in enumerate(table.columns) if column.id == address.column)
         comparison = table.columns[index].comparison
-        self._columns: Sequence[int] = comparison.columns if comparison else (index,)
+        self.columns = comparison.columns if comparison else (index,)
+        """The columns of subjects, by position, that it is of: its own, or those it compares."""
+        self._columns: Sequence[int] = self.columns
         kind = narrowed_row(self._row)
         if isinstance(kind, AncovaRow):  # one fit of all columns together
             self._columns = range(len(table.columns))
@@ -80,22 +87,48 @@ class _Cell:
         self._has_row_denominator = isinstance(kind, _ROWS_BY_LEVEL) or (
             isinstance(kind, (*_IN_STRATA, SurvivalRow)) and first_row
         )
-        self._one_of_several = isinstance(kind, _ROWS_BY_LEVEL) and not first_row
+        self.is_level = isinstance(kind, _ROWS_BY_LEVEL) and not first_row
+        """Whether its row is of one level or term of several."""
 
-    def differs(self, old: "_SingleSubject", new: "_SingleSubject") -> bool:
+    def counts(self, subject: "SingleSubject", column: int) -> Mapping[str, int]:
+        """Return what a subject adds to each count of one of the cell's columns, where it shows it.
+
+        The row of a level or a term that the subject does not have still shows its denominator.
+        """
+        table, row, name = self._table, self._row, self.address.row
+        if row is None:
+            return {"N": int(subject.in_denominator(table, column))}
+        statistics = subject.statistics(table, row, name, column)
+        raw = dict(statistics or ())
+        if statistics is None:
+            raw = {"n": 0, **self.denominators(subject, column)}
+        return {name: n for name in COUNTS if isinstance(n := raw.get(name), int)}
+
+    def denominators(self, subject: "SingleSubject", column: int) -> Mapping[str, int]:
+        """Return what a subject adds to the denominators of one of the cell's columns, by name."""
+        if self._row is None:
+            return {"N": int(subject.in_denominator(self._table, column))}
+        if not self._has_row_denominator:
+            return {}
+        name = self.address.row
+        return subject.row_denominators(self._table, self._row, column, name)
+
+    def differs(self, old: "SingleSubject", new: "SingleSubject") -> bool:
         """Return whether what the cell is computed from differs between two states of a subject."""
         return any(self._column_differs(old, new, column) for column in self._columns)
 
-    def _column_differs(self, old: "_SingleSubject", new: "_SingleSubject", column: int) -> bool:
+    def _column_differs(self, old: "SingleSubject", new: "SingleSubject", column: int) -> bool:
         table, row, name = self._table, self._row, self.address.row
         if row is None:
             return old.in_denominator(table, column) != new.in_denominator(table, column)
+        if old.adds_like(new, table, row):
+            return False
         if self._has_row_denominator and (
-            old.in_row_denominator(table, row, column, name)
-            != new.in_row_denominator(table, row, column, name)
+            old.row_denominators(table, row, column, name)
+            != new.row_denominators(table, row, column, name)
         ):
             return True
-        if not self._one_of_several and (
+        if not self.is_level and (
             old.contribution(table, row, column) != new.contribution(table, row, column)
         ):
             return True
@@ -104,53 +137,61 @@ class _Cell:
         )
 
 
-def _compiled_row(table: CompiledTable, name: str) -> CompiledRow | None:
+def compiled_row(table: CompiledTable, name: str) -> CompiledRow | None:
     """Return the row of the definition that prints a row of the table: `<row>`, or `<row>/…`."""
     candidates = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
     return max(candidates, key=lambda row: len(row.id), default=None)
 
 
-type _Statistics = dict[tuple[str, str], tuple[tuple[str, Value], ...]]
-"""The raw statistics of each cell, by the ids of its row and its column."""
-
-
-class _SingleSubject:
+class SingleSubject:
     """One subject in one state, as if it were the only one of the study."""
 
     def __init__(self, derivation: Derivation | None) -> None:
-        self._derivation = None if derivation is None or derivation.superseded else derivation
+        self.derivation = None if derivation is None or derivation.superseded else derivation
         self._members: dict[int, Members] = {}
         self._contributions: dict[tuple[int, int], Share] = {}
-        self._statistics: dict[int, _Statistics] = {}
+        self._rows: dict[int, Mapping[str, Row]] = {}
+        self._wholes: dict[int, Share] = {}
+
+    def adds_like(self, other: "SingleSubject", table: CompiledTable, row: CompiledRow) -> bool:
+        """Return whether another adds the same to all columns of a row: then all of it is alike."""
+        mine, theirs = self.members(table), other.members(table)
+        return (mine.belongs, mine.where) == (theirs.belongs, theirs.where) and (
+            self.whole(table, row) == other.whole(table, row)
+        )
+
+    def whole(self, table: CompiledTable, row: CompiledRow) -> Share:
+        """Return what the subject contributes to a row in all columns."""
+        if id(row) not in self._wholes:
+            self._wholes[id(row)] = self._contributed(table, row, self.members(table))
+        return self._wholes[id(row)]
 
     def in_denominator(self, table: CompiledTable, column: int) -> bool:
         """Return whether the subject is in the denominator of a column."""
         population = table.columns[column].population
-        if self._derivation is None or population is None:
+        if self.derivation is None or population is None:
             return False
-        return bool(population.member(self._derivation))
+        return bool(population.member(self.derivation))
 
-    def in_row_denominator(
+    def row_denominators(
         self, table: CompiledTable, row: CompiledRow, column: int, name: str
-    ) -> object:
-        """Return what the subject adds to the denominator that a column has in a printed row.
+    ) -> Mapping[str, int]:
+        """Return what the subject adds to the denominators that a column has in a printed row.
 
-        Of times to resolution by term it is all that the subject adds to the term.
+        They go by the names of statistics; what no statistic shows, by names of their own. Of times
+        to resolution by term it is all that the subject adds to the term.
         """
         contribution = self.contribution(table, row, column)
         head = self._head(table, column, table.columns[column])
         if isinstance(row, SubgroupRow):
             head = row.head(contribution, column, head)
-        counted = narrowed_row(row)
-        if isinstance(counted, ResolutionTermsRow):
-            return counted.of_term(contribution, column, name)
-        return _size(counted, contribution, column, head, name)
+        return _denominators(narrowed_row(row), contribution, column, head, name)
 
     def contribution(self, table: CompiledTable, row: CompiledRow, column: int) -> Share:
         """Return what the subject contributes to a row in one column."""
         key = id(row), column
         if key not in self._contributions:
-            members = self._members_of(table).only(column)
+            members = self.members(table).only(column)
             self._contributions[key] = self._contributed(table, row, members)
         return self._contributions[key]
 
@@ -158,35 +199,43 @@ class _SingleSubject:
         self, table: CompiledTable, row: CompiledRow, name: str, column: int
     ) -> tuple[tuple[str, Value], ...] | None:
         """Return the statistics of a cell of a table that holds this subject alone."""
-        if id(row) not in self._statistics:
-            self._statistics[id(row)] = self._read(table, row)
-        return self._statistics[id(row)].get((name, table.columns[column].id))
+        printed_row = self.printed_row(table, row, name)
+        cells = printed_row.cells if printed_row else ()
+        wanted = table.columns[column].id
+        return next(
+            (
+                tuple((statistic.name, statistic.raw) for statistic in cell.statistics)
+                for cell in cells
+                if cell.column == wanted
+            ),
+            None,
+        )
 
-    def _read(self, table: CompiledTable, row: CompiledRow) -> _Statistics:
-        heads = [self._head(table, i, column) for i, column in enumerate(table.columns)]
-        sums = Sums(self._contributed(table, row, self._members_of(table)))
-        return {
-            (printed_row.id, cell.column): tuple(
-                (statistic.name, statistic.raw) for statistic in cell.statistics
-            )
-            for printed_row in table.read_row(row, sums, heads)
-            for cell in printed_row.cells
-        }
+    def printed_row(self, table: CompiledTable, row: CompiledRow, name: str) -> Row | None:
+        """Return a row of a table that holds this subject alone, by its id; None if it has none."""
+        if id(row) not in self._rows:
+            heads = [self._head(table, i, column) for i, column in enumerate(table.columns)]
+            sums = Sums(self.whole(table, row))
+            printed_rows = table.read_row(row, sums, heads)
+            self._rows[id(row)] = {printed_row.id: printed_row for printed_row in printed_rows}
+        return self._rows[id(row)].get(name)
 
     def _head(self, table: CompiledTable, index: int, column: CompiledColumn) -> ColumnHead:
-        n, shown = int(self.in_denominator(table, index)), self._members_of(table).where[index]
+        n, shown = int(self.in_denominator(table, index)), self.members(table).where[index]
         return ColumnHead(
             column.id,
             column.label,
             n,
-            comparison=column.comparison,
+            column.population.arm if column.population else None,
+            column.comparison,
             hidden=n * (shown is False),
             undetermined=n * (shown is None),
         )
 
-    def _members_of(self, table: CompiledTable) -> Members:
+    def members(self, table: CompiledTable) -> Members:
+        """Return in which columns of a table the subject is."""
         if id(table) not in self._members:
-            derivation, nowhere = self._derivation, [False] * len(table.columns)
+            derivation, nowhere = self.derivation, [False] * len(table.columns)
             self._members[id(table)] = (
                 Members(nowhere, nowhere) if derivation is None else table.members(derivation)
             )
@@ -194,24 +243,29 @@ class _SingleSubject:
 
     def _contributed(self, table: CompiledTable, row: CompiledRow, members: Members) -> Share:
         share: Share = {}
-        if self._derivation is not None:
-            table.contribute_row(row, self._derivation, members, share)
+        if self.derivation is not None:
+            table.contribute_row(row, self.derivation, members, share)
         return share
 
 
-def _size(
+def _denominators(
     counted: CompiledRow | None, contribution: Share, column: int, head: ColumnHead, name: str
-) -> int:
-    """Return the denominator that a printed row has of one subject, as it is counted."""
+) -> Mapping[str, int]:
+    """Return the denominators that a printed row has of one subject, as it is counted."""
+    if isinstance(counted, ResolutionTermsRow):
+        of_term = counted.of_term(contribution, column, name)
+        return {statistic: n for (_, statistic), n in of_term.items()}
     if isinstance(counted, IncidenceTermsRow):
-        return counted.days(contribution, column)
+        return {"days": counted.days(contribution, column)}
     if isinstance(counted, TermsRow):
-        return counted.size(contribution, column, head) + counted.total(contribution, column)
+        size = counted.size(contribution, column, head)
+        of_records = {"all_events": counted.total(contribution, column)}
+        return {"N": size, **(of_records if counted.of_records else {})}
     if isinstance(counted, (*_IN_STRATA, SurvivalRow)):
-        return bool(head.shown)
+        return {"shown": head.shown}
     if isinstance(counted, CrossRow):
-        if counted.options.percent_of == "column":
-            return bool(head.determined)
-        return counted.counts_for(contribution, name)
+        is_column = counted.options.percent_of == "column"
+        size = head.determined if is_column else counted.counts_for(contribution, name)
+        return {"N": int(size)}
     assert isinstance(counted, LevelsRow)
-    return bool(counted.size(contribution, column, head))
+    return {"N": counted.size(contribution, column, head)}

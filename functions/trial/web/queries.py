@@ -26,6 +26,7 @@ from trial.web import (
     pagination,
     quarantine,
     routing,
+    tracing,  # noqa: F401 (its routes)
 )
 from trial.web.read_routes import SEE_OTHER, read_route, routes
 from trial.web.routing import Answer, Request
@@ -162,7 +163,8 @@ def get_discrepancies(request: Request, view: Study) -> Answer:
 def get_history(request: Request, view: Study, subject: str) -> Answer:
     """Get a subject's events as recorded: who, when, why, and the chain that proves it.
 
-    All of them, or those of a `kind` and a `record`; `after` a version where more follow.
+    All of them, or those of a `kind` and a `record`, or of several records (`records`: each as
+    `kind/record`, with commas between); `after` a version where more follow.
     """
     store, after = wiring.store(), pagination.parse_number(request, "after")
     stored = store.subject(view, subject) if fields.is_identifier(subject) else None
@@ -190,11 +192,13 @@ def get_history(request: Request, view: Study, subject: str) -> Answer:
 
 
 def _is_of(request: Request, sort_key: str) -> bool:
-    """Return whether a row of a journal is of the kind and of the record in the query."""
+    """Return whether a row of a journal is of the kind, record or records in the query."""
     filters = request.query.get("kind", ""), request.query.get("record", "")
+    kind, record, *_ = sort_key.split("#")
+    several = request.query.get("records", "")
     return all(
-        value in ("", part) for value, part in zip(filters, sort_key.split("#"), strict=False)
-    )
+        value in ("", part) for value, part in zip(filters, (kind, record), strict=True)
+    ) and (not several or f"{kind}/{record}" in several.split(","))
 
 
 @routes("GET", "/studies/{study}/audit")

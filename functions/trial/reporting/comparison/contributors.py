@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ from trial.events.blinding import HIDDEN
 from trial.reporting.changelog import JournalSlice
 from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.dynamodb import Store
-from trial.subject.changes import Change, changes
+from trial.subject.changes import Change, changes, undone
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Subject, blinded
 from trial.tables.attribution import CellAddress, CellAttribution
@@ -133,15 +133,13 @@ def _decisive_records(
     after = comparison.derivation(new, comparison.new)
     changed_cells = comparison.key_result_attribution.affected_cells(before, after)
     decisive: dict[CellAddress, list[Key]] = {}
-    for change in changed if changed_cells else ():
-        records = {key: record for key, record in new.records.items() if key != change.key}
-        if change.key in old.records:
-            records[change.key] = old.records[change.key]
-        undone = comparison.derivation(replace(new, records=records), comparison.new)
+    keys = [change.key for change in changed] if changed_cells else []
+    for key, subject in undone(new, keys, old.records):
+        without = comparison.derivation(subject, comparison.new)
         for address in changed_cells & comparison.key_result_attribution.affected_cells(
-            undone, after
+            without, after
         ):
-            decisive.setdefault(address, []).append(change.key)
+            decisive.setdefault(address, []).append(key)
     return decisive
 
 

@@ -1,0 +1,112 @@
+"""The subjects among whom those behind a number are looked for: as they are now, or as a cut's."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.events.blinding import UNBLINDED
+from trial.reporting.comparison.cuts import ComparedCut, compared_cut
+from trial.store.bucket.documents import Documents
+from trial.store.dynamodb import Store
+from trial.store.reports import Reports
+from trial.subject.cut_spec import LIVE_SPEC, CutSpec
+from trial.subject.fold import Subject, fold_all
+
+_OTHER_RELEASE = (
+    "the cut was made by a release that counts differently: request it again (with as_of) to have"
+    " it by this one"
+)
+_OPENED = "the cut was made while the study was not blinded: its subjects are not shown by arm"
+
+
+class People(Protocol):
+    """Subjects in an order of their own, in which a page can begin after any of them."""
+
+    @property
+    def view(self) -> Study:
+        """The study as the audience sees it, by the definition that counts."""
+
+    @property
+    def spec(self) -> CutSpec:
+        """What of the subjects is shown."""
+
+    def after(self, subject: str) -> Iterator[Subject]:
+        """Read the subjects that follow one; '' is before the first."""
+
+    def document(self) -> dict[str, Any] | None:
+        """Return which cut they are of, as data; None for now."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """The subjects as they are now, each as it is when its row is read: shard by shard."""
+
+    store: Store
+    view: Study
+    spec: CutSpec = field(default=LIVE_SPEC)
+
+    def after(self, subject: str) -> Iterator[Subject]:
+        """Read the rows that follow a subject's."""
+        return (row.subject for row in self.store.subjects_after(self.view, subject))
+
+    def document(self) -> dict[str, Any] | None:
+        """Return that they are of no cut."""
+        return None
+
+
+@dataclass(frozen=True)
+class OfCut:
+    """The subjects that a cut counts, as it saw them, in order of their ids.
+
+    One without later events is read from its row, any other from its journal.
+    """
+
+    store: Store
+    view: Study
+    cut: ComparedCut
+
+    @property
+    def spec(self) -> CutSpec:
+        """What of the subjects the cut shows."""
+        return self.cut.spec
+
+    def after(self, subject: str) -> Iterator[Subject]:
+        """Read the subjects that follow one as they were recorded by the cut."""
+        for name in sorted(self.cut.versions):
+            if name > subject:
+                yield self._read(name, self.cut.versions[name])
+
+    def _read(self, name: str, version: int) -> Subject:
+        stored = self.store.subject(self.view, name)
+        if stored is None:
+            return Subject(name)
+        if stored.version == version:
+            return stored.subject
+        rows = self.store.journal(self.view.id, name, stored.cipher_key)
+        return fold_all(name, [row.entry() for row in rows[:version]])
+
+    def document(self) -> dict[str, Any] | None:
+        """Return which report and cut it is."""
+        return self.cut.document()
+
+
+def people(
+    store: Store, documents: Documents, reports: Reports, seen: Study, cut: str = ""
+) -> People:
+    """Return the subjects as they are now, or as a report or cut saw them, by its id.
+
+    Raises `Rejected`: 404 for what is no report, 409 for one that is not ready or cannot be shown.
+    """
+    if not cut:
+        return Live(store, seen)
+    found = compared_cut(documents, reports, seen, cut)
+    study = store.defined(seen.id, found.cut["definition"])
+    view = study if found.audience == UNBLINDED else study.open
+    version = found.cut["definition"], found.cut["contribution_version"]
+    if version != (study.digest, study.version):
+        raise Rejected(409, "Cut not traced", _OTHER_RELEASE)
+    if seen.pooled and not study.definition.blinded:
+        raise Rejected(409, "Cut not traced", _OPENED)
+    return OfCut(store, view, found)

@@ -1,0 +1,397 @@
+"""Every number answers: who is in it, why, by which records; one more call says whose they are."""
+
+import json
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from blinded import COLUMNS, ROWS, study_of
+from builders import (
+    TINY,
+    adverse_event,
+    coding,
+    disposition,
+    dose,
+    enrolment,
+    viral_load,
+)
+from invoking import CALLER, PROBLEM, Answer, Service, forget
+from parallel import TOTAL, randomised
+
+import wiring
+from trial.events.envelope import Entry
+from trial.reporting import tracing
+
+STUDY = "TINY"
+DEFINITION = deepcopy(dict(TINY))
+HEADACHE = "term/Nervous system disorders/Headache"
+Document = dict[str, Any]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
+    """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def later(**by: float) -> datetime:
+        nonlocal at
+        at += timedelta(**by)
+        return at
+
+    monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
+    yield later
+    forget()
+
+
+def responder(name: str, then: int = 1_000) -> list[Entry]:
+    """Give a subject whose viral load falls, by day 14, from 10,000 to another value."""
+    return [
+        enrolment(subject=name, age=40, sex="F"),
+        viral_load(0, 10_000, subject=name),
+        viral_load(7, 10_000, subject=name),
+        dose(7, subject=name),
+        viral_load(14, then, subject=name),
+        viral_load(35, 500, subject=name),
+    ]
+
+
+def post(service: Service, *entries: Entry) -> None:
+    for each in entries:
+        answer = service.record(each.body, STUDY)
+        assert answer.status in {201, 202}, answer.text
+
+
+@pytest.fixture
+def study(blank: Service, clock: Callable[..., datetime]) -> Service:
+    """Give a service with two responders, one with an adverse event, and one who is none."""
+    assert blank.define(DEFINITION).status == 201
+    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", then=9_000))
+    post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
+    post(blank, enrolment(subject="S-4", age=50))
+    return blank
+
+
+def made(service: Service, clock: Callable[..., datetime], **asked: str) -> Document:
+    clock(seconds=2)
+    row = service.made(STUDY, **asked)
+    clock(seconds=2)
+    return row
+
+
+def asked(service: Service, path: str, **query: str) -> Answer:
+    return service.get(f"{path}/subjects?{urlencode(query)}", STUDY)
+
+
+def found(service: Service, path: str, **query: str) -> Document:
+    answer = asked(service, path, **query)
+    assert answer.status == 200, answer.text
+    document: Document = answer.json
+    return document
+
+
+def names(document: Document) -> list[str]:
+    return [each["subject"] for each in document["subjects"]]
+
+
+def of(document: Document, subject: str) -> Document:
+    (one,) = [each for each in document["subjects"] if each["subject"] == subject]
+    found_subject: Document = one
+    return found_subject
+
+
+def records(subject: Document, *, decisive: bool) -> set[str]:
+    return {each["record"] for each in subject["records"] if each["decisive"] is decisive}
+
+
+def test_who_responded_why_and_by_which_records(study: Service) -> None:
+    document = found(study, "tables/one", row="responders", column="total")
+    assert (names(document), document["examined"], document["next"]) == (["S-1", "S-2"], 4, None)
+    assert (document["audience"], document["cut"]) == ("open", None)
+    one = of(document, "S-1")
+    assert (one["in"], one["counts"]) == ("numerator", {"n": 1, "N": 1})
+    decrease = {"label": "RNA, decrease", "value": "1.000000", "unit": "log10 copies/mL"}
+    assert one["values"] == [decrease]
+    assert "decrease of 1.00 log10 copies/mL" in one["explanation"]
+    assert "record VL-14" in one["explanation"]
+    assert "baseline 4.00 log10 copies/mL on 2015-06-08, record VL-7" in one["explanation"]
+    assert one["explanation"].endswith("at least 0.5 log10 copies/mL: yes")
+    # Without the dose there is no baseline; without that of day 7 the one of day 0 would do.
+    assert records(one, decisive=True) == {"VL-14", "DOSE-7", "R"}
+    assert records(one, decisive=False) == {"VL-7"}
+
+
+def test_one_call_more_gives_the_journal_rows_of_these_records(study: Service) -> None:
+    post(study, viral_load(14, 2_000, subject="S-1", revision=2, reason_for_change="Misread"))
+    one = of(found(study, "tables/one", row="responders", column="total"), "S-1")
+    revisions = {each["record"]: each["revision"] for each in one["records"]}
+    assert revisions["VL-14"] == 2
+    history = study.get(one["history"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
+    rows = [(each["kind"], each["record"], each["revision"]) for each in history["events"]]
+    expected = {(each["kind"], each["record"], 1) for each in one["records"]}
+    assert {*rows} == expected | {("lab.result.reported", "VL-14", 2)}
+    assert {each["principal"] for each in history["events"]} == {CALLER}
+
+
+def test_other_statistics_have_other_subjects(study: Service) -> None:
+    cell = {"row": "responders", "column": "total"}
+    everybody = found(study, "tables/one", **cell, statistic="N")
+    assert [(each["subject"], each["in"]) for each in everybody["subjects"]] == [
+        ("S-1", "numerator"), ("S-2", "numerator"), ("S-3", "denominator"),
+    ]  # fmt: skip
+    failed = of(everybody, "S-3")
+    assert failed["explanation"].endswith("at least 0.5 log10 copies/mL: no")
+    assert failed["counts"] == {"n": 0, "N": 1}
+    waiting = found(study, "tables/one", **cell, statistic="not_due")
+    assert [(each["subject"], each["in"]) for each in waiting["subjects"]] == [("S-4", "not due")]
+    assert "no value, not yet due" in waiting["subjects"][0]["explanation"]
+    assert names(found(study, "tables/one", **cell, statistic="percent")) == ["S-1", "S-2"]
+    assert names(found(study, "tables/one", **cell, statistic="missing")) == []
+    assert names(found(study, "tables/one", row="not-due", column="total")) == ["S-4"]
+
+
+def test_denominators_levels_terms_and_means_answer_too(study: Service) -> None:
+    assert names(found(study, "tables/events", column="total")) == ["S-1", "S-2", "S-3"]
+    head = found(study, "tables/events", row=HEADACHE, column="total")
+    assert names(head) == ["S-2"]
+    one = head["subjects"][0]
+    assert one["counts"] == {"n": 1, "N": 1, "events": 1}
+    assert {"AE-1", "C-AE-1"} <= records(one, decisive=True)
+    assert one["explanation"].startswith("Headache, onset 2015-")
+    nobody = found(study, "tables/events", row="term/None/Such", column="total")
+    assert names(nobody) == []
+    assert names(found(study, "tables/one", row="sex/F", column="total")) == ["S-1", "S-2", "S-3"]
+    missing = found(study, "tables/one", row="sex/", column="total")
+    assert names(missing) == ["S-4"]
+    age = found(study, "tables/one", row="age", column="total", statistic="mean")
+    assert [each["values"][0]["value"] for each in age["subjects"]] == ["40", "40", "40", "50"]
+
+
+def test_a_cut_answers_with_who_was_in_it_then(
+    study: Service, clock: Callable[..., datetime]
+) -> None:
+    old = made(study, clock)
+    post(study, viral_load(14, 9_500, subject="S-1", revision=2), *responder("S-5"))
+    cell = {"row": "responders", "column": "total"}
+    assert names(found(study, "tables/one", **cell)) == ["S-2", "S-5"]
+    for name in (old["id"], old["cut"]):
+        then = found(study, "tables/one", **cell, cut=name)
+        assert names(then) == ["S-1", "S-2"]
+        assert then["cut"]["report"] == old["id"]
+        assert {each["revision"] for each in of(then, "S-1")["records"]} == {1}
+    # By the definition of then, whatever is in force now.
+    fewer = DEFINITION | {"title": "Amended", "tables": DEFINITION["tables"][1:],
+                          "key_results": DEFINITION["key_results"][2:]}  # fmt: skip
+    assert study.define(fewer).status == 202
+    study.invoke("audit", {})
+    assert asked(study, "tables/one", **cell).status == 404
+    assert names(found(study, "tables/one", **cell, cut=old["id"])) == ["S-1", "S-2"]
+    cutoff = made(study, clock, cutoff="2015-01-10")
+    assert cutoff["status"] == "ready"
+
+
+def test_a_cut_off_hides_what_came_after(study: Service, clock: Callable[..., datetime]) -> None:
+    early = made(study, clock, cutoff="2015-01-10")
+    cell = {"row": "responders", "column": "total", "cut": early["id"]}
+    assert names(found(study, "tables/one", **cell)) == []
+    nothing = made(study, clock, as_of="2025-12-31T00:00:00Z")
+    assert names(found(study, "tables/one", column="total", cut=nothing["id"])) == []
+
+
+def test_pages_follow_each_other_even_where_one_is_empty(
+    study: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post(study, *(each for i in range(5, 9) for each in responder(f"S-{i}")))
+    query = {"row": "responders", "column": "total"}
+    whole = found(study, "tables/one", **query)
+    assert len(whole["subjects"]) == 6
+    for limit, most in (("SUBJECTS", 2), ("EXAMINED", 1), ("REVISIONS", 1), ("WORK", 1)):
+        with monkeypatch.context() as patch:
+            patch.setattr(tracing, limit, most)
+            path, pages = f"tables/one/subjects?{urlencode(query)}", []
+            while path:
+                pages.append(study.get(path, STUDY).json)
+                path = (pages[-1]["next"] or "").removeprefix(f"/studies/{STUDY}/")
+        assert [one for page in pages for one in page["subjects"]] == whole["subjects"], limit
+        assert sum(page["examined"] for page in pages) == 8
+        assert len(pages) > 1
+        if limit == "EXAMINED":
+            assert [] in [page["subjects"] for page in pages]
+
+
+def test_of_a_subject_with_many_records_those_that_the_rule_took_are_tried(
+    study: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = {"row": "responders", "column": "total"}
+    monkeypatch.setattr(tracing, "MOST_TRIED", 3)
+    one = of(found(study, "tables/one", **query), "S-1")
+    assert (records(one, decisive=True), records(one, decisive=False)) == ({"VL-14"}, {"VL-7"})
+    monkeypatch.setattr(tracing, "MOST_WORK", 3)
+    one = of(found(study, "tables/one", **query), "S-1")
+    assert {each["record"]: each["decisive"] for each in one["records"]} == {
+        "VL-7": None, "VL-14": None,
+    }  # fmt: skip
+
+
+def test_boxes_of_the_flow_answer(study: Service) -> None:
+    post(study, disposition(50, subject="S-1"), disposition(50, "completed", subject="S-2"))
+    flow = study.get("consort", STUDY).json
+    sizes = {
+        box["id"]: box["n"] for stage in flow["stages"] for box in [*stage["boxes"], *stage["side"]]
+    }
+    for name, n in sizes.items():
+        assert len(found(study, "consort", box=name)["subjects"]) == (n or 0), name
+    left = found(study, "consort", box="left")
+    assert names(left) == ["S-1", "S-2"]
+    assert records(left["subjects"][0], decisive=True) == {"STUDY"}
+    assert names(found(study, "consort", box="left", reason="DEATH")) == ["S-1"]
+    assert names(found(study, "consort", box="left", reason="OTHER")) == []
+
+
+def test_key_results_answer_by_their_ids(study: Service) -> None:
+    for result in study.get("summary", STUDY).json["key_results"]:
+        document = found(study, "summary", key_result=result["id"])
+        assert document["number"]["key_result"] == result["id"]
+        if result["id"] != "p":
+            assert len(document["subjects"]) == result["n"]
+
+
+FIGURES = [
+    {"id": kind, "title": "F", "population": "P", "kind": kind, "x_label": "X", "y_label": "Y",
+     "source": source}
+    for kind, source in {
+        "waterfall": {"table": "f", "row": "each"}, "mean": {"table": "f", "row": "visits"},
+        "dots": {"table": "events", "row": "term"}, "survival": {"table": "f", "row": "time"},
+    }.items()
+]  # fmt: skip
+DRAWN = DEFINITION | {
+    "times": {"low": {"label": "Low", "start": "enrolment",
+                      "events": [{"parameter": "viral-load", "below": 5_000}]}},
+    "tables": [*DEFINITION["tables"], {
+        "id": "f", "title": "F", "population": "P",
+        "columns": [{"id": "total", "label": "Total", "set": "enrolled"}],
+        "rows": [
+            {"id": "each", "label": "Each", "summary": "day14-decrease", "statistics": ["median"]},
+            {"id": "visits", "label": "Visits", "visits": ["day-0", "day-14"],
+             "summary": {"parameter": "viral-load"}},
+            {"id": "time", "label": "Time", "survival": {"time": "low"}},
+        ]}],
+    "figures": FIGURES,
+}  # fmt: skip
+
+
+def test_marks_of_figures_answer(blank: Service, clock: Callable[..., datetime]) -> None:
+    assert blank.define(DRAWN).status == 201
+    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", then=9_000))
+    post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
+    at = {"series": "total"}
+    assert names(found(blank, "figures/waterfall", **at)) == ["S-1", "S-2", "S-3"]
+    assert names(found(blank, "figures/waterfall", **at, mark="1")) == ["S-1", "S-2"]
+    assert names(found(blank, "figures/mean", **at, mark="day-14")) == ["S-1", "S-2", "S-3"]
+    term = "Nervous system disorders/Headache"
+    assert names(found(blank, "figures/dots", **at, mark=term)) == ["S-2"]
+    assert names(found(blank, "figures/survival", **at, mark="15")) == ["S-1", "S-2"]
+    assert names(found(blank, "figures/survival", **at, mark="36")) == ["S-3"]
+    late = found(blank, "figures/survival", **at, mark="16", statistic="at_risk")
+    assert names(late) == ["S-3"]
+    for query in ({"series": "none"}, {"series": "total", "mark": "soon"}):
+        assert asked(blank, "figures/survival", **query).status in {404, 422}
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "status"),
+    [
+        ("tables/none", {"column": "total"}, 404),
+        ("tables/one", {"column": "none"}, 404),
+        ("tables/one", {"row": "none", "column": "total"}, 404),
+        ("tables/one", {"row": "responders", "column": "second"}, 404),
+        ("tables/one", {"row": "responders"}, 422),
+        ("tables/one", {"column": "total", "statistic": "n; x"}, 422),
+        ("tables/one", {"column": "total", "cut": "none"}, 404),
+        ("summary", {}, 422),
+        ("summary", {"key_result": "none"}, 404),
+        ("consort", {"box": "none"}, 404),
+        ("consort", {"box": "enrolled", "arm": "a"}, 404),
+        ("consort", {"box": "enrolled", "reason": "a"}, 404),
+        ("figures/none", {"series": "total"}, 404),
+    ],
+)  # fmt: skip
+def test_what_is_no_number_is_refused(
+    study: Service, path: str, query: dict[str, str], status: int
+) -> None:
+    answer = asked(study, path, **query)
+    assert (answer.status, answer.media_type) == (status, PROBLEM)
+    assert answer.json.get("detail") or answer.json["errors"]
+
+
+def test_of_an_erased_subject_the_numbers_stay_and_no_text(study: Service) -> None:
+    secret = "As she told it"
+    post(study, adverse_event(12, record="AE-9", subject="S-1", term=secret))
+    before = found(study, "tables/events", row="any", column="total")
+    study.ask(_erasure("S-1"))
+    after = found(study, "tables/events", row="any", column="total")
+    assert names(after) == names(before) == ["S-1", "S-2"]
+    assert secret not in json.dumps(after)
+
+
+def _erasure(subject: str) -> Any:
+    from invoking import request  # noqa: PLC0415 (beside its only use)
+
+    path = f"/studies/{STUDY}/subjects/{subject}/erase"
+    return request("POST", path, {"reason": "Asked for"}, {"Content-Type": "application/json"})
+
+
+BLINDED = json.loads(study_of(ROWS[::6], [*COLUMNS[:3], TOTAL]).source)
+
+
+def told(service: Service, arms: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Give what each audience is told of every number of a blinded study."""
+    assert service.define(BLINDED).status == 201
+    given = {"a": "drug", "b": "placebo"}
+    for i, arm in enumerate(arms):
+        name = f"S-{i}"
+        post(service, enrolment(subject=name, age=30 + i, sex="MF"[i % 2]), randomised(arm, name))
+        post(service, dose(subject=name, treatment=given[arm]), adverse_event(subject=name))
+        post(service, coding(subject=name), viral_load(0, 5_000, subject=name))
+    answers: list[dict[str, Any]] = []
+    for seen in ("", "unblinded/"):
+        by_number: dict[str, Any] = {}
+        for table in service.get(f"{seen}tables", STUDY).json["tables"]:
+            cells = [("", column["id"]) for column in table["columns"]]
+            cells += [(row["id"], cell["column"]) for row in table["rows"] for cell in row["cells"]]
+            for row, column in cells:
+                query = urlencode({"row": row, "column": column, "statistic": "N"})
+                path = f"{seen}tables/{table['id']}/subjects?{query}"
+                answer = service.get(path, STUDY)
+                by_number[f"{table['id']} {row} {column}"] = answer.status, answer.text
+        answers.append(by_number)
+    return answers[0], answers[1]
+
+
+def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
+    open_service: Callable[[], Service], clock: Callable[..., datetime]
+) -> None:
+    (one, apart), (other, _) = (told(open_service(), arms) for arms in ("abba", "baab"))
+    assert one == other
+    assert len(one) > 10
+    assert {status for status, _ in one.values()} == {200}
+    assert "placebo" not in json.dumps(one)
+    assert '"arm"' not in json.dumps(one)
+    assert one.keys() < apart.keys()
+    by_arm = json.loads(apart["t  a"][1])
+    assert names(by_arm) == ["S-0", "S-3"]
+    assert by_arm["subjects"][0]["history"].startswith(f"/studies/{STUDY}/unblinded/subjects/S-0/")
+
+
+def test_what_only_the_unblinded_may_read_is_not_there_for_others(
+    blank: Service, clock: Callable[..., datetime]
+) -> None:
+    assert blank.define(BLINDED).status == 201
+    post(blank, enrolment(subject="S-0", age=30), randomised("a", "S-0"))
+    for column in ("a", "b"):
+        answer = asked(blank, "tables/t", column=column)
+        assert answer.status == 404
+        assert "/unblinded" in answer.json["detail"]
+    assert names(found(blank, "unblinded/tables/t", column="a")) == ["S-0"]
