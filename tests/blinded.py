@@ -453,6 +453,13 @@ COMPARISONS: Sequence[Mapping[str, Any]] = [
     {"means": "wilcoxon-exact"},
 ]
 """How a column compares two others."""
+KEPT: Sequence[Mapping[str, Any]] = [
+    {"count": "treated", "margin": {"lower": 0.5}, "subgroups": {"characteristic": "region"}},
+    {"ancova": {"measure": "age"}, "margin": {"lower": -5, "upper": 5}},
+    {"stratified": {"count": "treated", "strata": ["region"], "contrast": "difference"},
+     "margin": {"upper": 10, "alpha": 0.05}, "interval": {"level": 0.9}},
+]  # fmt: skip
+"""Rows with a margin, for tables in which a column compares two: the first by its `counts`."""
 
 
 class Case:
@@ -491,6 +498,9 @@ def _studies(draw: st.DrawFn) -> Study:
         how = draw(st.sampled_from(COMPARISONS))
         compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
         columns = [*columns, {**compared, "rates": rates, **how}]
+        if "interval" not in how:
+            kept = KEPT if "counts" in how and how["counts"] != "fisher" else KEPT[1:]
+            rows += draw(st.lists(st.sampled_from(kept), max_size=2))
     of_subjects = sorted(
         each["id"] for each in columns if {"set", "events", "worst"} & each.keys() == {"set"}
     )

@@ -68,6 +68,7 @@ WHOLE: dict[str, Any] = json.loads(
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},
             {"id": "stratified", "stratified": {"count": "enrolled", "strata": ["region"]}},
             {"id": "in-strata", "stratified": {"levels": "group", "strata": ["region"]}},
+            {"id": "kept", "count": "treated", "margin": {"lower": 0.5, "upper": 2}},
             {"id": "ranks", "stratified": {"measure": "age", "strata": ["region"]}},
             {"id": "common", "interval": {"level": 0.9}, "stratified": {
                 "count": "enrolled", "strata": ["region"], "contrast": "difference",

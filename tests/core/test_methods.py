@@ -56,6 +56,7 @@ from trial.definition.outputs import (
     KeyResultDefinition,
     Levels,
     ListingDefinition,
+    MarginDefinition,
     Pooling,
     RecordTerms,
     Resolution,
@@ -209,6 +210,7 @@ WHOLE |= {
         {"id": "common", "label": "Common", "stratified": {
             "count": "early", "strata": ["region"], "contrast": "difference"}},
         {"id": "ranks", "label": "Ranks", "stratified": {"measure": "age", "strata": ["region"]}},
+        {"id": "kept", "label": "Kept", "count": "early", "margin": {"lower": 0.5}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -372,7 +374,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                               "by": ["category"]}},
         "tables/0/rows/18": {"resolution": {"filter": {}}},
         "tables/0/rows/20": {"graded": "age"},
-        "tables/0/rows/22": {"interval": {"level": 0.9}}},
+        "tables/0/rows/22": {"interval": {"level": 0.9}},
+        "tables/0/rows/24": {"margin": {"upper": 2}}},
+    MarginDefinition: {"tables/0/rows/24/margin": {"lower": 0.6, "upper": 3, "alpha": 0.05}},
     WorstGrade: {
         "tables/0/columns/4/worst": {"grade": [3, 5]},
         "tables/0/columns/5/worst": {"grade_at_least": 3}},

@@ -11,7 +11,7 @@ from trial.definition.outputs import CellRef, Survival, Table, TableColumn, Tabl
 from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
-from trial.statistics.risks import CONTRAST_STATISTICS
+from trial.statistics.risks import CONTRAST_STATISTICS, DIFFERENCE
 
 _COUNT = frozenset(("n", "N", "percent"))
 _OPEN = frozenset(("not_due", "missing"))
@@ -53,7 +53,32 @@ def available_statistics(ref: CellRef, tables: Iterable[Table]) -> frozenset[str
 
 def has_p_value(ref: CellRef, tables: Iterable[Table]) -> bool:
     """Return whether a cell is one that holds a P value, where it can be computed."""
-    return "p" in available_statistics(ref, tables)
+    return not available_statistics(ref, tables).isdisjoint(("p", "p_margin"))
+
+
+def contrast_of(row: TableRow, column: TableColumn) -> str | None:
+    """Return the contrast of two columns that a row of a count, a measure or a model shows."""
+    if len(column.compare or ()) != _PAIR:
+        return None
+    if row.stratified is not None:
+        return row.stratified.contrast
+    if row.kind == "ancova" or (row.kind == "summary" and column.means != "anova"):
+        return DIFFERENCE
+    return column.contrast if row.kind == "count" and column.contrasts else None
+
+
+def _kept(row: TableRow, column: TableColumn) -> frozenset[str]:
+    """Return what a row with a margin has in a column that contrasts two; of some with a test."""
+    if row.margin is None or contrast_of(row, column) is None:
+        return _NOTHING
+    untested = (
+        row.stratified.method == "newcombe"
+        if row.stratified is not None
+        else column.counts == "newcombe"
+        if row.kind == "count"
+        else row.kind == "summary" and column.means not in ("t", "welch")
+    )
+    return frozenset(("conclusion",)) if untested else frozenset(("conclusion", "p_margin"))
 
 
 def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
@@ -207,12 +232,15 @@ def _compared(
     if not _fills(row, compared_columns):
         return _NOTHING
     if row.kind == "ancova":
-        return _modelled(table, row, column, compared_columns, inner)
+        modelled = _modelled(table, row, column, compared_columns, inner)
+        return modelled if inner else modelled | _kept(row, column)
     if row.kind in ("levels", "worst"):
         return _compared_levels(row, column, inner)
     if row.survival is not None and inner:
         return _of_hazards(row, row.survival, column, inner[0])
-    return _compared_row(row, column) if _at_comparison(row, inner) else _NOTHING
+    if not _at_comparison(row, inner):
+        return _NOTHING
+    return _compared_row(row, column) | _kept(row, column)
 
 
 def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:

@@ -575,6 +575,27 @@ Measures = Annotated[MeasureName | Measure | _Measures, _by_shape(Measure, _Meas
 """A measure for all columns, or one by column."""
 
 
+class MarginDefinition(Model):
+    """What a difference or a ratio must lie above (`lower`), below (`upper`), or between.
+
+    In the unit in which it is shown: percent of a count, the measure's own, a ratio itself. One
+    side shows non-inferiority, both show equivalence, each side at the one-sided `alpha`: the
+    interval that is shown has the level 1 - 2 alpha, so that it and the test agree.
+    """
+
+    lower: Decimal | None = None
+    upper: Decimal | None = None
+    alpha: Annotated[Decimal, Field(gt=0, le=Decimal("0.25"))] = Decimal("0.025")
+
+    @model_validator(mode="after")
+    def _a_side(self) -> "MarginDefinition":
+        if self.lower is None and self.upper is None:
+            raise ValueError("takes `lower`, `upper` or both")
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError("must have `lower` below `upper`")
+        return self
+
+
 class SetDenominator(Model):
     """The subjects of the column that are in another analysis set."""
 
@@ -613,6 +634,7 @@ class TableRow(Model):
     unless it is given), all of the `column`, the `assessed` (of whom every measure concerned has a
     value), those of whom a condition is true or who are in another set. `interval` is that of
     what the row estimates: method, level and limits, or `true` for the usual one.
+    `margin` is what the difference or the ratio of columns that compare two must keep.
     `per` is what a `sum` is divided by, such as 365.25 days for person-years. `graded` counts the
     subjects whose measure is at the grades of each column (`worst`); in others those above 0. With
     `of_records` events and records are in percent too: of all that the row selects in the column
@@ -634,6 +656,7 @@ class TableRow(Model):
     statistics: Statistics | dict[SubjectsColumn, Statistics] | None = None
     decimals: Decimals | dict[Statistic, Decimals] | None = None
     per: Annotated[Decimal, Field(gt=0)] | None = None
+    margin: MarginDefinition | None = None
     of_records: Annotated[bool | AdverseEventFilter, inline_model(AdverseEventFilter)] = False
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
@@ -731,9 +754,9 @@ SUBGROUP_KINDS = (
 )
 """The kinds of row that can be made once for each subgroup."""
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
-    "count": ("where", "visits", "interval", "denominator"),
+    "count": ("where", "visits", "interval", "denominator", "margin"),
     "levels": ("visits", "denominator", "interval"),
-    "summary": ("where", "visits", "statistics", "decimals", "interval", "per"),
+    "summary": ("where", "visits", "statistics", "decimals", "interval", "per", "margin"),
     "graded": ("where", "visits", "interval", "denominator"),
     "pairs": ("column", "interval"),
     "not_due": (),
@@ -743,8 +766,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "worst": ("denominator",),
     "shift": ("where", "visits"),
     "cross": ("where", "visits"),
-    "stratified": ("interval",),
-    "ancova": ("decimals", "interval"),
+    "stratified": ("interval", "margin"),
+    "ancova": ("decimals", "interval", "margin"),
     "survival": ("interval",),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),

@@ -178,7 +178,7 @@ def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | Non
         return row
     if row.kind in _BY_ARM or tells.row(row):
         return None
-    update: dict[str, Any] = {}
+    update: dict[str, Any] = {"margin": None} if row.margin is not None else {}
     for name in _BY_COLUMN:
         if isinstance(value := getattr(row, name), dict):
             update[name] = _by_column(value, stands, _TELLS[name](tells))

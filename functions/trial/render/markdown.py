@@ -9,6 +9,7 @@ from trial.render.consort import form, note, outline
 from trial.render.consort.alt_text import box_text
 from trial.tables.bidi import isolated
 from trial.tables.grid import (
+    CONCLUSION,
     INTERVAL,
     NOT_REPORTED,
     Cell,
@@ -172,6 +173,7 @@ _WORDS = {
     "not_due": "not yet due",
     "undated": "event not dated",
     "rate_ratio": "rate ratio",
+    "p_margin": "P (margin)",
     "odds_ratio": "odds ratio",
     "relative_risk": "relative risk",
     "hazard_ratio": "hazard ratio",
@@ -278,6 +280,8 @@ def _named(name: str, text: str) -> str:
         return f"{text} event" if text == "1" else f"{text} events"
     if name == "p":
         return f"P = {text}" if text[:1].isdigit() else f"P {text}"
+    if name == CONCLUSION:
+        return text
     return f"{_WORDS.get(name, name)} {text}"
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from trial.tables.grid import (
+    TESTED,
     Cell,
     Column,
     Completion,
@@ -194,4 +195,4 @@ def _results(cell: Cell) -> list[Document]:
 def _result(column: str, statistic: Statistic) -> Document:
     result: Document = {"column": column, "statistic": statistic.name}
     result |= {"raw": statistic.raw, "text": statistic.text}
-    return result | {"nominal": statistic.nominal} if statistic.name == "p" else result
+    return result | {"nominal": statistic.nominal} if statistic.name in TESTED else result

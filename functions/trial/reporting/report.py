@@ -61,7 +61,8 @@ def _grids(
             grids.append(
                 table.read(cells, None if rows is None else {*rows, *tested_rows.get(name, ())})
             )
-    marked = testing.mark_nominal(order, grids, completed(study, sums, spec).look)
+    look, alphas = completed(study, sums, spec).look, testing.alphas_of_margins(study.definition)
+    marked = testing.mark_nominal(order, grids, look, alphas)
     return tuple(grid for grid in marked if grid.id in wanted_rows)
 
 

@@ -18,7 +18,7 @@ from trial.statistics.inference import (
     square_root,
 )
 
-type Limits = tuple[Decimal | None, Decimal | None]
+type Limits = tuple[Decimal | Fraction | None, Decimal | Fraction | None]
 """A lower and an upper limit; None on a side where there is none, however far one goes."""
 type Tails = tuple[Decimal, Decimal]
 """How likely as much or more is, and as much or less, if the contrast were some value."""

@@ -142,6 +142,17 @@ class StudentT:
         """Two-sided P value of the null hypothesis that the estimate is 0."""
         return t_tails(self.estimate**2 / self.variance, self.df) if self.variance else None
 
+    def tails(self, value: Fraction) -> tuple[Decimal, Decimal] | None:
+        """Return the shares of Student's t above the distance to a value, and below it.
+
+        None where nothing varies.
+        """
+        if not self.variance:
+            return None
+        distance = self.estimate - value
+        beyond = t_tails(distance**2 / self.variance, self.df) / 2
+        return (beyond, 1 - beyond) if distance >= 0 else (1 - beyond, beyond)
+
     def interval(self, level: Fraction = LEVEL) -> Interval:
         """Student's t confidence interval."""
         with localcontext(WORKING):

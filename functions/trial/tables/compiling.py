@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from math import prod
 from typing import Any
 
+from trial.definition.available_statistics import contrast_of
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
 from trial.definition.denominators import denominator_condition, means_assessed
 from trial.definition.design import Visit
@@ -43,8 +44,10 @@ from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
 from trial.statistics.inference import CONFIDENCE_95, Confidence
+from trial.statistics.margins import Margin
 from trial.statistics.pairs import PAIRED_TANGO
 from trial.statistics.rates import EXACT_POISSON
+from trial.statistics.risks import DIFFERENCE
 from trial.subject.derivation import Derivation
 from trial.tables.rows.comparing import RANKS
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
@@ -466,7 +469,9 @@ class Compiler:
         for name, label, visit in self._by_visit(row, path):
             counts = self._condition_counts(row.count, row, path, "count", visit)
             sums, index = self._place(len(self._table.columns))
-            yield CountRow(name, label, _level(row), sums, index, counts, interval, row.label)
+            placed = _level(row), sums, index
+            margin = self._margin(row, path)
+            yield CountRow(name, label, *placed, counts, interval, row.label, margin)
 
     def _graded(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         """Yield the count of subjects at the grades of each column; in others of those above 0."""
@@ -838,7 +843,8 @@ class Compiler:
             strict_test if event_fields else test,
             row.stratified.contrast,
             row.stratified.method,
-            self._confidences(row, path, "of a contrast over strata is named by its `method`"),
+            self._confidences(row, path, _NAMED_BY_METHOD),
+            self._margin(row, path),
         )
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
@@ -916,7 +922,8 @@ class Compiler:
             row.decimals if isinstance(row.decimals, int) else response.precision.decimals,
             ancova.weights,
             ancova.scores or {},
-            self._confidences(row, path, "of least-squares means is always Student's t"),
+            self._confidences(row, path, _ALWAYS_T),
+            self._margin(row, path),
         )
         compiled_row.check(path)
         yield compiled_row
@@ -926,6 +933,37 @@ class Compiler:
         of_row = self._confidence(row, path, always)
         columns = self._table.columns
         return [column.interval.confidence if column.interval else of_row for column in columns]
+
+    def _margin(self, row: TableRow, path: str) -> Margin | None:
+        """Return the margin that a row has, if any; refuses one that what is shown cannot keep."""
+        if row.margin is None:
+            return None
+        declared, margin_path = row.margin, f"{path}/margin"
+        low, high = (
+            None if side is None else Fraction(side) for side in (declared.lower, declared.upper)
+        )
+        margin = Margin(low, high, Fraction(declared.alpha))
+        columns = [column for column in self._table.columns if contrast_of(row, column)]
+        if not columns:
+            raise refused(margin_path, _NOTHING_TO_KEEP)
+        of_row = row.interval_asked if row.kind in ("stratified", "ancova") else None
+        for column in columns:
+            ratio = contrast_of(row, column) != DIFFERENCE
+            if ratio and any(side is not None and side <= 0 for side in (low, high)):
+                raise refused(margin_path, f"must be above 0: column {column.id} shows a ratio")
+            asked = column.interval or of_row or IntervalDefinition()
+            sides = {"lower": low, "upper": high}
+            if asked.confidence.two_sided != margin.level or any(
+                side is not None and asked.limits not in ("both", name)
+                for name, side in sides.items()
+            ):
+                level = f"{2 * (Decimal('0.5') - declared.alpha):f}"
+                raise refused(
+                    margin_path,
+                    f"at alpha {declared.alpha:f} is of an interval of level {level} with limits on"
+                    f" its sides, and column {column.id} shows another: give it `interval`",
+                )
+        return margin
 
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.survival is not None
@@ -1186,6 +1224,7 @@ class Compiler:
             self._interval_of_means(row, path),
             self._divisor(row, path),
             self._ranked,
+            self._margin(row, path),
         )
 
     @cached_property
@@ -1227,6 +1266,11 @@ class Compiler:
         return row.decimals
 
 
+_NAMED_BY_METHOD = "of a contrast over strata is named by its `method`"
+_ALWAYS_T = "of least-squares means is always Student's t"
+_NOTHING_TO_KEEP = (
+    "has nothing to be kept by: no column compares two by a difference or a ratio in this row"
+)
 _NOBODY_ASSESSED = "the condition has no measure: nothing says who is assessed; name a condition"
 _SAME_CLASSES_AT_EVERY_VISIT = (
     "is the same at every visit: write classes in place, of a measure without `at`"

@@ -30,6 +30,12 @@ class Absent(str):
 NOT_YET_DUE, NOT_COLLECTED = Absent("Not yet due"), Absent("Not collected")
 
 
+P_MARGIN, CONCLUSION = "p_margin", "conclusion"
+"""The one-sided P value of a margin, and what the interval shows of it, in words."""
+TESTED = frozenset(("p", P_MARGIN, CONCLUSION))
+"""What is nominal unless it is of a confirmatory test."""
+
+
 @dataclass(frozen=True)
 class Statistic:
     """One result: `raw` is an integer or an exact decimal string, `text` what a reader sees.
@@ -39,7 +45,8 @@ class Statistic:
 
     Names in use: n, N (denominator), percent, not_due and missing (who is in neither), events,
     observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
-    sd, se, median, q1, q3, min, max, ci_low, ci_high, p, difference, odds_ratio, relative_risk,
+    sd, se, median, q1, q3, min, max, ci_low, ci_high, p, p_margin, conclusion,
+    difference, odds_ratio, relative_risk,
     hazard_ratio, lsmean, years, rate, censored, days, survival and the four pairs both, first,
     second, neither.
     """
@@ -79,6 +86,11 @@ class Cell:
     def get(self, name: str) -> Statistic | None:
         """Find a statistic by its name."""
         return next((statistic for statistic in self.statistics if statistic.name == name), None)
+
+    @property
+    def tested(self) -> Statistic | None:
+        """The P value by which it is tested: that of its margin, where it has one."""
+        return self.get(P_MARGIN) or self.get("p")
 
     @property
     def estimate(self) -> str:

@@ -5,8 +5,10 @@ from dataclasses import replace
 
 from trial.definition import Definition
 from trial.rules.measures import Quantity
+from trial.statistics.margins import Margin
 from trial.tables.bidi import isolated
 from trial.tables.grid import NOT_REPORTED, Column, Row, Statistic
+from trial.tables.rounding import exact_text
 from trial.tables.rows.counting import OwnDenominator
 from trial.tables.rows.kinds import ColumnHead
 
@@ -262,6 +264,19 @@ def optional_fields_notes(
     per_column = [(column, f"{n} subject{'' if n == 1 else 's'}") for column, n in counts if n]
     if per_column:
         yield optional_fields_note(label, " or ".join(fields), per_column)
+
+
+def margin(label: str, kept: Margin | None) -> Iterator[str]:
+    """Yield what a row's differences or ratios must keep, if anything."""
+    if kept is not None:
+        bounds = (("above", kept.lower), ("below", kept.upper))
+        where = " and ".join(
+            f"{name} {exact_text(side)}" for name, side in bounds if side is not None
+        )
+        yield (
+            f"{isolated(label)}: a difference or ratio must lie {where}; shown by the interval of"
+            f" level {exact_text(kept.level)}, one-sided alpha {exact_text(kept.alpha)}."
+        )
 
 
 def strata_left_out(

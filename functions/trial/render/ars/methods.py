@@ -45,6 +45,8 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "median_ci_high": ("Confidence interval of the median, upper limit", "X.X"),
     "geometric_mean_ci_low": ("Confidence interval of the geometric mean, lower limit", "X.X"),
     "geometric_mean_ci_high": ("Confidence interval of the geometric mean, upper limit", "X.X"),
+    "p_margin": ("P value of the margin, one-sided", "X.XXXX"),
+    "conclusion": ("Whether the interval keeps the margin", "X"),
     "p": ("P value, two-sided", "X.XXXX"),
     "observed": ("Number of values observed", "X"),
     "imputed": ("Number of values imputed", "X"),

@@ -46,6 +46,8 @@ _LINES = (
     ("Missing", ("missing",), "{}"),
     ("Censored", ("censored",), "{}"),
     ("Event not dated", ("undated",), "{}"),
+    ("P value of the margin", ("p_margin",), "{}"),
+    ("Conclusion", ("conclusion",), "{}"),
     (P_VALUE, ("p",), "{}"),
 )
 # The intervals of other statistics than that which the cell is about: what they are of, the limits.

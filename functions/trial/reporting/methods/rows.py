@@ -103,6 +103,19 @@ def _counts(column: TableColumn) -> str:
     return f"counts by the {CONTRASTS[column.contrast][column.counts][0]} interval{instead}"
 
 
+def _margin(row: TableRow) -> str:
+    """Return what differences or ratios of a row must keep, and how that is shown, if anything."""
+    if (margin := row.margin) is None:
+        return ""
+    bounds = (("above", margin.lower), ("below", margin.upper))
+    where = joined(f"{name} {side:f}" for name, side in bounds if side is not None)
+    return (
+        f"; margin: the difference or ratio of two columns must lie {where}, at one-sided alpha"
+        f" {margin.alpha:f}: shown if the interval of level 1 - 2 alpha lies there; the one-sided P"
+        " value, of two sides the greater, is by the method of the interval, where that has one"
+    )
+
+
 def _interval_of_percentages(row: TableRow) -> str:
     """Return the interval that a row of percentages has, if any."""
     if (asked := row.interval_asked) is None:
@@ -258,7 +271,7 @@ class Rows:
         visits = "" if row.visits is None else f"; a row for each of {self._visits(row)}"
         if row.counts_events and row.denominator is not None:
             text += f", in percent of {self._of(row)}"
-        text += self._of_records(row)
+        text += self._of_records(row) + _margin(row)
         only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
         return f"{text}{only}{visits}{self._subgroups(row)}"
 

@@ -1,14 +1,15 @@
 """Columns that compare others: tests and differences, computed of counts and moments when read."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
-from trial.statistics.contrasts import Contrast
+from trial.statistics.contrasts import Contrast, Limits, Tails
 from trial.statistics.inference import Confidence
+from trial.statistics.margins import Margin
 from trial.statistics.moments import (
     ANOVA,
     POOLED_T,
@@ -46,7 +47,7 @@ from trial.statistics.risks import (
     ExactOddsRatio,
     score_odds_ratio,
 )
-from trial.tables.grid import Cell, Statistic
+from trial.tables.grid import CONCLUSION, P_MARGIN, Cell, Statistic
 from trial.tables.rows.intervals import LIMIT_NAMES, limit_statistics
 from trial.tables.rows.kinds import ColumnHead, Comparison, number_statistic, p_value
 
@@ -82,6 +83,7 @@ def compare_counts(
     heads: Sequence[ColumnHead],
     counts: Mapping[int, Sequence[int]],
     methods: Container[str] = TESTS | CONTRASTING,
+    margin: Margin | None = None,
 ) -> tuple[Cell, ...]:
     """Compare columns by their subjects in each of some categories, by some of the methods.
 
@@ -90,7 +92,12 @@ def compare_counts(
     return tuple(
         Cell(
             head.id,
-            *_counts(head.comparison, [counts[i] for i in head.comparison.columns], head.budget),
+            *_counts(
+                head.comparison,
+                [counts[i] for i in head.comparison.columns],
+                head.budget,
+                margin,
+            ),
             head.comparison.confidence.label,
         )
         for head in heads
@@ -106,6 +113,7 @@ def compare_means(
     places: int,
     places_kept: int | None,
     tallies: Tallies,
+    margin: Margin | None = None,
 ) -> tuple[Cell, ...]:
     """Compare columns by the mean of a measure, or by ranks; a difference is from the reference.
 
@@ -115,9 +123,9 @@ def compare_means(
         Cell(
             head.id,
             *(
-                _ranks(head.comparison, tallies, places, places_kept, head.budget)
+                _ranks(head, head.comparison, tallies, (places, places_kept), margin)
                 if head.comparison.means in RANKS
-                else _means(head.comparison, moments, places, places_kept)
+                else _means(head.comparison, moments, (places, places_kept), margin)
             ),
             head.comparison.confidence.label,
         )
@@ -182,7 +190,12 @@ def _rates(
     ), f"{RATE_SCORE}, {confidence.words}"
 
 
-def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
+def _counts(
+    comparison: Comparison,
+    table: Sequence[Sequence[int]],
+    budget: WorkBudget,
+    margin: Margin | None,
+) -> Compared:
     """Compare by a test, or a difference; not where all subjects are of one category or column."""
     contrasted = sum(any(values) for values in zip(*table, strict=True)) > 1
     if not contrasted or not all(map(any, table)):
@@ -194,11 +207,14 @@ def _counts(comparison: Comparison, table: Sequence[Sequence[int]], budget: Work
             test = pearson(table)
             return ((p_value(test.p),), PEARSON) if test else NOTHING
         case _:
-            return _contrast(comparison, table, budget)
+            return _contrast(comparison, table, budget, margin)
 
 
 def _contrast(
-    comparison: Comparison, table: Sequence[Sequence[int]], budget: WorkBudget
+    comparison: Comparison,
+    table: Sequence[Sequence[int]],
+    budget: WorkBudget,
+    margin: Margin | None,
 ) -> Compared:
     """Contrast the proportions of the first category, by a method that can be afforded."""
     reference, compared = ((row[0], sum(row)) for row in table)
@@ -209,14 +225,14 @@ def _contrast(
         method, contrast = ODDS_INSTEAD, score_odds_ratio(compared, reference)
     if contrast is None:
         return NOTHING
-    statistics = contrast_statistics(contrast_name, contrast, confidence)
+    statistics = contrast_statistics(contrast_name, contrast, confidence, margin)
     return statistics, f"{method}, {confidence.words}"
 
 
 def contrast_statistics(
-    name: str, contrast: Contrast, confidence: Confidence
+    name: str, contrast: Contrast, confidence: Confidence, margin: Margin | None = None
 ) -> tuple[Statistic, ...]:
-    """Return a contrast of proportions with the limits that are asked for.
+    """Return a contrast of proportions with the limits that are asked for, and its margin if any.
 
     A difference is in percent. What has no bound says so, and so does what cannot be estimated.
     """
@@ -238,7 +254,27 @@ def contrast_statistics(
             number_statistic(LIMIT_NAMES[side], limit, places, absent)
             for side, limit in in_unit.items()
         ),
+        *margin_statistics(
+            margin and margin.in_units_of(unit), interval, contrast.tails, int(name != DIFFERENCE)
+        ),
     )
+
+
+def margin_statistics(
+    margin: Margin | None,
+    limits: Limits | None,
+    tails: Callable[[Fraction], Tails | None],
+    null: int = 0,
+) -> tuple[Statistic, ...]:
+    """Return the one-sided P value of a margin, where the method has one, and what is shown."""
+    if margin is None:
+        return ()
+    conclusion = NOT_ESTIMABLE
+    if limits is not None:
+        conclusion = f"{margin.aim(null)} {'shown' if margin.is_kept(limits) else 'not shown'}"
+    p = margin.p(tails)
+    tested = () if p is None else (replace(p_value(p), name=P_MARGIN),)
+    return (*tested, Statistic(CONCLUSION, conclusion, conclusion))
 
 
 def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
@@ -249,8 +285,8 @@ def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
 def _means(
     comparison: Comparison,
     moments: Mapping[int, SampleStatistics],
-    places: int,
-    places_kept: int | None,
+    places: tuple[int, int | None],
+    margin: Margin | None,
 ) -> Compared:
     groups, confidence = [moments[i] for i in comparison.columns], comparison.confidence
     if comparison.means == "anova":
@@ -260,25 +296,22 @@ def _means(
     comparison_of_means = (pooled_t if equal else welch_t)(groups[1], groups[0])
     if comparison_of_means is None:
         return NOTHING
+    printed, kept = places
+    limits = comparison_of_means.interval(confidence.two_sided)
     return (
-        number_statistic(
-            "difference", comparison_of_means.estimate, places, places_kept=places_kept
-        ),
-        *limit_statistics(
-            confidence.chosen(comparison_of_means.interval(confidence.two_sided)),
-            places,
-            places_kept,
-        ),
+        number_statistic("difference", comparison_of_means.estimate, printed, places_kept=kept),
+        *limit_statistics(confidence.chosen(limits), printed, kept),
+        *margin_statistics(margin, limits, comparison_of_means.tails),
         p_value(comparison_of_means.p),
     ), confidence.named(POOLED_T if equal else WELCH_T)
 
 
 def _ranks(
+    head: ColumnHead,
     comparison: Comparison,
     tallies: Tallies,
-    places: int,
-    places_kept: int | None,
-    budget: WorkBudget,
+    places: tuple[int, int | None],
+    margin: Margin | None,
 ) -> Compared:
     """Compare two columns by ranks: how far they lie apart, and a test that can be afforded.
 
@@ -292,17 +325,19 @@ def _ranks(
         Shift(compared, reference),
         comparison.confidence,
     )
-    method, p = _rank_test(ranks, comparison.means, budget)
-    interval = confidence.chosen(shift.interval(confidence.two_sided) or (None, None))
-    unit = 10**tallies.places
+    method, p = _rank_test(ranks, comparison.means, head.budget)
+    unit, (printed, kept) = 10**tallies.places, places
+    of_units = shift.interval(confidence.two_sided)
+    limits = None if of_units is None else tuple(limit / unit for limit in of_units)
 
     def statistic(name: str, value: Fraction | None, absent: str = "") -> Statistic:
-        in_unit = None if value is None else value / unit
-        return number_statistic(name, in_unit, places, absent, places_kept)
+        return number_statistic(name, value, printed, absent, kept)
 
+    chosen: Mapping[str, Fraction | None] = confidence.chosen(limits or (None, None))
     return (
-        statistic("difference", shift.estimate),
-        *(statistic(LIMIT_NAMES[side], limit, TOO_FEW) for side, limit in interval.items()),
+        statistic("difference", (shift.estimate or Fraction(0)) / unit),
+        *(statistic(LIMIT_NAMES[side], limit, TOO_FEW) for side, limit in chosen.items()),
+        *margin_statistics(margin, limits, lambda _: None),
         p_value(p, ALL_TIED),
     ), f"{method}; difference by {HODGES_LEHMANN}, {MOSES} interval, {confidence.words}"
 

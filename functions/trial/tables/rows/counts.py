@@ -8,6 +8,7 @@ from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
 from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import CONFIDENCE_95, Confidence
+from trial.statistics.margins import Margin
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO, mcnemar_exact, paired_tango
 from trial.subject.derivation import Derivation
 from trial.tables import notes
@@ -69,6 +70,7 @@ class CountRow(PlacedRow):
     interval: RowInterval | None
     named: str
     """The row's label in the definition; rows of visits have the labels of the visits."""
+    margin: Margin | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
@@ -102,9 +104,8 @@ class CountRow(PlacedRow):
             )
             for i, (n, denominator) in counts.items()
         ]
-        compared = compare_counts(
-            heads, {i: [n, denominator.size - n] for i, (n, denominator) in counts.items()}
-        )
+        of_two = {i: [n, denominator.size - n] for i, (n, denominator) in counts.items()}
+        compared = compare_counts(heads, of_two, margin=self.margin)
         footnotes = tuple(self._notes(sums, heads))
         return [Row(self.id, self.label, self.level, (*cells, *compared), notes=footnotes)]
 
@@ -126,6 +127,7 @@ class CountRow(PlacedRow):
             (heads[condition_count.column].label, n) for condition_count, n in lacking
         )
         yield from notes.optional_fields_notes(self.label, fields, subjects_by_column)
+        yield from notes.margin(self.label, self.margin)
 
     @property
     def columns(self) -> list[int]:

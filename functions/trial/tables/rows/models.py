@@ -24,12 +24,13 @@ from trial.statistics.contingency import (
 )
 from trial.statistics.inference import Confidence, StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
+from trial.statistics.margins import Margin
 from trial.statistics.products import Levels, Products, pool_levels
 from trial.statistics.strata import COMMON_CONTRASTS
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.comparing import contrast_statistics
+from trial.tables.rows.comparing import contrast_statistics, margin_statistics
 from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.counts import PlacedRow
 from trial.tables.rows.intervals import limit_statistics
@@ -67,6 +68,7 @@ class StratifiedRow(PlacedRow):
     method: str = ""
     confidences: Sequence[Confidence] = ()
     """By column, of the contrast that it shows."""
+    margin: Margin | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in its stratum (`d`) and, where the condition holds, once more (`n`).
@@ -127,6 +129,7 @@ class StratifiedRow(PlacedRow):
         footnotes = (
             *notes.optional_fields_notes(self.label, self.optional_fields, lack),
             *notes.strata_left_out(self.label, left_out),
+            *notes.margin(self.label, self.margin),
         )
         return [Row(self.id, self.label, self.level, tuple(row_cells), notes=footnotes)]
 
@@ -143,7 +146,7 @@ class StratifiedRow(PlacedRow):
         if common is None:
             return Cell(head.id, tested, method)
         confidence = self.confidences[column]
-        statistics = contrast_statistics(self.contrast, common, confidence)
+        statistics = contrast_statistics(self.contrast, common, confidence, self.margin)
         named = f"{name}, {confidence.words}; {method}"
         return Cell(head.id, (*statistics, *tested), named, confidence.label)
 
@@ -239,6 +242,7 @@ class AncovaRow:
     scores: Mapping[str, Decimal]
     confidences: Sequence[Confidence]
     """By column, of its least-squares mean or of the difference that it shows."""
+    margin: Margin | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's values at its levels; and count it where levels may be pooled.
@@ -304,7 +308,9 @@ class AncovaRow:
             if (cell := self._cell(fit, head, heads, confidence)) is not None and cell.statistics
         )
         unit, direction = self.response.unit, self.response.direction
-        rows = [Row(self.id, self.label, self.level, row_cells, unit=unit, direction=direction)]
+        of_margin = tuple(notes.margin(self.label, self.margin))
+        placed = self.id, self.label, self.level
+        rows = [Row(*placed, row_cells, unit=unit, direction=direction, notes=of_margin)]
         compared = [head for head in heads if head.comparison]
         if self.scores and compared:
             widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]
@@ -368,6 +374,10 @@ class AncovaRow:
             reference, compared_arm = compared
             estimate = fit.difference(_ARM, compared_arm, reference)
             statistics = estimated("difference", estimate)
+            if estimate is not None:
+                limits = estimate.interval(confidence.two_sided)
+                of_margin = margin_statistics(self.margin, limits, estimate.tails)
+                statistics = *statistics[:-1], *of_margin, statistics[-1]
             return Cell(head.id, statistics, confidence.named(ANCOVA), confidence.label)
         test = fit.type_three(_ARM)
         return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)

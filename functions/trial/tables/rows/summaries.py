@@ -17,6 +17,7 @@ from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Share, Sums
 from trial.statistics.geometric import GeometricStatistics, coefficient_of_variation
+from trial.statistics.margins import Margin
 from trial.statistics.moments import Moments, SampleStatistics
 from trial.statistics.tallies import OrderedValues
 from trial.subject.derivation import Derivation
@@ -60,6 +61,7 @@ class SummaryRow(PlacedRow):
     per: Fraction | None = None
     ranked: Collection[int] = ()
     """The columns that others compare by ranks, so that their values are kept."""
+    margin: Margin | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -143,7 +145,7 @@ class SummaryRow(PlacedRow):
         kept = fewest_places(*self.precisions)
         tally_places = max((precision.places for precision in self.precisions), default=0)
         tallies = Tallies(tally_places, partial(self._scaled, sums, tally_places))
-        compared = compare_means(heads, moments, places, kept, tallies)
+        compared = compare_means(heads, moments, places, kept, tallies, self.margin)
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.units_and_directions(measured)
         cells = (*described, *compared)
@@ -152,6 +154,7 @@ class SummaryRow(PlacedRow):
         footnotes = (
             *notes.baselines(self.label, carried),
             *notes.no_logarithm(self.label, undefined),
+            *notes.margin(self.label, self.margin),
         )
         return [
             Row(self.id, self.label, self.level, cells, self.groups, unit, direction, footnotes)

@@ -1,0 +1,261 @@
+"""Margins: non-inferiority and equivalence, by the interval that is shown and by its test."""
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import pytest
+from builders import cell, enrolment
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from parallel import A, B, parallel, printed, randomised, table_of
+from scipy import stats
+
+from trial.definition.available_statistics import available_statistics
+from trial.definition.outputs import CellRef
+from trial.errors import Rejected
+from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.reporting.methods import methods
+from trial.statistics.margins import BY_A_MARGIN, EQUIVALENCE, NON_INFERIORITY, SUPERIORITY, Margin
+from trial.tables import checking, testing
+from trial.tables.grid import Grid
+
+P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["b", "a"]}
+MEN = {"characteristic": "sex", "levels": ["M"]}
+AGE = {"summary": "age", "statistics": ["n", "mean"]}
+OLD, YOUNG = [61, 64, 64, 70, 72, 58], [40, 44, 58, 61, 52, 49, 64]
+
+
+def people(arm: str, men: int, women: int, ages: list[int] | None = None) -> list[Entry]:
+    sexes = "M" * men + "F" * women
+    return [
+        each
+        for i, sex in enumerate(sexes)
+        for each in (enrolment(subject=f"{arm}-{i}", sex=sex, **({"age": ages[i]} if ages else {})),
+                     randomised(arm, f"{arm}-{i}", strata={"region": ["north", "south"][i % 2]}))
+    ]  # fmt: skip
+
+
+ADCIBC = [*people("a", 36, 118), *people("b", 12, 65)]
+AGED = [*people("a", 6, 0, OLD), *people("b", 7, 0, YOUNG)]
+
+
+def found(row: dict[str, Any], entries: list[Entry], **how: Any) -> dict[str, str]:
+    return printed(table_of(entries, row, columns=[A, B, {**P, **how}]), "row", "p")
+
+
+def raw(row: dict[str, Any], entries: list[Entry], name: str, **how: Any) -> float:
+    grid = table_of(entries, row, columns=[A, B, {**P, **how}])
+    return float(Fraction(str(cell(grid, "row", "p").get(name).raw)))
+
+
+class TestCounts:
+    ROW: dict[str, Any] = {"count": MEN, "margin": {"lower": -3.6}}  # noqa: RUF012 (as drawn)
+
+    def test_the_published_test_of_farrington_and_manning(self):
+        assert raw(self.ROW, ADCIBC, "p_margin", counts="mee") == pytest.approx(0.0248, abs=5e-5)
+        assert found(self.ROW, ADCIBC, counts="mee")["conclusion"] == "non-inferiority shown"
+
+    def test_test_and_interval_are_of_one_method(self):
+        """Miettinen and Nurminen's interval reaches below -3.6, where Mee's does not."""
+        corrected = found(self.ROW, ADCIBC, counts="miettinen-nurminen")
+        assert corrected["conclusion"] == "non-inferiority not shown"
+        p = raw(self.ROW, ADCIBC, "p_margin", counts="miettinen-nurminen")
+        assert p == pytest.approx(0.025061, abs=6e-7)
+
+    def test_newcombe_has_a_bound_and_no_test(self):
+        shown = found(self.ROW, ADCIBC, counts="newcombe")
+        assert shown.keys() == {"difference", "ci_low", "ci_high", "conclusion"}
+        assert shown["conclusion"] == "non-inferiority not shown"
+        kept = found({"count": MEN, "margin": {"lower": -3.7}}, ADCIBC, counts="newcombe")
+        assert kept["conclusion"] == "non-inferiority shown"
+
+    @pytest.mark.parametrize(("margin", "conclusion"), [
+        ({"lower": 0.8}, "non-inferiority shown"),
+        ({"lower": 0.9}, "non-inferiority not shown"),
+        ({"lower": 1}, "superiority not shown"),
+        ({"lower": 1.1}, "superiority by a margin not shown"),
+        ({"upper": 3.4}, "non-inferiority shown"),
+        ({"lower": 0.5, "upper": 4}, "equivalence shown"),
+        ({"lower": 0.5, "upper": 2}, "equivalence not shown"),
+    ])  # fmt: skip
+    def test_of_a_ratio_no_difference_is_1(self, margin, conclusion):
+        how = {"counts": "wald", "contrast": "odds-ratio"}
+        assert found({"count": MEN, "margin": margin}, ADCIBC, **how)["conclusion"] == conclusion
+
+    def test_what_cannot_be_estimated_concludes_nothing(self):
+        entries = [*people("a", 2, 1), *people("b", 0, 3)]
+        how = {"counts": "wald", "contrast": "odds-ratio"}
+        shown = found({"count": MEN, "margin": {"lower": 0.5}}, entries, **how)
+        assert shown["conclusion"] == "not estimable"
+        assert "p_margin" not in shown
+        open_ended = found({"count": MEN, "margin": {"upper": 5}}, entries,
+                           counts="koopman", contrast="relative-risk")  # fmt: skip
+        assert open_ended["conclusion"] == "non-inferiority not shown"  # there is no upper limit
+
+    def test_over_strata(self):
+        row = {"stratified": {"count": MEN, "strata": ["region"], "contrast": "difference"},
+               "margin": {"lower": -10}}  # fmt: skip
+        shown = found(row, ADCIBC)
+        assert list(shown) == ["difference", "ci_low", "ci_high", "p_margin", "conclusion", "p"]
+        estimate = raw(row, ADCIBC, "difference")
+        se = (estimate - raw(row, ADCIBC, "ci_low")) / stats.norm.ppf(0.975)
+        assert raw(row, ADCIBC, "p_margin") == pytest.approx(stats.norm.sf((estimate + 10) / se))
+        assert shown["conclusion"] == "non-inferiority shown"
+
+
+class TestMeans:
+    @pytest.mark.parametrize("means", ["t", "welch"])
+    @pytest.mark.parametrize(("lower", "upper"), [(-2, None), (None, 30), (2, 25), (5, 19)])
+    def test_scipy_agrees_on_two_one_sided_tests(self, means, lower, upper):
+        margin = {name: side for name, side in (("lower", lower), ("upper", upper))
+                  if side is not None}  # fmt: skip
+        row = AGE | {"margin": margin | {"alpha": 0.05}}
+        how = {"means": means, "interval": {"level": 0.9}}
+        tests = [
+            stats.ttest_ind([x - side for x in OLD], YOUNG, equal_var=means == "t",
+                            alternative=alternative).pvalue
+            for side, alternative in ((lower, "greater"), (upper, "less")) if side is not None
+        ]  # fmt: skip
+        assert raw(row, AGED, "p_margin", **how) == pytest.approx(max(tests), rel=1e-9)
+        kept = found(row, AGED, **how)["conclusion"].endswith("y shown") or (
+            found(row, AGED, **how)["conclusion"] in ("equivalence shown", f"{BY_A_MARGIN} shown")
+        )
+        assert kept == (max(tests) < 0.05)
+
+    def test_ranks_have_a_bound_and_no_test_of_it(self):
+        shown = found(AGE | {"margin": {"lower": -1}}, AGED, means="wilcoxon")
+        assert shown["conclusion"] == "non-inferiority shown"
+        assert "p_margin" not in shown
+        few = [*people("a", 1, 0, [60]), *people("b", 1, 0, [50])]
+        assert found(AGE | {"margin": {"lower": -1}}, few, means="wilcoxon")["conclusion"] == (
+            "not estimable"
+        )
+
+    def test_a_model_has_it_beside_its_difference(self):
+        row = {"ancova": {"measure": "age"}, "margin": {"lower": -2}}
+        expected = stats.ttest_ind([x + 2 for x in OLD], YOUNG, alternative="greater").pvalue
+        assert raw(row, AGED, "p_margin") == pytest.approx(expected, rel=1e-9)
+        grid = table_of(AGED, row, columns=[A, B, P])
+        assert any("must lie above -2; shown by" in note for note in grid.footnotes)
+        assert list(found(row, AGED))[-2:] == ["conclusion", "p"]
+
+
+class TestMargin:
+    @given(st.integers(-9, 9), st.integers(-9, 9), st.integers(1, 9), st.integers(0, 9))
+    @settings(max_examples=60)
+    def test_it_is_kept_if_the_interval_lies_within(self, low, lower, width, reach):
+        margin = Margin(Fraction(lower), Fraction(lower + width), Fraction(5, 100))
+        kept = margin.is_kept((Fraction(low), Fraction(low + reach)))
+        assert kept == (lower < low and low + reach < lower + width)
+        assert not margin.is_kept((None, Fraction(low)))
+        assert Margin(Fraction(lower), None, Fraction(1, 40)).is_kept((Fraction(lower + 1), None))
+
+    def test_what_it_is_for(self):
+        def aim(lower, upper, null=0):
+            sides = (None if side is None else Fraction(side) for side in (lower, upper))
+            return Margin(*sides, Fraction(1, 40)).aim(null)
+
+        assert aim(-1, 1) == EQUIVALENCE
+        assert aim(-1, None) == aim(None, 1) == aim(0.5, None, 1) == NON_INFERIORITY
+        assert aim(0, None) == aim(1, None, 1) == SUPERIORITY
+        assert aim(None, -1) == aim(1.2, None, 1) == BY_A_MARGIN
+
+
+def unmarked(grid: Grid) -> Grid:
+    """Take the marks of nominal P values away again."""
+    rows = [
+        replace(row, cells=tuple(
+            replace(each, statistics=tuple(replace(one, nominal=False) for one in each.statistics))
+            for each in row.cells))
+        for row in grid.rows
+    ]  # fmt: skip
+    return replace(grid, rows=tuple(rows))
+
+
+class TestTesting:
+    ORDER: tuple[dict[str, str], ...] = ({"table": "t", "row": "row", "column": "p"},)
+
+    def grid(self, alpha: float, look_alpha: float, margin: dict[str, Any]):
+        looks = [{"id": "first", "label": "First", "alpha": look_alpha},
+                 {"id": "final", "label": "Final", "alpha": alpha}]  # fmt: skip
+        study = parallel(
+            [AGE | {"margin": margin}], [A, B, {**P, "means": "t"}],
+            testing={"alpha": alpha, "order": list(self.ORDER), "looks": looks},
+            completion={"set": "randomised", "condition": "randomised"},
+        )  # fmt: skip
+        checking.check_definition(study)
+        return study
+
+    @pytest.mark.parametrize(("lower", "look_alpha", "succeeds"), [
+        (-2, 0.05, True), (-2, 0.01, True), (-2, 0.004, False), (0, 0.004, False),
+    ])  # fmt: skip
+    def test_the_margins_p_value_confirms_at_its_part_of_alpha(self, lower, look_alpha, succeeds):
+        study = self.grid(0.05, look_alpha, {"lower": lower})
+        columns = [A, B, {**P, "means": "t"}]
+        grid = unmarked(table_of(AGED, AGE | {"margin": {"lower": lower}}, columns=columns))
+        p = raw(AGE | {"margin": {"lower": lower}}, AGED, "p_margin", means="t")
+        assert (p <= 0.025 * look_alpha / 0.05) == succeeds
+        (marked,) = testing.mark_nominal(
+            study.definition.testing, [grid], "first",
+            testing.alphas_of_margins(study.definition),
+        )  # fmt: skip
+        shown = {statistic.name: statistic.nominal
+                 for statistic in cell(marked, "row", "p").statistics}  # fmt: skip
+        assert (shown["p"], shown["p_margin"], shown["conclusion"]) == (True, False, not succeeds)
+        (nominal,) = testing.mark_nominal(study.definition.testing, [grid], "")
+        assert all(statistic.nominal for statistic in cell(nominal, "row", "p").statistics
+                   if statistic.name in ("p", "p_margin", "conclusion"))  # fmt: skip
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("row", "how", "detail"),
+        [
+            ({"count": MEN, "margin": {"lower": -1}}, {}, "no column compares two by a diff"),
+            ({"count": MEN, "margin": {"lower": -1}}, {"counts": "wald", "contrast": "odds-ratio"},
+             "must be above 0: column p shows a ratio"),
+            ({"count": MEN, "margin": {"lower": -1, "alpha": 0.05}}, {"counts": "mee"},
+             "an interval of level 0.90"),
+            ({"count": MEN, "margin": {"lower": -1}},
+             {"counts": "mee", "interval": {"level": 0.975, "limits": "upper"}}, "limits on"),
+            ({"count": MEN, "margin": {}}, {"counts": "mee"}, "takes `lower`, `upper` or both"),
+            ({"count": MEN, "margin": {"lower": 2, "upper": 1}}, {"counts": "mee"}, "below"),
+            ({"count": MEN, "margin": {"lower": 2, "alpha": 0.5}}, {"counts": "mee"}, "0.25"),
+            ({**AGE, "margin": {"lower": 2}}, {}, "no column compares two"),
+            ({"levels": {"characteristic": "sex"}, "margin": {"lower": 2}}, {"counts": "mee"},
+             "margin"),
+            ({"stratified": {"count": MEN, "strata": ["region"]}, "margin": {"lower": 2}}, {},
+             "no column compares two"),
+        ],
+    )  # fmt: skip
+    def test_what_does_not_fit_is_refused(self, row, how, detail):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([row], [A, B, {**P, **how}]))
+        assert detail in str([(fault.pointer, fault.detail) for fault in refused.value.faults])
+
+    def test_one_sided_limits_on_its_side_are_enough(self):
+        how = {"counts": "mee", "interval": {"level": 0.975, "limits": "lower"}}
+        shown = found({"count": MEN, "margin": {"lower": -3.6}}, ADCIBC, **how)
+        assert list(shown) == ["difference", "ci_low", "p_margin", "conclusion"]
+        assert shown["conclusion"] == "non-inferiority shown"
+
+
+def test_available_and_told():
+    for row, how in [
+        ({"count": MEN, "margin": {"lower": -3.6}}, {"counts": "mee"}),
+        ({"count": MEN, "margin": {"lower": -3.6}}, {"counts": "newcombe"}),
+        (AGE | {"margin": {"upper": 30}}, {"means": "welch"}),
+        (AGE | {"margin": {"upper": 30}}, {"means": "wilcoxon"}),
+        ({"ancova": {"measure": "age"}, "margin": {"lower": -2}}, {}),
+    ]:
+        study = parallel([row], [A, B, {**P, **how}])
+        ref = CellRef(table="t", row="row", column="p")
+        entries = AGED if "count" not in row else ADCIBC
+        assert (
+            available_statistics(ref, study.definition.tables) == found(row, entries, **how).keys()
+        )
+        text = str([section.rows for section in methods(study.definition)])
+        assert "shown if the interval of level 1 - 2 alpha lies there" in text
+        assert report.tables(study, {})
