@@ -82,6 +82,10 @@ PARTS: Mapping[str, Any] = {
     "times": {
         "drug": {"label": "To drug", "start": "enrolment", "events": [_DRUG]},
         "dose": {"label": "To a dose", "start": "enrolment", "events": ["first-dose"]},
+        "dose-or-death": {"label": "To a dose", "start": "enrolment", "events": ["first-dose"],
+                          "competing": ["death", {"adverse_event": {"serious": True}}]},
+        "dose-or-drug": {"label": "To no drug", "start": "enrolment", "events": ["death"],
+                         "competing": [_DRUG]},
     },
     "sets": {
         "on-drug": {"label": "On drug", "condition": "got-drug"},
@@ -304,6 +308,22 @@ ROWS: Sequence[Mapping[str, Any]] = [
             "hazard_ratio": {"covariates": ["sex", "load"], "proportional_hazards": "rank"},
         }
     },
+    {
+        "survival": {
+            "time": "dose",
+            "restricted_mean": {"to": [2, 9], "contrasts": ["ratio", "difference"]},
+        }
+    },
+    {
+        "survival": {
+            "time": "dose-or-death",
+            "at": [7],
+            "strata": ["region"],
+            "estimate": "cumulative-incidence",
+            "hazard_ratio": True,
+        }
+    },
+    {"survival": {"time": "dose-or-drug", "at": [7], "estimate": "cumulative-incidence"}},
     {
         "survival": {"time": "dose", "at": [3]},
         "interval": {"method": "plain", "level": 0.99, "limits": "upper"},

@@ -79,8 +79,11 @@ WHOLE: dict[str, Any] = json.loads(
                 "order": "frequency", "order_by": "a"}},
             {"id": "survival", "survival": {"time": "left", "at": [10], "strata": ["group"],
                 "hazard_ratio": {"covariates": ["sex"], "ties": "breslow", "test": "score",
-                                 "proportional_hazards": "log", "decimals": 3}},
+                                 "proportional_hazards": "log", "decimals": 3},
+                "restricted_mean": {"to": [9], "contrasts": ["ratio"], "decimals": 2}},
              "interval": {"method": "log", "level": 0.8}},
+            {"id": "incidence-of", "survival": {
+                "time": "ill", "at": [9], "estimate": "cumulative-incidence"}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},
@@ -142,7 +145,9 @@ WHOLE: dict[str, Any] = json.loads(
                 {"value": "rest", "label": "Rest", "condition": {"none": ["treated"]}}]}},
         medications={"dictionary": "W", "prior": "ended-before", "days_after_last_dose": 3},
         times={"left": {"label": "Left", "start": "randomisation",
-                        "events": ["death", {"parameter": "cd4", "below": 10}]}},
+                        "events": ["death", {"parameter": "cd4", "below": 10}]},
+               "ill": {"label": "Ill", "start": "randomisation", "competing": ["death"],
+                       "events": [{"adverse_event": {}}]}},
     ).source
 )  # fmt: skip
 

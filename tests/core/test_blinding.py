@@ -235,7 +235,7 @@ class TestPooling:
             "concomitant", "statin", "alarmed", "grave", "low-twice", "in-state",
         }  # fmt: skip
         assert (left.classes.keys(), left.times.keys()) == (
-            {"graded", "load", "by-condition"}, {"dose"},
+            {"graded", "load", "by-condition"}, {"dose", "dose-or-death"},
         )  # fmt: skip
         assert left.sets.keys() & PARTS["sets"].keys() == set()
         assert left.arms == []

@@ -60,6 +60,7 @@ from trial.definition.outputs import (
     Pooling,
     RecordTerms,
     Resolution,
+    RestrictedMean,
     SetDenominator,
     Shift,
     Statistic,
@@ -194,7 +195,8 @@ WHOLE |= {
             "scores": {"a": 1, "b": 2}}},
         {"id": "survival", "label": "Survival", "survival": {
             "time": "fall", "at": [7], "strata": ["region"], "hazard_ratio": {
-                "covariates": ["sex"], "proportional_hazards": "km"}}},
+                "covariates": ["sex"], "proportional_hazards": "km"},
+            "restricted_mean": {"to": [7]}}},
         {"id": "incidence", "label": "Incidence", "incidence": {
             "filter": _FILTER, "per": 100, "by": ["hlt"]}},
         {"id": "cross", "label": "Cross", "cross": {"first": "sex", "second": "region"}},
@@ -211,6 +213,7 @@ WHOLE |= {
             "count": "early", "strata": ["region"], "contrast": "difference"}},
         {"id": "ranks", "label": "Ranks", "stratified": {"measure": "age", "strata": ["region"]}},
         {"id": "kept", "label": "Kept", "count": "early", "margin": {"lower": 0.5}},
+        {"id": "plain", "label": "Plain", "survival": {"time": "fall"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -304,7 +307,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                    "at_most": 40, "below": 40},
         "classes/states/classes/0": {"condition": "young"}},
     TimeToEvent: {"times/fall": {
-        "label": "Time", "start": "enrolment", "events": ["death"], "censored": []}},
+        "label": "Time", "start": "enrolment", "events": ["death"], "censored": [],
+        "competing": ["death"]}},
     EventDate: {"times/fall/events/2": {"adverse_event": {"terms": ["A"]}, "which": "last"}},
     RecordDate: {"times/fall/events/1": {
         "recorded": "visit.recorded", "where": {}, "which": "last"}},
@@ -415,7 +419,10 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "scores": None}},
     Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": [],
-                                             "hazard_ratio": False}},
+                                             "hazard_ratio": False, "restricted_mean": None},
+               "tables/0/rows/25/survival": {"estimate": "cumulative-incidence"}},
+    RestrictedMean: {"tables/0/rows/13/survival/restricted_mean": {
+        "to": [8, 9], "contrasts": ["ratio"], "decimals": 0}},
     HazardRatio: {"tables/0/rows/13/survival/hazard_ratio": {
         "covariates": [], "ties": "breslow", "test": "score", "proportional_hazards": "log",
         "decimals": 3}},

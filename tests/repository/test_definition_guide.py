@@ -18,6 +18,7 @@ from trial.definition.conditions import (
     MEASURE_FORMS,
     AdverseEventFilter,
     AdverseEvents,
+    TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
 from trial.definition.exposure import Exposure
@@ -37,6 +38,7 @@ from trial.definition.outputs import (
     KeyResultDefinition,
     ListingDefinition,
     RecordTerms,
+    RestrictedMean,
     Shift,
     Statistics,
     Stratified,
@@ -229,7 +231,7 @@ class TestReference:
          Exposure, RecordTerms, Durations, Scale, GradedTerm, GradeRule, Criterion, Premise, Grades,
          WorstGrade,
          AdverseEventFilter, Table, TableRow, Terms, WorstRow, Stratified, Ancova, Survival,
-         HazardRatio,
+         HazardRatio, RestrictedMean, TimeToEvent,
          Incidence, Shift, Cross, Subgroups, IntervalDefinition, KeyResultDefinition,
          FigureDefinition, FigureSource, Reference,
          FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing,

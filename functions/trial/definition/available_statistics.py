@@ -162,10 +162,16 @@ def _of_terms(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
 
 
 def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    incidence = row.survival is not None and row.survival.estimate == "cumulative-incidence"
     if not inner:
-        return _COUNT | _OPEN | _UNDATED | {"censored"}
-    if inner[0] in _HAZARDS:
+        others = {"competing"} if incidence else _NOTHING
+        return _COUNT | _OPEN | _UNDATED | {"censored"} | others
+    if inner[0] in _HAZARDS or inner[0].endswith("-ratio"):
         return _NOTHING
+    if inner[0].startswith("mean-"):
+        return _always(row) | {"restricted_mean", "se"}
+    if incidence:
+        return _always(row) | {"incidence"} if inner[0].startswith("day-") else _NOTHING
     return _always(row) | {"survival" if inner[0].startswith("day-") else "days"}
 
 
@@ -237,7 +243,7 @@ def _compared(
     if row.kind in ("levels", "worst"):
         return _compared_levels(row, column, inner)
     if row.survival is not None and inner:
-        return _of_hazards(row, row.survival, column, inner[0])
+        return _below_curve(row, row.survival, column, inner[0])
     if not _at_comparison(row, inner):
         return _NOTHING
     return _compared_row(row, column) | _kept(row, column)
@@ -257,10 +263,12 @@ def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -
     return _contrasted(column) if labelled and not depth and not of_records else _NOTHING
 
 
-def _of_hazards(
+def _below_curve(
     row: TableRow, survival: Survival, column: TableColumn, inner: str
 ) -> frozenset[str]:
     """Return what rows below a curve have in a column that compares."""
+    if inner.startswith("mean-"):
+        return _of_restricted_means(row, survival, column, inner)
     hazards = survival.hazard_ratio_asked
     if hazards is None or inner not in _HAZARDS:
         return _NOTHING
@@ -270,6 +278,19 @@ def _of_hazards(
         return _P
     limits = _limits(column.interval) if column.interval else _always(row)
     return limits | _P | {"hazard_ratio"}
+
+
+def _of_restricted_means(
+    row: TableRow, survival: Survival, column: TableColumn, inner: str
+) -> frozenset[str]:
+    asked, (_, day, *ratio) = survival.restricted_mean, inner.split("-")
+    contrast = "ratio" if ratio else "difference"
+    if asked is None or day not in map(str, asked.to) or contrast not in asked.contrasts:
+        return _NOTHING
+    if len(column.compare or ()) != 2:  # noqa: PLR2004 (a contrast is between two)
+        return _NOTHING
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | _P | {"mean_ratio" if ratio else "difference"}
 
 
 def _compared_row(row: TableRow, column: TableColumn) -> frozenset[str]:

@@ -226,13 +226,16 @@ class TimeToEvent(Model):
     """Days from a start to the first of some events, or to where follow-up ends.
 
     What lies before the start is passed over: of records the first on or after it counts. Who has
-    no event is censored at the earliest of `censored`, or else at the last recorded contact.
+    no event is censored at the earliest of `censored`, or else at the last recorded contact. The
+    first of the `competing` events ends the time too, as the event can no longer come; on the day
+    of an event that counts, and on the day of a censoring the competing event does.
     """
 
     label: str
     start: DateRef
     events: Annotated[list[DateRef], Field(min_length=1)]
     censored: list[DateRef] = []
+    competing: list[DateRef] = []
 
 
 class ResultFilter(Bounds):

@@ -99,7 +99,9 @@ class ArmDependence:
             "time",
             self._definition.times,
             name,
-            lambda part: any(map(self.date, (part.start, *part.events, *part.censored))),
+            lambda part: any(
+                map(self.date, (part.start, *part.events, *part.censored, *part.competing)),
+            ),
         )
 
     def set(self, name: str) -> bool:

@@ -425,16 +425,43 @@ class HazardRatio(Model):
         return self
 
 
+class RestrictedMean(Model):
+    """The mean of times up to each of some days: the area under Kaplan-Meier's curve to there.
+
+    Columns that compare two have the `contrasts`: their `difference`, their `ratio` in a row of its
+    own. `decimals` are of days.
+    """
+
+    to: Annotated[
+        list[Annotated[int, Field(ge=1)]], Field(min_length=1), AfterValidator(check_unique)
+    ]
+    contrasts: Annotated[list[Literal["difference", "ratio"]], AfterValidator(check_unique)] = [
+        "difference"
+    ]
+    decimals: Decimals = 1
+
+
 class Survival(Model):
     """Time to event by Kaplan-Meier; in columns that compare, the log-rank test.
 
-    With `hazard_ratio` these also give the ratio of the hazards: `true`, or as it says.
+    With `hazard_ratio` these also give the ratio of the hazards: `true`, or as it says. The
+    `estimate` of a time with competing events is `cumulative-incidence`, by Aalen and Johansen and
+    compared by Gray's test; a ratio of hazards is of those of the event, whoever had another being
+    censored.
     """
 
     time: TimeName
     at: Annotated[list[Annotated[int, Field(ge=0)]], AfterValidator(check_unique)] = []
     strata: list[CategoryName] = []
     hazard_ratio: Annotated[bool | HazardRatio, inline_model(HazardRatio)] = False
+    restricted_mean: RestrictedMean | None = None
+    estimate: Literal["survival", "cumulative-incidence"] = "survival"
+
+    @model_validator(mode="after")
+    def _of_its_curve(self) -> "Survival":
+        if self.estimate == "cumulative-incidence" and self.restricted_mean is not None:
+            raise ValueError("a `restricted_mean` is of the survival: no `cumulative-incidence`")
+        return self
 
     @model_validator(mode="after")
     def _strata_are_no_covariates(self) -> "Survival":

@@ -52,13 +52,15 @@ class Time:
     """Days to an event, or to the day on which a subject was last known to be free of it.
 
     A censored time is `undated` where there is an event without a date, and `undetermined` where
-    there is an adverse event that may match or not, because it lacks a field.
+    there is an adverse event that may match or not, because it lacks a field. It is `competing`
+    where another event ended it that keeps the event from coming.
     """
 
     days: int
     event: bool
     undated: bool = False
     undetermined: bool = False
+    competing: bool = False
 
 
 def date(study: Study, ref: DateRef, path: str) -> Date:
@@ -88,30 +90,43 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
         date(study, ref, f"{path}/censored/{i}") for i, ref in enumerate(definition.censored)
     ]
     censoring_finders.append(Date(_last_contact))
+    competing_finders = [
+        date(study, ref, f"{path}/competing/{i}") for i, ref in enumerate(definition.competing)
+    ]
+    all_finders = [*event_finders, *competing_finders]
 
     def compute(derivation: Derivation) -> Time | None:
         start_day = start.find(derivation, 0)
         if start_day is None:
             return None
-        event, end = (
-            _first(derivation, dates, start_day) for dates in (event_finders, censoring_finders)
+        event, other, end = (
+            _first(derivation, dates, start_day)
+            for dates in (event_finders, competing_finders, censoring_finders)
         )
-        if event is not None and (end is None or event <= end):
+        ends = [day for day in (other, end) if day is not None]
+        if event is not None and all(event <= day for day in ends):
             return Time(event - start_day + 1, event=True)
-        if end is None:
+        if not ends:
             return None
-        undated = any(event_date.undated(derivation) for event_date in event_finders)
+        undated = any(event_date.undated(derivation) for event_date in all_finders)
         may_be_meant = any(
-            event_date.undetermined(derivation, start_day) for event_date in event_finders
+            event_date.undetermined(derivation, start_day) for event_date in all_finders
         )
-        return Time(end - start_day + 1, event=False, undated=undated, undetermined=may_be_meant)
+        return Time(
+            min(ends) - start_day + 1,
+            event=False,
+            undated=undated,
+            undetermined=may_be_meant,
+            competing=other is not None and other == min(ends),
+        )
 
     return memoised(compute)
 
 
 def optional_event_fields(definition: TimeToEvent) -> list[str]:
     """Return the fields of adverse events that a time to event asks for and that may be missing."""
-    filters = [ref.adverse_event for ref in definition.events if isinstance(ref, EventDate)]
+    refs = (*definition.events, *definition.competing)
+    filters = [ref.adverse_event for ref in refs if isinstance(ref, EventDate)]
     return list(
         dict.fromkeys(name for event_filter in filters for name in optional_fields(event_filter))
     )

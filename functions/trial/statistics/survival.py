@@ -15,6 +15,7 @@ from trial.statistics.inference import (
     WORKING,
     ChiSquare,
     Interval,
+    NormalEstimate,
     exact_sum,
     normal_quantile_two_sided,
 )
@@ -23,6 +24,7 @@ KAPLAN_MEIER = "Kaplan-Meier"
 GREENWOOD = "Greenwood variance"
 BROOKMEYER_CROWLEY = "Brookmeyer-Crowley"
 LOG_RANK = "log-rank"
+RESTRICTED_MEAN = "restricted mean, area under Kaplan-Meier's curve"
 LOG_LOG = "log-log"
 TRANSFORMATIONS: Mapping[str, str] = {
     LOG_LOG: "log-log transformed",
@@ -127,6 +129,25 @@ class Curve:
                 break
         return low, high
 
+    def restricted_mean(self, time: int) -> NormalEstimate | None:
+        """Return the mean of the times, each taken as `time` where it is later.
+
+        The area under the curve, with its variance by Greenwood: of each event the square of the
+        area beyond it (Klein and Moeschberger 2003, 4.5.3, without their factor D / (D - 1)). None
+        where follow-up ends before that time and the curve has not come to 0.
+        """
+        if self.last is None or (time > self.last and self._at(time) != 0):
+            return None
+        passed = [step for step in self.steps if step.time <= time]
+        with localcontext(WORKING):
+            beyond, variance, end = Decimal(0), Decimal(0), time
+            for step in reversed(passed):
+                beyond += ratio(step.survival) * (end - step.time)
+                if survivors := step.at_risk - step.events:
+                    variance += beyond**2 * step.events / (step.at_risk * survivors)
+                end = step.time
+            return NormalEstimate(LIMIT.plus(beyond + end), LIMIT.plus(variance.sqrt()))
+
     def _at(self, time: int) -> Fraction:
         reached = [step.survival for step in self.steps if step.time <= time]
         return reached[-1] if reached else Fraction(1)
@@ -148,6 +169,25 @@ def kaplan_meier(times: Times) -> Curve:
             steps.append(Step(time, at_risk, events, survival, hazards if survivors else None))
         at_risk -= events + censored
     return Curve(n, tuple(steps), occupied[-1] if occupied else None)
+
+
+def restricted_difference(reference: NormalEstimate, compared: NormalEstimate) -> NormalEstimate:
+    """Return the difference of two restricted means of different subjects."""
+    with localcontext(WORKING):
+        se = (reference.se**2 + compared.se**2).sqrt()
+        return NormalEstimate(compared.estimate - reference.estimate, se)
+
+
+def restricted_log_ratio(
+    reference: NormalEstimate, compared: NormalEstimate
+) -> NormalEstimate | None:
+    """Return the logarithm of the ratio of two restricted means; None where one of them is 0."""
+    if not (reference.estimate and compared.estimate):
+        return None
+    with localcontext(WORKING):
+        parts = (mean.se / mean.estimate for mean in (reference, compared))
+        se = sum((part**2 for part in parts), Decimal(0)).sqrt()
+        return NormalEstimate((compared.estimate / reference.estimate).ln(), se)
 
 
 def at_risk(times: Times, time: int) -> int:

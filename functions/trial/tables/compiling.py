@@ -64,6 +64,7 @@ from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, Strat
 from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
+from trial.tables.rows.restricted import RestrictedMeans
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -986,14 +987,44 @@ class Compiler:
                 for i, name in enumerate(survival.strata)
             ],
             hazards=self._hazards(row, survival, survival_path),
+            means=self._restricted_means(row, survival),
+            competing=self._is_competing(survival, survival_path),
         )
+
+    def _is_competing(self, survival: Survival, path: str) -> bool:
+        """Return whether the curve is of cumulative incidence; refuse what its time is not for."""
+        is_competing = survival.estimate == "cumulative-incidence"
+        competing_events = self._study.definition.times[survival.time].competing
+        if competing_events and not is_competing:
+            detail = (
+                f"must be cumulative-incidence: {survival.time} has `competing` events, of which"
+                " Kaplan-Meier's estimate would be too high"
+            )
+            raise refused(f"{path}/estimate", detail)
+        if is_competing and not competing_events:
+            raise refused(
+                f"{path}/estimate", f"{survival.time} has no `competing` events: name some"
+            )
+        return is_competing
+
+    def _restricted_means(self, row: TableRow, survival: Survival) -> RestrictedMeans | None:
+        """Return the means up to some days that a row of times asks for, if any."""
+        if (asked := survival.restricted_mean) is None:
+            return None
+        confidences = self._levels_of_contrasts(row)
+        return RestrictedMeans(asked.to, asked.contrasts, asked.decimals, confidences)
+
+    def _levels_of_contrasts(self, row: TableRow) -> Sequence[Confidence]:
+        """Return the level and limits by column: its own, else those of the row."""
+        of_row = (row.interval_asked or IntervalDefinition()).confidence
+        columns = self._table.columns
+        return [column.interval.confidence if column.interval else of_row for column in columns]
 
     def _hazards(self, row: TableRow, survival: Survival, path: str) -> HazardModel | None:
         """Return the model of hazards that a row of times asks for, if any."""
         if (asked := survival.hazard_ratio_asked) is None:
             return None
         names = asked.covariates
-        of_row = (row.interval_asked or IntervalDefinition()).confidence
         return HazardModel(
             {
                 name: self._rules.category(name, f"{path}/hazard_ratio/covariates/{i}")
@@ -1003,10 +1034,7 @@ class Compiler:
             asked.test,
             asked.proportional_hazards,
             asked.decimals,
-            [
-                column.interval.confidence if column.interval else of_row
-                for column in self._table.columns
-            ],
+            self._levels_of_contrasts(row),
         )
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:

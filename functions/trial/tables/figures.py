@@ -10,6 +10,7 @@ from trial.definition.figures import BY_VISIT, FigureDefinition
 from trial.definition.study import Study
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
+from trial.statistics.competing import AALEN_JOHANSEN, AALEN_VARIANCE, IncidenceCurve
 from trial.statistics.proportions import proportion
 from trial.statistics.survival import (
     GREENWOOD,
@@ -171,7 +172,9 @@ def _percents(*parts: Exact) -> tuple[Exact, Exact]:
 
 def _survival(source: _Source) -> tuple[Series, ...]:
     (row,) = source.compiled_rows(SurvivalRow)
-    times_by_column = {position: row.times(source.sums, position) for position, _ in source.columns}
+    columns = [position for position, _ in source.columns]
+    times_by_column = {position: row.times(source.sums, position) for position in columns}
+    incidences = row.incidences(source.sums, columns) if row.competing else None
     drawn = row.interval.with_both_limits
     longest = max((time for times in times_by_column.values() for time in times), default=0)
     days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
@@ -179,11 +182,19 @@ def _survival(source: _Source) -> tuple[Series, ...]:
         Series(
             head.id,
             head.label,
-            tuple(_steps(times_by_column[position], drawn)),
+            tuple(
+                _rising_steps(incidences.curves[position], times_by_column[position], drawn)
+                if incidences
+                else _steps(times_by_column[position], drawn)
+            ),
             tuple(
                 str(day)
-                for day, (_, censored) in sorted(times_by_column[position].items())
-                if censored
+                for day, counts in sorted(
+                    (
+                        incidences.times(position) if incidences else times_by_column[position]
+                    ).items()
+                )
+                if counts[-1]
             ),
             head.n,
             tuple(
@@ -209,6 +220,20 @@ def _steps(times: Times, drawn: RowInterval) -> Iterator[Mark]:
         yield Mark(str(curve.last), "100", n=at_risk(times, curve.last))
     elif last.time < curve.last:
         yield _step(last, curve.last, at_risk(times, curve.last), drawn)
+
+
+def _rising_steps(curve: IncidenceCurve, times: Times, drawn: RowInterval) -> Iterator[Mark]:
+    """Return where a curve of cumulative incidence starts, its steps, and where it ends."""
+    if curve.last is None:
+        return
+    yield Mark("0", "0", n=curve.n)
+    ends = curve.at(curve.last)
+    last = () if ends is None or ends.time == curve.last else ((ends, curve.last),)
+    for step, time in (*((step, step.time) for step in curve.steps), *last):
+        limits = step.interval(drawn.confidence.two_sided, drawn.method)
+        low, high = _percents(*limits) if limits else (None, None)
+        height = exact_text(step.incidence * 100)
+        yield Mark(str(time), height, _text(low), _text(high), n=at_risk(times, time))
 
 
 def _step(step: Step, time: int, n: int, drawn: RowInterval) -> Mark:
@@ -281,6 +306,9 @@ def _interval_method(source: _Source) -> str:
         return f"Mean with {name}, {drawn.confidence.words}"
     for survival in source.compiled_rows(SurvivalRow):
         drawn = survival.interval.with_both_limits
+        if survival.competing:
+            scale = f"{TRANSFORMATIONS[drawn.method]}, {drawn.confidence.words}"
+            return f"{AALEN_JOHANSEN}; {AALEN_VARIANCE}, {scale}"
         words = f"{GREENWOOD}, {TRANSFORMATIONS[drawn.method]}, {drawn.confidence.words}"
         return f"{KAPLAN_MEIER}; {words}"
     for count in source.compiled_rows(CountRow):

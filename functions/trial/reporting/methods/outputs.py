@@ -43,7 +43,8 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     )
     yield Section("key-results", "Key results", ("Key result", "Which cell it shows"), key_results)
     figures = tuple(
-        (figure.id, _figure(figure, tables[figure.source.table])) for figure in definition.figures
+        (figure.id, _figure(figure, tables[figure.source.table], definition))
+        for figure in definition.figures
     )
     yield Section("figures", "Figures", ("Figure", "What it draws"), figures)
     listings = tuple((listing.id, _listing(listing, words)) for listing in definition.listings)
@@ -79,8 +80,12 @@ def _key_result(key_result: KeyResultDefinition, labels: Mapping[str, str]) -> s
     return f"{_SHOWN[key_result.show]} in table {key_result.source.table}, {named}, {column}{rule}"
 
 
-def _figure(figure: FigureDefinition, labels: Mapping[str, str]) -> str:
+def _figure(figure: FigureDefinition, labels: Mapping[str, str], definition: Definition) -> str:
     contents, source = _DRAWN[figure.kind], figure.source
+    rows = (row for table in definition.tables if table.id == source.table for row in table.rows)
+    survival = next((row.survival for row in rows if row.id == source.row), None)
+    if survival is not None and survival.estimate == "cumulative-incidence":
+        contents = "Aalen and Johansen's curve of cumulative incidence"
     return f"{contents[0].upper()}{contents[1:]}; out of table {source.table}, {labels[source.row]}"
 
 

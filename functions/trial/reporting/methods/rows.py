@@ -20,6 +20,7 @@ from trial.definition.outputs import (
 )
 from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
+from trial.statistics.competing import AALEN_JOHANSEN, AALEN_VARIANCE, GRAY
 from trial.statistics.contingency import CMH, CMH_GENERAL
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS
 from trial.statistics.cox import TESTS as COX_TESTS
@@ -44,6 +45,7 @@ from trial.statistics.survival import (
     KAPLAN_MEIER,
     LOG_LOG,
     LOG_RANK,
+    RESTRICTED_MEAN,
     TRANSFORMATIONS,
 )
 from trial.tables.grid import Section
@@ -158,6 +160,20 @@ def _scale(row: TableRow) -> str:
 def _confidence(row: TableRow) -> Confidence:
     """Return the level and limits of a row that always has an interval."""
     return (row.interval_asked or IntervalDefinition()).confidence
+
+
+def _restricted_means(row: TableRow, survival: Survival) -> str:
+    """Say how means up to some days are computed and compared, if they are."""
+    asked = survival.restricted_mean
+    if asked is None:
+        return ""
+    contrasts = f", of two columns their {joined(asked.contrasts)}" if asked.contrasts else ""
+    return (
+        f"; {RESTRICTED_MEAN} from 0 to days {joined(map(str, asked.to))}, variance by {GREENWOOD}"
+        f" from the area beyond each event{contrasts}, limits and P by the normal distribution (of"
+        f" a ratio, of its logarithm), {_confidence(row).words}, to {asked.decimals} decimals; none"
+        " where the last time observed is before that day and somebody is without the event then"
+    )
 
 
 _PERCENT_OF = {
@@ -542,11 +558,18 @@ class Rows:
         days = f", at days {joined(map(str, survival.at))}" if survival.at else ""
         asked, scale = row.interval_asked, _scale(row)
         level = f"; intervals: {asked.confidence.words}" if asked else ""
+        words = time(self._definition.times[survival.time], self._words)
+        if survival.estimate == "cumulative-incidence":
+            return (
+                f"{words} Share with the event by {AALEN_JOHANSEN}{days}, limits by"
+                f" {AALEN_VARIANCE}, the share {scale}{level}; compared by {GRAY}{strata}"
+                f"{self._hazards(row, survival)}"
+            )
         return (
-            f"{time(self._definition.times[survival.time], self._words)} {KAPLAN_MEIER}{days},"
+            f"{words} {KAPLAN_MEIER}{days},"
             f" limits by {GREENWOOD}, {scale}; quartiles with limits by {BROOKMEYER_CROWLEY},"
             f" {scale}{level}; compared by the {LOG_RANK} test{strata}"
-            f"{self._hazards(row, survival)}"
+            f"{_restricted_means(row, survival)}{self._hazards(row, survival)}"
         )
 
     def _hazards(self, row: TableRow, survival: Survival) -> str:
@@ -557,6 +580,8 @@ class Rows:
         given = [self._words.category(name) for name in asked.covariates]
         adjusted = f", adjusted for {joined(given)} (who lacks one is left out)" if given else ""
         strata = ", with hazards of its own in each stratum" if survival.strata else ""
+        if survival.estimate == "cumulative-incidence":
+            strata += ", whoever had a competing event being censored then"
         text = (
             f"; hazard ratio to the first column compared by {COX} of the columns compared"
             f"{adjusted}{strata}, ties by {TIES[asked.ties]}, limits by the normal distribution of"

@@ -213,13 +213,22 @@ _FIRST_CONDITION = (
 
 def time(time: TimeToEvent, words: Wording) -> str:
     """Return a time to event in words."""
-    events, ends = (joined(map(words.date, dates), "or") for dates in (time.events, time.censored))
+    events, ends, others = (
+        joined(map(words.date, dates), "or")
+        for dates in (time.events, time.censored, time.competing)
+    )
     censored = f"{ends}, " if time.censored else ""
+    competing = (
+        f" The first of {others} on or after the start ends the time as a competing event, before a"
+        " censoring and after an event on its day."
+        if time.competing
+        else ""
+    )
     return (
         f"Days from {words.date(time.start)}, which is day 1, to the first of {events} on or after"
         " it (a partial date counts as on the start if it can mean that). Without an event,"
         f" censored at the earliest of {censored}the last contact and a cut-off. Without a start a"
-        " subject is left out."
+        f" subject is left out.{competing}"
     )
 
 

@@ -399,7 +399,8 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         else:
             adjusted = {name: find_level(derivation) for name, find_level in covariates.items()}
             times = _time(time.days, event=time.event, undated=time.undated)
-            yield {**times, **_stratum(levels), **adjusted}
+            status = {CENSORED: _COMPETING} if time.competing else {}
+            yield {**times, **status, **_stratum(levels), **adjusted}
 
     named = row.hazards.covariates.values() if row.hazards else ()
     covariates = {category(place): find_level for place, find_level in enumerate(named, 1)}
@@ -408,6 +409,7 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         "": (_ANALYSED,),
         "n": (equal(CENSORED, "0"),),
         "percent": (equal(CENSORED, "0"),),
+        "competing": (equal(CENSORED, str(_COMPETING)),),
         "censored": (equal(CENSORED, "1"),),
         "undated": (equal(UNDATED, YES),),
         **_NOT_COUNTED,
@@ -422,6 +424,8 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
 
 
 _TIME = (VALUE, CENSORED, UNDATED)
+_COMPETING = 2
+"""How the variable of censoring tells who had a competing event."""
 
 
 def _time(days: int, *, event: bool, undated: bool) -> AnalysisRecord:

@@ -341,6 +341,21 @@ def _of_curve(row: JsonObject) -> Sequence[str]:
     return ["q1", "median", "q3", *(f"day-{day}" for day in row.get("at") or ())]
 
 
+def _of_times(row: JsonObject) -> Sequence[str]:
+    """List the rows of a curve; one of cumulative incidence has no quartiles."""
+    rows = _of_curve(row)
+    return rows[3:] if row.get("estimate") == "cumulative-incidence" else rows
+
+
+def _of_restricted_means(row: JsonObject) -> Iterator[str]:
+    """Yield the rows of restricted means, and of their ratios."""
+    asked = row.get("restricted_mean") or {}
+    for day in asked.get("to") or ():
+        yield f"mean-{day}"
+        if "ratio" in (asked.get("contrasts") or ()):
+            yield f"mean-{day}-ratio"
+
+
 def _of_hazards(row: JsonObject) -> Iterator[str]:
     """Yield the rows of a model of hazards."""
     hazards = row.get("hazard_ratio")
@@ -357,7 +372,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "worst": lambda row, _: [str(level.get("value")) for level in parts(row, "levels")],
     "shift": _crossed("before", "after"),
     "cross": _crossed("first", "second"),
-    "survival": lambda row, _: [*_of_curve(row), *_of_hazards(row)],
+    "survival": lambda row, _: [*_of_times(row), *_of_restricted_means(row), *_of_hazards(row)],
     "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],

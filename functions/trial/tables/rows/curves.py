@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from trial.statistics.cells import Share, Sums
+from trial.statistics.competing import CompetingTimes
 from trial.statistics.survival import (
     BROOKMEYER_CROWLEY,
     GREENWOOD,
@@ -25,8 +26,10 @@ from trial.tables.rows.kinds import (
 )
 from trial.tables.rows.summaries import TALLY_POINTS
 
-EVENT, CENSORED = "e", "c"
+EVENT, CENSORED, COMPETING = "e", "c", "k"
 """How a time ends, in the names of cells; other marks count what has no time of its own."""
+_ENDS = EVENT, COMPETING, CENSORED
+"""The ends of a time as competing events are tallied."""
 _MEDIAN = Fraction(1, 2)
 _QUARTILES = (
     ("q1", "First quartile (days)", Fraction(1, 4)),
@@ -61,12 +64,12 @@ class CurveRow:
         return {f"{self.sums}{column}{end}" for column in columns for end in ("from", "to")}
 
     def times_by_stratum(self, sums: Sums, column: int) -> dict[str, Times]:
-        """Return events and censorings by day, for each stratum."""
+        """Return events and censorings by day, for each stratum; a competing event is no event."""
         times_by_stratum: dict[str, dict[int, tuple[int, int]]] = {}
         for cells in sums.spread(f"{self.sums}{column}"):
             for cell, n in cells.items():
                 day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
-                if day.endswith((EVENT, CENSORED)):
+                if day.endswith((EVENT, CENSORED, COMPETING)):
                     add_time(times_by_stratum.setdefault(stratum, {}), day, n)
         return {**times_by_stratum}
 
@@ -77,7 +80,26 @@ class CurveRow:
     def marked_count(self, sums: Sums, column: int, mark: str) -> int:
         """Return how many have a mark that stands for no time."""
         spread = sums.spread(f"{self.sums}{column}")
-        return sum(n for cells in spread for cell, n in cells.items() if f"{mark}[" in cell)
+        return sum(
+            n
+            for cells in spread
+            for cell, n in cells.items()
+            if cell[: cell.index("[")].endswith(mark)
+        )
+
+    def competing_times(self, sums: Sums, column: int) -> dict[str, CompetingTimes]:
+        """Return events, competing events and censorings by day, for each stratum."""
+        times: dict[str, dict[int, list[int]]] = {}
+        for cells in sums.spread(f"{self.sums}{column}"):
+            for cell, n in cells.items():
+                day, stratum = cell[: cell.index("[")], cell[cell.index("[") :]
+                if day.endswith(_ENDS):
+                    counts = times.setdefault(stratum, {}).setdefault(int(day[:-1]), [0, 0, 0])
+                    counts[_ENDS.index(day[-1])] += n
+        return {
+            stratum: {day: (first, other, rest) for day, (first, other, rest) in by_day.items()}
+            for stratum, by_day in times.items()
+        }
 
     def curve_rows(self, heads: Sequence[ColumnHead], curves: Mapping[int, Curve]) -> Iterator[Row]:
         """Yield a row for each quartile, then one for the share beyond each of some days."""

@@ -1,13 +1,14 @@
 """Rows of time to event: a tally of times, read out by Kaplan-Meier."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.dating import Time
 from trial.statistics.cells import Share, Sums
+from trial.statistics.competing import AALEN_JOHANSEN, CompetingTimes
 from trial.statistics.survival import KAPLAN_MEIER, Times, kaplan_meier
 from trial.subject.derivation import Derivation
 from trial.tables import notes
@@ -15,6 +16,7 @@ from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.curves import (
     CENSORED,
+    COMPETING,
     EVENT,
     CurveRow,
     all_strata,
@@ -22,6 +24,7 @@ from trial.tables.rows.curves import (
     totals,
 )
 from trial.tables.rows.hazards import HazardModel, Levels
+from trial.tables.rows.incidences import Incidences
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
@@ -29,6 +32,7 @@ from trial.tables.rows.kinds import (
     integer_statistic,
     undated_statistic,
 )
+from trial.tables.rows.restricted import RestrictedMeans
 
 _MISSING_CELL = "0m[]"
 """The cell of subjects without a time or a stratum, of whom neither can come any more."""
@@ -38,13 +42,16 @@ _MISSING_CELL = "0m[]"
 class SurvivalRow(CurveRow):
     """Subjects by day of their event, or of the end of their follow-up, and by stratum.
 
-    With `hazards` also by the covariates of that model, which not everybody has.
+    With `hazards` also by the covariates of that model, which not everybody has. Where there are
+    `competing` events the curve is of cumulative incidence.
     """
 
     time: Callable[[Derivation], Time | None] = field(kw_only=True)
     optional_fields: Sequence[str] = field(kw_only=True)
     strata: Sequence[Category] = field(kw_only=True)
     hazards: HazardModel | None = field(kw_only=True, default=None)
+    means: RestrictedMeans | None = field(kw_only=True, default=None)
+    competing: bool = field(kw_only=True, default=False)
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject at its day; without a stratum it is left out, as without a start.
@@ -61,7 +68,7 @@ class SurvivalRow(CurveRow):
             return
         if self.hazards is not None:
             levels += [covariate(derivation) for covariate in self.hazards.covariates.values()]
-        ends = EVENT if time.event else CENSORED
+        ends = EVENT if time.event else COMPETING if time.competing else CENSORED
         marks = (ends, *"u" * time.undated, *"v" * time.undetermined)
         for column, member in enumerate(members):
             for mark in marks if member else ():
@@ -79,8 +86,14 @@ class SurvivalRow(CurveRow):
         times = {i: self._by_stratum(column_times) for i, column_times in by_levels.items()}
         joined = {i: all_strata(by_stratum.values()) for i, by_stratum in times.items()}
         strata = sorted({s for by_stratum in times.values() for s in by_stratum}, key=str)
+        incidences = self.incidences(sums, joined) if self.competing else None
         tests = tuple(
-            Cell(head.id, *compare_times([[times[i].get(s, {}) for i in columns] for s in strata]))
+            Cell(
+                head.id,
+                *incidences.compared(columns)
+                if incidences
+                else compare_times([[times[i].get(s, {}) for i in columns] for s in strata]),
+            )
             for head in heads
             if head.comparison and (columns := head.comparison.columns)
         )
@@ -89,18 +102,39 @@ class SurvivalRow(CurveRow):
             Cell(
                 heads[i].id,
                 (
-                    *self._events(joined[i], heads[i], self.marked_count(sums, i, "m")),
+                    *self._events(
+                        joined[i],
+                        heads[i],
+                        self.marked_count(sums, i, "m"),
+                        self.marked_count(sums, i, COMPETING) if self.competing else None,
+                    ),
                     *undated_statistic(undated[i]),
                 ),
-                KAPLAN_MEIER,
+                AALEN_JOHANSEN if self.competing else KAPLAN_MEIER,
             )
             for i in joined
         )
         footnotes = (*self._notes(sums, heads, undated), *self._left_out(heads, by_levels))
         curves = {i: kaplan_meier(column_times) for i, column_times in joined.items()}
         row = Row(self.id, self.label, self.level, (*events, *tests), notes=footnotes)
+        below = (
+            incidences.rows(row, heads, self.days, self.interval)
+            if incidences
+            else self.curve_rows(heads, curves)
+        )
+        means = self.means.rows(row, heads, curves) if self.means else ()
         hazards = self.hazards.rows(row, heads, by_levels, len(self.strata)) if self.hazards else ()
-        return [row, *self.curve_rows(heads, curves), *hazards]
+        return [row, *below, *means, *hazards]
+
+    def incidences(self, sums: Sums, columns: Iterable[int]) -> Incidences:
+        """Return events and competing events of some columns, by stratum."""
+        by_column: dict[int, dict[Levels, list[CompetingTimes]]] = {}
+        for i in columns:
+            strata = by_column.setdefault(i, {})
+            for text, times in self.competing_times(sums, i).items():
+                stratum = tuple(json.loads(text))[: len(self.strata)]
+                strata.setdefault(stratum, []).append(times)
+        return Incidences.of(by_column)
 
     def _times_by_levels(self, sums: Sums, column: int) -> dict[Levels, Times]:
         """Return events and censorings by day, for each stratum and the covariates in it."""
@@ -135,12 +169,15 @@ class SurvivalRow(CurveRow):
         )
 
     @staticmethod
-    def _events(times: Times, head: ColumnHead, missing: int) -> tuple[Statistic, ...]:
+    def _events(
+        times: Times, head: ColumnHead, missing: int, competing: int | None
+    ) -> tuple[Statistic, ...]:
         events, censored = totals(times)
         size = events + censored
         not_counted = not_counted_statistics(head.shown - size - missing, missing)
         return (
             *count_statistics(events, head, denominator=size),
-            integer_statistic("censored", censored),
+            *(() if competing is None else (integer_statistic("competing", competing),)),
+            integer_statistic("censored", censored - (competing or 0)),
             *not_counted,
         )
