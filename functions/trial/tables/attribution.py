@@ -12,6 +12,7 @@ from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Row, Value
+from trial.tables.rows.counts import HeadingRow
 from trial.tables.rows.crossing import CrossRow
 from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
@@ -140,7 +141,10 @@ class AttributedCell:
 def compiled_row(table: CompiledTable, name: str) -> CompiledRow | None:
     """Return the row of the definition that prints a row of the table: `<row>`, or `<row>/…`."""
     candidates = [row for row in table.rows if name == row.id or name.startswith(f"{row.id}/")]
-    return max(candidates, key=lambda row: len(row.id), default=None)
+    # A heading has the id of the rows by term of a subgroup that stand under it.
+    return max(
+        candidates, key=lambda row: (len(row.id), not isinstance(row, HeadingRow)), default=None
+    )
 
 
 class SingleSubject:

@@ -86,7 +86,7 @@ class CellNumber:
             return
         if standing.column not in self._reasons:
             self._reasons[standing.column] = RowReason.of(
-                self._explanations, definition, self._definition, self._cell.address.row, row.id,
+                self._explanations, self._study, self._definition, self._cell.address.row, row,
                 standing.column,
             )  # fmt: skip
         yield from self._reasons[standing.column].evidence(derivation, standing)

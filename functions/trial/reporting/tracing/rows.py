@@ -5,12 +5,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trial.definition import Definition
 from trial.definition.conditions import Condition, Measure, Ref
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.events import json_pointer
 from trial.reporting.tracing.explaining import Evidence, Explanations
 from trial.subject.derivation import Derivation
 from trial.tables.analysis import variables
+from trial.tables.compiled import CompiledStudy
+from trial.tables.rows.events import WorstRow
+from trial.tables.rows.incidence import IncidenceRow
+from trial.tables.rows.kinds import CompiledRow
+from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.tracing import Standing
 
 
@@ -19,28 +25,34 @@ class RowReason:
     """A cell as the definition has it: its row, at a visit if it is by visit, and its column."""
 
     explanations: Explanations
-    definition: Any
+    definition: Definition
     row: TableRow
     column: TableColumn
     visit: str
+    compiled: CompiledRow
+    position: int
+    """The compiled row, and the position of the column."""
     level: str | None
     """The last part of the printed row's id where that is of a level."""
 
     @classmethod
     def of(
-        cls, explanations: Explanations, definition: Any, table: Table, row: str,  # noqa: ANN401
-        compiled_row: str, column: str,
+        cls, explanations: Explanations, study: CompiledStudy, table: Table, row: str,
+        compiled_row: CompiledRow, column: str,
     ) -> "RowReason":  # fmt: skip
         """Find what a printed row and a column of a table stand for."""
-        name, *parts = compiled_row.split("/")
-        row_definition = next(r for r in table.rows if r.id == name)
-        below = row.removeprefix(compiled_row).split("/")[1:]
+        name, *parts = compiled_row.id.split("/")
+        definition = next(part for part in table.rows if part.id == name)
+        below = row.removeprefix(compiled_row.id).split("/")[1:]
+        columns = {part.id: place for place, part in enumerate(table.columns)}
         return cls(
             explanations,
+            study.study.definition,
             definition,
-            row_definition,
-            next(c for c in table.columns if c.id == column),
-            parts[-1] if parts and row_definition.visits is not None else "",
+            table.columns[columns[column]],
+            parts[-1] if parts and definition.visits is not None else "",
+            compiled_row,
+            columns[column],
             json_pointer.unescape(below[-1]) if below else None,
         )
 
@@ -78,13 +90,13 @@ class RowReason:
             yield from self.explanations.records(r for r in records if r.record in names)
             return
         events = [event for event in derivation.adverse_events if event.record in names]
-        if self.row.worst is not None and standing.in_numerator:
-            field, level = self.row.worst.field, self.level
-            events = [
-                event
-                for event in derivation.adverse_events
-                if level is None or str(event.data.get(field) or "") == level
-            ]
+        compiled_row = narrowed_row(self.compiled)
+        if isinstance(compiled_row, WorstRow | IncidenceRow) and standing.in_numerator:
+            selection = compiled_row.selections[self.position]
+            events = list(selection.counted(derivation.adverse_events))
+            if isinstance(compiled_row, WorstRow) and self.level is not None:
+                field = compiled_row.severity.field
+                events = [e for e in events if str(e.data.get(field) or "") == self.level]
         yield from self.explanations.events(events, derivation)
 
     @cached_property
