@@ -27,6 +27,8 @@ from trial.tables.grid import Grid, Statistic
 from trial.tables.tracing import Standing, TracedCell
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
+NO_COUNTS = ("days", "median", "ci")
+"""What integers can be that are no counts: days of curves."""
 NUMBERS = (variables.CHANGE, variables.PERCENT_CHANGE, variables.DECREASE, variables.VALUE)
 
 
@@ -69,6 +71,8 @@ def differences(study: Study, people: list[Subject], grids: tuple[Grid, ...]) ->
             continue
         of = standings(cell, alone)
         for name, stated in statistics.items():
+            if isinstance(stated.raw, int) and not name.startswith(NO_COUNTS):
+                assert name in COUNTS, name
             if name in COUNTS and isinstance(stated.raw, int):
                 listed = sum(each.counts.get(name, 0) for each in of)
                 if listed != stated.raw:

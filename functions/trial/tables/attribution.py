@@ -35,7 +35,7 @@ _MODELS = (AncovaRow, *_IN_STRATA, SurvivalRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 COUNTS = (
     "n", "N", "events", "all_events", "not_due", "missing", "undated", "censored", "observed",
-    "imputed", "baseline", "resolved", "both", "first", "second", "neither",
+    "imputed", "baseline", "resolved", "competing", "both", "first", "second", "neither",
 )  # fmt: skip
 """The statistics that are counts: those of a cell are the sums over its subjects, each alone."""
 

@@ -279,11 +279,15 @@ class Explanations:
         if time is None or day is None:
             yield Evidence(f"{definition.label}: not begun")
             return
-        ends = [self._date(ref, derivation, day)
-                for ref in (definition.events if time.event else definition.censored)]  # fmt: skip
+        how = "event" if time.event else "competing event" if time.competing else "censored"
+        refs = {
+            "event": definition.events,
+            "competing event": definition.competing,
+            "censored": definition.censored,
+        }[how]
+        ends = [self._date(ref, derivation, day) for ref in refs]
         last = day + time.days - 1
         yield from (part for found, evidence in ends if found == last for part in evidence)
-        how = "event" if time.event else "censored"
         yield Evidence(
             f"{definition.label}: {time.days} days, {how} on {dates.iso(last)}",
             value=Taken(definition.label, f"{time.days}, {how}", "days"),
