@@ -35,7 +35,7 @@ YEARS, DAYS_PER_YEAR = "years", Fraction(1461, 4)
 
 def data(listing: Listing, cut: Cut) -> tuple[Json, list[list[Any]]]:
     """Read a data set the way NDJSON is read: a JSON value a line."""
-    content = b"".join(datasets.uncounted_dataset(listing, cut, {}))
+    content = b"".join(datasets.dataset(listing, cut))
     described, *rows = (json.loads(line) for line in content.removesuffix(b"\n").split(b"\n"))
     return described, rows
 

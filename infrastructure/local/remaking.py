@@ -98,11 +98,12 @@ def _entry(row: Row) -> envelope.Entry:
 def _cut_spec(recorded: Recorded, cut: Mapping[str, Any]) -> CutSpec | None:
     """Find what the cut was asked for: of a look and of `final` its id alone tells."""
     looks = {"", cut["completion"]["look"] or ""}
+    root = report.content_root(recorded.subjects, pooled=recorded.study.pooled)
     for final, look in product((False, True), sorted(looks)):
         spec = CutSpec(cut["as_of"] or "", cut["cutoff"] or "", recorded.erased, final, look)
         subjects = [spec.apply_cutoff(subject) for subject in recorded.subjects]
         disputes = report.open_disputes_of(subjects, recorded.disputes)
-        if report.cut(recorded.study, recorded.subjects, {}, "", spec, disputes).id == cut["id"]:
+        if report.cut(recorded.study, root, {}, "", spec, disputes).id == cut["id"]:
             return spec
     return None
 

@@ -127,8 +127,8 @@ class TextsOfDocuments:
                 documents = [json.loads(line) for line in lines[1:]]
             except (OSError, ValueError):
                 continue  # is told where files are compared
-            result = islice(datasets.dataset(listing, cut, 0), 1, None)
-            self._match([json.loads(line) for line in result], documents)
+            lines = datasets.lines(listing, cut.study, listing.rows).splitlines()
+            self._match([json.loads(line) for line in lines], documents)
 
     def _match(self, marked_rows: list[Cells], shown_rows: list[Cells]) -> None:
         rows = _Rows(shown_rows)

@@ -336,7 +336,7 @@ from trial.render import ars, datasets
 made, defined = studies.report_of("airway-2x2"), studies.defined("airway-2x2").definition
 pieces = [*ars.results(made, defined), *ars.results(hostile.report(), hostile.definition())]
 for listing in made.listings:
-    pieces += datasets.dataset(listing, made.cut, 1)
+    pieces += datasets.dataset(listing, made.cut)
 print(hashlib.sha256(b"".join(pieces)).hexdigest())
 """
 

@@ -21,6 +21,7 @@ from trial.errors import Rejected
 from trial.render import datasets
 from trial.tables.grid import Absent, Cut, Listing, ListingColumn
 from trial.tables.listings.naming import free_dataset, variable_names
+from trial.tables.row_blocks import BlockedRows
 
 SCHEMAS = Path(__file__).parent / "schemas"
 ORDER = [
@@ -207,21 +208,21 @@ def test_hostile_texts_are_a_line_each_and_come_back_as_they_were() -> None:
     assert all(row[4] is None for row in rows)
 
 
-def test_rows_are_made_one_at_a_time_while_they_are_written() -> None:
+def test_rows_are_made_while_they_are_written_and_no_more_are_held_than_some() -> None:
     taken = []
 
     class Rows:
         def __iter__(self) -> Any:
-            for i in range(1_000_000):
+            for i in range(10_000):
                 taken.append(i)
                 yield (i,)
 
     listing = Listing("1", "", "", (ListingColumn("N", "N", "number", integer=True),), Rows())
-    lines = datasets.dataset(listing, report_of("tmb-301").cut, 1_000_000)
-    next(lines)
-    assert taken == []
-    assert next(lines) == b'["TMB-301",0]\n'
-    assert taken == [0]
+    pieces = datasets.dataset(listing, report_of("tmb-301").cut)
+    assert json.loads(next(pieces))["records"] == 10_000
+    taken.clear()
+    assert next(pieces).startswith(b'["TMB-301",0]\n["TMB-301",1]\n')
+    assert len(taken) < 1_000
 
 
 def test_the_same_cut_gives_the_same_bytes() -> None:
@@ -229,8 +230,8 @@ def test_the_same_cut_gives_the_same_bytes() -> None:
     again = studies.reported(studies.defined("tmb-301"), backwards)
     for one, other in zip(report_of("tmb-301").listings, again.listings, strict=True):
         cut: Cut = again.cut
-        assert list(datasets.dataset(one, report_of("tmb-301").cut, 0)) == list(
-            datasets.dataset(other, cut, 0)
+        assert list(datasets.dataset(one, report_of("tmb-301").cut)) == list(
+            datasets.dataset(other, cut)
         )
 
 
@@ -246,7 +247,7 @@ def test_variables_have_short_names_and_one_label_whatever_data_set_they_are_in(
     made, labels = report_of(name), datasets.labels(report_of(name))
     found: dict[str, set[str]] = {}
     for listing in delivered(made):
-        described = json.loads(next(datasets.dataset(listing, made.cut, 0, labels)))
+        described = json.loads(next(datasets.dataset(listing, made.cut, labels)))
         columns = described["columns"]
         names = [each["name"] for each in columns]
         assert names[0] == "STUDYID"
@@ -276,13 +277,23 @@ def test_the_added_data_sets_leave_taken_names_alone() -> None:
     assert free_dataset("ADANL", taken) == "adanl2"
 
 
-def test_a_data_set_whose_rows_nobody_counted_is_the_same_as_one_counted() -> None:
+def test_blocks_hold_the_rows_that_are_made_one_by_one() -> None:
     made = report_of("tmb-301")
     labels = datasets.labels(made)
     for listing in delivered(made):
-        uncounted = b"".join(datasets.uncounted_dataset(listing, made.cut, labels))
-        records = uncounted.count(b"\n") - 1
-        assert b"".join(datasets.dataset(listing, made.cut, records, labels)) == uncounted
+        one_by_one = replace(listing, rows=list(listing.rows))
+        in_blocks, apart = (
+            b"".join(datasets.dataset(each, made.cut, labels)) for each in (listing, one_by_one)
+        )
+        assert in_blocks == apart
+        assert isinstance(listing.rows, BlockedRows)
+        assert len(listing.rows.blocks) > 1
+    for listing in made.listings:
+        assert isinstance(listing.rows, BlockedRows)
+        values = [row for block in listing.rows.blocks for row in block]
+        assert values == list(listing.rows)
+        shown = [list(map(repr, row)) for row in values]
+        assert shown == [list(map(repr, row)) for row in listing.rows]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ as strings, as the standard has it, so that no reader makes binary fractions of 
 stay text; what is missing is null.
 """
 
+import hashlib
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
-from itertools import islice
 
 from trial.definition.outputs import default_dataset_name
+from trial.tables import row_blocks
 from trial.tables.analysis.variables import COLUMNS as STANDARD_VARIABLES
 from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Report, Value
 from trial.tables.listings.naming import variable_names
@@ -21,7 +21,6 @@ NO_DATE = "1970-01-01"
 _SYSTEM = "LiveTLF"
 _STUDY = ListingColumn("STUDYID", "Study identifier")
 _LONGEST_LABEL = 40
-_RUN = 512  # rows that are compressed together
 
 Labels = Mapping[str, str]
 """The label of each variable, by its name: it has one, whatever data set it is in."""
@@ -56,45 +55,38 @@ def labels(report: Report) -> Labels:
     return found
 
 
-def dataset(
-    listing: Listing, cut: Cut, records: int, labels_by_name: Labels | None = None
-) -> Iterator[bytes]:
-    """Yield the lines of a listing's data set; `records` is the number of its rows.
+def dataset(listing: Listing, cut: Cut, labels_by_name: Labels | None = None) -> Iterator[bytes]:
+    """Yield the pieces of a listing's data set.
 
-    The file is a function of the cut, so it was created on the cut's data date, at midnight; where
-    nothing is recorded yet there is none, and the epoch stands for it.
+    It was created on the cut's data date, at midnight; where nothing is recorded yet there is none,
+    and the epoch stands for it. The cut is not named: data that did not change keep their bytes.
     """
-    yield _line(_description(listing, cut, records, labels_by_name or {}))
-    yield from _rows(listing, cut)
+    yield _head(listing, cut, labels_by_name or {})
+    for block in row_blocks.blocks_of(listing.rows):
+        yield lines(listing, cut.study, block) if block.lines is None else block.lines
 
 
-def uncounted_dataset(listing: Listing, cut: Cut, labels_by_name: Labels) -> Iterator[bytes]:
-    """Yield the pieces of a data set of which nobody has counted the rows.
-
-    Their number stands before them, so they are made first and kept, compressed: rows of the
-    analysis data take a hundredth of their size.
-    """
-    compressor, kept, records = zlib.compressobj(1), [], 0
-    lines = _rows(listing, cut)
-    while run := list(islice(lines, _RUN)):
-        records += len(run)
-        kept.append(compressor.compress(b"".join(run)))
-    kept.append(compressor.flush())
-    yield _line(_description(listing, cut, records, labels_by_name))
-    yield from _decompressed(kept)
+def inputs(listing: Listing, cut: Cut, labels_by_name: Labels) -> str:
+    """Return the digest of all that decides a data set whose blocks are known; '' of others."""
+    digests = [block.digest for block in row_blocks.blocks_of(listing.rows)]
+    if not all(digests):
+        return ""
+    head = _head(listing, cut, labels_by_name)
+    return hashlib.sha256(head + " ".join(digests).encode()).hexdigest()
 
 
-def _decompressed(kept: Iterable[bytes]) -> Iterator[bytes]:
-    decompressor = zlib.decompressobj()
-    yield from filter(None, map(decompressor.decompress, kept))
+def _head(listing: Listing, cut: Cut, labels_by_name: Labels) -> bytes:
+    return _line(_description(listing, cut, row_blocks.count(listing.rows), labels_by_name))
 
 
-def _rows(listing: Listing, cut: Cut) -> Iterator[bytes]:
+def lines(listing: Listing, study: str, rows: Iterable[tuple[Value, ...]]) -> bytes:
+    """Return some rows of a listing as they stand in its data set."""
     converters = [_converter(column) for column in listing.columns]
-    study = [] if _STUDY.id in _names(listing) else [cut.study]
-    for row in listing.rows:
-        values = [converter(value) for converter, value in zip(converters, row, strict=True)]
-        yield _line(study + values)
+    before = [] if _STUDY.id in _names(listing) else [study]
+    return b"".join(
+        _line(before + [converter(value) for converter, value in zip(converters, row, strict=True)])
+        for row in rows
+    )
 
 
 def _names(listing: Listing) -> list[str]:
@@ -129,7 +121,7 @@ def _description(
     return {
         "datasetJSONCreationDateTime": f"{cut.data_date or NO_DATE}T00:00:00",
         "datasetJSONVersion": VERSION,
-        "fileOID": f"{cut.study}.{cut.audience}.{cut.completion.state.lower()}.{cut.id}.{name}",
+        "fileOID": f"{cut.study}.{cut.audience}.{cut.completion.state.lower()}.{name}",
         "sourceSystem": {"name": _SYSTEM, "version": str(cut.contribution_version)},
         "studyOID": cut.study,
         "metaDataVersionOID": f"MDV.{cut.definition}",

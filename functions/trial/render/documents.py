@@ -8,6 +8,7 @@ from trial.definition.study import Study
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.page import page
 from trial.render.workbook import workbook
+from trial.render.workbook.segments import Segments
 from trial.tables.file_names import (
     CONSORT_CHECKLIST,
     DEFINITION,
@@ -22,7 +23,7 @@ from trial.tables.file_names import (
     TABLES,
     WORKBOOK,
 )
-from trial.tables.grid import Report, Value
+from trial.tables.grid import Report
 
 MEDIA_TYPES = {
     "json": "application/json",
@@ -36,30 +37,33 @@ MEDIA_TYPES = {
 
 
 @dataclass(frozen=True)
+class EarlierFile:
+    """A file of an earlier publication: the digest of what it was made from, and what it was."""
+
+    inputs: str
+    size: int
+    sha256: str
+    version: str
+    """In the bucket."""
+
+
+@dataclass(frozen=True)
 class File:
-    """A file whose content is made while it is read, once."""
+    """A file whose content is made while it is read, once.
+
+    `inputs` is the digest of all that decides it, '' where nobody computes that. One that is as in
+    an earlier publication has no content here.
+    """
 
     name: str
     content: Iterable[bytes]
+    inputs: str = ""
+    earlier: EarlierFile | None = None
 
     @property
     def media_type(self) -> str:
         """Return the media type, by the ending of the name."""
         return MEDIA_TYPES[self.name.rpartition(".")[2]]
-
-
-@dataclass
-class _CountedRows:
-    """A listing's rows, which are counted whenever they are read to the end."""
-
-    rows: Iterable[tuple[Value, ...]]
-    count: int = 0
-
-    def __iter__(self) -> Iterator[tuple[Value, ...]]:
-        count = 0
-        for count, row in enumerate(self.rows, 1):  # noqa: B007 (used after the loop)
-            yield row
-        self.count = count
 
 
 @dataclass
@@ -71,32 +75,47 @@ class _ManifestEntry:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def content(self) -> Iterator[bytes]:
+        """Pass the content on, and take its size and its digest."""
         for piece in self.file.content:
             self.size += len(piece)
             self.digest.update(piece)
             yield piece
 
     def document(self) -> tables_json.Document:
+        earlier = self.file.earlier
         return {
             "name": self.file.name,
             "media_type": self.file.media_type,
-            "size": self.size,
-            "sha256": self.digest.hexdigest(),
+            "size": earlier.size if earlier else self.size,
+            "sha256": earlier.sha256 if earlier else self.digest.hexdigest(),
         }
 
 
-def render(report: Report, study: Study, code_version: str = "") -> Iterator[File]:
+def render(
+    report: Report,
+    study: Study,
+    code_version: str = "",
+    earlier: Mapping[str, EarlierFile] | None = None,
+    segments: Segments | None = None,
+) -> Iterator[File]:
     """Make the files of a cut; the manifest comes last and has the digests of all the others.
 
-    The study is as the report's audience sees it: pooled where that is blinded.
+    The study is as the report's audience sees it: pooled where that is blinded. `earlier` are files
+    of the same study, audience and code: one whose inputs are the same is not made again. So are
+    the `segments` of a workbook.
 
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
     entries = []
-    for file in _files(report, study):
-        entries.append(_ManifestEntry(file))
-        yield File(file.name, entries[-1].content())
+    for file in _files(report, study, segments):
+        known = (earlier or {}).get(file.name)
+        if known is not None and file.inputs and file.inputs == known.inputs:
+            entries.append(_ManifestEntry(replace(file, content=(), earlier=known)))
+            yield entries[-1].file
+        else:
+            entries.append(_ManifestEntry(file))
+            yield replace(file, content=entries[-1].content())
     names = [*(entry.file.name for entry in entries), PAGE, MANIFEST]
     pieces = (piece.encode() for piece in page(report, names))
     entries.append(_ManifestEntry(File(PAGE, pieces)))
@@ -105,7 +124,7 @@ def render(report: Report, study: Study, code_version: str = "") -> Iterator[Fil
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
 
-def _files(report: Report, study: Study) -> Iterator[File]:
+def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[File]:
     cut, definition = report.cut, study.definition
     yield File(DEFINITION, (study.visible_source.encode(),))
     summary = tables_json.summary(
@@ -123,19 +142,14 @@ def _files(report: Report, study: Study) -> Iterator[File]:
     primary = [key_result.source for key_result in definition.key_results if key_result.primary]
     roles = {(source.table, source.row): "primary" for source in primary}
     yield File(RESULTS, ars.results(report, definition, roles))
-    listings = tuple(
-        replace(listing, rows=_CountedRows(listing.rows)) for listing in report.listings
-    )
-    yield File(WORKBOOK, workbook(replace(report, listings=listings)))
+    yield File(WORKBOOK, workbook(report, segments=segments))
     labels = datasets.labels(report)
-    for listing in listings:
-        # A data set states its number of rows before them; the workbook has counted them by now.
-        assert isinstance(listing.rows, _CountedRows)
-        data = datasets.dataset(listing, cut, listing.rows.count, labels)
-        yield File(datasets.file_name(listing), data)
-    for listing in report.analysis_data:
-        data = datasets.uncounted_dataset(listing, cut, labels)
-        yield File(datasets.file_name(listing), data)
+    for listing in (*report.listings, *report.analysis_data):
+        yield File(
+            datasets.file_name(listing),
+            datasets.dataset(listing, cut, labels),
+            datasets.inputs(listing, cut, labels),
+        )
 
 
 def _manifest(

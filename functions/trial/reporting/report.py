@@ -6,12 +6,14 @@ document agrees with itself by construction.
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from trial.definition.study import Study
 from trial.events import blinding, dates
 from trial.events.payloads import ERASURE
+from trial.reporting.blocks import Block, BlockMaker, in_blocks
 from trial.reporting.methods import methods
 from trial.statistics.cells import Share, Sums
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -115,22 +117,28 @@ def content_root(subjects: Iterable[Subject], *, pooled: bool = False) -> str:
     Subjects come in order of their ids, which is that of their lines. Seen pooled, digests of what
     tells the arm are hidden: whoever knows the rest could guess it.
     """
-
-    def shown(kind: str, digest: bytes) -> str:
-        return blinding.HIDDEN if pooled and blinding.unblinding_fields(kind) else digest.hex()
-
     root, before = hashlib.sha256(), ""
     for subject in subjects:
         if subject.id <= before:
             raise ValueError("subjects come in order of their ids, each once")
         before = subject.id
-        lines = sorted(
+        root.update(content_lines(subject, pooled=pooled).encode())
+    return root.hexdigest()
+
+
+def content_lines(subject: Subject, *, pooled: bool = False) -> str:
+    """Return a subject's lines of those that the content root is the digest of."""
+
+    def shown(kind: str, digest: bytes) -> str:
+        return blinding.HIDDEN if pooled and blinding.unblinding_fields(kind) else digest.hex()
+
+    return "".join(
+        sorted(
             f"{subject.id} {kind} {record} {revision} {shown(kind, digest)}\n"
             for (kind, record), digests in subject.digests.items()
             for revision, digest in digests.items()
         )
-        root.update("".join(lines).encode())
-    return root.hexdigest()
+    )
 
 
 def live_cut(study: Study, sums: Share, spec: CutSpec = LIVE_SPEC) -> Cut:
@@ -179,14 +187,16 @@ def open_disputes_of(subjects: Iterable[Subject], disputes: Iterable[Dispute]) -
 
 def cut(
     study: Study,
-    subjects: Iterable[Subject],
+    root: str,
     sums: Share,
     data_date: str,
     spec: CutSpec,
     disputes: Disputes,
 ) -> Cut:
-    """Return the cut that a document shows; its id is made of all that decides the bytes."""
-    root = content_root(subjects, pooled=study.pooled)
+    """Return the cut that a document shows; its id is made of all that decides the bytes.
+
+    `root` is the content root of the subjects.
+    """
     parts = (study.digest, study.version, root, study.audience)
     limits = (spec.as_of, spec.cutoff, spec.final, spec.look)
     inputs = " ".join(map(str, (*parts, *limits, *sorted(disputes.items()), *spec.erased)))
@@ -206,44 +216,21 @@ def share_as_of(study: Study, subject: Subject, spec: CutSpec) -> Share:
 
 
 KEPT_RECORDS = 100_000
-"""How many records, some 2 KB each with what is derived of them, are kept from reader to reader."""
+"""How many records, some 1 KB each, are kept as objects from reader to reader."""
 
 
 @dataclass(frozen=True)
 class Derivations:
-    """The subjects as a report sees them, in order of their ids; each reader goes through anew.
+    """The subjects as a report sees them, in order of their ids; each reader derives them anew."""
 
-    The first derivations are kept, so that a study of some hundred subjects is derived once for all
-    its listings; the others are made anew for each reader, so that memory does not grow.
-    """
-
-    study: Study
     subjects: Iterable[Subject]
-    spec: CutSpec
-    disputes: Disputes
-    survey: CrossSubjectSurvey
-    _kept: list[Derivation | None] = field(default_factory=list)
+    derive: Callable[[Subject], Derivation | None]
 
     def __iter__(self) -> Iterator[Derivation]:
         """Yield each subject that has records by the cut-off date."""
-        room = KEPT_RECORDS
-        for number, subject in enumerate(self.subjects):
-            room -= subject.accepted
-            if number == len(self._kept) and room >= 0:
-                self._kept.append(self._derive(subject))
-            is_kept = number < len(self._kept)
-            derivation = self._kept[number] if is_kept else self._derive(subject)
-            if derivation is not None:
+        for subject in self.subjects:
+            if (derivation := self.derive(subject)) is not None:
                 yield derivation
-
-    def _derive(self, subject: Subject) -> Derivation | None:
-        visible = self.spec.apply_cutoff(subject)
-        if self.spec.cutoff and not _is_known(visible):
-            return None
-        derivation = Derivation(self.study, visible, self.spec.day)
-        derivation.disputed = self.disputes.get(subject.id, ())
-        derivation.across = self.survey.discrepancies_of(visible)
-        return derivation
 
 
 def _is_known(subject: Subject) -> bool:
@@ -263,27 +250,73 @@ def report(
     Subjects come in order of their ids and are read more than once; `sums` hold what is counted
     for every audience.
     """
-    sums = audience_share(study, sums)
     open_disputes = open_disputes_of(map(spec.apply_cutoff, subjects), disputes)
     survey = CrossSubjectSurvey(map(spec.apply_cutoff, subjects))
-    derivations = Derivations(study, subjects, spec, open_disputes, survey)
-    last, uncounted = 0, Counter({"disputed": sum(map(len, open_disputes.values()))})
-    for derivation in derivations:
-        last = max(last, derivation.last_contact)
-        uncounted.update(rule for rule, _, _ in derivation.across)
-    grids = tables(study, sums, spec=spec)
-    analysis_data = AnalysisData(compiled(study))
-    participants = flow(study, sums)
-    return Report(
-        cut=cut(study, subjects, sums, dates.iso(last) if last else "", spec, open_disputes),
-        key_results=key_results.key_results(study.definition, grids),
-        flow=participants,
-        grids=grids,
-        listings=listings.listings(compiled(study), derivations),
-        discrepancies=discrepancies(study, sums, uncounted),
-        sets=analysis_set_sizes(study, sums),
-        figures=figures.figures(study, sums),
-        methods=methods(study.definition),
-        analysis_data=analysis_data.listings(derivations),
-        analysis_plan=analysis_data.plan,
-    )
+    contents = Contents(study, subjects, spec, open_disputes, survey)
+    blocks = [contents.maker.make(block) for block in in_blocks(subjects)]
+    return contents.report(sums, blocks)
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a cut shows of subjects, apart from their sums."""
+
+    study: Study
+    subjects: Iterable[Subject]
+    """In order of their ids; read only where rows are asked for one by one."""
+    spec: CutSpec
+    disputes: Disputes
+    survey: CrossSubjectSurvey
+
+    @cached_property
+    def _analysis_data(self) -> AnalysisData:
+        return AnalysisData(compiled(self.study))
+
+    @cached_property
+    def maker(self) -> BlockMaker:
+        """What makes the blocks of subjects."""
+        derivations = Derivations(self.subjects, self.derive)
+        return BlockMaker(
+            self.study.id,
+            listings.listings(compiled(self.study), derivations),
+            self._analysis_data.listings(derivations),
+            self.derive,
+            lambda subject: content_lines(subject, pooled=self.study.pooled),
+        )
+
+    def derive(self, subject: Subject) -> Derivation | None:
+        """Derive a subject; None where it has no records by the cut-off date."""
+        visible = self.spec.apply_cutoff(subject)
+        if self.spec.cutoff and not _is_known(visible):
+            return None
+        derivation = Derivation(self.study, visible, self.spec.day)
+        derivation.disputed = self.disputes.get(subject.id, ())
+        derivation.across = self.survey.discrepancies_of(visible)
+        return derivation
+
+    def report(self, sums: Share, blocks: Sequence[Block]) -> Report:
+        """Make the report of subjects in blocks, and of the sum of their shares."""
+        study, spec = self.study, self.spec
+        sums = audience_share(study, sums)
+        root = hashlib.sha256()
+        uncounted = Counter({"disputed": sum(map(len, self.disputes.values()))})
+        for block in blocks:
+            root.update(block.root_lines)
+            uncounted.update(block.uncounted)
+        last = max((block.last_contact for block in blocks), default=0)
+        grids = tables(study, sums, spec=spec)
+        shown_listings, analysis_data = self.maker.blocked(blocks)
+        date = dates.iso(last) if last else ""
+        return Report(
+            cut=cut(study, root.hexdigest(), sums, date, spec, self.disputes),
+            key_results=key_results.key_results(study.definition, grids),
+            flow=flow(study, sums),
+            grids=grids,
+            listings=shown_listings,
+            discrepancies=discrepancies(study, sums, uncounted),
+            sets=analysis_set_sizes(study, sums),
+            figures=figures.figures(study, sums),
+            methods=methods(study.definition),
+            analysis_data=analysis_data,
+            analysis_plan=self._analysis_data.plan,
+        )

@@ -16,6 +16,8 @@ from trial.render.workbook.cover import write_cover
 from trial.render.workbook.definitions import write_definitions
 from trial.render.workbook.figures import write_figure
 from trial.render.workbook.methods import write_methods
+from trial.render.workbook.rows import register_styles
+from trial.render.workbook.segments import Segments
 from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, ContentsEntry, write_sheet
 from trial.render.workbook.streaming import MOST_ROWS, ListingTarget, stream
 from trial.render.workbook.styles import add_styles
@@ -23,13 +25,17 @@ from trial.render.workbook.tables import lay_out
 from trial.tables.grid import Cut, Report
 
 
-def workbook(report: Report, most_rows: int = MOST_ROWS) -> Iterator[bytes]:
+def workbook(
+    report: Report, most_rows: int = MOST_ROWS, segments: Segments | None = None
+) -> Iterator[bytes]:
     """Make the .xlsx file in pieces, as they are asked for: the same report, the same bytes.
 
     A listing that is longer than `most_rows`, the rows of a sheet, goes on in further sheets.
+    `segments` are those of an earlier file, taken where they are the same, and note those of this.
     """
     book = _book(report.cut)
     cover = book.create_sheet(COVER)
+    register_styles(cover)
     write_definitions(book.create_sheet(DEFINITIONS), report)
     if report.methods:
         write_methods(book.create_sheet(METHODS), report)
@@ -37,7 +43,7 @@ def workbook(report: Report, most_rows: int = MOST_ROWS) -> Iterator[bytes]:
     entries = [*_tables(book, names, report), *_figures(book, names, report)]
     unstreamed = len(entries)
     archive = Archive()
-    target = ListingTarget(book, archive, names, report.cut, most_rows)
+    target = ListingTarget(book, archive, names, report.cut, most_rows, segments or Segments())
     for listing in report.listings:
         entries += yield from stream(listing, target)
     write_cover(cover, report, entries)

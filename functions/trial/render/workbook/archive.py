@@ -2,6 +2,8 @@
 
 The sink has no `seek`, so `ZipFile` writes each member's sizes behind it instead of before it; that
 is what lets bytes leave before the member is complete. Nothing is kept in a file.
+A sheet of a listing is compressed segment by segment, each for itself: a segment of an earlier file
+can stand in a new one as it is.
 Every member carries the same stamp, and the properties the report's own date: there is no clock.
 """
 
@@ -10,9 +12,10 @@ from contextlib import suppress
 from datetime import datetime
 from io import BytesIO
 from posixpath import dirname, relpath
-from typing import IO, Any
+from typing import Any, Self
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zlib import DEFLATED, MAX_WBITS, Z_FULL_FLUSH, compressobj, decompressobj
 
 from openpyxl import Workbook
 from openpyxl.compat import safe_string
@@ -42,11 +45,13 @@ class _Sink:
     def __init__(self) -> None:
         self._held: list[bytes] = []
         self.size = 0
+        self.total = 0
 
     def write(self, data: bytes, /) -> int:
         self._held.append(bytes(data))
-        self.size += len(self._held[-1])
-        return len(self._held[-1])
+        self.size += len(data)
+        self.total += len(data)
+        return len(data)
 
     def flush(self) -> None:
         """Do nothing: what is written is there."""
@@ -58,6 +63,61 @@ class _Sink:
         return content
 
 
+def deflated(data: bytes) -> bytes:
+    """Compress a segment: it ends at a byte, and refers to nothing before it."""
+    compressor = compressobj(_LEVEL, DEFLATED, -MAX_WBITS)
+    return compressor.compress(data) + compressor.flush(Z_FULL_FLUSH)
+
+
+def inflated(segment: bytes) -> bytes:
+    """Read a segment again; raises `zlib.error` where it is none."""
+    return decompressobj(-MAX_WBITS).decompress(segment)
+
+
+_NO_MORE = b"\x03\x00"
+"""The last block of a member that is compressed so: it is empty."""
+
+
+class _Precompressed:
+    """Stands for a member's compressor: what is written is compressed already."""
+
+    def __init__(self) -> None:
+        self.segment = b""
+
+    def compress(self, _: bytes) -> bytes:
+        return self.segment
+
+    def flush(self) -> bytes:
+        return _NO_MORE
+
+
+class Member:
+    """A member of an archive that is written segment by segment."""
+
+    def __init__(self, opened: Any, sink: _Sink) -> None:
+        self._opened, self._sink = opened, sink
+        self._compressor = opened._compressor = _Precompressed()
+
+    def __enter__(self) -> Self:
+        """Write to it until the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self._opened.close()
+
+    @property
+    def offset(self) -> int:
+        """Where in the file the next segment begins."""
+        return self._sink.total
+
+    def write(self, data: bytes, segment: bytes = b"") -> int:
+        """Write a segment, compressed unless it comes so; return its length as it is read."""
+        self._compressor.segment = segment or deflated(data)
+        self._opened.write(data)
+        return len(data)
+
+
 class Archive(ZipFile):
     """A workbook's members, in the order in which they are written."""
 
@@ -65,9 +125,9 @@ class Archive(ZipFile):
         self._sink = _Sink()
         super().__init__(self._sink, "w")
 
-    def member(self, name: str) -> IO[bytes]:
-        """Open a member to write it piece by piece."""
-        return self.open(_stamped(name), "w")
+    def member(self, name: str) -> Member:
+        """Open a member to write it segment by segment."""
+        return Member(self.open(_stamped(name), "w"), self._sink)
 
     def writestr(self, zinfo_or_arcname: Any, data: Any, *_: Any) -> None:
         """Write a whole member, which openpyxl names, without the clock's stamp."""

@@ -4,7 +4,7 @@ Every text is an inline string; its style is a number in the workbook's table of
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from xml.sax.saxutils import escape
 
@@ -13,6 +13,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from trial.render.workbook.cell_values import (
+    DAY_FORMAT,
     EXACT_DIGITS,
     FORMULA_LIKE,
     LONGEST_TEXT,
@@ -46,7 +47,7 @@ class Styles:
         self._numbers: dict[tuple[str, str, bool], int] = {}
 
     def number(self, item: CellValue) -> int:
-        """Return the number of an item's style in the table of styles; add it where it is new."""
+        """Return the number of an item's style in the table of styles."""
         quoted = isinstance(item.value, str) and item.value.startswith(FORMULA_LIKE)
         key = item.style, item.number, quoted
         if key not in self._numbers:
@@ -54,6 +55,25 @@ class Styles:
             dress(cell, item)
             self._numbers[key] = cell.style_id
         return self._numbers[key]
+
+
+def register_styles(sheet: Worksheet) -> None:
+    """Enter every style of a listing's cells into a workbook's table of styles, before any other.
+
+    So the number of a style depends on no table, and on no listing before: rows of an earlier
+    workbook can stand in this one.
+    """
+    styles = Styles(sheet)
+    for item in _styled_items():
+        styles.number(item)
+
+
+def _styled_items() -> Iterator[CellValue]:
+    for style in ("label", "text", "number"):
+        yield from (CellValue("", style), CellValue(FORMULA_LIKE[0], style))
+    yield CellValue(0, "day", DAY_FORMAT)
+    for places in range(EXACT_DIGITS):
+        yield from (numeric(f"{whole}.{'0' * places}".rstrip(".")) for whole in ("1", "1,000"))
 
 
 class _Column(dict[str | int | None, _XmlAndLines]):

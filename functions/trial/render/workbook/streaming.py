@@ -1,29 +1,31 @@
-"""Listings as they are written: each row is read once, over as many sheets as the rows take.
+"""Listings as they are written: block by block, over as many sheets as the rows take.
 
 A listing can have more rows than memory holds. Its sheet is therefore split: openpyxl writes what
-stands before and after the rows, and the rows go into the archive's member between the two.
+stands before and after the rows, and the rows go into the archive's member between the two. A block
+whose rows and their numbers are those of an earlier workbook is taken from there, as compressed.
 """
 
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
-from trial.render.workbook.archive import Archive, split
+from trial.render.workbook.archive import Archive, Member, split
 from trial.render.workbook.cell_values import CellValue, Names
 from trial.render.workbook.listings import SAMPLE, lay_out
 from trial.render.workbook.rows import RowWriter, Styles
+from trial.render.workbook.segments import Segments
 from trial.render.workbook.sheets import ContentsEntry, below, write_head
-from trial.tables.grid import Cut, Listing, Value
+from trial.tables.grid import Cut, Listing
+from trial.tables.row_blocks import Row, RowBlock, Run, blocks_of
 
 MOST_ROWS = 1_048_576  # a sheet holds no more
 MOST_BYTES = 2_000_000_000  # nor does a member of an archive that every program reads
-_RUN = 64  # rows that are compressed together
 _NOTHING = CellValue("No records", "line")
-
-type _Rows = Iterator[tuple[Value, ...]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,45 @@ class ListingTarget:
     names: Names
     cut: Cut
     most_rows: int = MOST_ROWS
+    segments: Segments = field(default_factory=Segments)
+
+
+class _Blocks:
+    """The blocks of a listing, one after the other; those read ahead wait."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._blocks = blocks_of(rows)
+        self._waiting: deque[RowBlock] = deque()
+
+    def sample(self, size: int) -> list[Row]:
+        """Return the first rows, at most so many; nothing is taken."""
+        sample: list[Row] = []
+        while len(sample) < size and (block := next(self._blocks, None)) is not None:
+            self._waiting.append(block)
+            sample += islice(block, size - len(sample))
+        return sample
+
+    def take(self, most: int) -> RowBlock | None:
+        """Return the next block that is not empty, or as much of it as there is room for."""
+        block = self._next()
+        if block is None or block.count <= most:
+            return block
+        rows = list(block)
+        self._waiting.appendleft(Run(rows[most:]))
+        return Run(rows[:most])
+
+    def is_empty(self) -> bool:
+        """Return whether there are no more rows."""
+        block = self._next()
+        if block is not None:
+            self._waiting.appendleft(block)
+        return block is None
+
+    def _next(self) -> RowBlock | None:
+        while True:
+            block = self._waiting.popleft() if self._waiting else next(self._blocks, None)
+            if block is None or block.count:
+                return block
 
 
 @dataclass(frozen=True)
@@ -63,28 +104,22 @@ class _Part:
 
 def stream(listing: Listing, target: ListingTarget) -> Generator[bytes, None, list[ContentsEntry]]:
     """Write a listing, yielding the file's bytes as they come; return the sheets that hold it."""
-    rows = iter(listing.rows)
-    sample = list(islice(rows, SAMPLE))
-    part = _Part(ContentsEntry(lay_out(listing, sample), target.names.take(listing.id)))
-    rows = chain(sample, rows)
-    del sample
+    blocks = _Blocks(listing.rows)
+    layout = lay_out(listing, blocks.sample(SAMPLE))
+    part = _Part(ContentsEntry(layout, target.names.take(listing.id)))
     entries: list[ContentsEntry] = []
     while True:
-        records, next_record = yield from _stream_part(listing, part, rows, target)
+        records, continues = yield from _stream_part(listing, part, blocks, target)
         entries.append(replace(part.entry, records=records))
-        if next_record is None:
+        if not continues:
             return entries
         part = part.next(target.names.take(listing.id, part.entry.part + 1), records)
-        rows = chain([next_record], rows)
 
 
 def _stream_part(
-    listing: Listing, part: _Part, rows: _Rows, target: ListingTarget
-) -> Generator[bytes, None, tuple[int, tuple[Value, ...] | None]]:
-    """Write a part; return its number of records, and the next part's first record.
-
-    Whether another part follows is only known once that record has been read.
-    """
+    listing: Listing, part: _Part, blocks: _Blocks, target: ListingTarget
+) -> Generator[bytes, None, tuple[int, bool]]:
+    """Write a part; return its number of records, and whether another part follows."""
     layout = part.entry.layout
     sheet = target.book.create_sheet(part.entry.name)
     head = write_head(sheet, layout, target.cut, part.line)
@@ -92,27 +127,62 @@ def _stream_part(
     room = max(
         target.most_rows - head - len(notes) - 2, 1
     )  # an empty row, and the line on the next part
-    writer = RowWriter(Styles(sheet), listing.columns, layout.widths)
+    rows = _RowsOfSheet(RowWriter(Styles(sheet), listing.columns, layout.widths), target.segments,
+                        _shape(listing, layout.widths))  # fmt: skip
     records = 0
     with target.archive.member(f"xl/worksheets/sheet{len(target.book.worksheets)}.xml") as member:
         size = member.write(split(sheet)[0])
-        while size < MOST_BYTES and (run := list(islice(rows, min(_RUN, room - records)))):
-            numbers = range(head + 1 + records, head + 1 + records + len(run))
-            size += member.write("".join(map(writer.row, numbers, run)).encode())
-            records += len(run)
+        while size < MOST_BYTES and records < room:
+            block = blocks.take(room - records)
+            if block is None:
+                break
+            size += rows.write(member, block, head + 1 + records)
+            records += block.count
             yield from target.archive.pieces()
-        next_record = next(rows, None)
-        lines = _lines_after(part, records, notes, continues=next_record is not None)
-        for number, line in enumerate(lines, head + 1 + records):
-            member.write(writer.line(number, line).encode())
+        continues = not blocks.is_empty()
+        lines = _lines_after(part, records, notes, continues=continues)
+        numbered = enumerate(lines, head + 1 + records)
+        tail = "".join(rows.writer.line(number, line) for number, line in numbered)
         last = f"{get_column_letter(len(layout.widths))}{head + records}"
         sheet.auto_filter.ref = f"A{head}:{last}"
-        member.write(split(sheet)[1])
-    return records, next_record
+        member.write(tail.encode() + split(sheet)[1])
+    return records, continues
+
+
+def _shape(listing: Listing, widths: Sequence[int]) -> str:
+    """Return all but the rows that decides the bytes of a listing's rows."""
+    kinds = [column.kind for column in listing.columns]
+    return f"{kinds} {list(widths)}"
+
+
+@dataclass(frozen=True)
+class _RowsOfSheet:
+    """Writes the rows of a sheet, block by block."""
+
+    writer: RowWriter
+    segments: Segments
+    shape: str
+
+    def write(self, member: Member, block: RowBlock, first: int) -> int:
+        """Write a block from a row of this number on; return the length of its XML."""
+        if not block.digest:
+            return member.write(self._xml(block, first))
+        inputs = f"{self.shape} {block.digest} {first}"
+        name = hashlib.sha256(inputs.encode()).hexdigest()[:32]
+        earlier = self.segments.find(name)
+        if earlier is not None:
+            self.segments.move(name, member.offset)
+            return member.write(*earlier)
+        xml = self._xml(block, first)
+        return member.write(xml, self.segments.note(name, member.offset, xml))
+
+    def _xml(self, block: RowBlock, first: int) -> bytes:
+        numbers = range(first, first + block.count)
+        return "".join(map(self.writer.row, numbers, block)).encode()
 
 
 def _lines_after(
-    part: _Part, records: int, notes: list[CellValue], *, continues: bool
+    part: _Part, records: int, notes: Sequence[CellValue], *, continues: bool
 ) -> Iterator[CellValue | None]:
     if not records:
         yield _NOTHING

@@ -10,7 +10,6 @@ else in one that is added.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from typing import Any
 
 from trial.definition.design import ARM, Visit
@@ -27,7 +26,7 @@ from trial.tables.analysis.kinds import RowAnalysis, analysis_of
 from trial.tables.analysis_plan import AnalysisPlan, CellRecords, Variable
 from trial.tables.compiled import CompiledStudy, CompiledTable
 from trial.tables.grid import Listing, ListingColumn, Value
-from trial.tables.listings import listing_of
+from trial.tables.listings import ListingRows, listing_of
 from trial.tables.listings.items import SUBJECTS
 from trial.tables.listings.naming import dataset_variable, free_dataset, variable_names
 
@@ -84,7 +83,7 @@ class AnalysisData:
             TITLES[RECORDS],
             _POPULATION,
             (*variables.COLUMNS[: variables.HEAD], *self._held),
-            _Records(self, derivations),
+            ListingRows(derivations, self.records),
             dataset=self._records_name,
         )
         return (*members, records)
@@ -164,17 +163,6 @@ class AnalysisData:
         for column, analysis in analyses.items():
             key = table.id, row.id, table.columns[column].id
             self._cells[key] = CellRecords(code, analysis.records, visit)
-
-
-@dataclass(frozen=True)
-class _Records:
-    """The records of all subjects; each iteration makes them anew and keeps none of them."""
-
-    data: AnalysisData
-    derivations: Iterable[Derivation]
-
-    def __iter__(self) -> Iterator[tuple[Value, ...]]:
-        return chain.from_iterable(map(self.data.records, self.derivations))
 
 
 def _variants(table: Table, row: TableRow) -> Mapping[str, list[int]]:

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from trial.events.payloads import ERASURE
 from trial.subject.fold import Key, Record, Subject
@@ -35,27 +36,26 @@ def form(term: str) -> str:
     return _SPACE.sub(" ", unicodedata.normalize("NFKC", term)).strip().casefold()
 
 
-class CrossSubjectSurvey:
-    """What only all subjects together show: circles of superseding ids, the usual spellings."""
+type Verdict = tuple[str, str]
+"""A superseded id with '', or a field and the form of a term in it."""
 
-    def __init__(self, subjects: Iterable[Subject]) -> None:
+
+class CrossSubjectSurvey:
+    """What only all subjects together show: circles of superseding ids, the usual spellings.
+
+    Subjects are added and removed in any order, so that a change costs no more than its subject.
+    """
+
+    def __init__(self, subjects: Iterable[Subject] = ()) -> None:
         self._superseding: dict[str, list[str]] = {}
         self._present: set[str] = set()
-        spellings: dict[tuple[str, str], Counter[str]] = {}
+        self._spellings: dict[Verdict, Counter[str]] = {}
+        self._preferred: dict[Verdict, str] = {}
         for subject in subjects:
-            self._add(subject)
-            if subject.id in self._superseding:
-                continue
-            for record, field in _terms(subject):
-                term = record.data[field]
-                spellings.setdefault((field, form(term)), Counter())[term] += 1
-        self._preferred = {
-            field_and_form: min(counts, key=lambda term: (-counts[term], _oddity(term), term))
-            for field_and_form, counts in spellings.items()
-            if len(counts) > 1
-        }
+            self.add(subject)
 
-    def _add(self, subject: Subject) -> None:
+    def add(self, subject: Subject) -> None:
+        """Count a subject that is not counted yet."""
         live = [record for record in subject.records.values() if not record.void]
         if superseding := sorted(
             {record.data["by"] for record in live if record.kind == SUPERSEDED}
@@ -63,24 +63,87 @@ class CrossSubjectSurvey:
             self._superseding[subject.id] = superseding
         if any(record.kind not in (SUPERSEDED, ERASURE) for record in live):
             self._present.add(subject.id)
+        self._spell(subject, 1)
+
+    def remove(self, subject: Subject) -> None:
+        """Take a subject out again, as it was when it was added."""
+        self._spell(subject, -1)
+        self._superseding.pop(subject.id, None)
+        self._present.discard(subject.id)
+
+    def _spell(self, subject: Subject, sign: int) -> None:
+        if subject.id in self._superseding:
+            return
+        for record, field in _terms(subject):
+            term = record.data[field]
+            key = field, form(term)
+            counts = self._spellings.setdefault(key, Counter())
+            counts[term] += sign
+            if not counts[term]:
+                del counts[term]
+            self._prefer(key, counts)
+
+    def _prefer(self, key: Verdict, counts: Counter[str]) -> None:
+        self._preferred.pop(key, None)
+        if not counts:
+            del self._spellings[key]
+        elif len(counts) > 1:
+            self._preferred[key] = min(
+                counts, key=lambda term: (-counts[term], _oddity(term), term)
+            )
+
+    @property
+    def verdicts(self) -> Mapping[Verdict, str]:
+        """What subjects together decide: of superseded ids what is wrong, of terms the spelling.
+
+        A subject's discrepancies depend on its own records and on these alone.
+        """
+        superseded = {
+            (name, ""): f"{rule}: {detail}"
+            for name in self._superseding
+            for rule, detail in self._superseded(name)
+        }
+        return superseded | self._preferred
+
+    def document(self) -> dict[str, Any]:
+        """Return all that it holds, as data."""
+        return {
+            "superseding": self._superseding,
+            "present": sorted(self._present),
+            "spellings": [[*key, dict(counts)] for key, counts in self._spellings.items()],
+        }
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> "CrossSubjectSurvey":
+        """Read it again."""
+        survey = cls()
+        survey._superseding = dict(document["superseding"])
+        survey._present = set(document["present"])
+        for field, term_form, counts in document["spellings"]:
+            survey._spellings[field, term_form] = Counter(counts)
+            survey._prefer((field, term_form), survey._spellings[field, term_form])
+        return survey
 
     def discrepancies_of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
         """Return the discrepancies of one subject."""
-        return (*self._superseded(subject), *self._spelt(subject))
+        superseded = (
+            (rule, _of_kind(subject, SUPERSEDED), detail)
+            for rule, detail in self._superseded(subject.id)
+        )
+        return (*superseded, *self._spelt(subject))
 
-    def _superseded(self, subject: Subject) -> Iterator[SubjectDiscrepancy]:
-        if subject.id not in self._superseding:
+    def _superseded(self, subject: str) -> Iterator[tuple[str, str]]:
+        """Yield the rule that a superseded id breaks, and the detail."""
+        if subject not in self._superseding:
             return
-        reached = self._reached(subject.id)
+        reached = self._reached(subject)
         if not reached.isdisjoint(self._present - self._superseding.keys()):
             return
-        records = _of_kind(subject, SUPERSEDED)
         if nobody := sorted(reached - self._present):
-            detail = f"nothing is recorded of {', '.join(nobody)}"
-            yield "superseded-by-nobody", records, detail
+            yield "superseded-by-nobody", f"nothing is recorded of {', '.join(nobody)}"
         else:
-            circle = sorted(reached | {subject.id})
-            yield "superseded-in-a-circle", records, f"{', '.join(circle)} stand for each other"
+            circle = sorted(reached | {subject})
+            yield "superseded-in-a-circle", f"{', '.join(circle)} stand for each other"
 
     def _reached(self, subject: str) -> set[str]:
         """Return all ids that stand for a subject, in however many steps."""
@@ -104,6 +167,12 @@ class CrossSubjectSurvey:
             if preferred != term:
                 detail = f'"{term}", elsewhere "{preferred}"' if field in _QUOTED else "most differ"
                 yield "spelling", ((record.kind, record.record),), f"{field}: {detail}"
+
+
+def terms_of(subject: Subject) -> set[Verdict]:
+    """Return what verdicts a subject's discrepancies can depend on."""
+    terms = {(field, form(record.data[field])) for record, field in _terms(subject)}
+    return {(subject.id, ""), *terms}
 
 
 def _oddity(term: str) -> tuple[bool, int]:

@@ -1,0 +1,61 @@
+"""Segments of a workbook that an earlier one may have: the rows of a block, compressed in place.
+
+A cell's address holds the number of its row. So a segment is named after its rows, the number of
+the first, and all else that decides its bytes; under one name there are the same bytes always.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from trial.render.workbook.archive import deflated, inflated
+
+
+class Place(NamedTuple):
+    """Where a segment is in a file, and how its bytes are recognised."""
+
+    offset: int
+    length: int
+    sha256: str
+
+
+class EarlierFile(Protocol):
+    """A file that was made before."""
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read some of its bytes: fewer, or none, where it has no more."""
+
+
+@dataclass
+class Segments:
+    """The segments of a workbook in the making, and those of the one before it."""
+
+    earlier: EarlierFile | None = None
+    earlier_places: Mapping[str, Place] = field(default_factory=dict)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def find(self, name: str) -> tuple[bytes, bytes] | None:
+        """Return what a segment holds, and the segment, as the earlier file has it.
+
+        None where it has none of this name, or other bytes than it had.
+        """
+        place = self.earlier_places.get(name)
+        if self.earlier is None or place is None:
+            return None
+        segment = self.earlier.read(place.offset, place.length)
+        return (inflated(segment), segment) if _sha256(segment) == place.sha256 else None
+
+    def note(self, name: str, offset: int, content: bytes) -> bytes:
+        """Compress a segment that is to stand at an offset, and remember where."""
+        segment = deflated(content)
+        self.places[name] = Place(offset, len(segment), _sha256(segment))
+        return segment
+
+    def move(self, name: str, offset: int) -> None:
+        """Remember where a segment of the earlier file stands now."""
+        self.places[name] = self.earlier_places[name]._replace(offset=offset)
+
+
+def _sha256(segment: bytes) -> str:
+    return hashlib.sha256(segment).hexdigest()

@@ -1,0 +1,178 @@
+"""Subjects in blocks: what listings and data sets show of each, made once and kept packed.
+
+Where a block begins depends on the subjects' ids alone. So one subject's change changes one block,
+and a new subject at most splits one. A block is a function of its subjects and of what the study
+knows across them; documents are the blocks one after the other.
+"""
+
+import hashlib
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Any
+
+from trial.render import datasets
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Subject
+from trial.tables.grid import Absent, Listing, Value
+from trial.tables.listings import ListingRows
+from trial.tables.row_blocks import Row, RowBlock
+
+_USUAL_SIZE = 16
+"""How many subjects a block has on average: a change makes the rows of all of them anew."""
+_LEVEL = 1  # of compression: these bytes are written once and read often
+
+
+def begins_block(subject_id: str) -> bool:
+    """Return whether a block begins with a subject."""
+    return hashlib.sha256(subject_id.encode()).digest()[0] % _USUAL_SIZE == 0
+
+
+def in_blocks(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    """Yield subjects, which come in order of their ids, block by block."""
+    block: list[Subject] = []
+    for subject in subjects:
+        if block and begins_block(subject.id):
+            yield block
+            block = []
+        block.append(subject)
+    if block:
+        yield block
+
+
+@dataclass(frozen=True)
+class PackedRows:
+    """The rows of a listing of a block's subjects: as values, and as lines of its data set.
+
+    Data that no sheet shows have no values.
+    """
+
+    count: int
+    digest: str
+    packed_values: bytes
+    packed_lines: bytes
+
+    @property
+    def lines(self) -> bytes:
+        """The rows as they stand in their data set."""
+        return zlib.decompress(self.packed_lines)
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows."""
+        for row in json.loads(zlib.decompress(self.packed_values)):
+            yield tuple(_read(value) if type(value) is list else value for value in row)
+
+
+@dataclass(frozen=True)
+class Block:
+    """What documents need of some subjects that stand together."""
+
+    ids: tuple[str, ...]
+    last_contact: int
+    uncounted: Mapping[str, int]
+    """How many discrepancies across subjects there are by rule."""
+    packed_root_lines: bytes
+    """The lines that the content root is the digest of."""
+    rows: Mapping[str, PackedRows]
+    """By data set."""
+
+    @property
+    def root_lines(self) -> bytes:
+        """The lines of these subjects that the content root is the digest of."""
+        return zlib.decompress(self.packed_root_lines)
+
+
+@dataclass(frozen=True)
+class RowsInBlocks:
+    """A listing's rows, of which the blocks are known; read one by one they are made anew."""
+
+    blocks: Sequence[RowBlock]
+    rows: Iterable[Row]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+
+@dataclass(frozen=True)
+class BlockMaker:
+    """Makes the blocks of a study for one audience."""
+
+    study_id: str
+    listings: Sequence[Listing]
+    """As on the sheets of the workbook, and as data."""
+    analysis_data: Sequence[Listing]
+    """As data alone."""
+    derive: Callable[[Subject], Derivation | None]
+    root_lines: Callable[[Subject], str]
+
+    def make(self, subjects: Sequence[Subject]) -> Block:
+        """Make the block of these subjects."""
+        derivations = [
+            derivation for subject in subjects if (derivation := self.derive(subject)) is not None
+        ]
+        uncounted = Counter(rule for derivation in derivations for rule, _, _ in derivation.across)
+        return Block(
+            tuple(subject.id for subject in subjects),
+            max((derivation.last_contact for derivation in derivations), default=0),
+            dict(sorted(uncounted.items())),
+            zlib.compress("".join(map(self.root_lines, subjects)).encode(), _LEVEL),
+            dict(self._rows(derivations)),
+        )
+
+    def _rows(self, derivations: Sequence[Derivation]) -> Iterator[tuple[str, PackedRows]]:
+        for listing in self.listings:
+            yield datasets.dataset_name(listing), self._packed(listing, derivations)
+        for listing in self.analysis_data:
+            packed = self._packed(listing, derivations, with_values=False)
+            yield datasets.dataset_name(listing), packed
+
+    def _packed(
+        self, listing: Listing, derivations: Sequence[Derivation], *, with_values: bool = True
+    ) -> PackedRows:
+        assert isinstance(listing.rows, ListingRows)
+        rows = list(ListingRows(derivations, listing.rows.rows_of))
+        lines = datasets.lines(listing, self.study_id, rows)
+        values = _encoded(rows) if with_values else b""
+        return PackedRows(
+            len(rows),
+            hashlib.sha256(values or lines).hexdigest(),
+            zlib.compress(values, _LEVEL),
+            zlib.compress(lines, _LEVEL),
+        )
+
+    def blocked(self, blocks: Sequence[Block]) -> tuple[tuple[Listing, ...], tuple[Listing, ...]]:
+        """Return the listings, and the analysis data, with the rows that these blocks hold."""
+        return _blocked(self.listings, blocks), _blocked(self.analysis_data, blocks)
+
+
+def _blocked(listings: Iterable[Listing], blocks: Sequence[Block]) -> tuple[Listing, ...]:
+    return tuple(
+        replace(
+            listing,
+            rows=RowsInBlocks(
+                [block.rows[datasets.dataset_name(listing)] for block in blocks], listing.rows
+            ),
+        )
+        for listing in listings
+    )
+
+
+_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _encoded(rows: Sequence[Row]) -> bytes:
+    """Write values as JSON: a decimal as a list of its text, what is absent with a 0 behind it."""
+    return _compact([[_plain(value) for value in row] for row in rows]).encode()
+
+
+def _plain(value: Value) -> Any:  # noqa: ANN401 (JSON)
+    if isinstance(value, Decimal):
+        return [str(value)]
+    return [value, 0] if isinstance(value, Absent) else value
+
+
+def _read(value: list[Any]) -> Value:
+    return Decimal(value[0]) if len(value) == 1 else Absent(value[0])

@@ -1,0 +1,78 @@
+"""Blocks of a listing's rows: what is made, compressed and kept together.
+
+A report's listings come in blocks of subjects (`reporting/blocks`), whose boundaries depend on the
+subjects' ids alone: so a change of one subject changes one block of each listing, and documents are
+put together from the others as they were. Rows that come one by one are taken in runs.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import batched
+from typing import Protocol, runtime_checkable
+
+from trial.tables.grid import Value
+
+type Row = tuple[Value, ...]
+
+_RUN = 128  # rows that come one by one, compressed together
+
+
+class RowBlock(Protocol):
+    """Rows of one listing that stand together."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+
+    @property
+    def digest(self) -> str:
+        """The digest of the rows and of their columns; '' of rows that nobody keeps."""
+
+    @property
+    def lines(self) -> bytes | None:
+        """The rows as they stand in their data set, where they are kept."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows, as often as asked for."""
+
+
+@runtime_checkable
+class BlockedRows(Protocol):
+    """The rows of a listing whose blocks are known."""
+
+    @property
+    def blocks(self) -> Sequence[RowBlock]:
+        """The blocks, in the order of their rows."""
+
+    def __iter__(self) -> Iterator[Row]:
+        """Yield the rows of all blocks."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Rows in memory, which nobody keeps."""
+
+    rows: Sequence[Row]
+    digest: str = ""
+    lines: bytes | None = None
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.rows)
+
+
+def blocks_of(rows: Iterable[Row]) -> Iterator[RowBlock]:
+    """Yield rows in the blocks in which they come, or in runs."""
+    if isinstance(rows, BlockedRows):
+        yield from rows.blocks
+    else:
+        yield from map(Run, batched(rows, _RUN, strict=False))
+
+
+def count(rows: Iterable[Row]) -> int:
+    """Count the rows, which are read only where their blocks do not know it."""
+    return sum(block.count for block in blocks_of(rows))
