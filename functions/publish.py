@@ -13,8 +13,10 @@ from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.reporting import currency, publishing
 from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live import publishing as live_documents
 from trial.store import keys
 from trial.store.failures import describe_failure
+from trial.store.leases import ChangedSubjects
 from trial.store.reports import FAILED, PUBLISHED, ReportRequest
 
 logger, metrics = Logger(), Metrics()
@@ -26,46 +28,58 @@ RETRY_FAILED_AFTER = timedelta(hours=1)
 EXPIRED = "it could not be made within a day: fix the cause, and request it again"
 
 
-def changed_studies(records: list[dict[str, Any]]) -> list[str]:
-    """Return the studies that changed, or have a report requested."""
-    return sorted({keys.study_of_record(record) for record in records})
+def changed_studies(records: list[dict[str, Any]]) -> dict[str, set[str]]:
+    """Return the studies that changed, or have a report requested; of each who changed."""
+    studies: dict[str, set[str]] = {}
+    for record in sorted(records, key=keys.study_of_record):
+        changed = studies.setdefault(keys.study_of_record(record), set())
+        if (subject := keys.subject_of_record(record)) is not None:
+            changed.add(subject)
+    return studies
 
 
-def publish(name: str, holder: str, beat: Beat, *, live: bool = True) -> None:
-    """Bring a study's documents up to date, unless another does so, who then goes again."""
+def publish(
+    name: str, holder: str, beat: Beat, *, live: bool = True, changed: set[str] | None = None
+) -> None:
+    """Bring a study's documents up to date, unless another does so, who then goes again.
+
+    `changed` are the subjects that the call is about: without it all are looked at.
+    """
     current = wiring.store().current(name)
     if current is None or current.removed:
         return
     leases = wiring.leases()
-    lease = leases.acquire(name, holder)
+    lease = leases.acquire(name, holder, changed)
     if lease is None:
         metrics.add_metric("PublicationsSkipped", "Count", 1)
         return
     try:
-        render(name, beat, live=live)
+        render(name, beat, lease.changed, live=live)
         while lease := leases.release(lease):
-            _render_again(name, beat)
+            _render_again(name, beat, lease.changed)
     except BaseException:
         with suppress(Unavailable):
             leases.abandon(name, holder)
         raise
 
 
-def _render_again(name: str, beat: Beat) -> None:
+def _render_again(name: str, beat: Beat, changed: ChangedSubjects) -> None:
     try:
-        render(name, beat)
+        render(name, beat, changed)
     except OutOfTime as error:  # not for its size, but for its changes: the stream retries
         raise Unavailable("the study kept changing while its documents were made") from error
 
 
-def render(name: str, beat: Beat, *, live: bool = True) -> None:
+def render(name: str, beat: Beat, changed: ChangedSubjects = None, *, live: bool = True) -> None:
     """Make a study's live documents, and the reports that wait; one fails no other."""
     store = wiring.store()
     store.invalidate(name)  # another definition may just have come into force
     study = store.study(name)
     writer = DocumentWriter(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
     if live:
-        _attempt(lambda: publish_live(writer, study), lambda error: mark_failed(name, error))
+        _attempt(
+            lambda: publish_live(writer, study, changed), lambda error: mark_failed(name, error)
+        )
     for report in wiring.reports().waiting(name):
         publish_report(writer, study, report)
 
@@ -80,14 +94,17 @@ def _attempt(work: Callable[[], None], on_failure: Callable[[Exception], None]) 
         on_failure(error)
 
 
-def publish_live(writer: DocumentWriter, study: Study) -> None:
+def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects = None) -> None:
     """Bring a study's live documents up to date."""
-    cut = publishing.publish_live(writer, study)
-    if not publishing.sums_agree(writer.store, study):
+    last = wiring.reports().last_rendering(study.id)
+    if last is not None and last["status"] == FAILED:
+        changed = None  # the calls for which it failed are over
+    outcome = live_documents.publish(writer, study, changed)
+    if not outcome.sums_agree:
         metrics.add_metric("SumMismatches", "Count", 1)
-        logger.error("The sums differ from the subjects' shares", study=study.id)
+        logger.error("The sums differ from what the documents count", study=study.id)
     wiring.reports().mark_rendering(study.id, PUBLISHED, _stamp(wiring.now()))
-    if cut is not None:
+    if (cut := outcome.cut) is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
 
@@ -227,6 +244,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         retry = sweep(beat, context.aws_request_id)
     else:
         holder = records[0].get("eventID") or context.aws_request_id  # the same when retried
-        _, retry = _for_each(changed_studies(records), lambda name: publish(name, holder, beat))
+        changed = changed_studies(records)
+        _, retry = _for_each(
+            changed, lambda name: publish(name, holder, beat, changed=changed[name])
+        )
     if retry is not None:
         raise retry

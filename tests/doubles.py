@@ -3,11 +3,13 @@
 The contract tests in tests/store run on `MemoryClient` and on ministack alike, which keeps it true.
 """
 
+import hashlib
 import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Context
+from io import BytesIO
 from math import ceil
 from typing import Any
 
@@ -277,3 +279,73 @@ def _value_size(value: Item) -> int:
             return len(of)
         case _:
             return 3 + sum(1 + len(name) + _value_size(each) for name, each in of.items())
+
+
+class MemoryS3:
+    """An S3 client that keeps every version of every object, and the calls that documents need."""
+
+    def __init__(self) -> None:
+        self.versions: dict[str, list[tuple[str, bytes]]] = {}
+        self.uploads: dict[str, dict[int, bytes]] = {}
+        self.written: list[tuple[str, int]] = []
+        self._lock = threading.RLock()
+        self._number = 0
+
+    def put_object(self, Key: str, Body: bytes, **options: Any) -> Any:  # noqa: N803
+        with self._lock:
+            before = self.versions.get(Key, [])
+            if "IfNoneMatch" in options and before:
+                raise error("PutObject", "PreconditionFailed", 412)
+            if "IfMatch" in options and (not before or options["IfMatch"] != _etag(before[-1][1])):
+                raise error("PutObject", "PreconditionFailed", 412)
+            return {"VersionId": self._write(Key, bytes(Body))}
+
+    def _write(self, key: str, body: bytes) -> str:
+        self._number += 1
+        version = f"v{self._number:06}"
+        self.versions.setdefault(key, []).append((version, body))
+        self.written.append((key, len(body)))
+        return version
+
+    def get_object(self, Key: str, **options: str) -> Any:  # noqa: N803
+        with self._lock:
+            versions = dict(self.versions.get(Key, ()))
+            if not versions:
+                raise error("GetObject", "NoSuchKey", 404)
+            name = options.get("VersionId", next(reversed(versions)))
+            if name not in versions:
+                raise error("GetObject", "NoSuchVersion", 404)
+            body = versions[name]
+        if "Range" in options:
+            first, last = map(int, options["Range"].removeprefix("bytes=").split("-"))
+            if first >= len(body):
+                raise error("GetObject", "InvalidRange", 416)
+            body = body[first : last + 1]
+        return {"Body": BytesIO(body), "ETag": _etag(body)}
+
+    def head_object(self, Key: str, **_: Any) -> Any:  # noqa: N803
+        if Key not in self.versions:
+            raise error("HeadObject", "404", 404)
+        return {}
+
+    def create_multipart_upload(self, **_: Any) -> Any:
+        with self._lock:
+            self._number += 1
+            self.uploads[f"u{self._number}"] = {}
+            return {"UploadId": f"u{self._number}"}
+
+    def upload_part(self, UploadId: str, PartNumber: int, Body: bytes, **_: Any) -> Any:  # noqa: N803
+        self.uploads[UploadId][PartNumber] = bytes(Body)
+        return {"ETag": _etag(Body)}
+
+    def complete_multipart_upload(self, Key: str, UploadId: str, **_: Any) -> Any:  # noqa: N803
+        with self._lock:
+            parts = self.uploads.pop(UploadId)
+            return {"VersionId": self._write(Key, b"".join(parts[n] for n in sorted(parts)))}
+
+    def abort_multipart_upload(self, UploadId: str, **_: Any) -> None:  # noqa: N803
+        self.uploads.pop(UploadId, None)
+
+
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body, usedforsecurity=False).hexdigest()}"'

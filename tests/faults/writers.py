@@ -211,8 +211,8 @@ def publish(press: Press) -> None:
     """Publish as the function does; what fails is tried again, as the stream would."""
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-    from trial.reporting import publishing  # noqa: PLC0415
     from trial.reporting.document_writer import DocumentWriter  # noqa: PLC0415
+    from trial.reporting.live import publishing as live  # noqa: PLC0415
     from trial.store.bucket.documents import Documents  # noqa: PLC0415
 
     study = STUDIES[press.study]
@@ -224,7 +224,7 @@ def publish(press: Press) -> None:
         while not exists:
             exists = press.stop.exists()
             try:
-                cut = publishing.publish_live(writing, study)
+                cut = live.publish(writing, study).cut
             except (Unavailable, ClientError, BotoCoreError) as error:
                 exists = False
                 log.write(f"failed {type(error).__name__}\n")

@@ -276,32 +276,32 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the first renders, an event comes and its change is delivered to another process."""
-    from trial.reporting import publishing  # noqa: PLC0415
+    from trial.reporting.live import publishing  # noqa: PLC0415
 
-    publish_live, running, items = publishing.publish_live, [], []
+    publish, running, items = publishing.publish, [], []
 
     def watched(*arguments: Any) -> Any:
         running.append(1)
         items.append(len(running))
         try:
-            cut = publish_live(*arguments)
+            outcome = publish(*arguments)
             if len(items) == 1:
                 trial.post()
                 event = streamed(*trial.changed())
                 event["Records"][0]["eventID"] = "another"
                 trial.service.invoke("publish", event)
-            return cut
+            return outcome
         finally:
             running.pop()
 
-    monkeypatch.setattr(publishing, "publish_live", watched)
+    monkeypatch.setattr(publishing, "publish", watched)
     trial.deliver()
     assert items == [1, 1]
     trial.check()
 
 
 def test_a_lease_of_a_process_that_ended_lapses(trial: Trial, clock: Clock) -> None:
-    assert wiring.leases().acquire(trial.study, "gone") is not None
+    assert wiring.leases().acquire(trial.study, "gone", None) is not None
     trial.service.stream(*trial.changed())
     assert trial.rendering() is None
     clock.at += timedelta(minutes=14)

@@ -31,19 +31,26 @@ def begins_block(subject_id: str) -> bool:
     return hashlib.sha256(subject_id.encode()).digest()[0] % _USUAL_SIZE == 0
 
 
-def in_blocks(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
-    """Yield subjects, which come in order of their ids, block by block."""
-    block: list[Subject] = []
-    for subject in subjects:
-        if block and begins_block(subject.id):
+def in_blocks[Item](
+    items: Iterable[Item], subject_id: Callable[[Item], str]
+) -> Iterator[list[Item]]:
+    """Yield what comes in order of subjects' ids, block by block."""
+    block: list[Item] = []
+    for item in items:
+        if block and begins_block(subject_id(item)):
             yield block
             block = []
-        block.append(subject)
+        block.append(item)
     if block:
         yield block
 
 
-@dataclass(frozen=True)
+def subject_blocks(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
+    """Yield subjects, which come in order of their ids, block by block."""
+    return in_blocks(subjects, lambda subject: subject.id)
+
+
+@dataclass
 class PackedRows:
     """The rows of a listing of a block's subjects: as values, and as lines of its data set.
 
@@ -54,6 +61,18 @@ class PackedRows:
     digest: str
     packed_values: bytes
     packed_lines: bytes
+    packed_template: bytes = b""
+    shape: str = ""
+    """Of the sheet that the template is for."""
+
+    def template(self, shape: str, make: Callable[[], str]) -> str:
+        """Return the rows as they stand in a sheet, but for their numbers; remember them."""
+        if shape == self.shape:
+            return zlib.decompress(self.packed_template).decode()
+        template = make()
+        self.packed_template = zlib.compress(template.encode(), _LEVEL)
+        self.shape = shape
+        return template
 
     @property
     def lines(self) -> bytes:

@@ -1,28 +1,39 @@
 """Where documents are written: file by file, as they are made, for as long as there is time."""
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from hashlib import sha256
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from trial.definition.study import Study
 from trial.errors import Beat
-from trial.render.documents import File
+from trial.render.documents import EarlierFile, File
 from trial.reporting.attestation import Attestor
 from trial.reporting.signing import Signer
+from trial.store.bucket.client import PART_BYTES
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 
 
 @dataclass(frozen=True)
 class WrittenFiles:
-    """The version and the SHA-256 of each file that was written, by name."""
+    """What each file is in the bucket, by name."""
 
-    versions: dict[str, str] = field(default_factory=dict)
-    digests: dict[str, str] = field(default_factory=dict)
+    files: dict[str, EarlierFile] = field(default_factory=dict)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of each file."""
+        return {name: file.version for name, file in self.files.items()}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each file."""
+        return {name: file.sha256 for name, file in self.files.items()}
 
     def digests_of(self, *names: str) -> dict[str, str]:
         """Return the SHA-256 of those of these files that were written."""
-        return {name: self.digests[name] for name in names if name in self.digests}
+        return {name: self.files[name].sha256 for name in names if name in self.files}
 
 
 @dataclass(frozen=True)
@@ -35,17 +46,39 @@ class DocumentWriter:
     code_version: str
     beat: Beat = lambda: None
 
-    def write(self, study: Study, prefix: str, files: Iterable[File]) -> WrittenFiles:
-        """Write files under a prefix, each as it is made."""
+    def write(
+        self,
+        study: Study,
+        prefix: str,
+        files: Iterable[File],
+        earlier: Mapping[str, EarlierFile] | None = None,
+    ) -> WrittenFiles:
+        """Write files under a prefix, each as it is made; not what is as it was `earlier`."""
         written = WrittenFiles()
         for file in files:
-            digest = sha256()
-            written.versions[file.name] = self.documents.write(
-                study.id, study.audience, prefix, file.name, file.media_type,
-                self._in_time(file.content, digest.update),
-            )  # fmt: skip
-            written.digests[file.name] = digest.hexdigest()
+            if file.earlier is not None:
+                written.files[file.name] = file.earlier
+                continue
+            known = (earlier or {}).get(file.name)
+            written.files[file.name] = self._write(study, prefix, file, known)
         return written
+
+    def _write(
+        self, study: Study, prefix: str, file: File, earlier: EarlierFile | None
+    ) -> EarlierFile:
+        content = _Content(self.beat)
+        pieces = content.measured(file.content)
+        held: list[bytes] = []
+        if earlier is not None:
+            # What is larger than a part is compared by what it is made from, or not at all.
+            while content.size < PART_BYTES and (piece := next(pieces, None)) is not None:
+                held.append(piece)
+            if content.size < PART_BYTES and content.sha256 == earlier.sha256:
+                return replace(earlier, inputs=file.inputs)
+        version = self.documents.write(
+            study.id, study.audience, prefix, file.name, file.media_type, chain(held, pieces)
+        )
+        return EarlierFile(file.inputs, content.size, content.sha256, version)
 
     def attestor(self, study: Study, epoch: int) -> Attestor:
         """Return who signs what is published to the study's audience."""
@@ -53,11 +86,22 @@ class DocumentWriter:
             self.documents, self.signer, study.id, study.audience, self.code_version, epoch
         )
 
-    def _in_time(
-        self, content: Iterable[bytes], on_piece: Callable[[bytes], None]
-    ) -> Iterator[bytes]:
+
+class _Content:
+    """What passes on its way to the bucket: how many bytes, and their digest."""
+
+    def __init__(self, beat: Beat) -> None:
+        self._beat, self._digest = beat, hashlib.sha256()
+        self.size = 0
+
+    @property
+    def sha256(self) -> str:
+        return self._digest.hexdigest()
+
+    def measured(self, content: Iterable[bytes]) -> Iterator[bytes]:
         """Pass pieces on while there is time; the beat raises once there is none."""
         for piece in content:
-            self.beat()
-            on_piece(piece)
+            self._beat()
+            self._digest.update(piece)
+            self.size += len(piece)
             yield piece

@@ -4,7 +4,7 @@ They can reveal the arm, so only the unblinded may read them.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -23,7 +23,7 @@ type RejectedDigests = Iterable[tuple[str, str]]
 def heads(
     study: str,
     cut: Cut,
-    snapshot: StudySnapshot,
+    positions: Mapping[str, JournalPosition],
     disputes: Iterable[Dispute],
     rejected_bodies: RejectedDigests | None = None,
 ) -> File:
@@ -36,7 +36,7 @@ def heads(
         "study": study,
         "cut": cut.id,
         "content_root": cut.content_root,
-        "subjects": {name: _head(snapshot.positions[name]) for name in snapshot.ids},
+        "subjects": {name: _head(positions[name]) for name in sorted(positions)},
         "disputes": [asdict(dispute) for dispute in disputes],
     }
     if rejected_bodies is not None:

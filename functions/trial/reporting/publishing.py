@@ -1,4 +1,4 @@
-"""Make a study's documents from one consistent state, and put them where readers find them."""
+"""Make requested reports, each of one state of the study, and keep them with an audit trail."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,11 +12,9 @@ from trial.render.workbook import workbook
 from trial.reporting import provenance, report
 from trial.reporting.attestation import Attestor
 from trial.reporting.changelog import Changelog
-from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
 from trial.store.bucket import object_keys
-from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -50,69 +48,17 @@ class Publication:
         """Make the documents, one after the other."""
         return render(self.report, self.study, code_version)
 
-    def heads(self) -> Iterator[File]:
-        """Yield where each journal stood: it can reveal arms, so it is for the unblinded alone."""
-        if not self.study.pooled:
-            yield self._heads(None)
-
     def audit(self, store: Store) -> Iterator[File]:
         """Yield what depends on arrival: where each journal stood, and the journals up to there."""
         if not self.study.pooled:
-            yield self._heads(store.quarantine_times(self.study.id))
+            yield provenance.heads(
+                self.study.id,
+                self.cut,
+                self.snapshot.positions,
+                self.disputes,
+                store.quarantine_times(self.study.id),
+            )
             yield provenance.trail(store, self.study.id, self.snapshot)
-
-    def _heads(self, rejected_bodies: provenance.RejectedDigests | None) -> File:
-        return provenance.heads(
-            self.study.id, self.cut, self.snapshot, self.disputes, rejected_bodies
-        )
-
-
-def publish_live(writer: DocumentWriter, study: Study) -> Cut | None:
-    """Bring the live documents of every audience up to date; return the cut of the open ones.
-
-    None where those were current already, or newer.
-    """
-    store = writer.store
-    current = store.current(study.id)
-    epoch = current.epoch if current else 0
-    if current is not None and current.digest != study.digest:
-        raise Unavailable("another definition has come into force")
-    snapshot = read_snapshot(store, study, writer.beat)
-    cuts = [_advance(writer, view, epoch, snapshot) for view in study.views]
-    return cuts[0]
-
-
-def _advance(
-    writer: DocumentWriter, study: Study, epoch: int, snapshot: StudySnapshot
-) -> Cut | None:
-    """Publish a snapshot to one audience, unless what it has is newer."""
-    documents = writer.documents
-    publication = make_publication(writer.store, study, snapshot)
-    cut = publication.cut
-    content = {
-        "study": study.id,
-        "epoch": epoch,
-        "events": cut.accepted,
-        "disputes": len(publication.disputes),
-        "cut": cut.id,
-        "content_root": cut.content_root,
-        "completion": cut.completion.text,
-        "code_version": writer.code_version,
-    }
-    latest, tag = documents.latest(study.id, study.audience)
-    if latest is not None and not is_newer(content, latest):
-        return None
-    files = writer.write(study, LIVE, publication.files(writer.code_version))
-    prefix = f"{AUDIT}/{LIVE}"
-    heads = writer.write(study, prefix, publication.heads())
-    digests = {**files.digests_of(MANIFEST), **heads.digests}
-    statement = writer.attestor(study, epoch).sign_unchained(cut, digests)
-    signature = writer.write(study, prefix, statement.files())
-    versions = {**heads.versions, **signature.versions}
-    entry = {**content, "files": files.versions, "audit": versions}
-    replaced = documents.replace_latest(study.id, study.audience, entry, tag)
-    # Another publication came in between; this one may still be the newer of the two.
-    return cut if replaced else _advance(writer, study, epoch, snapshot)
 
 
 def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> None:
@@ -190,15 +136,6 @@ def _write_cut(writer: DocumentWriter, publication: Publication, attestor: Attes
     writer.write(study, prefix, statement.files())
 
 
-def read_snapshot(store: Store, study: Study, beat: Beat = lambda: None) -> StudySnapshot:
-    """Read the study as it is: each subject with the share that the sums count for it."""
-    snapshot = StudySnapshot()
-    for row in store.subjects(study):
-        beat()
-        snapshot.add(row.subject, row.share, JournalPosition(row.version, row.head))
-    return snapshot
-
-
 def _replay_snapshot(
     store: Store, study: Study, spec: CutSpec, log: Changelog, beat: Beat
 ) -> StudySnapshot:
@@ -231,8 +168,3 @@ def make_publication(
     )
     contents = report.report(study, snapshot, snapshot.sums, spec, disputes)
     return Publication(contents, study, snapshot, disputes)
-
-
-def sums_agree(store: Store, study: Study) -> bool:
-    """Return whether the rows of sums equal the shares in the subjects' rows, in quiet shards."""
-    return not any(store.check_sums(study).values())

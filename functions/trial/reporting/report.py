@@ -13,7 +13,7 @@ from functools import cached_property
 from trial.definition.study import Study
 from trial.events import blinding, dates
 from trial.events.payloads import ERASURE
-from trial.reporting.blocks import Block, BlockMaker, in_blocks
+from trial.reporting.blocks import Block, BlockMaker, subject_blocks
 from trial.reporting.methods import methods
 from trial.statistics.cells import Share, Sums
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -253,7 +253,7 @@ def report(
     open_disputes = open_disputes_of(map(spec.apply_cutoff, subjects), disputes)
     survey = CrossSubjectSurvey(map(spec.apply_cutoff, subjects))
     contents = Contents(study, subjects, spec, open_disputes, survey)
-    blocks = [contents.maker.make(block) for block in in_blocks(subjects)]
+    blocks = [contents.maker.make(block) for block in subject_blocks(subjects)]
     return contents.report(sums, blocks)
 
 

@@ -14,7 +14,7 @@ from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
 from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
-from trial.statistics.cells import Share
+from trial.statistics.cells import Cells, Share
 from trial.store import (
     amendments,
     deletion,
@@ -198,6 +198,10 @@ class Store:
         """Read every subject with the share that is counted for it: a consistent state."""
         return reading.subjects(self._table, study, self._contribute)
 
+    def some_subjects(self, study: Study, ids: Iterable[str]) -> Iterator[StoredSubject]:
+        """Read the subjects of these ids of whom anything is recorded."""
+        return reading.some_subjects(self._table, study, self._contribute, ids)
+
     def subject(self, study: Study, subject_id: str) -> StoredSubject | None:
         """Read one subject; None where nothing is recorded of it."""
         return reading.subject(self._table, study, self._contribute, subject_id)
@@ -216,7 +220,11 @@ class Store:
 
     def accepted(self, study: Study) -> int:
         """Count the accepted revisions that the sums hold: fewer where they are not filled yet."""
-        return reading.accepted(self._table, study)
+        return self.header_cells(study).get("accepted", 0)
+
+    def header_cells(self, study: Study) -> Cells:
+        """Add up the cells that stand in the shards' headers."""
+        return reading.header_cells(self._table, study)
 
     def check_sums(self, study: Study) -> dict[int, Share | None]:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""

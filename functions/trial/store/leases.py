@@ -3,11 +3,13 @@
 Publish is called for every change, and a study's changes come from several shards of the stream at
 once. Whoever finds the study leased counts its call in the lease and is done: the holder goes
 again for as long as calls came while it worked, for its state may have been read before them. A
-lease expires after the longest that a function may run; a holder that is retried has it back.
+call tells which subjects may have changed: the lease collects them until documents were made. It
+expires after the longest that a function may run; a holder that is retried has it back.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from trial.errors import Unavailable
@@ -21,14 +23,22 @@ _HELD = "holder = :holder AND ends = :ends AND calls = :calls"
 _FREE = ""
 
 
+_MOST_NAMED = 2_000
+"""So many subjects a lease names; where more may have changed, any may have."""
+
+type ChangedSubjects = frozenset[str] | None
+"""The ids of those that may have changed; None where any may have."""
+
+
 @dataclass(frozen=True)
 class Lease:
-    """Who holds a study until when, and how many calls came meanwhile."""
+    """Who holds a study until when, how many calls came meanwhile, and what changed."""
 
     study: str
     holder: str
     ends: str
     calls: int
+    changed: ChangedSubjects = frozenset()
 
 
 class Leases:
@@ -38,18 +48,26 @@ class Leases:
         self._table = table
         self._now = now
 
-    def acquire(self, study: str, holder: str) -> Lease | None:
-        """Lease a study; None where another holds it, who is told of this call by then."""
+    def acquire(self, study: str, holder: str, changed: Iterable[str] | None) -> Lease | None:
+        """Lease a study; None where another holds it, who is told of this call by then.
+
+        The lease names what this call is about, and what is left of calls before it.
+        """
+        called_for = None if changed is None else frozenset(changed)
         for _ in range(_TRIES):
             now = self._now()
-            old, new_lease = self._read(study), Lease(study, holder, stamp_text(now + DURATION), 0)
+            old, ends = self._read(study), stamp_text(now + DURATION)
             if old is None:
-                if self._table.put_if_absent(_item(new_lease)):
-                    return new_lease
-            elif old.ends < stamp_text(now) or old.holder == holder:
-                if self._replace(old, new_lease):
-                    return new_lease
-            elif self._replace(old, Lease(study, old.holder, old.ends, old.calls + 1)):
+                lease = Lease(study, holder, ends, 0, called_for)
+                if self._table.put_if_absent(_item(lease)):
+                    return lease
+                continue
+            collected = _either(old.changed, called_for)
+            if old.ends < stamp_text(now) or old.holder == holder:
+                lease = Lease(study, holder, ends, 0, collected)
+                if self._replace(old, lease):
+                    return lease
+            elif self._replace(old, replace(old, calls=old.calls + 1, changed=collected)):
                 return None
         raise Unavailable("the study is being leased by another process")
 
@@ -66,16 +84,19 @@ class Leases:
             current = self._read(study)
             if current is None or current.holder != holder:
                 return
-            ended = Lease(current.study, current.holder, _FREE, current.calls)
-            if self._replace(current, ended):
+            if self._replace(current, replace(current, ends=_FREE)):
                 return
 
     def _read(self, study: str) -> Lease | None:
         item = self._table.get(keys.publishing_lease(study))
         if item is None:
             return None
-        calls = int(item["calls"]["N"])
-        return Lease(study, item["holder"]["S"], item["ends"]["S"], calls)
+        calls, named = (
+            int(item["calls"]["N"]),
+            json.loads(item["changed"]["S"] if "changed" in item else "null"),
+        )
+        changed = None if named is None else frozenset(named)
+        return Lease(study, item["holder"]["S"], item["ends"]["S"], calls, changed)
 
     def _replace(self, old: Lease, new: Lease) -> bool:
         """Replace a lease by another; say whether it still was as it was read."""
@@ -87,9 +108,17 @@ class Leases:
         return True
 
 
+def _either(first: ChangedSubjects, second: ChangedSubjects) -> ChangedSubjects:
+    if first is None or second is None or len(first | second) > _MOST_NAMED:
+        return None
+    return first | second
+
+
 def _item(lease: Lease) -> Item:
+    named = None if lease.changed is None else sorted(lease.changed)
     return key(keys.publishing_lease(lease.study)) | {
         "holder": text(lease.holder),
         "ends": text(lease.ends),
         "calls": number(lease.calls),
+        "changed": text(json.dumps(named)),
     }

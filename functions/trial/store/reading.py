@@ -13,7 +13,7 @@ from trial.store.paging import SubjectRow
 from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, read_journal
 from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
-from trial.store.table import Table, TransactionCancelled, sort_key
+from trial.store.table import KEYS_A_BATCH, Table, TransactionCancelled, sort_key
 from trial.tables.compiled import audience_share, audiences_read
 
 TRIES = 4
@@ -39,6 +39,17 @@ def subject(
     number = keys.shard_of(subject_id, study.definition.shards)
     row = paging.read_row(table, keys.subject_row(study.id, number, subject_id))
     return _stored(study, contribute, number, row) if row else None
+
+
+def some_subjects(
+    table: Table, study: Study, contribute: Contribute, ids: Iterable[str]
+) -> Iterator[StoredSubject]:
+    """Read the subjects of these ids of whom anything is recorded, many in one request."""
+    shards = {name: keys.shard_of(name, study.definition.shards) for name in sorted(ids)}
+    numbers = {keys.subject_row(study.id, shard, name): shard for name, shard in shards.items()}
+    for row_keys in batched(numbers, KEYS_A_BATCH, strict=False):
+        for row_key, row in paging.read_rows(table, row_keys).items():
+            yield _stored(study, contribute, numbers[row_key], row)
 
 
 def sums(table: Table, study: Study, contribute: Contribute) -> Share:
@@ -157,10 +168,13 @@ def serialized_header(table: Table, study: Study, number: int) -> tuple[ShardHea
     return (read_header(item), read_cells(item)) if item else (MISSING_HEADER, {})
 
 
-def accepted(table: Table, study: Study) -> int:
-    """Count the accepted revisions by the headers alone, each as it is when it is read."""
+def header_cells(table: Table, study: Study) -> Cells:
+    """Add up the cells in the headers of all shards, each as it is when it is read."""
     header_keys = [_header_key(study, number) for number in range(study.definition.shards)]
-    return sum(read_cells(item).get("accepted", 0) for item in table.get_batch(header_keys))
+    total: Cells = {}
+    for item in table.get_batch(header_keys):
+        cells.add(total, read_cells(item))
+    return total
 
 
 def sum_difference(

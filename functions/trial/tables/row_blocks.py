@@ -5,7 +5,7 @@ subjects' ids alone: so a change of one subject changes one block of each listin
 put together from the others as they were. Rows that come one by one are taken in runs.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import batched
 from typing import Protocol, runtime_checkable
@@ -31,6 +31,9 @@ class RowBlock(Protocol):
     @property
     def lines(self) -> bytes | None:
         """The rows as they stand in their data set, where they are kept."""
+
+    def template(self, shape: str, make: Callable[[], str]) -> str:
+        """Return the rows as they stand in a sheet of some shape, but for their numbers."""
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows, as often as asked for."""
@@ -60,6 +63,10 @@ class Run:
     def count(self) -> int:
         """How many rows there are."""
         return len(self.rows)
+
+    def template(self, shape: str, make: Callable[[], str]) -> str:  # noqa: ARG002 (none is kept)
+        """Return the rows as they stand in a sheet, but for their numbers."""
+        return make()
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self.rows)

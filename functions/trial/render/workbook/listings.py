@@ -15,21 +15,22 @@ _BREAKS = re.compile(r"\s+|(?<=[-/])")
 _FILTER = 1  # a head's filter button takes room
 
 
-def lay_out(listing: Listing, sample: Sequence[Sequence[Value]]) -> SheetLayout:
-    """Lay a listing out by its first rows."""
+def lay_out(listing: Listing, widths: tuple[int, ...]) -> SheetLayout:
+    """Lay a listing out in columns of these widths."""
     heads = [
         CellValue(column.label, "head number" if column.kind == "number" else "head text")
         for column in listing.columns
     ]
     heads[:1] = [head._replace(style="head") for head in heads[:1]]
-    widths = _widths(listing.columns, sample)
     return SheetLayout(
         "Listing", listing.id, listing.title, listing.population, (heads,), widths,
         listing.footnotes,
     )  # fmt: skip
 
 
-def _widths(columns: Sequence[ListingColumn], sample: Sequence[Sequence[Value]]) -> tuple[int, ...]:
+def fitting_widths(
+    columns: Sequence[ListingColumn], sample: Sequence[Sequence[Value]]
+) -> tuple[int, ...]:
     """Fit the columns to their texts; where a page is too narrow, the roomiest give way."""
     wishes, needs = [], []
     phrase = min(max(_PAGE_WIDTH // max(len(columns), 1), _PHRASES.start), _PHRASES.stop)

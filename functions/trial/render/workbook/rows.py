@@ -4,7 +4,7 @@ Every text is an inline string; its style is a number in the workbook's table of
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from xml.sax.saxutils import escape
 
@@ -145,15 +145,24 @@ class RowWriter:
             )
         ]
 
-    def row(self, number: int, values: Sequence[Value]) -> str:
-        """Write a record as the row of this number."""
+    def template(self, rows: Iterable[Sequence[Value]]) -> str:
+        """Write records as rows, with a mark where a row's number belongs."""
+        return _ROW_END.join(map(self._row, rows))
+
+    @staticmethod
+    def numbered(template: str, first: int) -> str:
+        """Return rows with their numbers, from that of the first on."""
+        rows = template.split(_ROW_END)
+        return "".join(row.replace(_NUMBER, str(number)) for number, row in enumerate(rows, first))
+
+    def _row(self, values: Sequence[Value]) -> str:
         cells_and_lines = [
             column.decimal(value) if isinstance(value, Decimal) else column[value]
             for column, value in zip(self._columns, values, strict=True)
         ]
         cells, lines = zip(*cells_and_lines, strict=True)
         # The row's number is what stands between the pieces: it is in every cell's address.
-        return str(number).join((_opened(max(lines)), _FIRST, *cells))
+        return _NUMBER.join((_opened(max(lines)), _FIRST, *cells))
 
     def line(self, number: int, item: CellValue | None) -> str:
         """Write a row of one text that runs on over the empty cells beside it, or of none."""
@@ -163,6 +172,8 @@ class RowWriter:
 
 
 _FIRST = '"><c r="A'
+_NUMBER, _ROW_END = "\0", "\1"
+"""Stand for a row's number, and between rows: characters that XML has not."""
 
 
 def _opened(lines: int) -> str:

@@ -5,7 +5,7 @@ the first, and all else that decides its bytes; under one name there are the sam
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -33,7 +33,10 @@ class Segments:
 
     earlier: EarlierFile | None = None
     earlier_places: Mapping[str, Place] = field(default_factory=dict)
+    earlier_widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
+    known_widths: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """The widths of listings' columns, by the name of the rows that decide them."""
 
     def find(self, name: str) -> tuple[bytes, bytes] | None:
         """Return what a segment holds, and the segment, as the earlier file has it.
@@ -52,10 +55,22 @@ class Segments:
         self.places[name] = Place(offset, len(segment), _sha256(segment))
         return segment
 
+    def widths(self, name: str, fit: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
+        """Return the widths of the columns of a listing, fitted where they are not known."""
+        if not name:
+            return fit()
+        widths = self.known_widths[name] = self.earlier_widths.get(name) or fit()
+        return widths
+
     def move(self, name: str, offset: int) -> None:
         """Remember where a segment of the earlier file stands now."""
         self.places[name] = self.earlier_places[name]._replace(offset=offset)
 
 
-def _sha256(segment: bytes) -> str:
-    return hashlib.sha256(segment).hexdigest()
+def name_of(*parts: str) -> str:
+    """Return a name for what is made of these parts alone."""
+    return _sha256("\0".join(parts).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:32]

@@ -5,20 +5,19 @@ stands before and after the rows, and the rows go into the archive's member betw
 whose rows and their numbers are those of an earlier workbook is taken from there, as compressed.
 """
 
-import hashlib
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
+from itertools import chain, islice
 
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from trial.render.workbook.archive import Archive, Member, split
 from trial.render.workbook.cell_values import CellValue, Names
-from trial.render.workbook.listings import SAMPLE, lay_out
+from trial.render.workbook.listings import SAMPLE, fitting_widths, lay_out
 from trial.render.workbook.rows import RowWriter, Styles
-from trial.render.workbook.segments import Segments
+from trial.render.workbook.segments import Segments, name_of
 from trial.render.workbook.sheets import ContentsEntry, below, write_head
 from trial.tables.grid import Cut, Listing
 from trial.tables.row_blocks import Row, RowBlock, Run, blocks_of
@@ -47,13 +46,17 @@ class _Blocks:
         self._blocks = blocks_of(rows)
         self._waiting: deque[RowBlock] = deque()
 
-    def sample(self, size: int) -> list[Row]:
-        """Return the first rows, at most so many; nothing is taken."""
-        sample: list[Row] = []
-        while len(sample) < size and (block := next(self._blocks, None)) is not None:
+    def read_ahead(self, size: int) -> Sequence[RowBlock]:
+        """Return the blocks that hold the first rows, so many or all; nothing is taken."""
+        rows = 0
+        while rows < size and (block := next(self._blocks, None)) is not None:
             self._waiting.append(block)
-            sample += islice(block, size - len(sample))
-        return sample
+            rows += block.count
+        return tuple(self._waiting)
+
+    def sample(self, size: int) -> list[Row]:
+        """Return the first rows of those that were read ahead, at most so many."""
+        return list(islice(chain.from_iterable(self._waiting), size))
 
     def take(self, most: int) -> RowBlock | None:
         """Return the next block that is not empty, or as much of it as there is room for."""
@@ -105,7 +108,11 @@ class _Part:
 def stream(listing: Listing, target: ListingTarget) -> Generator[bytes, None, list[ContentsEntry]]:
     """Write a listing, yielding the file's bytes as they come; return the sheets that hold it."""
     blocks = _Blocks(listing.rows)
-    layout = lay_out(listing, blocks.sample(SAMPLE))
+    widths = target.segments.widths(
+        _sample_name(listing, blocks.read_ahead(SAMPLE)),
+        lambda: fitting_widths(listing.columns, blocks.sample(SAMPLE)),
+    )
+    layout = lay_out(listing, widths)
     part = _Part(ContentsEntry(layout, target.names.take(listing.id)))
     entries: list[ContentsEntry] = []
     while True:
@@ -150,9 +157,16 @@ def _stream_part(
 
 
 def _shape(listing: Listing, widths: Sequence[int]) -> str:
-    """Return all but the rows that decides the bytes of a listing's rows."""
-    kinds = [column.kind for column in listing.columns]
-    return f"{kinds} {list(widths)}"
+    """Return a name for all but the rows that decides the bytes of a listing's rows."""
+    return name_of(*(column.kind for column in listing.columns), *map(str, widths))
+
+
+def _sample_name(listing: Listing, blocks: Sequence[RowBlock]) -> str:
+    """Return a name for all that decides a listing's widths; '' where that is not known."""
+    if not all(block.digest for block in blocks):
+        return ""
+    columns = (f"{column.kind} {column.label}" for column in listing.columns)
+    return name_of(*columns, *(block.digest for block in blocks))
 
 
 @dataclass(frozen=True)
@@ -167,8 +181,7 @@ class _RowsOfSheet:
         """Write a block from a row of this number on; return the length of its XML."""
         if not block.digest:
             return member.write(self._xml(block, first))
-        inputs = f"{self.shape} {block.digest} {first}"
-        name = hashlib.sha256(inputs.encode()).hexdigest()[:32]
+        name = name_of(self.shape, block.digest, str(first))
         earlier = self.segments.find(name)
         if earlier is not None:
             self.segments.move(name, member.offset)
@@ -177,8 +190,8 @@ class _RowsOfSheet:
         return member.write(xml, self.segments.note(name, member.offset, xml))
 
     def _xml(self, block: RowBlock, first: int) -> bytes:
-        numbers = range(first, first + block.count)
-        return "".join(map(self.writer.row, numbers, block)).encode()
+        template = block.template(self.shape, lambda: self.writer.template(block))
+        return self.writer.numbered(template, first).encode()
 
 
 def _lines_after(

@@ -17,7 +17,7 @@ from trial.store.failures import error_code, transient_as_unavailable
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
 
-_ABSENT = {"NoSuchKey", "404"}
+_ABSENT = {"NoSuchKey", "NoSuchVersion", "InvalidRange", "404"}
 _PRECONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 
 
@@ -36,11 +36,11 @@ class Bucket:
         self._client = client
         self.name = name
 
-    def read(self, key: str) -> StoredObject | None:
-        """Read an object; None where there is none."""
+    def read(self, key: str, **options: str) -> StoredObject | None:
+        """Read an object, or a version or a range of it; None where there is none."""
         try:
             with transient_as_unavailable():
-                answer = self._client.get_object(Bucket=self.name, Key=key)
+                answer = self._client.get_object(Bucket=self.name, Key=key, **options)
                 return StoredObject(answer["Body"].read(), answer["ETag"])
         except ClientError as error:
             if error_code(error) not in _ABSENT:

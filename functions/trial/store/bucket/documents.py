@@ -13,6 +13,7 @@ from trial.errors import Rejected, Unavailable
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket
 from trial.store.bucket.object_keys import AUDIT, LIVE
+from trial.store.bucket.pieces import LIVE_TAGS, Pieces, VersionReader
 from trial.store.bucket.retention import Retention
 from trial.tables.file_names import LATEST, MANIFEST, SIGNATURE
 
@@ -20,8 +21,6 @@ LINK_SECONDS = 60
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The prefixes whose files `latest.json` names by version, and its member for each."""
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
-LIVE_TAGS = {"Tagging": "kind=live"}
-"""Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 
 
 class Documents:
@@ -84,6 +83,14 @@ class Documents:
         if stored is None:
             raise _not_published()
         return stored.content
+
+    def pieces(self, study: str, audience: str) -> Pieces:
+        """Return what a publication of a study to an audience keeps for the next one."""
+        return Pieces(self.bucket, study, audience)
+
+    def live_version(self, study: str, audience: str, name: str, version: str) -> VersionReader:
+        """Return a version of a live document, to read parts of it."""
+        return VersionReader(self.bucket, _key(study, audience, f"{LIVE}/{name}"), version)
 
     def replace_latest(
         self, study: str, audience: str, latest: Mapping[str, Any], etag: str

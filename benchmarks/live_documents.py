@@ -1,0 +1,147 @@
+"""What a publication takes after one event, at several sizes of a study: CPU, units, bytes.
+
+Subjects like TMB-301's are put into the table as rows, with their shares and the headers' counts;
+then all documents are published once, one visit of one subject is posted, and they are published
+again, as the stream's call does it. DynamoDB and S3 are the doubles in memory: CPU is this
+process's, units are by the size model. The check of the sums is part of it.
+"""
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from doubles import MemoryClient, MemoryS3
+from signing import KeyInMemory
+
+from benchmarks import population, world
+from benchmarks.rows import Measured
+from local.progress import bar
+from trial.reporting import report
+from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live import publishing as live
+from trial.reporting.signing import Signer
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.store import Store, keys
+from trial.store.bucket.documents import Documents
+from trial.store.encoding import subjects
+from trial.store.encoding.shares import encode_share
+from trial.store.generations import HEADER_ROW
+from trial.subject.fold import Subject
+
+SHARDS = 8
+SIZES, LARGE_SIZES = (40, 400), (40, 4_000)
+CPU, UNITS = 5.0, 60.0
+"""Seconds and units that one changed event may take at the larger size."""
+
+
+@dataclass
+class Cost:
+    """What one publication took."""
+
+    seconds: float = 0.0
+    units: float = 0.0
+    requests: int = 0
+    written: int = 0
+    files: list[str] = field(default_factory=list)
+
+
+class Trial:
+    """A study of so many subjects, and what publishes it."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.dynamodb, self.s3 = MemoryClient(), MemoryS3()
+        self.calls: list[float] = []
+        self.store: Store = world.open_store(
+            self.dynamodb, lambda _, units: self.calls.append(units), SHARDS
+        )
+        self.study = world.study(SHARDS)
+        self._put(bar(f"Making {size:,} subjects", size, map(population.jittered, range(size))))
+        documents = Documents(self.s3, "bucket")
+        self.writer = DocumentWriter(self.store, documents, Signer(KeyInMemory(), "key"), "bench")
+
+    def _put(self, made: Iterable[Subject]) -> None:
+        """Put rows of subjects in as the service writes them, and what the headers count."""
+        headers: dict[int, Share] = {}
+        rows = self.dynamodb.tables[world.TABLE]
+        for subject in made:
+            share = report.contribute(self.study, subject)
+            shard = keys.shard_of(subject.id, SHARDS)
+            part = headers.setdefault(shard, {})
+            part.setdefault(HEADER_ROW, {})
+            cells.add(part[HEADER_ROW], share[HEADER_ROW])
+            partition, sort_key = keys.subject_row(self.study.id, shard, subject.id)
+            version = subject.accepted
+            rows[partition, sort_key] = {
+                "PK": {"S": partition},
+                "SK": {"S": sort_key},
+                "version": {"N": str(version)},
+                "head": {"B": bytes(32)},
+                "stamp": {"S": "2026-01-01T00:00:00.000000+00:00"},
+                "format": {"N": str(subjects.FORMAT)},
+                "body": {"B": subjects.encode(subject)},
+                "cipher_key": {"B": bytes(32)},
+                "shares": {"M": {self.study.generation: {"B": encode_share(share, version)}}},
+            }
+        sums = {(shard, HEADER_ROW): part[HEADER_ROW] for shard, part in headers.items()}
+        population.seed(self.dynamodb, SHARDS, sums)
+
+    def publish(self, changed: Iterable[str] | None) -> Cost:
+        """Publish what changed; tell what that took."""
+        self.calls.clear()
+        self.s3.written.clear()
+        began = time.process_time()
+        outcome = live.publish(self.writer, self.study, changed and frozenset(changed))
+        seconds = time.process_time() - began
+        assert outcome.sums_agree
+        return Cost(
+            seconds,
+            sum(self.calls),
+            len(self.calls),
+            sum(size for _, size in self.s3.written),
+            [name for name, _ in self.s3.written],
+        )
+
+    def post(self) -> str:
+        """Post a visit of a subject in the middle; return its id."""
+        subject = f"J{self.size // 2:06}"
+        body = next(json.loads(text) for text in world.bodies() if ".visit.recorded." in text)
+        data = {**body["data"], "record": "day-1"}
+        event = {**body, "id": "bench-1", "subject": subject, "data": data}
+        world.take(self.store, [json.dumps(event)], SHARDS)
+        return subject
+
+
+def run(size: int) -> tuple[Cost, Cost, Cost]:
+    """Publish a study once, with one event more, and when nothing changed."""
+    trial = Trial(size)
+    first = trial.publish(None)
+    changed = trial.post()
+    return first, trial.publish([changed]), trial.publish([changed])
+
+
+def measure(*, large: bool = False) -> list[Measured]:
+    """Publish two sizes of a study."""
+    small, larger = LARGE_SIZES if large else SIZES
+    rows = []
+    for size in (small, larger):
+        first, again, idle = run(size)
+        detail = (
+            f"{again.units:.0f} units in {again.requests} requests, {again.written / 1e6:.2f} MB;"
+            f" the first publication {first.seconds:.1f} s, {first.units:.0f} units,"
+            f" {first.written / 1e6:.1f} MB; one that finds nothing {1000 * idle.seconds:.0f} ms"
+        )
+        rows += [
+            Measured(f"CPU seconds, one event of {size:,} subjects", again.seconds, CPU, detail),
+            Measured(f"units, one event of {size:,} subjects", again.units, UNITS),
+        ]
+    return rows
+
+
+if __name__ == "__main__":
+    import sys
+
+    for cost in run(int(sys.argv[1])):
+        print(cost)

@@ -1,0 +1,1 @@
+"""Live documents by change: what the last publication kept, who changed since, what is new."""

@@ -1,0 +1,232 @@
+"""The live documents' contents, by change: what the last publication kept, and who changed since.
+
+Subjects' rows are read of those alone that a change is told of; which version of each subject is
+shown, the state says. A version that nobody told of is shown by the next publication that looks at
+all rows: the sweep makes one where the headers count more events than the documents. Sums follow by
+the difference of shares, what only all subjects show together by adding and removing subjects. A
+block is made anew where one of its subjects changed, or what they together decide for one of them.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from trial.definition.study import Study
+from trial.errors import Beat
+from trial.reporting import report
+from trial.reporting.blocks import in_blocks, subject_blocks
+from trial.reporting.live.state import (
+    BlockPlace,
+    KeptBlock,
+    LiveState,
+    OpenDisputes,
+    mark,
+    read_blocks,
+)
+from trial.reporting.report import Contents
+from trial.reporting.snapshot import JournalPosition
+from trial.statistics import cells
+from trial.statistics.cells import Share
+from trial.store.bucket.pieces import Pieces
+from trial.store.dynamodb import Store
+from trial.store.encoding import subjects
+from trial.store.rows import StoredSubject
+from trial.subject.cut_spec import LIVE_SPEC
+from trial.subject.fold import Dispute, Subject
+from trial.tables.compiled import contribute
+from trial.tables.discrepancies.across import CrossSubjectSurvey, terms_of
+from trial.tables.grid import Report
+
+type ChangedSubjects = Collection[str] | None
+"""The ids of those that may have changed; None where any may have."""
+
+
+@dataclass
+class ChangedRows:
+    """The rows of subjects that may have changed, read once for all audiences."""
+
+    store: Store
+    study: Study
+    changed: ChangedSubjects
+    beat: Beat = lambda: None
+
+    @cached_property
+    def rows(self) -> Mapping[str, StoredSubject]:
+        """Those that were told of; all where none were."""
+        if self.changed is None:
+            return self.all_rows
+        rows = {}
+        for row in self.store.some_subjects(self.study, self.changed):
+            self.beat()
+            rows[row.id] = row
+        return rows
+
+    @cached_property
+    def all_rows(self) -> Mapping[str, StoredSubject]:
+        """Those of all subjects."""
+        rows = {}
+        for row in self.store.subjects(self.study):
+            self.beat()
+            rows[row.id] = row
+        return rows
+
+
+@dataclass(frozen=True)
+class LiveContents:
+    """What live documents show to one audience, and what they are made of."""
+
+    positions: Mapping[str, JournalPosition]
+    sums: Share
+    survey: CrossSubjectSurvey
+    disputes: Sequence[Dispute]
+    open_disputes: OpenDisputes
+    blocks: Sequence[tuple[KeptBlock, BlockPlace | None]]
+    """The blocks, and where those are kept that are as they were."""
+    report: Report
+    state: LiveState | None = None
+    """That of the last publication, where this one was made from it."""
+
+
+def contents(
+    changes: ChangedRows, view: Study, pieces: Pieces, state: LiveState | None
+) -> LiveContents | None:
+    """Return what one audience sees; None where nothing changed since the state.
+
+    Where a kept block is gone, or is not what was kept, all is made anew.
+    """
+    disputes = list(changes.store.disputes(view))
+    if state is not None:
+        rows = {
+            name: row
+            for name, row in changes.rows.items()
+            if name not in state.positions or state.positions[name].version < row.version
+        }
+        if not rows and disputes == list(state.disputes):
+            return None
+        kept = read_blocks(pieces, state.blocks)
+        if kept is not None:
+            return _Update(changes.study, view, disputes, rows, state, kept).contents()
+    return _from_nothing(view, disputes, changes.all_rows)
+
+
+def _from_nothing(
+    view: Study, disputes: Sequence[Dispute], rows: Mapping[str, StoredSubject]
+) -> LiveContents:
+    known = [rows[name].subject for name in sorted(rows)]
+    open_disputes = report.open_disputes_of(known, disputes)
+    survey = CrossSubjectSurvey(known)
+    shown = Contents(view, known, LIVE_SPEC, open_disputes, survey)
+    blocks = [_keep(shown, block) for block in subject_blocks(known)]
+    sums = cells.total(row.share for row in rows.values())
+    return LiveContents(
+        _positions(rows), sums, survey, disputes, open_disputes,
+        [(kept, None) for kept in blocks], shown.report(sums, [kept.block for kept in blocks]),
+    )  # fmt: skip
+
+
+def _positions(rows: Mapping[str, StoredSubject]) -> dict[str, JournalPosition]:
+    return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
+
+
+def _keep(shown: Contents, known: Sequence[Subject]) -> KeptBlock:
+    """Make a block of subjects, with what it takes to make it anew."""
+    return KeptBlock(
+        shown.maker.make(known),
+        tuple(map(subjects.encode, known)),
+        frozenset(mark(verdict) for subject in known for verdict in terms_of(subject)),
+    )
+
+
+class _Update:
+    """A state, and the rows of the subjects that changed since."""
+
+    def __init__(
+        self, study: Study, view: Study, disputes: Sequence[Dispute],
+        rows: Mapping[str, StoredSubject], state: LiveState, kept: Sequence[KeptBlock],
+    ) -> None:  # fmt: skip
+        self._study, self._view = study, view
+        self._disputes, self._rows, self._state = disputes, rows, state
+        self._kept = {
+            place.ids: (block, place) for block, place in zip(kept, state.blocks, strict=True)
+        }
+        self._block_of = {name: block for block in kept for name in block.block.ids}
+
+    def contents(self) -> LiveContents:
+        """Return the contents, of which most is as it was."""
+        survey = CrossSubjectSurvey.read(self._state.survey)
+        verdicts = dict(survey.verdicts)
+        sums = self._count(survey)
+        moved = {
+            mark(verdict)
+            for verdict in verdicts.keys() | survey.verdicts.keys()
+            if verdicts.get(verdict) != survey.verdicts.get(verdict)
+        }
+        open_disputes = self._open_disputes()
+        shown = Contents(self._view, self, LIVE_SPEC, open_disputes, survey)
+        blocks = list(self._blocks(shown, moved))
+        return LiveContents(
+            self._positions, sums, survey, self._disputes, open_disputes, blocks,
+            shown.report(sums, [kept.block for kept, _ in blocks]), self._state,
+        )  # fmt: skip
+
+    def __iter__(self) -> Iterator[Subject]:
+        """Yield all subjects, in order of their ids."""
+        return map(self._subject, sorted(self._positions))
+
+    @cached_property
+    def _positions(self) -> Mapping[str, JournalPosition]:
+        return {**self._state.positions, **_positions(self._rows)}
+
+    def _subject(self, name: str) -> Subject:
+        row = self._rows.get(name)
+        return self._block_of[name].subject(name) if row is None else row.subject
+
+    def _count(self, survey: CrossSubjectSurvey) -> Share:
+        """Return the sums, with the subjects that changed counted as they are; survey them so.
+
+        Both shares are computed: what was added for a subject is what is taken out again.
+        """
+        sums = self._state.sums
+        for name, row in self._rows.items():
+            if name in self._block_of:
+                old = self._block_of[name].subject(name)
+                survey.remove(old)
+                _add(sums, contribute(self._study, old), -1)
+            survey.add(row.subject)
+            _add(sums, contribute(self._study, row.subject), 1)
+        return {row: counted for row, counted in sums.items() if counted}
+
+    def _open_disputes(self) -> OpenDisputes:
+        """Return the open disputes: looked at again where a subject or its disputes changed."""
+        disputed = {dispute.subject for dispute in {*self._disputes} ^ {*self._state.disputes}} | {
+            dispute.subject for dispute in self._disputes if dispute.subject in self._rows
+        }
+        known = (self._subject(name) for name in sorted(disputed & self._positions.keys()))
+        kept = {
+            name: tuple(rows)
+            for name, rows in self._state.open_disputes.items()
+            if name not in disputed
+        }
+        open_disputes = {**kept, **report.open_disputes_of(known, self._disputes)}
+        return dict(sorted(open_disputes.items()))
+
+    def _blocks(
+        self, shown: Contents, moved: Collection[str]
+    ) -> Iterator[tuple[KeptBlock, BlockPlace | None]]:
+        """Yield the blocks: those as they are that nothing changed for."""
+        changed = {
+            name
+            for name in shown.disputes.keys() | self._state.open_disputes.keys()
+            if shown.disputes.get(name) != self._state.open_disputes.get(name)
+        } | self._rows.keys()
+        for ids in in_blocks(sorted(self._positions), str):
+            kept = self._kept.get(tuple(ids))
+            if kept and changed.isdisjoint(ids) and kept[0].verdicts.isdisjoint(moved):
+                yield kept
+            else:
+                yield _keep(shown, [*map(self._subject, ids)]), None
+
+
+def _add(sums: Share, share: Share, sign: int) -> None:
+    for row, counted in share.items():
+        cells.add(sums.setdefault(row, {}), {name: sign * value for name, value in counted.items()})

@@ -1,0 +1,143 @@
+"""Publishing live documents: to each audience what changed since the last time."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from trial.definition.study import Study
+from trial.errors import Unavailable
+from trial.render.documents import EarlierFile, File, render
+from trial.render.workbook.segments import Segments
+from trial.reporting import provenance
+from trial.reporting.currency import is_newer
+from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live.contents import ChangedRows, ChangedSubjects, LiveContents, contents
+from trial.reporting.live.state import (
+    LiveState,
+    inputs_of,
+    read_state,
+    write_block,
+    write_state,
+)
+from trial.statistics.cells import Share
+from trial.store.bucket.documents import Documents
+from trial.store.bucket.object_keys import AUDIT, LIVE
+from trial.store.bucket.pieces import Pieces
+from trial.store.dynamodb import Store
+from trial.tables.compiling import STUDY_SUMS
+from trial.tables.file_names import MANIFEST, WORKBOOK
+from trial.tables.grid import Cut
+
+ACCEPTED = "accepted"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the live documents."""
+
+    cut: Cut | None
+    """That of the open ones; None where they were current already, or newer."""
+    sums_agree: bool
+    """Whether the shards' headers count what the documents do, where both know the same events."""
+
+
+def publish(writer: DocumentWriter, study: Study, changed: ChangedSubjects = None) -> Outcome:
+    """Bring the live documents of every audience up to date.
+
+    `changed` are the subjects that may have changed since the last time: without it all are looked
+    at.
+    """
+    store = writer.store
+    current = store.current(study.id)
+    epoch = current.epoch if current else 0
+    if current is not None and current.digest != study.digest:
+        raise Unavailable("another definition has come into force")
+    changes = ChangedRows(store, study, changed, writer.beat)
+    advanced = [_advance(writer, view, epoch, changes) for view in study.views]
+    agree = all(_agrees(store, study, live.sums) for live in advanced if live is not None)
+    return Outcome(advanced[0].report.cut if advanced[0] else None, agree)
+
+
+def _advance(
+    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows
+) -> LiveContents | None:
+    """Publish to one audience what changed, unless what it has is newer."""
+    documents, code_version = writer.documents, writer.code_version
+    pieces = documents.pieces(view.id, view.audience)
+    latest, tag = documents.latest(view.id, view.audience)
+    inputs = inputs_of(view, epoch, code_version)
+    state = read_state(pieces, latest, inputs)
+    live = contents(changes, view, pieces, state)
+    if live is None:
+        return None
+    cut = live.report.cut
+    entry = {
+        "study": view.id,
+        "epoch": epoch,
+        "events": cut.accepted,
+        "disputes": len(live.disputes),
+        "cut": cut.id,
+        "content_root": cut.content_root,
+        "completion": cut.completion.text,
+        "code_version": code_version,
+    }
+    if latest is not None and not is_newer(entry, latest):
+        return None
+    segments = _segments_of(documents, view, live.state)
+    earlier = live.state.files if live.state else {}
+    made = render(live.report, view, code_version, earlier, segments)
+    files = writer.write(view, LIVE, made, earlier)
+    prefix = f"{AUDIT}/{LIVE}"
+    heads = writer.write(view, prefix, _heads(view, live))
+    digests = {**files.digests_of(MANIFEST), **heads.digests}
+    statement = writer.attestor(view, epoch).sign_unchained(cut, digests)
+    signature = writer.write(view, prefix, statement.files())
+    entry["files"] = files.versions
+    entry["audit"] = {**heads.versions, **signature.versions}
+    entry["state"] = _keep_state(pieces, live, inputs, files.files, segments)
+    if documents.replace_latest(view.id, view.audience, entry, tag):
+        return live
+    # Another publication came in between; this one may still know of something that it lacks.
+    return _advance(writer, view, epoch, changes)
+
+
+def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:
+    if state is None:
+        return Segments()
+    version = state.files[WORKBOOK].version
+    return Segments(
+        documents.live_version(view.id, view.audience, WORKBOOK, version),
+        state.segments,
+        state.widths,
+    )
+
+
+def _heads(view: Study, live: LiveContents) -> Iterator[File]:
+    """Yield where each journal stood: it can reveal arms, so it is for the unblinded alone."""
+    if not view.pooled:
+        yield provenance.heads(view.id, live.report.cut, live.positions, live.disputes)
+
+
+def _keep_state(
+    pieces: Pieces,
+    live: LiveContents,
+    inputs: str,
+    files: Mapping[str, EarlierFile],
+    segments: Segments,
+) -> str:
+    """Keep what the next publication can be made from; return the version of the state."""
+    blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
+    state = LiveState(
+        inputs, live.positions, live.sums, live.survey.document(), live.disputes,
+        live.open_disputes, blocks, files, segments.places, segments.known_widths,
+    )  # fmt: skip
+    return write_state(pieces, state)
+
+
+def _agrees(store: Store, study: Study, sums: Share) -> bool:
+    """Compare with the headers alone: all else is compared by Audit.
+
+    Of a subject's version nobody can know more than the headers count, so where both know as many
+    events they know the same.
+    """
+    counted, shown = store.header_cells(study), sums.get(STUDY_SUMS, {})
+    return counted.get(ACCEPTED) != shown.get(ACCEPTED) or counted == shown

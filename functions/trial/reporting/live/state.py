@@ -1,0 +1,229 @@
+"""What live documents were made of, kept for the next publication: it then makes what changed.
+
+The state names every subject's version, and where its block is kept. It is a cache: whatever it
+lacks is made anew from the subjects' rows, and a document is the same either way. Nothing is used
+that has not the digest by which it is named; the state begins with its own, for that of what tells
+arms apart must not stand in `latest.json`.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from trial.definition.study import Study
+from trial.render.documents import EarlierFile
+from trial.render.workbook.segments import Place
+from trial.reporting.blocks import Block, PackedRows
+from trial.reporting.snapshot import JournalPosition
+from trial.statistics.cells import Share
+from trial.store.bucket.pieces import Pieces
+from trial.store.encoding import subjects
+from trial.store.encoding.shares import decode_share, encode_share
+from trial.subject.fold import Dispute, Subject
+from trial.tables.discrepancies.across import Verdict
+
+FORMAT = 1
+STATE = "state"
+_THREADS = 8
+_LENGTH = struct.Struct(">I")
+_LEVEL = 1
+
+type OpenDisputes = Mapping[str, tuple[tuple[str, str, int], ...]]
+
+
+@dataclass(frozen=True)
+class KeptBlock:
+    """A block with the subjects that it was made from."""
+
+    block: Block
+    packed: tuple[bytes, ...]
+    verdicts: frozenset[str]
+    """The marks of what subjects together decide that these depend on."""
+
+    def subject(self, name: str) -> Subject:
+        """Unpack one of the subjects."""
+        return subjects.decode(Subject(name), self.packed[self.block.ids.index(name)])
+
+    def __iter__(self) -> Iterator[Subject]:
+        """Unpack the subjects, in order of their ids."""
+        for name, body in zip(self.block.ids, self.packed, strict=True):
+            yield subjects.decode(Subject(name), body)
+
+    def encode(self) -> bytes:
+        """Write it: a head, and the parts that the head tells the lengths of."""
+        block = self.block
+        parts = [block.packed_root_lines, *self.packed]
+        rows = {}
+        for name, packed_rows in block.rows.items():
+            kept = (
+                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.packed_template,
+            )  # fmt: skip
+            named = (packed_rows.count, packed_rows.digest, packed_rows.shape)
+            rows[name] = [*named, *map(len, kept)]
+            parts += kept
+        head = {
+            "ids": block.ids,
+            "last_contact": block.last_contact,
+            "uncounted": block.uncounted,
+            "root_lines": len(block.packed_root_lines),
+            "packed": [len(body) for body in self.packed],
+            "verdicts": sorted(self.verdicts),
+            "rows": rows,
+        }
+        text = zlib.compress(json.dumps(head).encode(), _LEVEL)
+        return b"".join((_LENGTH.pack(len(text)), text, *parts))
+
+    @classmethod
+    def decode(cls, content: bytes) -> "KeptBlock":
+        """Read it again; its digest is known to be right."""
+        (length,) = _LENGTH.unpack_from(content)
+        position = _LENGTH.size + length
+        head = json.loads(zlib.decompress(content[_LENGTH.size : position]))
+
+        def take(size: int) -> bytes:
+            nonlocal position
+            position += size
+            return content[position - size : position]
+
+        root_lines = take(head["root_lines"])
+        packed = tuple(take(size) for size in head["packed"])
+        rows = {
+            name: PackedRows(count, digest, take(values), take(lines), take(template), shape)
+            for name, (count, digest, shape, values, lines, template) in head["rows"].items()
+        }
+        block = Block(tuple(head["ids"]), head["last_contact"], head["uncounted"], root_lines, rows)
+        return cls(block, packed, frozenset(head["verdicts"]))
+
+
+def mark(verdict: Verdict) -> str:
+    """Return a short mark of a verdict: two may share one, and then a block is made in vain."""
+    return hashlib.sha256("\0".join(verdict).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class BlockPlace:
+    """Where a block is kept, and how its bytes are recognised."""
+
+    name: str
+    version: str
+    sha256: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LiveState:
+    """What one publication for one audience was made of."""
+
+    inputs: str
+    """The digest of what decides everything: definition, code, epoch."""
+    positions: Mapping[str, JournalPosition]
+    sums: Share
+    survey: Mapping[str, Any]
+    disputes: Sequence[Dispute]
+    open_disputes: OpenDisputes
+    blocks: Sequence[BlockPlace]
+    files: Mapping[str, EarlierFile] = field(default_factory=dict)
+    segments: Mapping[str, Place] = field(default_factory=dict)
+    widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Write it."""
+        document = {
+            "inputs": self.inputs,
+            "positions": {
+                name: [position.version, position.head.hex()]
+                for name, position in self.positions.items()
+            },
+            "survey": self.survey,
+            "disputes": [list(vars(dispute).values()) for dispute in self.disputes],
+            "open_disputes": self.open_disputes,
+            "blocks": [[b.name, b.version, b.sha256, len(b.ids)] for b in self.blocks],
+            "files": {name: list(vars(file).values()) for name, file in self.files.items()},
+            "segments": self.segments,
+            "widths": self.widths,
+        }
+        text = zlib.compress(json.dumps(document).encode(), _LEVEL)
+        body = b"".join((_LENGTH.pack(len(text)), text, encode_share(self.sums, 0)))
+        return hashlib.sha256(body).digest() + body
+
+    @classmethod
+    def decode(cls, content: bytes) -> "LiveState | None":
+        """Read it again; None where it is not what was written."""
+        size = hashlib.sha256().digest_size
+        digest, content = content[:size], content[size:]
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        (length,) = _LENGTH.unpack_from(content)
+        end = _LENGTH.size + length
+        document = json.loads(zlib.decompress(content[_LENGTH.size : end]))
+        positions = {
+            name: JournalPosition(version, bytes.fromhex(head))
+            for name, (version, head) in document["positions"].items()
+        }
+        ids = iter(sorted(positions))
+        return cls(
+            document["inputs"],
+            positions,
+            decode_share(content[end:])[0],
+            document["survey"],
+            [Dispute(*dispute) for dispute in document["disputes"]],
+            {
+                name: tuple((kind, record, revision) for kind, record, revision in rows)
+                for name, rows in document["open_disputes"].items()
+            },
+            [
+                BlockPlace(name, version, digest, tuple(next(ids) for _ in range(size)))
+                for name, version, digest, size in document["blocks"]
+            ],
+            {name: EarlierFile(*file) for name, file in document["files"].items()},
+            {name: Place(*place) for name, place in document["segments"].items()},
+            {name: tuple(widths) for name, widths in document["widths"].items()},
+        )
+
+
+def inputs_of(study: Study, epoch: int, code_version: str) -> str:
+    """Return the digest of what decides every piece of a study's live documents."""
+    parts = (FORMAT, study.generation, study.digest, study.audience, epoch, code_version)
+    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
+
+
+def sha256(content: bytes) -> str:
+    """Return the digest by which pieces are recognised."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_state(pieces: Pieces, latest: Mapping[str, Any] | None, inputs: str) -> LiveState | None:
+    """Read the state of the latest publication; None where there is none that can be used."""
+    version = (latest or {}).get("state")
+    content = pieces.read(STATE, version) if version else None
+    state = LiveState.decode(content) if content is not None else None
+    return state if state is not None and state.inputs == inputs else None
+
+
+def write_state(pieces: Pieces, state: LiveState) -> str:
+    """Keep a state; return its version."""
+    return pieces.write(STATE, state.encode())
+
+
+def read_blocks(pieces: Pieces, places: Iterable[BlockPlace]) -> list[KeptBlock] | None:
+    """Read blocks, several at a time; None where one of them is gone, or not what was kept."""
+
+    def read(place: BlockPlace) -> bytes | None:
+        content = pieces.read(place.name, place.version)
+        return content if content is not None and sha256(content) == place.sha256 else None
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        contents = list(threads.map(read, places))
+    known = [content for content in contents if content is not None]
+    return [*map(KeptBlock.decode, known)] if len(known) == len(contents) else None
+
+
+def write_block(pieces: Pieces, kept: KeptBlock) -> BlockPlace:
+    """Keep a block under a name that it has as long as it begins with the same subject."""
+    name, content = f"block-{sha256(kept.block.ids[0].encode())[:24]}", kept.encode()
+    return BlockPlace(name, pieces.write(name, content), sha256(content), kept.block.ids)

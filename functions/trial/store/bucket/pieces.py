@@ -1,0 +1,55 @@
+"""What a publication keeps for the next one: pieces of documents, which nobody else reads.
+
+They hold records of patients, and of a blinded study the arms. So they stand apart from what is
+published: no reader of documents has rights to them.
+"""
+
+from dataclasses import dataclass, field
+
+from trial.store.bucket.client import Bucket
+
+LIVE_TAGS = {"Tagging": "kind=live"}
+"""Marks what is overwritten: the bucket's rules delete its former versions after a time."""
+_READ_AHEAD = 8_000_000
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The pieces of a study's live documents for one audience."""
+
+    bucket: Bucket
+    study: str
+    audience: str
+
+    def write(self, name: str, content: bytes) -> str:
+        """Write a piece; return its version id. Former versions expire as those of documents do."""
+        return self.bucket.write(self._key(name), (content,), **LIVE_TAGS)
+
+    def read(self, name: str, version: str) -> bytes | None:
+        """Read a version of a piece; None where it is gone."""
+        stored = self.bucket.read(self._key(name), VersionId=version)
+        return stored.content if stored else None
+
+    def _key(self, name: str) -> str:
+        return f"pieces/{self.study}/{self.audience}/{name}"
+
+
+@dataclass
+class VersionReader:
+    """A version of an object, read in large parts as its bytes are asked for in their order."""
+
+    bucket: Bucket
+    key: str
+    version: str
+    _begin: int = 0
+    _held: bytes = field(default=b"", repr=False)
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Read some bytes: fewer, or none, where there are no more."""
+        start = offset - self._begin
+        if start < 0 or start + length > len(self._held):
+            last = offset + max(length, _READ_AHEAD) - 1
+            byte_range = f"bytes={offset}-{last}"
+            part = self.bucket.read(self.key, VersionId=self.version, Range=byte_range)
+            self._begin, self._held, start = offset, part.content if part else b"", 0
+        return self._held[start : start + length]
