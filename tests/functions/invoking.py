@@ -78,6 +78,7 @@ class Service:
     sqs: Any
     submissions: str
     log: io.StringIO = field(default_factory=io.StringIO)
+    streamed_versions: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
         with warnings.catch_warnings():  # powertools says so of every request that counts nothing
@@ -171,8 +172,26 @@ class Service:
         return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
     def stream(self, *keys: tuple[str, str]) -> Any:
-        """Tell Publish of items that changed."""
-        return self.invoke("publish", streamed(*keys))
+        """Tell Publish of items that changed, and of the subjects that did since the last time."""
+        versions = self._subject_versions()
+        changed = [key for key, it in versions.items() if self.streamed_versions.get(key) != it]
+        answer = self.invoke("publish", streamed(*dict.fromkeys((*keys, *changed))))
+        self.streamed_versions = versions  # what fails comes again
+        return answer
+
+    def _subject_versions(self) -> dict[tuple[str, str], str]:
+        pages = self.dynamodb.get_paginator("scan").paginate(
+            TableName=self.table,
+            ConsistentRead=True,
+            FilterExpression="begins_with(SK, :subject) AND attribute_exists(version)",
+            ExpressionAttributeValues={":subject": {"S": "SUBJECT#"}},
+            ProjectionExpression="PK, SK, version",
+        )
+        return {
+            (item["PK"]["S"], item["SK"]["S"]): item["version"]["N"]
+            for page in pages
+            for item in page["Items"]
+        }
 
     def quarantined(self, study: str = STUDY) -> list[dict[str, Any]]:
         found = self.get("quarantine", study).json

@@ -121,7 +121,7 @@ def test_every_operation_of_publish_fails_once_and_all_is_right_when_it_came_aga
     assert {result for _, result in operations} >= {
         "get_object", "put_object", "create_multipart_upload", "upload_part",
         "complete_multipart_upload", "get_item", "query", "transact_write_items",
-        "transact_get_items", "put_item",
+        "batch_get_item", "put_item",
     }  # fmt: skip
     faults = list(outage.PASSING)
     for turn, number in enumerate(sorted(set[int]().union(*operations.values()))):

@@ -127,8 +127,8 @@ def _keep_state(
     """Keep what the next publication can be made from; return the version of the state."""
     blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
     state = LiveState(
-        inputs, live.positions, live.sums, live.survey.document(), live.disputes,
-        live.open_disputes, blocks, files, segments.places, segments.known_widths,
+        live.report.cut.id, inputs, live.positions, live.sums, live.survey.document(),
+        live.disputes, live.open_disputes, blocks, files, segments.places, segments.known_widths,
     )  # fmt: skip
     return write_state(pieces, state)
 

@@ -119,6 +119,7 @@ class BlockPlace:
 class LiveState:
     """What one publication for one audience was made of."""
 
+    cut: str
     inputs: str
     """The digest of what decides everything: definition, code, epoch."""
     positions: Mapping[str, JournalPosition]
@@ -134,6 +135,7 @@ class LiveState:
     def encode(self) -> bytes:
         """Write it."""
         document = {
+            "cut": self.cut,
             "inputs": self.inputs,
             "positions": {
                 name: [position.version, position.head.hex()]
@@ -167,6 +169,7 @@ class LiveState:
         }
         ids = iter(sorted(positions))
         return cls(
+            document["cut"],
             document["inputs"],
             positions,
             decode_share(content[end:])[0],
@@ -199,10 +202,12 @@ def sha256(content: bytes) -> str:
 
 def read_state(pieces: Pieces, latest: Mapping[str, Any] | None, inputs: str) -> LiveState | None:
     """Read the state of the latest publication; None where there is none that can be used."""
-    version = (latest or {}).get("state")
-    content = pieces.read(STATE, version) if version else None
+    if latest is None or "state" not in latest:
+        return None
+    content = pieces.read(STATE, latest["state"])
     state = LiveState.decode(content) if content is not None else None
-    return state if state is not None and state.inputs == inputs else None
+    is_of_latest = state is not None and (state.inputs, state.cut) == (inputs, latest["cut"])
+    return state if is_of_latest else None
 
 
 def write_state(pieces: Pieces, state: LiveState) -> str:

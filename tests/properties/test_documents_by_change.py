@@ -1,0 +1,247 @@
+"""Documents made by change are those made from nothing, byte for byte, whatever happened between.
+
+Random histories of events, corrections, second contents, erasures and amendments. Publications in
+between are told who changed, or are not; break off at any call of S3; and find the pieces of the
+one before lost, damaged or cut short.
+"""
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import builders
+import soak
+from blinded import randomised
+from builders import adverse_event, coding, contact, death, disposition, dose, enrolment, viral_load
+from doubles import Clock, MemoryClient, MemoryS3
+from parallel import TOTAL, A, B, parallel
+from signing import KeyInMemory
+from toy import SENDER
+
+from trial.commands import erasure
+from trial.definition.study import Study
+from trial.events.envelope import Entry
+from trial.render.documents import render
+from trial.reporting import blocks, report
+from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live import publishing as live
+from trial.reporting.signing import Signer
+from trial.statistics import cells
+from trial.store import Receipt, Store
+from trial.store.bucket.documents import Documents
+from trial.store.table import Table
+from trial.subject.fold import Outcome
+
+NAMES = [f"S-{number}" for number in range(1, 15)]
+ROWS: list[dict[str, Any]] = [
+    {"id": "treated", "count": "treated"},
+    {"id": "days", "summary": "age", "statistics": ["mean", "median"]},
+    {"id": "terms", "terms": {"filter": {}, "by": ["soc", "pt"]}},
+]
+CODE = "code"
+
+
+def _defined(title: str, *, is_blinded: bool) -> Study:
+    return parallel(ROWS, (A, B, TOTAL), title=title, blinded=is_blinded, shards=2)
+
+
+def _events(chance: random.Random, name: str) -> Entry:
+    day = chance.randint(1, 40)
+    revision = chance.choice([1, 1, 1, 2, 3])
+    makers: list[Callable[[], Entry]] = [
+        lambda: enrolment(subject=name, site=chance.choice(["101", "102"]), revision=revision),
+        lambda: randomised(chance.choice("ab"), subject=name),
+        lambda: dose(day, subject=name, treatment=chance.choice(["drug", "placebo"])),
+        lambda: viral_load(
+            chance.choice([7, 14]), chance.randint(20, 9_000), subject=name, revision=revision
+        ),
+        lambda: adverse_event(
+            chance.choice([day, None]), chance.choice(["AE-1", "AE-2"]), name,
+            serious=chance.random() < 0.3, revision=revision,
+        ),
+        lambda: coding(
+            chance.choice(["Headache", "headache", "HEADACHE ", "Rash"]),
+            chance.choice(["AE-1", "AE-2"]), name, revision=revision,
+        ),
+        lambda: builders.entry(
+            "adverse-event.reported", name, record="AE-1", action="void", revision=revision + 1
+        ),
+        lambda: contact(day, name),
+        lambda: death(day, name),
+        lambda: disposition(day, subject=name),
+        lambda: builders.entry(
+            "subject.superseded", name, record="AS", by=chance.choice(NAMES), revision=revision
+        ),
+    ]  # fmt: skip
+    return chance.choice(makers)()
+
+
+class Interrupted(RuntimeError):
+    """A process that ended."""
+
+
+class FragileS3(MemoryS3):
+    """A bucket at one of whose next calls the process ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls_left = -1
+
+    def _call(self) -> None:
+        if self.calls_left == 0:
+            raise Interrupted
+        self.calls_left -= self.calls_left > 0
+
+    def put_object(self, **options: Any) -> Any:
+        self._call()
+        return super().put_object(**options)
+
+    def get_object(self, **options: Any) -> Any:
+        self._call()
+        return super().get_object(**options)
+
+
+@dataclass
+class World:
+    """A study, its table and its bucket, and who changed since the last publication."""
+
+    chance: random.Random
+    is_blinded: bool
+    s3: FragileS3 = field(default_factory=FragileS3)
+    clock: Clock = field(default_factory=Clock)
+    changed: set[str] | None = field(default_factory=set)
+    amendments: int = 0
+
+    def __post_init__(self) -> None:
+        """Put the first definition in force."""
+        table = Table(MemoryClient(), "t")
+        self.store = Store(table, report.contribute, self.clock, self.clock.pause)
+        self.amend()
+
+    def amend(self) -> None:
+        """Put another definition in force."""
+        self.amendments += 1
+        self.study = _defined(f"Version {self.amendments}", is_blinded=self.is_blinded)
+        self.store.put_definition(self.study, self.study.source)
+        for _ in range(8):
+            self.clock.pause(1_000)
+            if self.store.fill(self.study.id):
+                break
+        self.store.invalidate(self.study.id)
+        assert self.store.study(self.study.id).digest == self.study.digest
+
+    def post(self) -> None:
+        """Record an event; a second content is noted as the functions note it."""
+        entry = _events(self.chance, self.chance.choice(NAMES))
+        (result,) = self.store.record(self.study, [Receipt(entry, SENDER)])
+        if result.outcome is Outcome.CONFLICT:
+            self.store.dispute(entry)
+        self._note(entry.subject)
+
+    def erase(self) -> None:
+        """Erase somebody's personal texts."""
+        known = [row.id for row in self.store.subjects(self.study)]
+        if known:
+            name = self.chance.choice(known)
+            entry = erasure.entry_of(self.study, name, "asked for", "r", self.clock())
+            erasure.erase(self.store, self.study, entry, SENDER)
+            self._note(name)
+
+    def _note(self, name: str) -> None:
+        if self.changed is not None:
+            self.changed.add(name)
+
+    def lose_call(self) -> None:
+        """Forget who changed, as where a call came to nothing."""
+        self.changed = None
+
+    def damage(self) -> None:
+        """Lose, damage or cut short a version of a piece, or of a workbook."""
+        kept = [
+            (key, number)
+            for key, versions in self.s3.versions.items()
+            if key.startswith("pieces/") or key.endswith("listings.xlsx")
+            for number in range(len(versions))
+        ]
+        if not kept:
+            return
+        key, number = self.chance.choice(kept)
+        version, body = self.s3.versions[key][number]
+        match self.chance.randrange(3):
+            case 0 if key.startswith("pieces/"):
+                del self.s3.versions[key][number]
+            case 1:
+                place = self.chance.randrange(len(body))
+                changed = bytes([body[place] ^ 1 << self.chance.randrange(8)])
+                body = body[:place] + changed + body[place + 1 :]
+                self.s3.versions[key][number] = version, body
+            case _:
+                self.s3.versions[key][number] = version, body[: self.chance.randrange(len(body))]
+
+    def publish(self) -> None:
+        """Publish, and compare with documents made from nothing."""
+        told = self.changed if self.chance.random() < 0.8 else None
+        writer = DocumentWriter(
+            self.store, Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key"), CODE
+        )
+        outcome = live.publish(writer, self.study, told)
+        assert outcome.sums_agree
+        self.changed = set()
+        for view in self.study.views:
+            assert self.published(view) == self.made_from_nothing(view)
+
+    def break_off(self) -> None:
+        """Begin to publish, and end at some call of the bucket."""
+        self.s3.calls_left = self.chance.randrange(60)
+        try:
+            self.publish()
+        except Interrupted:
+            pass
+        finally:
+            self.s3.calls_left = -1
+
+    def published(self, view: Study) -> Mapping[str, bytes]:
+        """Return what `latest.json` names."""
+        prefix = f"studies/{view.id}/{view.audience}"
+        latest = json.loads(self.s3.versions[f"{prefix}/latest.json"][-1][1])
+        return {
+            name: dict(self.s3.versions[f"{prefix}/live/{name}"])[version]
+            for name, version in latest["files"].items()
+        }
+
+    def made_from_nothing(self, view: Study) -> Mapping[str, bytes]:
+        """Make the same files of all rows."""
+        rows = sorted(self.store.subjects(self.study), key=lambda row: row.id)
+        sums = cells.total(row.share for row in rows)
+        made = report.report(
+            view, [row.subject for row in rows], sums, disputes=[*self.store.disputes(view)]
+        )
+        return {file.name: b"".join(file.content) for file in render(made, view, CODE)}
+
+
+def _history(number: int) -> None:
+    chance = random.Random(number)  # noqa: S311 (no secret)
+    world = World(chance, is_blinded=chance.random() < 0.5)
+    steps = [world.post] * 12 + [world.publish] * 3 + [
+        world.erase, world.lose_call, world.damage, world.damage, world.break_off,
+    ]  # fmt: skip
+    for _ in range(chance.randint(10, 40)):
+        step = world.amend if chance.random() < 0.02 else chance.choice(steps)
+        step()
+    world.publish()
+    world.publish()
+
+
+def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> None:
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
+    first = soak.seed("documents by change")
+    histories = soak.size(25, 1_000)
+    for number in range(first, first + histories):
+        try:
+            _history(number)
+        except BaseException:
+            soak.note(f"documents by change: history {number}")
+            raise
+    soak.note(f"{histories} histories of documents by change")
