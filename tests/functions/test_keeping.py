@@ -81,7 +81,7 @@ def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
         f"audit/{cut}/{row['id']}/changes.xlsx", f"audit/{cut}/{row['id']}/changes.sig.json",
     }  # fmt: skip
     free = {key.split("/")[0] for (key, _), lock in found.items() if not lock}
-    assert free == {"live", "latest.json", "audit"}
+    assert free == {"live", "latest.json", "audit", "pieces"}
     assert {key for (key, _), lock in found.items() if not lock and "audit" in key} == {
         "audit/live/heads.json", "audit/live/manifest.sig.json", "audit/latest.sig.json",
     }  # fmt: skip
