@@ -49,6 +49,7 @@ class Given:
     """Some subjects, as a source of them."""
 
     spec: CutSpec = LIVE_SPEC
+    limits = (2_000, 120_000)
 
     def __init__(self, view: Study, states: list[Subject]) -> None:
         self.view = view

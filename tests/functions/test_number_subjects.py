@@ -24,6 +24,7 @@ from parallel import TOTAL, randomised
 import wiring
 from trial.events.envelope import Entry
 from trial.reporting import tracing
+from trial.reporting.tracing import people
 
 STUDY = "TINY"
 DEFINITION = deepcopy(dict(TINY))
@@ -207,9 +208,13 @@ def test_pages_follow_each_other_even_where_one_is_empty(
     query = {"row": "responders", "column": "total"}
     whole = found(study, "tables/one", **query)
     assert len(whole["subjects"]) == 6
-    for limit, most in (("SUBJECTS", 2), ("EXAMINED", 1), ("REVISIONS", 1), ("WORK", 1)):
+    limits: list[tuple[Any, str, Any]] = [
+        (tracing, "SUBJECTS", 2), (tracing, "WORK", 1),
+        (people, "LIVE_LIMITS", (1, 120_000)), (people, "LIVE_LIMITS", (2_000, 1)),
+    ]  # fmt: skip
+    for owner, limit, most in limits:
         with monkeypatch.context() as patch:
-            patch.setattr(tracing, limit, most)
+            patch.setattr(owner, limit, most)
             path, pages = f"tables/one/subjects?{urlencode(query)}", []
             while path:
                 pages.append(study.get(path, STUDY).json)
@@ -217,8 +222,39 @@ def test_pages_follow_each_other_even_where_one_is_empty(
         assert [one for page in pages for one in page["subjects"]] == whole["subjects"], limit
         assert sum(page["examined"] for page in pages) == 8
         assert len(pages) > 1
-        if limit == "EXAMINED":
+        if limit == "LIVE_LIMITS":
             assert [] in [page["subjects"] for page in pages]
+
+
+def test_a_cut_comes_in_pages_too(
+    study: Service, clock: Callable[..., datetime], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    then = made(study, clock)
+    post(study, viral_load(14, 9_500, subject="S-1", revision=2))
+    query = {"row": "responders", "column": "total", "cut": then["id"], "statistic": "N"}
+    whole = found(study, "tables/one", **query)
+    monkeypatch.setattr(people, "CUT_LIMITS", (1, 1_000))
+    path, listed = f"tables/one/subjects?{urlencode(query)}", []
+    while path:
+        page = study.get(path, STUDY).json
+        listed += page["subjects"]
+        path = (page["next"] or "").removeprefix(f"/studies/{STUDY}/")
+    assert listed == whole["subjects"]
+    assert [each["subject"] for each in listed] == ["S-1", "S-2", "S-3"]
+
+
+def test_no_row_of_sums_is_read_for_it(study: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    table = type(wiring.table())
+    query = table.query
+
+    def noted(self: Any, partition: str, start: str = "", after: str = "") -> Any:
+        read.append(f"{partition} {start}")
+        return query(self, partition, start, after)
+
+    monkeypatch.setattr(table, "query", noted)
+    assert names(found(study, "tables/one", row="responders", column="total")) == ["S-1", "S-2"]
+    assert read == [f"STUDY#{STUDY}#0 SUBJECT#"]
 
 
 def test_of_a_subject_with_many_records_those_that_the_rule_took_are_tried(

@@ -210,6 +210,12 @@ class Store:
         """Read the rows of the subjects that follow one, shard by shard, without their shares."""
         return reading.subjects_after(self._table, study, after)
 
+    def named_subjects(
+        self, study: Study, subject_ids: Iterable[str]
+    ) -> Iterator[tuple[str, SubjectRow | None]]:
+        """Read the rows of some subjects, some at a time, without their shares."""
+        return reading.named_subjects(self._table, study, subject_ids)
+
     def sums(self, study: Study) -> Share:
         """Read the study's sums: a consistent state."""
         return reading.sums(self._table, study, self._contribute)

@@ -18,6 +18,7 @@ from trial.tables.compiled import audience_share, audiences_read
 
 TRIES = 4
 """How often a shard is read that is written to meanwhile, before shares are added up."""
+_BATCH_SUBJECTS = 25
 _BATCH_ROWS = 10  # rows of a journal, each of up to 400 KB
 
 
@@ -138,6 +139,19 @@ def subjects_after(table: Table, study: Study, after: str) -> Iterator[SubjectRo
     for number in range(first, shards):
         partition, row_key = keys.subject_row(study.id, number, after)
         yield from paging.scan_rows(table, partition, row_key if after and number == first else "")
+
+
+def named_subjects(
+    table: Table, study: Study, subject_ids: Iterable[str]
+) -> Iterator[tuple[str, SubjectRow | None]]:
+    """Read the rows of some subjects, in the order asked for; None where one has none."""
+    for batch in batched(subject_ids, _BATCH_SUBJECTS, strict=False):
+        row_keys = {
+            name: keys.subject_row(study.id, keys.shard_of(name, study.definition.shards), name)
+            for name in batch
+        }
+        rows = paging.read_rows(table, list(row_keys.values()))
+        yield from ((name, rows.get(row_key)) for name, row_key in row_keys.items())
 
 
 def subject_rows(table: Table, study_id: str, number: int) -> Iterator[SubjectRow]:

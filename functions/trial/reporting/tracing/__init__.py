@@ -21,9 +21,11 @@ from trial.tables.attribution import COUNTS, SingleSubject
 
 SUBJECTS, BYTES = 100, 1_000_000
 """What a page holds at most: how many subjects, and about how long it is."""
-EXAMINED, REVISIONS, WORK = 1_000, 40_000, 400_000
-"""What a page looks at at most, if at more than one subject: subjects, their accepted revisions,
-and the records read to undo one after the other."""
+WORK = 400_000
+"""How many records a page reads at most, if of more than one subject, to undo one after the other.
+
+How many subjects it looks at depends on how they are read (`People`).
+"""
 MOST_TRIED, MOST_WORK = 500, 250_000
 """Of a subject with more records, only those that the rules took something of are undone; and none
 where that would be too much work."""
@@ -41,13 +43,14 @@ class _Page:
     work: int = 0
     size: int = 0
 
-    def is_full(self, subject: Subject) -> bool:
+    def is_full(self, people: People, subject: Subject) -> bool:
         """Return whether there is no room, or no time, for another subject."""
+        most_examined, most_revisions = people.limits
         return self.examined > 0 and (
             len(self.subjects) >= SUBJECTS
             or self.size >= BYTES
-            or self.examined >= EXAMINED
-            or self.revisions + subject.accepted > REVISIONS
+            or self.examined >= most_examined
+            or self.revisions + subject.accepted > most_revisions
             or self.work + min(len(subject.records) ** 2, MOST_WORK) > WORK
         )
 
@@ -59,7 +62,7 @@ def trace(people: People, number: Number, statistic: str = "", after: str = "") 
     """
     page = _Page()
     for subject in people.after(after):
-        if page.is_full(subject):
+        if page.is_full(people, subject):
             break
         page.last = subject.id
         page.examined += 1

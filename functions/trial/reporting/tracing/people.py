@@ -1,7 +1,7 @@
 """The subjects among whom those behind a number are looked for: as they are now, or as a cut's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from trial.definition.study import Study
@@ -10,6 +10,7 @@ from trial.events.blinding import UNBLINDED
 from trial.reporting.comparison.cuts import ComparedCut, compared_cut
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.paging import SubjectRow
 from trial.store.reports import Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject, fold_all
@@ -19,6 +20,8 @@ _OTHER_RELEASE = (
     " it by this one"
 )
 _OPENED = "the cut was made while the study was not blinded: its subjects are not shown by arm"
+LIVE_LIMITS, CUT_LIMITS = (2_000, 120_000), (500, 30_000)
+"""How many subjects, and accepted revisions of them, a page looks at at most."""
 
 
 class People(Protocol):
@@ -31,6 +34,10 @@ class People(Protocol):
     @property
     def spec(self) -> CutSpec:
         """What of the subjects is shown."""
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """How many subjects, and accepted revisions of them, there is time to look at."""
 
     def after(self, subject: str) -> Iterator[Subject]:
         """Read the subjects that follow one; '' is before the first."""
@@ -45,7 +52,12 @@ class Live:
 
     store: Store
     view: Study
-    spec: CutSpec = field(default=LIVE_SPEC)
+    spec: CutSpec = LIVE_SPEC
+
+    @property
+    def limits(self) -> tuple[int, int]:
+        """How many subjects and revisions are looked at: each is read with the next."""
+        return LIVE_LIMITS
 
     def after(self, subject: str) -> Iterator[Subject]:
         """Read the rows that follow a subject's."""
@@ -68,24 +80,27 @@ class OfCut:
     cut: ComparedCut
 
     @property
+    def limits(self) -> tuple[int, int]:
+        """How many are looked at: fewer, as the journals of many of them may have to be read."""
+        return CUT_LIMITS
+
+    @property
     def spec(self) -> CutSpec:
         """What of the subjects the cut shows."""
         return self.cut.spec
 
     def after(self, subject: str) -> Iterator[Subject]:
         """Read the subjects that follow one as they were recorded by the cut."""
-        for name in sorted(self.cut.versions):
-            if name > subject:
-                yield self._read(name, self.cut.versions[name])
+        names = (name for name in sorted(self.cut.versions) if name > subject)
+        for name, row in self.store.named_subjects(self.view, names):
+            yield Subject(name) if row is None else self._then(row, self.cut.versions[name])
 
-    def _read(self, name: str, version: int) -> Subject:
-        stored = self.store.subject(self.view, name)
-        if stored is None:
-            return Subject(name)
-        if stored.version == version:
-            return stored.subject
-        rows = self.store.journal(self.view.id, name, stored.cipher_key)
-        return fold_all(name, [row.entry() for row in rows[:version]])
+    def _then(self, row: SubjectRow, version: int) -> Subject:
+        if row.version == version:
+            return row.subject
+        name = row.subject.id
+        journal = self.store.journal(self.view.id, name, row.cipher_key)
+        return fold_all(name, [entry.entry() for entry in journal[:version]])
 
     def document(self) -> dict[str, Any] | None:
         """Return which report and cut it is."""
