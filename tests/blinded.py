@@ -536,7 +536,8 @@ def _studies(draw: st.DrawFn) -> Study:
     outputs = ["t", *(each["id"] for each in listings)]
     reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}
     if order := draw(_orders(study_of(rows, columns))):
-        reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order}
+        how = draw(st.sampled_from([{}, {"procedure": "fixed-sequence"}, {"procedure": "holm"}]))
+        reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order, **how}
     if draw(st.booleans()):
         reporting["completion"] = {
             "set": draw(st.sampled_from(["enrolled", "received", "on-drug"])),

@@ -143,6 +143,13 @@ WHOLE: dict[str, Any] = json.loads(
                     "grade_at_least": 3}}},
                 {"value": "dosed", "label": "Dosed", "condition": "treated"},
                 {"value": "rest", "label": "Rest", "condition": {"none": ["treated"]}}]}},
+        testing={
+            "alpha": 0.05, "order": [{"table": "t", "row": "kept", "column": "risk"}],
+            "procedure": "fixed-sequence",
+            "spending": {"function": "pocock", "planned": 90, "information": {
+                "table": "t", "row": "stratified", "column": "a"}},
+            "looks": [{"id": "first", "label": "First", "information": 45},
+                      {"id": "final", "label": "Final"}]},
         medications={"dictionary": "W", "prior": "ended-before", "days_after_last_dose": 3},
         times={"left": {"label": "Left", "start": "randomisation",
                         "events": ["death", {"parameter": "cd4", "below": 10}]},

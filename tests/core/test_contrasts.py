@@ -404,3 +404,9 @@ class TestInATable:
         with pytest.raises(Rejected):
             checking.check_definition(parallel([{"count": MEN}], columns,
                                     key_results=[{**key, "show": other}]))  # fmt: skip
+
+
+def test_an_infinite_score_has_its_tails():
+    contrast = risks.mee_difference((0, 10), (10, 10))
+    assert [float(tail) for tail in contrast.tails(Fraction(1))] == [1, 0]
+    assert [float(tail) for tail in contrast.tails(Fraction(-1))] == [0.5, 0.5]

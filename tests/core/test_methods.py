@@ -429,8 +429,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Incidence: {"tables/0/rows/14/incidence": {
         "filter": {}, "per": 1, "by": ["soc"], "pooled": True, "order": "alphabetical",
         "order_by": "a", "occurrences": "all"}},
-    reporting.Testing: {"testing": {"alpha": 0.04, "order": [{"table": "t", "row": "count",
-                                                    "column": "p"}], "looks": []}},
+    reporting.Testing: {"testing": {
+        "alpha": 0.04, "order": [{"table": "t", "row": "count", "column": "p"}], "looks": [],
+        "procedure": "holm"}},
     reporting.Look: {"testing/looks/0": {"id": "two", "label": "Seen", "alpha": 0.02}},
     reporting.CompletionDefinition: {"completion": {
         "set": "received", "condition": "no", "planned": 8, "label": "over"}},
@@ -499,6 +500,8 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Incidence: {"chunks"},
     Resolution: {"chunks"},
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
+    reporting.Testing: {"graph", "spending"},  # with their words in test_multiplicity
+    reporting.Look: {"information"},
     FlowStage: {"id", "label", "apart"},
     FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there
     ListingDefinition: {"title", "population", "columns", "footnotes", "dataset"},  # seen there

@@ -87,6 +87,18 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
         if find_row(ref, definition.tables) is not None and not has_p_value(ref, definition.tables):
             detail = f"has no P value in column {ref.column} of table {ref.table}"
             yield FieldError(f"/testing/order/{i}", f"row {ref.row} {detail}")
+    yield from _information_errors(definition)
+
+
+def _information_errors(definition: Definition) -> Iterator[FieldError]:
+    """Find where what is to be counted as information is no count of subjects."""
+    spending = definition.testing.spending if definition.testing else None
+    ref = spending.information if spending else None
+    if ref is None or find_row(ref, definition.tables) is None:
+        return
+    if "n" not in available_statistics(ref, definition.tables):
+        detail = f"counts no subjects in column {ref.column} of table {ref.table}"
+        yield FieldError("/testing/spending/information", f"row {ref.row} {detail}")
 
 
 def _filled(table: Table, row: TableRow, column: TableColumn) -> bool:

@@ -869,7 +869,7 @@ class KeyResultDefinition(Model):
     source: CellRef
     show: Literal[
         "n", "count-percent", "events", "mean", "median", "difference", "odds-ratio",
-        "relative-risk", "hazard-ratio", "p",
+        "relative-risk", "hazard-ratio", "p", "p-adjusted",
     ]  # fmt: skip
     decimals: Decimals | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None
@@ -880,7 +880,7 @@ class KeyResultDefinition(Model):
 
     @model_validator(mode="after")
     def _only_its_own(self) -> "KeyResultDefinition":
-        if self.decimals is not None and self.show in ("n", "events", "p"):
+        if self.decimals is not None and self.show in ("n", "events", "p", "p-adjusted"):
             raise ValueError(f"a key result of {self.show} takes no `decimals`")
         if self.floor is not None and self.show != "p":
             raise ValueError(f"a key result of {self.show} takes no `floor`: only p does")

@@ -95,10 +95,18 @@ def _completion(
 
 
 def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
-    """Keep the order up to the first test that is hidden: what follows would tell its result."""
+    """Keep the order up to the first test that is hidden: what follows would tell its result.
+
+    Nothing is kept where a hidden test, or hidden information, decides on those that are seen.
+    """
     if testing is None:
         return None
     order = list(takewhile(lambda ref: has_p_value(ref, tables), testing.order))
+    if testing.tests_all and len(order) < len(testing.order):
+        return None
+    counted = testing.spending.information if testing.spending is not None else None
+    if counted is not None and not _stands(counted, tables):
+        return None
     return testing.model_copy(update={"order": order}) if order else None
 
 

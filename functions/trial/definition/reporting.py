@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -28,32 +29,122 @@ class CompletionDefinition(Model):
 
 
 class Look(Model):
-    """A planned analysis: tests are confirmatory at it, each at this alpha."""
+    """A planned analysis: tests are confirmatory at it, each at this alpha.
+
+    Under `spending` it has an `information` instead: how much there is at it, as planned, or once
+    it was made as it was.
+    """
 
     id: Name
     label: str
-    alpha: Alpha
+    alpha: Alpha | None = None
+    information: Annotated[int, Field(ge=1)] | None = None
+
+
+class Spending(Model):
+    """How alpha is spent over the looks, by the share of the planned information that there is.
+
+    The function is that of Lan and DeMets of `obrien-fleming` or `pocock` type, each side of the
+    two-sided alpha by itself. `planned` is the information of the final look, such as events;
+    `information` is the cell that counts what there is, and without it looks say so themselves.
+    """
+
+    function: Literal["obrien-fleming", "pocock"]
+    planned: Annotated[int, Field(ge=1)]
+    information: CellRef | None = None
+
+
+Part = Annotated[Decimal, Field(ge=0, le=1)]
+
+
+class Graph(Model):
+    """The weights of the tests in order, and of each which part goes to which other test."""
+
+    weights: Annotated[list[Part], Field(min_length=1)]
+    transitions: list[list[Part]]
+
+    @model_validator(mode="after")
+    def _is_graph(self) -> "Graph":
+        n = len(self.weights)
+        if sum(self.weights) > 1:
+            raise ValueError("`weights` must not add up to more than 1")
+        if len(self.transitions) != n or any(len(row) != n for row in self.transitions):
+            raise ValueError(f"`transitions` must have {n} rows of {n}, as there are weights")
+        for i, row in enumerate(self.transitions):
+            if row[i]:
+                raise ValueError(f"test {i + 1} must not give weight to itself")
+            if sum(row) > 1:
+                raise ValueError(f"test {i + 1} must not give away more than 1")
+        return self
 
 
 class Testing(Model):
     """The confirmatory tests in their order, each at `alpha`: the cells of their P values.
 
     One that comes after a test whose P value is above alpha is nominal, as are all P values that
-    the order does not name. `looks` are the planned analyses in their order, the final one last,
-    each with the alpha that is spent at it; without them the final one is the only one.
+    the order does not name. With a `procedure` adjusted P values are shown beside, and each test is
+    rejected if its own is at most alpha: by `fixed-sequence` the order decides as without it, by
+    `holm`, `hochberg`, `hommel` or a `graph` all tests are confirmatory. `looks` are the planned
+    analyses in their order, the final one last, each with the alpha that is spent at it, or with
+    its information if `spending` says how much that is; without them the final one is the only one.
     """
 
     alpha: Alpha
     order: Annotated[list[CellRef], Field(min_length=1)]
+    procedure: Literal["fixed-sequence", "holm", "hochberg", "hommel", "graph"] | None = None
+    graph: Graph | None = None
     looks: Annotated[list[Look], AfterValidator(check_unique)] = []
+    spending: Spending | None = None
 
     @model_validator(mode="after")
     def _within_alpha(self) -> "Testing":
-        if above := [look.id for look in self.looks if look.alpha > self.alpha]:
+        if self.spending is not None:
+            self._check_spending()
+            return self
+        if stray := [look.id for look in self.looks if look.information is not None]:
+            raise ValueError(f"takes information of a look ({stray[0]}) only beside `spending`")
+        if missing := [look.id for look in self.looks if look.alpha is None]:
+            raise ValueError(f"needs the alpha that is spent at {', '.join(missing)}")
+        spent = [look.alpha or Decimal(0) for look in self.looks]
+        above = [look.id for look, a in zip(self.looks, spent, strict=True) if a > self.alpha]
+        if above:
             raise ValueError(
                 f"must not give {', '.join(above)} more than `alpha`, the total over all looks"
             )
+        if self.tests_all and sum(spent) > self.alpha:
+            raise ValueError(
+                f"{self.procedure} at several looks needs alphas that add up to at most `alpha`:"
+                " how the looks depend on each other is known of one test alone"
+            )
         return self
+
+    def _check_spending(self) -> None:
+        """Refuse looks that `spending` cannot place: in order, each with its information."""
+        if not self.looks:
+            raise ValueError("takes `spending` only with `looks`")
+        if self.tests_all:
+            raise ValueError(f"takes `spending` with a fixed sequence, not with {self.procedure}")
+        if stray := [look.id for look in self.looks if look.alpha is not None]:
+            raise ValueError(f"must not give {', '.join(stray)} an alpha: `spending` does")
+        *interim, _ = self.looks
+        if missing := [look.id for look in interim if look.information is None]:
+            raise ValueError(f"needs the information at {', '.join(missing)}")
+        amounts = [look.information for look in self.looks if look.information is not None]
+        if any(after <= before for before, after in pairwise(amounts)):
+            raise ValueError("needs more information at each look than at the one before it")
+
+    @model_validator(mode="after")
+    def _with_graph(self) -> "Testing":
+        if (self.graph is not None) != (self.procedure == "graph"):
+            raise ValueError("takes `graph` with the procedure graph, and only with it")
+        if self.graph is not None and len(self.graph.weights) != len(self.order):
+            raise ValueError(f"`graph` must have a weight for each of {len(self.order)} tests")
+        return self
+
+    @property
+    def tests_all(self) -> bool:
+        """Whether every test is confirmatory, whatever the others say."""
+        return self.procedure not in (None, "fixed-sequence")
 
     @model_validator(mode="after")
     def _each_once(self) -> "Testing":

@@ -143,7 +143,8 @@ def _methods(report: Report, definition: Definition) -> _Filled:
 def _looks(_report: Report, definition: Definition) -> _Filled:
     """Yield the planned looks and the condition of completion."""
     for i, look in enumerate(definition.testing.looks if definition.testing else ()):
-        yield _field(f"/testing/looks/{i}", f"{look.label}, alpha {look.alpha:f}")
+        alpha = "alpha by spending" if look.alpha is None else f"alpha {look.alpha:f}"
+        yield _field(f"/testing/looks/{i}", f"{look.label}, {alpha}")
 
 
 def _sets(_report: Report, definition: Definition) -> _Filled:

@@ -64,7 +64,11 @@ def _grids(
                 table.read(cells, None if rows is None else {*rows, *tested_rows.get(name, ())})
             )
     look, alphas = completed(study, sums, spec).look, testing.alphas_of_margins(study.definition)
-    marked = testing.mark_nominal(order, grids, look, alphas)
+    information = None
+    counted = order.spending.information if order and order.spending else None
+    if look and counted is not None:
+        information = compiled(study).tables[counted.table].count(counted, cells)
+    marked = testing.mark_nominal(order, grids, look, alphas, information)
     return tuple(grid for grid in marked if grid.id in wanted_rows)
 
 

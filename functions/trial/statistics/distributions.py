@@ -45,10 +45,11 @@ def normal_quantile(p: Fraction) -> Decimal:
 
 
 def normal_tail(z: Decimal) -> Decimal:
-    """Return the probability that a standard normal value exceeds `z`."""
-    with localcontext(_WORKING):
-        tail = chi_square_tail(Fraction(z) ** 2, 1) / 2
-        return _RESULT.plus(tail if z >= 0 else 1 - tail)
+    """Return the probability that a standard normal value exceeds `z`, which may be infinite."""
+    if z.is_infinite():
+        return Decimal(int(z < 0))
+    mp = _mp()
+    return _RESULT.plus(_decimal(mp.erfc(mp.mpf(str(z)) / mp.sqrt(2)) / 2))
 
 
 def t_quantile(p: Fraction, df: Real) -> Decimal:

@@ -78,4 +78,5 @@ def _look_words(look: Look | None, cut: CutSpec) -> str:
         return ""
     if look is None:
         return f"; asked for at the look {cut.look}, which is not planned"
-    return f"; planned look: {look.label} (alpha {look.alpha:f})"
+    alpha = "" if look.alpha is None else f" (alpha {look.alpha:f})"
+    return f"; planned look: {look.label}{alpha}"

@@ -16,7 +16,16 @@ from trial.rules.registry import FaultCollector
 from trial.statistics.risks import CONTRAST_STATISTICS
 from trial.tables import rounding
 from trial.tables.compiled import CompiledStudy
-from trial.tables.grid import NOT_REPORTED, Cell, Column, Grid, KeyResult, Row, Statistic
+from trial.tables.grid import (
+    NOT_REPORTED,
+    P_ADJUSTED,
+    Cell,
+    Column,
+    Grid,
+    KeyResult,
+    Row,
+    Statistic,
+)
 from trial.tables.rows.kinds import CompiledRow, check_printed, row_id
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow
@@ -27,6 +36,9 @@ _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
 type _Ends = tuple[str | None, str | None]
 _MEASURED = ("mean", "median", *CONTRAST_STATISTICS, "hazard-ratio")
+_P_VALUES = ("p", "p-adjusted")
+NO_LOOK = "at a planned look only"
+"""In place of an adjusted P value, which none of another time has."""
 _LIMITS = {
     **dict.fromkeys(
         ("count-percent", "mean", *CONTRAST_STATISTICS, "hazard-ratio"), INTERVALS["ci"]
@@ -54,6 +66,7 @@ _STATISTIC = {
     **CONTRAST_STATISTICS,
     "hazard-ratio": "hazard_ratio",
     "p": "p",
+    "p-adjusted": P_ADJUSTED,
     "count-percent": "percent",
 }
 """What a cell must hold for a key result to show it."""
@@ -71,6 +84,8 @@ def _check_shown(compiled_study: CompiledStudy, key_result: KeyResultDefinition,
     if find_row(ref, definition.tables) is None:
         raise unknown(f"{path}/source", "cell", ref.row)
     statistics = available_statistics.available_statistics(ref, definition.tables)
+    if (order := definition.testing) and order.procedure is not None and ref in order.order:
+        statistics |= {P_ADJUSTED}
     if _STATISTIC[key_result.show] not in statistics:
         showable = [show for show, name in _STATISTIC.items() if name in statistics] or ["nothing"]
         where = f"row {ref.row} in column {ref.column} of table {ref.table}"
@@ -128,7 +143,7 @@ def _key_result(
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
     cell = next((row_cell for row_cell in row.cells if row_cell.column == source.column), _EMPTY)
     column = next(grid_column for grid_column in grid.columns if grid_column.id == source.column)
-    counts = definition.show not in (*_MEASURED, "p")
+    counts = definition.show not in (*_MEASURED, *_P_VALUES)
     nobody = not any(grid_column.n for grid_column in grid.columns)
     not_printed = (
         minimum_percent is not None and row is _NO_ROW
@@ -171,7 +186,7 @@ def _size(cell: Cell, column: Column) -> int | None:
 def _n(definition: KeyResultDefinition, cell: Cell) -> int | None:
     """Return the number behind a key result: subjects, events, values, or a test's subjects."""
     count = _count(cell, "events" if definition.show == "events" else "n")
-    return count if count is not None or definition.show in (*_MEASURED, "p") else 0
+    return count if count is not None or definition.show in (*_MEASURED, *_P_VALUES) else 0
 
 
 def _unit(definition: KeyResultDefinition, row: Row) -> str:
@@ -204,7 +219,10 @@ def _measured(
     definition: KeyResultDefinition, statistic: Statistic | None
 ) -> tuple[str | None, str]:
     if statistic is None or statistic.raw is None:
-        return None, statistic.text if statistic else ""
+        absent = NO_LOOK if definition.show == "p-adjusted" else ""
+        return None, statistic.text if statistic else absent
+    if definition.show == "p-adjusted":
+        return str(statistic.raw), statistic.text
     if definition.show != "p":
         return str(statistic.raw), _text(statistic, definition.decimals)
     if definition.floor is None:

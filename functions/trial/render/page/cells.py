@@ -54,6 +54,7 @@ _LINES = (
     ("P value of the margin", ("p_margin",), "{}"),
     ("Conclusion", ("conclusion",), "{}"),
     (P_VALUE, ("p",), "{}"),
+    ("Adjusted P", ("p_adjusted",), "{}"),
 )
 # The intervals of other statistics than that which the cell is about: what they are of, the limits.
 _OTHER_INTERVALS = tuple(

@@ -35,6 +35,7 @@ _NAMES = {
     **{name: statistic.label for name, statistic in ESTIMATED.items()},
     "p": "P value",
     "p (nominal)": "P value (nominal)",
+    "p_adjusted": "Adjusted P",
     "p_margin": "P value of the margin",
     "p_margin (nominal)": "P value of the margin (nominal)",
     "conclusion": "Conclusion",

@@ -22,6 +22,7 @@ _SHOWN = {
     "relative-risk": "the relative risk",
     "hazard-ratio": "the hazard ratio",
     "p": "the P value",
+    "p-adjusted": "the P value, adjusted for all confirmatory tests",
 }
 _DRAWN = {
     "mean": "means with Student's t interval, on the visits' planned days",

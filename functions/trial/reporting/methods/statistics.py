@@ -1,12 +1,15 @@
 """How statistics are computed and printed, and which tests confirm."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from trial.definition import Definition
+from trial.definition.reporting import Look, Spending, Testing
 from trial.definition.summary_statistics import SUMMARY_STATISTICS
-from trial.reporting.methods.wording import Wording, labels_of
+from trial.reporting.methods.wording import Wording, joined, labels_of
+from trial.statistics.sequential import SPENDING
 from trial.tables.grid import Section
 from trial.tables.rows.kinds import P_FLOOR
+from trial.tables.testing import procedure_name
 
 _PRINTED = (
     (
@@ -92,9 +95,23 @@ def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
             f"Table {ref.table}, {named}, {column}",
         )
     for look in testing.planned:
-        yield f"Planned look: {look.label} ({look.id})", f"Tests confirm at alpha {look.alpha:f}."
+        yield f"Planned look: {look.label} ({look.id})", _look(testing, look)
     if testing.looks:
         yield "Alpha of all looks", f"{testing.alpha:f}"
+    if testing.spending is not None:
+        yield "Spending of alpha", _spending(testing.spending, labels)
+    if testing.procedure is not None:
+        yield "Procedure", _procedure(testing)
+    if testing.tests_all:
+        yield (
+            "Confirmatory",
+            (
+                "All of the tests named, of which those with an adjusted P value of at most alpha"
+                " are rejected; one without a P value counts as one of 1. Every other P value is"
+                " nominal, and at no planned look all are."
+            ),
+        )
+        return
     yield (
         "Order",
         (
@@ -103,3 +120,40 @@ def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
             " Data that are final are at the last look; at an earlier one is what was asked for so."
         ),
     )
+
+
+def _look(testing: Testing, look: Look) -> str:
+    """Return at which alpha a look's tests confirm."""
+    if testing.spending is None:
+        return f"Tests confirm at alpha {look.alpha:f}."
+    amount = look.information or testing.spending.planned
+    return f"Tests confirm at what is spent there; information {amount}."
+
+
+def _spending(spending: Spending, labels: Mapping[str, Mapping[str, str]]) -> str:
+    """Return how alpha is spent over the looks."""
+    counted = "as the looks say"
+    if (ref := spending.information) is not None:
+        counted = (
+            f"at a look that of table {ref.table}, {labels[ref.table].get(ref.row, ref.row)},"
+            f" {labels[ref.table][ref.column]}; at those before as they say"
+        )
+    return (
+        f"{SPENDING[spending.function]}, of each side by itself, over the shares of"
+        f" {spending.planned}: {counted}. At the final look all that is left is spent. Boundaries"
+        " are by the recursion of Armitage, McPherson and Rowe."
+    )
+
+
+def _procedure(testing: Testing) -> str:
+    """Return by which procedure P values are adjusted."""
+    text = f"P values are adjusted by the {procedure_name(testing)} procedure"
+    if testing.graph is not None:
+        rows = (
+            f"from test {i}: {joined(f'{part:f} to {j}' for j, part in enumerate(row, 1) if part)}"
+            for i, row in enumerate(testing.graph.transitions, 1)
+            if any(row)
+        )
+        weights = ", ".join(f"{weight:f}" for weight in testing.graph.weights)
+        text += f"; weights {weights}; once a test is rejected its weight goes, {'; '.join(rows)}"
+    return f"{text}. The P value of a margin counts as the part that it is of its own alpha."
