@@ -5,10 +5,10 @@ faults of another kind too. Where a part may take several forms, what was writte
 shape which is meant.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -105,94 +105,116 @@ _SECTION_OF_SOURCE = {
 def _of_model(
     model: type[Model], part: JsonObject, path: str, scope: Scope
 ) -> Iterator[NamedReference]:
-    hints = _hints(model)
+    forms = _forms(model)
     for name, value in part.items():
         member_path = f"{path}/{json_pointer.escape(name)}"
-        if name in hints:
-            yield from _of(hints[name], value, member_path, scope)
-        else:
+        if (form := forms.get(name)) is None:
             yield NamedReference(member_path, UNKNOWN_FIELD, name, scope)
+        elif not form.names_nothing:
+            yield from _of(form, value, member_path, scope)
+
+
+@dataclass(frozen=True, eq=False)
+class _Form:
+    """What a part may be, by its type: read out of the type once."""
+
+    hint: Any
+    targets: tuple[str, ...]
+    """What its value names one of."""
+    origin: Any
+    arguments: tuple[Any, ...]
+
+    @cached_property
+    def members(self) -> "tuple[_Form, ...]":
+        """The forms of a list's members, of an object's names and members, or to choose from."""
+        return tuple(_form(member) for member in self.arguments if member is not Ellipsis)
+
+    @cached_property
+    def choices(self) -> "tuple[_Form, ...]":
+        """The forms that it may take, those of a form that takes several itself among them."""
+        if not self.is_union:
+            return (self,)
+        return tuple(choice for member in self.members for choice in member.choices)
+
+    @cached_property
+    def model(self) -> type[Model] | None:
+        """The model of an object whose members are fields."""
+        is_model = isinstance(self.hint, type) and issubclass(self.hint, Model)
+        return self.hint if is_model else None
+
+    @cached_property
+    def is_union(self) -> bool:
+        """Whether it may take several forms."""
+        return self.origin in (Union, UnionType)
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return self.origin in (list, tuple)
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it is a text, a number or the like."""
+        return isinstance(self.hint, type) and self.origin is None and self.model is None
+
+    @cached_property
+    def names_nothing(self) -> bool:
+        """Whether nothing can be named in it, whatever is written."""
+        holds_others = self.is_union or self.is_list or self.origin is dict
+        return not self.targets and self.model is None and not holds_others
 
 
 @cache
-def _hints(model: type[Model]) -> Mapping[str, Any]:
+def _forms(model: type[Model]) -> Mapping[str, _Form]:
     hints = get_type_hints(model, include_extras=True)
-    return {name: hints[name] for name in model.model_fields}
+    return {name: _form(hints[name]) for name in model.model_fields}
 
 
-def _of(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
+@cache
+def _model_form(model: type[Model]) -> _Form:
+    return _form(model)
+
+
+def _form(hint: Any) -> _Form:  # noqa: ANN401 (a type's form)
+    targets: tuple[str, ...] = ()
     if get_origin(hint) is Annotated:
         hint, *marks = get_args(hint)
-        for mark in marks:
-            if isinstance(mark, RefersTo):
-                yield NamedReference(path, mark.target, value, scope)
-    if get_origin(hint) in (Union, UnionType):
-        if (meant := _meant(get_args(hint), value, scope)) is not None:
+        targets = tuple(mark.target for mark in marks if isinstance(mark, RefersTo))
+    return _Form(hint, targets, get_origin(hint), get_args(hint))
+
+
+def _of(form: _Form, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
+    for target in form.targets:
+        yield NamedReference(path, target, value, scope)
+    if form.is_union:
+        if (meant := _meant(form.choices, value, scope)) is not None:
             yield from _of(meant, value, path, scope)
-    elif isinstance(hint, type) and issubclass(hint, Model) and isinstance(value, dict):
-        yield from _of_model(hint, value, path, scope.within(hint, value))
-    else:
-        yield from _of_members(hint, value, path, scope)
-
-
-def _of_members(hint: Any, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
-    """Go into a list, or into an object whose members have names of their own."""
-    if get_origin(hint) in (list, tuple) and isinstance(value, list):
-        member_types = [member for member in get_args(hint) if member is not Ellipsis]
+    elif form.model is not None and isinstance(value, dict):
+        yield from _of_model(form.model, value, path, scope.within(form.model, value))
+    elif form.is_list and isinstance(value, list):
         for i, member in enumerate(value):
-            yield from _of(
-                member_types[min(i, len(member_types) - 1)], member, f"{path}/{i}", scope
-            )
-    elif get_origin(hint) is dict and isinstance(value, dict):
-        of_key, of_value = get_args(hint)
+            member_form = form.members[min(i, len(form.members) - 1)]
+            yield from _of(member_form, member, f"{path}/{i}", scope)
+    elif form.origin is dict and isinstance(value, dict):
+        of_name, of_member = form.members
         for name, member in value.items():
             member_path = f"{path}/{json_pointer.escape(name)}"
-            yield from _of(of_key, name, member_path, scope)
-            yield from _of(of_value, member, member_path, scope)
+            yield from _of(of_name, name, member_path, scope)
+            yield from _of(of_member, member, member_path, scope)
 
 
-def _meant(forms: Iterable[Any], value: Any, scope: Scope) -> Any:  # noqa: ANN401 (a type's form)
+def _meant(choices: Sequence[_Form], value: Any, scope: Scope) -> _Form | None:  # noqa: ANN401
     """Choose the form that was meant: a text, a list, or the object that it looks most like."""
-    bare = [(form, _bare(form)) for form in _flat(forms)]
     if isinstance(value, list):
-        return next(
-            (form for form, bare_form in bare if get_origin(bare_form) in (list, tuple)), None
-        )
+        return next((form for form in choices if form.is_list), None)
     if not isinstance(value, dict):
-        literals = (bare_form for _, bare_form in bare if get_origin(bare_form) is Literal)
-        if any(value in get_args(bare_form) for bare_form in literals):
+        literals = (form for form in choices if form.origin is Literal)
+        if any(value in form.arguments for form in literals):
             return None
-        return next(
-            (
-                form
-                for form, bare_form in bare
-                if bare_form is not NoneType and _is_plain(bare_form)
-            ),
-            None,
-        )
-    models = [
-        bare_form
-        for _, bare_form in bare
-        if isinstance(bare_form, type) and issubclass(bare_form, Model)
-    ]
-    columns = next((form for form, bare_form in bare if get_origin(bare_form) is dict), None)
+        return next((form for form in choices if form.hint is not NoneType and form.is_plain), None)
+    models = [form.model for form in choices if form.model is not None]
+    columns = next((form for form in choices if form.origin is dict), None)
     if columns is not None and (not models or is_by_column(value, scope.nearest(Table), models[0])):
         return columns
-    return max(models, key=lambda model: len(value.keys() & model.model_fields), default=None)
-
-
-def _flat(forms: Iterable[Any]) -> Iterator[Any]:
-    """List the forms, those of a form that takes several itself among them."""
-    for form in forms:
-        if get_origin(bare_form := _bare(form)) in (Union, UnionType):
-            yield from _flat(get_args(bare_form))
-        else:
-            yield form
-
-
-def _bare(form: Any) -> Any:  # noqa: ANN401 (a type's form)
-    return get_args(form)[0] if get_origin(form) is Annotated else form
-
-
-def _is_plain(form: Any) -> bool:  # noqa: ANN401 (a type's form)
-    return isinstance(form, type) and get_origin(form) is None and not issubclass(form, Model)
+    closest = max(models, key=lambda model: len(value.keys() & model.model_fields), default=None)
+    return None if closest is None else _model_form(closest)
