@@ -12,20 +12,23 @@ A run has about 3,000 events; `make soak` repeats it with new seeds up to 100,00
 
 import json
 import multiprocessing
+import os
 import random
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
 
 import clients
 import feeds
 import proxy as faults
+import pytest
 import recount
 import soak
 import writers
@@ -103,6 +106,17 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["writers"])
 
 
+@pytest.fixture(scope="module", autouse=True)
+def ready() -> None:
+    """Start what processes are forked from, with all they import: each would take seconds.
+
+    It does not take over this process's path by itself, and imports nothing without saying so.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
+
+
 def test_nothing_is_lost_and_nothing_doubled(local_emulator: Emulator, tmp_path: Path) -> None:
     accepted, number, total = 0, 0, Counter[str]()
     began = time.monotonic()
@@ -153,8 +167,8 @@ def hand_out(world: World, everything: list[feeds.Event]) -> None:
         lines[i % WRITERS].append(body)
         if world.rng.random() < 0.05:
             lines[world.rng.randrange(WRITERS)].append(body)
-    for i, each in enumerate(lines):
-        (world.folder / f"{i}.ndjson").write_text("\n".join(each), encoding="utf-8")
+    for i, batch in enumerate(lines):
+        (world.folder / f"{i}.ndjson").write_text("\n".join(batch), encoding="utf-8")
 
 
 def key_of(entry: Entry | JournalRow) -> Key:
@@ -170,10 +184,10 @@ def run(world: World, proxy: faults.Proxy, total: Counter[str]) -> None:
         try:
             oversee(world, crew)
         finally:
-            for each in crew:
-                each.process.kill()
-                each.process.join()
-        total["kills"] += sum(each.life for each in crew)
+            for writer in crew:
+                writer.process.kill()
+                writer.process.join()
+        total["kills"] += sum(writer.life for writer in crew)
         total["faults"] += proxy.fired() - before
         proxy.set()
 
@@ -181,19 +195,21 @@ def run(world: World, proxy: faults.Proxy, total: Counter[str]) -> None:
 def oversee(world: World, crew: list[Writer]) -> None:
     """Start again whoever was killed, until all have come to their end."""
     deadline = time.monotonic() + _ENDS_WITHIN
-    at_work = {each.process.sentinel: each for each in crew}
+    at_work = {writer.process.sentinel: writer for writer in crew}
     while at_work:
         ended = connection.wait(list(at_work), deadline - time.monotonic())
         assert ended, "the writers do not come to an end"
-        for each in map(at_work.pop, ended):
-            each.process.join()
-            if each.process.exitcode != 0:
-                errors = each.assignment.answers.with_suffix(".errors")
-                assert each.process.exitcode == -signal.SIGKILL, errors.read_text(encoding="utf-8")
-                each.life += 1
-                each.process = process_of(each.assignment, each.life)
-                at_work[each.process.sentinel] = each
-    kills = sum(each.life for each in crew)
+        for writer in map(at_work.pop, ended):
+            writer.process.join()
+            if writer.process.exitcode != 0:
+                errors = writer.assignment.answers.with_suffix(".errors")
+                assert writer.process.exitcode == -signal.SIGKILL, errors.read_text(
+                    encoding="utf-8"
+                )
+                writer.life += 1
+                writer.process = process_of(writer.assignment, writer.life)
+                at_work[writer.process.sentinel] = writer
+    kills = sum(writer.life for writer in crew)
     assert kills > WRITERS, "the writers were done before they were killed"
 
 
@@ -246,14 +262,16 @@ def publisher(world: World) -> Iterator[None]:
 def check(world: World, total: Counter[str]) -> int:
     """Demand that exactly what was sent is counted; give the number of revisions accepted."""
     answers = [
-        each for i in range(WRITERS) for each in writers.read_answers(world.folder / f"{i}.answers")
+        answer
+        for i in range(WRITERS)
+        for answer in writers.read_answers(world.folder / f"{i}.answers")
     ]
     journal: dict[Key, JournalRow] = {}
     for study in writers.STUDIES.values():
         journal |= check_study(world, study)
     assert journal.keys() == world.sent.keys(), "an event is lost, or was never sent"
     check_answers(answers, journal)
-    counted = Counter(each.status for each in answers)
+    counted = Counter(answer.status for answer in answers)
     total.update({f"answers {status}": n for status, n in counted.items()})
     files = [world.folder / f"{i}.answers" for i in range(WRITERS)]
     total["answers 503"] += sum(map(writers.unavailable, files))
@@ -262,18 +280,18 @@ def check(world: World, total: Counter[str]) -> int:
 
 def check_answers(answers: list[writers.Answered], journal: dict[Key, JournalRow]) -> None:
     """Demand that every answer is true, and that no two claim to have recorded the same."""
-    assert {each.status for each in answers} <= {200, 201, 409}
-    recorded = Counter(each.key for each in answers if each.status == 201)
+    assert {answer.status for answer in answers} <= {200, 201, 409}
+    recorded = Counter(answer.key for answer in answers if answer.status == 201)
     assert set(recorded.values()) <= {1}, "two answers claim to have recorded the same revision"
-    for each in answers:
-        in_force = journal[each.key].digest.hex()
-        assert (in_force == each.digest) == (each.status != 409), each
+    for answer in answers:
+        in_force = journal[answer.key].digest.hex()
+        assert (in_force == answer.digest) == (answer.status != 409), answer
 
 
 def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
     """Compute a study's sums again from the events that were sent, one content a revision."""
     store = world.store
-    found: dict[Key, JournalRow] = {}
+    rows: dict[Key, JournalRow] = {}
     shares = []
     for stored in store.subjects(study):
         journal = store.journal(study.id, stored.id)
@@ -287,10 +305,10 @@ def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
         assert stored.subject == recomputed
         shares.append(report.contribute(study, recomputed))
         assert stored.share == shares[-1]
-        found |= {key_of(row): row for row in journal}
+        rows |= {key_of(row): row for row in journal}
     assert store.sums(study) == cells.total(shares)
     assert set(map(str, store.check_sums(study).values())) == {"{}"}
-    return found
+    return rows
 
 
 def check_documents(world: World, total: Counter[str]) -> int:
@@ -304,18 +322,18 @@ def check_documents(world: World, total: Counter[str]) -> int:
         content: bytes = answer["Body"].read()
         return content
 
-    latest = [json.loads(get("latest.json", each["VersionId"])) for each in listed]
-    latest.sort(key=lambda each: int(each["events"]))
-    for each in latest:
-        files = {name: get(f"live/{name}", version) for name, version in each["files"].items()}
+    latest = [json.loads(get("latest.json", version["VersionId"])) for version in listed]
+    latest.sort(key=lambda cut: int(cut["events"]))
+    for cut in latest:
+        files = {name: get(f"live/{name}", version) for name, version in cut["files"].items()}
         numbers, wrong = recount.differences(files)
         assert not wrong, wrong
         total["numbers recounted"] += numbers
         manifest = json.loads(files["manifest.json"])["cut"]
-        heads = json.loads(get("audit/live/heads.json", each["audit"]["heads.json"]))
-        assert manifest["id"] == heads["cut"] == each["cut"]
+        heads = json.loads(get("audit/live/heads.json", cut["audit"]["heads.json"]))
+        assert manifest["id"] == heads["cut"] == cut["cut"]
         versions = sum(subject["version"] for subject in heads["subjects"].values())
-        assert manifest["accepted"] == versions == each["events"]
-    last = sum(each.version for each in world.store.subjects(writers.STUDIES[PUBLISHED]))
+        assert manifest["accepted"] == versions == cut["events"]
+    last = sum(subject.version for subject in world.store.subjects(writers.STUDIES[PUBLISHED]))
     assert latest[-1]["events"] == last
     return len(latest)

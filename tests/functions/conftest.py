@@ -9,7 +9,6 @@ from itertools import count
 from types import ModuleType
 from typing import Any
 
-import boto3
 import builders
 import pytest
 import signing
@@ -78,8 +77,9 @@ def handlers() -> dict[str, ModuleType]:
 
 
 @pytest.fixture(scope="session")
-def session() -> boto3.session.Session:
-    return boto3.session.Session()
+def clients(ministack: str) -> dict[str, Any]:
+    """Give the tests' own clients, made once: each service has others."""
+    return {name: stack.aws(name, ministack) for name in ("dynamodb", "s3", "sqs")}
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +95,7 @@ type Maker = Callable[[], Service]
 def opening(
     handlers: dict[str, ModuleType],
     ministack: str,
-    session: boto3.session.Session,
+    clients: dict[str, Any],
     signing_key: str,
 ) -> Callable[[pytest.MonkeyPatch], Maker]:
     """Give what makes a maker of services for as long as an environment is patched."""
@@ -108,26 +108,22 @@ def opening(
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", ministack)
         patch.setenv("SIGNING_KEY", signing_key)
-        return lambda: _service(handlers, patch, session)
+        return lambda: _service(handlers, patch, clients)
 
     return begin
 
 
 def _service(
-    handlers: dict[str, ModuleType], patch: pytest.MonkeyPatch, session: boto3.session.Session
+    handlers: dict[str, ModuleType], patch: pytest.MonkeyPatch, clients: dict[str, Any]
 ) -> Service:
-    dynamodb, s3, name = (
-        session.client("dynamodb"),
-        session.client("s3"),
-        f"functions-{next(_NUMBER)}",
-    )
+    dynamodb, s3, sqs = clients.values()
+    name = f"functions-{next(_NUMBER)}"
     patch.setenv("TABLE_NAME", name)
     patch.setenv("BUCKET_NAME", name)
     forget()
     create_table(dynamodb, name)
     s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)  # which keeps versions too
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    sqs = session.client("sqs")
     submissions = sqs.create_queue(QueueName=name)["QueueUrl"]
     patch.setenv("SUBMISSIONS_URL", submissions)
     service = Service(handlers, name, name, dynamodb, s3, sqs, submissions)
