@@ -12,8 +12,10 @@ from benchmarks.rows import Measured
 
 COUNTED = ("conflicts", "requests", "wide", "listing_rows", "start", "study_size", "history")
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
-TIMED = ("client_cpu", "queries", "recomputation", "publication")
-LARGE = ("study_size", "queries", "conflicts", "recomputation", "listing_rows")
+TIMED = ("client_cpu", "queries", "recomputation", "publication", "live_documents")
+LARGE = (
+    "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
+)  # fmt: skip
 
 type Found = tuple[str, list[Measured]]
 

@@ -138,10 +138,3 @@ def measure(*, large: bool = False) -> list[Measured]:
             Measured(f"units, one event of {size:,} subjects", again.units, UNITS),
         ]
     return rows
-
-
-if __name__ == "__main__":
-    import sys
-
-    for cost in run(int(sys.argv[1])):
-        print(cost)

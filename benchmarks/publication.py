@@ -22,8 +22,10 @@ from local.client import Client
 from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
 from trial.events.blinding import OPEN
-from trial.reporting import publishing, report
+from trial.render.documents import render
+from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live.contents import ChangedRows, contents
 from trial.reporting.signing import Signer
 from trial.store import Store
 from trial.store.bucket.documents import Documents
@@ -84,13 +86,17 @@ def parts(service: Service) -> dict[str, float]:
     signer = Signer(service.stack.aws("kms"), service.stack.signing_key)
     writing = DocumentWriter(store, documents, signer, "benchmark")
     study = store.study(STUDY)
+    pieces = documents.pieces(STUDY, OPEN)
 
     def once() -> dict[str, float]:
-        state, read = _timed(lambda: publishing.read_snapshot(store, study))
-        made, compute = _timed(lambda: publishing.make_publication(store, study, state))
+        changes = ChangedRows(store, study, None)
+        _, read = _timed(lambda: changes.all_rows)
+        live, compute = _timed(lambda: contents(changes, study, pieces, None))
+        assert live is not None
         files, rendered = _timed(
             lambda: [
-                replace(each, content=(b"".join(each.content),)) for each in made.files("benchmark")
+                replace(each, content=(b"".join(each.content),))
+                for each in render(live.report, study, "benchmark")
             ]
         )
         _, put = _timed(lambda: writing.write(study, "benchmark", files))

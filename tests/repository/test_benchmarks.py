@@ -3,7 +3,17 @@
 from types import ModuleType
 
 import pytest
-from benchmarks import by_pandas, by_polars, frames, history, recomputation, requests, start, world
+from benchmarks import (
+    by_pandas,
+    by_polars,
+    frames,
+    history,
+    live_documents,
+    recomputation,
+    requests,
+    start,
+    world,
+)
 
 from trial.reporting import report
 from trial.statistics import cells
@@ -30,6 +40,18 @@ def test_a_subjects_three_hundredth_record_costs_at_most_twice_its_tenth() -> No
     assert len(cost.requests) == 320
     assert max(cost.requests[1:]) <= 3  # its pages are read as well
     assert sum(cost.units[300:]) <= 2 * sum(cost.units[:20])
+
+
+def test_a_publication_reads_who_changed_and_writes_what_changed() -> None:
+    first, again, idle = live_documents.run(80)
+    assert first.units > 50
+    assert again.units <= 20
+    assert again.requests <= 8
+    assert not [name for name in again.files if name.endswith("/adae.ndjson")]
+    assert [name for name in again.files if name.endswith("/advs.ndjson")]
+    assert sum("/block-" in name for name in again.files) == 1
+    assert (idle.written, idle.files) == (0, [])
+    assert idle.units <= 4
 
 
 @pytest.mark.parametrize("handler", ["api", "ingest"])
