@@ -321,7 +321,7 @@ class MemoryS3:
             if first >= len(body):
                 raise error("GetObject", "InvalidRange", 416)
             body = body[first : last + 1]
-        return {"Body": BytesIO(body), "ETag": _etag(body)}
+        return {"Body": BytesIO(body), "ETag": _etag(body), "VersionId": name}
 
     def head_object(self, Key: str, **_: Any) -> Any:  # noqa: N803
         if Key not in self.versions:

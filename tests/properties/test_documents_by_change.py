@@ -163,7 +163,8 @@ class World:
             (key, number)
             for key, versions in self.s3.versions.items()
             if key.startswith("pieces/") or key.endswith("listings.xlsx")
-            for number in range(len(versions))
+            for number, (_, body) in enumerate(versions)
+            if body
         ]
         if not kept:
             return
@@ -180,23 +181,29 @@ class World:
             case _:
                 self.s3.versions[key][number] = version, body[: self.chance.randrange(len(body))]
 
+    def writer(self, code: str) -> DocumentWriter:
+        """Return what writes to the bucket."""
+        documents, signer = Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key")
+        return DocumentWriter(self.store, documents, signer, code)
+
     def publish(self) -> None:
         """Publish, and compare with documents made from nothing."""
         told = self.changed if self.chance.random() < 0.8 else None
-        writer = DocumentWriter(
-            self.store, Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key"), CODE
-        )
-        outcome = live.publish(writer, self.study, told)
+        outcome = live.publish(self.writer(CODE), self.study, told)
         assert outcome.sums_agree
         self.changed = set()
         for view in self.study.views:
             assert self.published(view) == self.made_from_nothing(view)
+            self.check_current(view)
 
     def break_off(self) -> None:
-        """Begin to publish, and end at some call of the bucket."""
+        """Begin to publish, perhaps by another release, and end at some call of the bucket."""
         self.s3.calls_left = self.chance.randrange(60)
         try:
-            self.publish()
+            if self.chance.random() < 0.3:
+                live.publish(self.writer("other"), self.study)
+            else:
+                self.publish()
         except Interrupted:
             pass
         finally:
@@ -210,6 +217,13 @@ class World:
             name: dict(self.s3.versions[f"{prefix}/live/{name}"])[version]
             for name, version in latest["files"].items()
         }
+
+    def check_current(self, view: Study) -> None:
+        """Demand that what is named are the last versions, which do not expire."""
+        prefix = f"studies/{view.id}/{view.audience}"
+        latest = json.loads(self.s3.versions[f"{prefix}/latest.json"][-1][1])
+        for name, version in latest["files"].items():
+            assert self.s3.versions[f"{prefix}/live/{name}"][-1][0] == version
 
     def made_from_nothing(self, view: Study) -> Mapping[str, bytes]:
         """Make the same files of all rows."""

@@ -13,6 +13,7 @@ from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live.contents import ChangedRows, ChangedSubjects, LiveContents, contents
 from trial.reporting.live.state import (
     LiveState,
+    begin,
     inputs_of,
     read_state,
     write_block,
@@ -83,7 +84,7 @@ def _advance(
     if latest is not None and not is_newer(entry, latest):
         return None
     segments = _segments_of(documents, view, live.state)
-    earlier = live.state.files if live.state else {}
+    begun, earlier = begin(pieces, live.state)
     made = render(live.report, view, code_version, earlier, segments)
     files = writer.write(view, LIVE, made, earlier)
     prefix = f"{AUDIT}/{LIVE}"
@@ -93,7 +94,7 @@ def _advance(
     signature = writer.write(view, prefix, statement.files())
     entry["files"] = files.versions
     entry["audit"] = {**heads.versions, **signature.versions}
-    entry["state"] = _keep_state(pieces, live, inputs, files.files, segments)
+    entry["state"] = _keep_state(pieces, live, inputs, begun, files.files, segments)
     if documents.replace_latest(view.id, view.audience, entry, tag):
         return live
     # Another publication came in between; this one may still know of something that it lacks.
@@ -121,13 +122,14 @@ def _keep_state(
     pieces: Pieces,
     live: LiveContents,
     inputs: str,
+    begun: str,
     files: Mapping[str, EarlierFile],
     segments: Segments,
 ) -> str:
     """Keep what the next publication can be made from; return the version of the state."""
     blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
     state = LiveState(
-        live.report.cut.id, inputs, live.positions, live.sums, live.survey.document(),
+        live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
         live.disputes, live.open_disputes, blocks, files, segments.places, segments.known_widths,
     )  # fmt: skip
     return write_state(pieces, state)

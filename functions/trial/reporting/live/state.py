@@ -28,7 +28,7 @@ from trial.subject.fold import Dispute, Subject
 from trial.tables.discrepancies.across import Verdict
 
 FORMAT = 1
-STATE = "state"
+STATE, BEGUN = "state", "begun"
 _THREADS = 8
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1
@@ -122,6 +122,8 @@ class LiveState:
     cut: str
     inputs: str
     """The digest of what decides everything: definition, code, epoch."""
+    begun: str
+    """The version of the mark that the publication set before it wrote its first file."""
     positions: Mapping[str, JournalPosition]
     sums: Share
     survey: Mapping[str, Any]
@@ -137,6 +139,7 @@ class LiveState:
         document = {
             "cut": self.cut,
             "inputs": self.inputs,
+            "begun": self.begun,
             "positions": {
                 name: [position.version, position.head.hex()]
                 for name, position in self.positions.items()
@@ -171,6 +174,7 @@ class LiveState:
         return cls(
             document["cut"],
             document["inputs"],
+            document["begun"],
             positions,
             decode_share(content[end:])[0],
             document["survey"],
@@ -213,6 +217,16 @@ def read_state(pieces: Pieces, latest: Mapping[str, Any] | None, inputs: str) ->
 def write_state(pieces: Pieces, state: LiveState) -> str:
     """Keep a state; return its version."""
     return pieces.write(STATE, state.encode())
+
+
+def begin(pieces: Pieces, state: LiveState | None) -> tuple[str, Mapping[str, EarlierFile]]:
+    """Set the mark of a publication; return it, and the files that it may leave as they are.
+
+    Where another publication began since that of the state, it may have overwritten any file: then
+    the versions that the state names are former ones, which expire, and every file is written.
+    """
+    is_last = state is not None and pieces.current_version(BEGUN) == state.begun
+    return pieces.write(BEGUN, b""), state.files if state is not None and is_last else {}
 
 
 def read_blocks(pieces: Pieces, places: Iterable[BlockPlace]) -> list[KeptBlock] | None:

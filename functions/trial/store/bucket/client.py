@@ -23,10 +23,11 @@ _PRECONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "412
 
 @dataclass(frozen=True)
 class StoredObject:
-    """What was read: the bytes, and their ETag."""
+    """What was read: the bytes, their ETag, and which version of the object it is."""
 
     content: bytes
     etag: str
+    version: str
 
 
 class Bucket:
@@ -41,7 +42,8 @@ class Bucket:
         try:
             with transient_as_unavailable():
                 answer = self._client.get_object(Bucket=self.name, Key=key, **options)
-                return StoredObject(answer["Body"].read(), answer["ETag"])
+                body = answer["Body"].read()
+                return StoredObject(body, answer["ETag"], answer.get("VersionId", ""))
         except ClientError as error:
             if error_code(error) not in _ABSENT:
                 raise

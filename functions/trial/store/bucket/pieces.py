@@ -30,6 +30,11 @@ class Pieces:
         stored = self.bucket.read(self._key(name), VersionId=version)
         return stored.content if stored else None
 
+    def current_version(self, name: str) -> str:
+        """Return the version that a piece has now, '' where it has none."""
+        stored = self.bucket.read(self._key(name))
+        return stored.version if stored else ""
+
     def _key(self, name: str) -> str:
         return f"pieces/{self.study}/{self.audience}/{name}"
 
