@@ -172,6 +172,8 @@ def test_who_is_not_yet_due_is_told_so() -> None:
          "the first dose: 2015-06-08", {"DOSE-7", "R"}),
         ({"summary": {"records": "dose.administered"}}, "", "a dose of 2015-06-08", {"DOSE-7"}),
         ({"pairs": ["treated", "enrolled"]}, "", "an enrolment", {"DOSE-7", "R"}),
+        ({"summary": {"difference": ["baseline-copies", "day14-copies"]}}, "",
+         "7943 copies/mL on 2015-06-15, record VL-14; RNA: 25941 copies/mL", {"VL-7", "VL-14"}),
         ({"cross": {"first": "sex", "second": "load"}}, "/F/low", "Load: Low", {"VL-14", "R"}),
     ],
 )  # fmt: skip
@@ -377,6 +379,19 @@ def test_thirty_three_responded_and_each_says_why() -> None:
         kinds = {record["kind"] for record in each["records"] if record["decisive"]}
         assert "lab.result.reported" in kinds
         json.dumps(each)
+
+
+def test_a_measure_by_arm_is_told_by_that_of_the_arm() -> None:
+    study, states = crossover()
+    listed = of_cell(study, states, "pairs", "pairs", "", "14.2.3")
+    assert len(listed) > 20
+    complete = [each for each in listed if "missing" not in each["explanation"]]
+    assert len(complete) > 20
+    for each in complete:
+        assert [value["label"] for value in each["values"]] == ["FEV1, change"] * 2
+        assert each["explanation"].count("baseline ") == 2
+    failed = next(each for each in listed if each not in complete)
+    assert "FEV1: no value, missing; it counts as a failure" in failed["explanation"]
 
 
 def test_of_who_discontinued_the_disposition_decides() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from itertools import chain
 
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
@@ -58,6 +57,10 @@ class Source:
 FindSources = Callable[[Derivation], Iterator[Source]]
 
 
+def _no_sources(_: Derivation) -> Iterator[Source]:
+    return iter(())
+
+
 @dataclass(frozen=True)
 class Change:
     """What a change is made of: the value and the baseline that it is from, in their precision."""
@@ -84,8 +87,8 @@ class Quantity:
     direction: str = ""
     scheduled: bool = False
     change: Change | None = None
-    sources: FindSources = lambda _: iter(())
-    """Yields the results that the value of a subject is of, as far as it is of results."""
+    sources: FindSources = _no_sources
+    """Yields the results that the value of a subject is of; none where it is of other measures."""
 
     @property
     def places(self) -> int:
@@ -253,11 +256,7 @@ class Measures:
             due=due,
             direction="; ".join(filter(None, directions)),
             change=None,
-            sources=lambda derivation: (
-                quantity.sources(derivation)
-                if (quantity := quantities.get(derivation.planned_arm or ""))
-                else iter(())
-            ),
+            sources=_no_sources,
         )
 
     def _difference_measure(self, measure: Measure, path: str) -> Quantity:
@@ -285,7 +284,7 @@ class Measures:
             due=lambda derivation: first.due(derivation) and second.due(derivation),
             direction=_LESS,
             change=None,
-            sources=lambda derivation: chain(first.sources(derivation), second.sources(derivation)),
+            sources=_no_sources,
         )
 
     def _days_measure(self, measure: Measure, path: str) -> Quantity:

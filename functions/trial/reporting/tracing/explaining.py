@@ -30,7 +30,7 @@ from trial.reporting.methods.wording import DATES, RECORDS, Wording, bounds, whe
 from trial.rules import Rules, dating
 from trial.rules.categories import level_text
 from trial.rules.matching import bounded, matcher
-from trial.rules.measures import Quantity, Source
+from trial.rules.measures import Quantity
 from trial.subject import codings
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
@@ -192,34 +192,47 @@ class Explanations:
         truth: Truth = None,
     ) -> Iterator[Evidence]:
         """Yield the value of a measure, with the results that it is of; or why there is none."""
-        quantity = self._quantity(ref)
-        value = quantity.evaluate(derivation)
         measure = self._definition.measures[ref] if isinstance(ref, str) else ref
+        if measure.by_arm is not None:
+            part = measure.by_arm.get(derivation.planned_arm or "")
+            if part is None:
+                yield from self._value(measure, self._quantity(ref), derivation, limits)
+            else:
+                yield from self.measure(part, derivation, limits, truth)
+            return
+        for part in measure.difference or ():
+            yield from self.measure(part, derivation)
         yield from self._inputs(measure, derivation)
-        label, unit = quantity.label, quantity.unit
+        yield from self._value(measure, self._quantity(ref), derivation, limits)
+        is_missing = self._quantity(ref).evaluate(derivation) is None
+        if limits is not None and not is_missing:
+            yield Evidence(f"{bounds(limits, self._quantity(ref).unit)}: {_VERDICTS[truth]}")
+        elif is_missing and truth is False:
+            yield Evidence("it counts as a failure")
+
+    def _value(
+        self, measure: Measure, quantity: Quantity, derivation: Derivation, limits: Bounds | None
+    ) -> Iterator[Evidence]:
+        """Yield the value, and the results that it is of; or why there is none."""
+        value = quantity.evaluate(derivation)
         if value is None:
             why = "not yet due" if quantity.pending(derivation) else "missing"
-            yield Evidence(f"{label}: no value, {why}")
-        else:
-            text = _text(value, quantity.precision, limits)
-            exact = f"{value.operator}{decimal(value.units, quantity.precision)}"
-            yield Evidence(
-                f"{label}: {_of_change(measure)}{text} {unit}".rstrip(),
-                value=Taken(f"{label}{_CHANGED[_of_change(measure)]}", exact, unit),
-            )
+            yield Evidence(f"{quantity.label}: no value, {why}")
+            return
+        unit, change = quantity.unit, _of_change(measure)
+        text = _text(value, quantity.precision, limits)
+        exact = f"{value.operator}{decimal(value.units, quantity.precision)}"
+        yield Evidence(
+            f"{quantity.label}: {change}{text} {unit}".rstrip(),
+            value=Taken(f"{quantity.label}{_CHANGED[change]}", exact, unit),
+        )
+        if measure.parameter is not None:
+            parameter = self._definition.parameters[measure.parameter]
             for source in quantity.sources(derivation):
-                yield self._source(measure, source)
-        if limits is not None and value is not None:
-            yield Evidence(f"{bounds(limits, unit)}: {_VERDICTS[truth]}")
-
-    def _source(self, measure: Measure, source: Source) -> Evidence:
-        parameter = self._definition.parameters.get(str(measure.parameter))
-        if parameter is None:  # of a measure made of others: theirs may differ
-            return _observed(f"{_ROLES[source.role]}result".strip(), source.observation)
-        value = source.observation.at(parameter.precision, parameter.precision)
-        text = _text(value, parameter.precision)
-        role = _ROLES[source.role]
-        return _observed(f"{role}{text} {parameter.unit}".strip(), source.observation)
+                kept = parameter.precision
+                result = _text(source.observation.at(kept, kept), kept)
+                words = f"{_ROLES[source.role]}{result} {parameter.unit}"
+                yield _observed(words.strip(), source.observation)
 
     def _inputs(self, measure: Measure, derivation: Derivation) -> Iterator[Evidence]:
         """Yield what a measure takes that is no result: facts, records, dates, doses."""
