@@ -1,11 +1,12 @@
 """Margins: non-inferiority and equivalence, by the interval that is shown and by its test."""
 
+import math
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
-from builders import cell, enrolment
+from builders import cell, disposition, enrolment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parallel import A, B, parallel, printed, randomised, table_of
@@ -140,6 +141,47 @@ class TestMeans:
         grid = table_of(AGED, row, columns=[A, B, P])
         assert any("must lie above -2; shown by" in note for note in grid.footnotes)
         assert list(found(row, AGED))[-2:] == ["conclusion", "p"]
+
+
+class TestHazards:
+    TIMES: ClassVar[dict[str, Any]] = {"left": {
+        "label": "Left", "start": "randomisation", "events": ["end-of-study"]}}  # fmt: skip
+
+    @pytest.mark.parametrize(("margin", "conclusion"), [
+        ({"upper": 5}, "non-inferiority shown"), ({"upper": 1.2}, "non-inferiority not shown"),
+        ({"upper": 1}, "superiority not shown"), ({"lower": 0.01, "upper": 6}, "equivalence shown"),
+    ])  # fmt: skip
+    def test_a_hazard_ratio_keeps_its_margin_by_its_interval(self, margin, conclusion):
+        entries = []
+        for arm, days in (("a", range(12, 60, 3)), ("b", range(10, 58, 3))):
+            for day in days:
+                name = f"{arm}-{day}"
+                entries += [enrolment(subject=name), randomised(arm, name),
+                            disposition(day, "completed", name)]  # fmt: skip
+        row = {"survival": {"time": "left", "hazard_ratio": True}, "margin": margin}
+        grid = table_of(entries, row, columns=[A, B, P], times=self.TIMES)
+        shown = printed(grid, "row/hazard-ratio", "p")
+        assert shown["conclusion"] == conclusion
+        raws = {statistic.name: float(Fraction(str(statistic.raw)))
+                for statistic in cell(grid, "row/hazard-ratio", "p").statistics
+                if statistic.name != "conclusion"}  # fmt: skip
+        middle = math.log(raws["hazard_ratio"])
+        se = (math.log(raws["ci_high"]) - middle) / stats.norm.ppf(0.975)
+        tails = [stats.norm.sf((middle - math.log(margin["lower"])) / se)] if (
+            "lower" in margin) else []  # fmt: skip
+        tails += [stats.norm.cdf((middle - math.log(margin["upper"])) / se)]
+        assert raws["p_margin"] == pytest.approx(max(tails), rel=1e-6)
+        study = parallel([row], [A, B, P], times=self.TIMES)
+        checking.check_definition(study)
+        ref = CellRef(table="t", row="row/hazard-ratio", column="p")
+        assert available_statistics(ref, study.definition.tables) == shown.keys()
+        assert any("must lie" in note for note in grid.footnotes)
+
+    def test_without_a_hazard_ratio_there_is_nothing_to_keep_it(self):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([{"survival": {"time": "left"}, "margin": {
+                "upper": 2}}], [A, B, P], times=self.TIMES))  # fmt: skip
+        assert refused.value.faults[0].pointer == "/tables/0/rows/0/margin"
 
 
 class TestMargin:

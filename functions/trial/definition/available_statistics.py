@@ -57,11 +57,13 @@ def has_p_value(ref: CellRef, tables: Iterable[Table]) -> bool:
 
 
 def contrast_of(row: TableRow, column: TableColumn) -> str | None:
-    """Return the contrast of two columns that a row of a count, a measure or a model shows."""
+    """Return the contrast of two columns that a row with a margin can show."""
     if len(column.compare or ()) != _PAIR:
         return None
     if row.stratified is not None:
         return row.stratified.contrast
+    if row.survival is not None:
+        return None if row.survival.hazard_ratio_asked is None else "hazard-ratio"
     if row.kind == "ancova" or (row.kind == "summary" and column.means != "anova"):
         return DIFFERENCE
     return column.contrast if row.kind == "count" and column.contrasts else None
@@ -289,7 +291,7 @@ def _below_curve(
     if len(column.compare or ()) > 2:  # noqa: PLR2004 (a ratio is between two)
         return _P
     limits = _limits(column.interval) if column.interval else _always(row)
-    return limits | _P | {"hazard_ratio"}
+    return limits | _P | {"hazard_ratio"} | _kept(row, column)
 
 
 def _of_restricted_means(

@@ -795,7 +795,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "cross": ("where", "visits"),
     "stratified": ("interval", "margin"),
     "ancova": ("decimals", "interval", "margin"),
-    "survival": ("interval",),
+    "survival": ("interval", "margin"),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),
     "resolution": ("interval",),

@@ -14,6 +14,7 @@ from trial.statistics.distributions import (
     chi_square_tail,
     f_tail,
     normal_quantile,
+    normal_tail,
     ratio,
     t_quantile,
     t_tails,
@@ -197,6 +198,17 @@ class NormalEstimate:
             margin = normal_quantile_two_sided(level) * self.se
             low, high = (self.estimate - margin).exp(), (self.estimate + margin).exp()
             return LIMIT.plus(low), LIMIT.plus(high)
+
+    def ratio_tails(self, value: Fraction) -> tuple[Decimal, Decimal] | None:
+        """Return the shares of the normal distribution above the distance to a ratio, and below it.
+
+        None where nothing varies.
+        """
+        if not self.se:
+            return None
+        with localcontext(WORKING):
+            z = (self.estimate - ratio(value).ln()) / self.se
+            return normal_tail(z), normal_tail(-z)
 
 
 def square_root(value: Fraction) -> Decimal:

@@ -947,7 +947,7 @@ class Compiler:
         columns = [column for column in self._table.columns if contrast_of(row, column)]
         if not columns:
             raise refused(margin_path, _NOTHING_TO_KEEP)
-        of_row = row.interval_asked if row.kind in ("stratified", "ancova") else None
+        of_row = row.interval_asked if row.kind in ("stratified", "ancova", "survival") else None
         for column in columns:
             ratio = contrast_of(row, column) != DIFFERENCE
             if ratio and any(side is not None and side <= 0 for side in (low, high)):
@@ -1022,6 +1022,7 @@ class Compiler:
 
     def _hazards(self, row: TableRow, survival: Survival, path: str) -> HazardModel | None:
         """Return the model of hazards that a row of times asks for, if any."""
+        margin = self._margin(row, path.removesuffix("/survival"))
         if (asked := survival.hazard_ratio_asked) is None:
             return None
         names = asked.covariates
@@ -1035,6 +1036,7 @@ class Compiler:
             asked.proportional_hazards,
             asked.decimals,
             self._levels_of_contrasts(row),
+            margin,
         )
 
     def _terms(self, row: TableRow, path: str) -> Iterator[CompiledRow]:

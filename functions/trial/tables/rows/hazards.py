@@ -7,8 +7,11 @@ from trial.rules.categories import Category
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TESTS, TIES, TRANSFORMS, Cox
 from trial.statistics.cox import Covariates as Design
 from trial.statistics.inference import Confidence
+from trial.statistics.margins import Margin
 from trial.statistics.survival import Times
+from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.comparing import margin_statistics
 from trial.tables.rows.intervals import limit_statistics
 from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value
 
@@ -34,6 +37,7 @@ class HazardModel:
     transform: str | None
     places: int
     confidences: Sequence[Confidence]
+    margin: Margin | None = None
 
     def rows(
         self,
@@ -58,7 +62,8 @@ class HazardModel:
             )
             for place, model in models.items()
         )
-        yield Row(f"{row.id}/{HAZARD_RATIO}", "Hazard ratio", inner, cells)
+        of_margin = tuple(notes.margin(row.label, self.margin))
+        yield Row(f"{row.id}/{HAZARD_RATIO}", "Hazard ratio", inner, cells, notes=of_margin)
         if self.transform is not None:
             method = f"{GRAMBSCH_THERNEAU}, {TRANSFORMS[self.transform]}"
             checks = tuple(
@@ -84,10 +89,11 @@ class HazardModel:
             return (p,)
         if term.estimate is None:
             return Statistic("hazard_ratio", None, term.reason), p
-        limits = confidence.chosen(term.estimate.ratio_interval(confidence.two_sided))
+        limits = term.estimate.ratio_interval(confidence.two_sided)
         return (
             number_statistic("hazard_ratio", term.estimate.ratio(), self.places),
-            *limit_statistics(limits, self.places),
+            *limit_statistics(confidence.chosen(limits), self.places),
+            *margin_statistics(self.margin, limits, term.estimate.ratio_tails, null=1),
             p,
         )
 
