@@ -84,6 +84,8 @@ def stack(local_emulator: emulator.Emulator) -> DeployedStack:
 LONGEST_FIRST = (
     "tests/stack/",
     "tests/faults/",
+    "tests/pilot/",
+    "tests/standards/",
     "tests/functions/test_outages.py",
     "tests/functions/test_time_travel.py",
     "tests/recounting/",
@@ -92,9 +94,13 @@ LONGEST_FIRST = (
     "tests/render/test_workbook_opens.py",
     "tests/render/test_hostile_study.py",
     "tests/browser/",
-    "tests/standards/",
 )
 DEPLOYED = "tests/stack/"
+# What these make first, each of the other's files makes again in another process.
+TOGETHER = (
+    ("tests/pilot/", "tests/recounting/", "tests/functions/test_wide_pilot.py"),
+    ("tests/standards/",),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -108,7 +114,7 @@ def _place(nodeid: str) -> int:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give a worker whole files, and all that need the deployed template to one of them."""
+    """Give a worker whole files; all that need the deployed template, or share more, to one."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - a plugin's, where it runs
@@ -116,7 +122,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class _Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            return DEPLOYED if file in deployed else file
+            if file in deployed:
+                return DEPLOYED
+            return next((paths[0] for paths in TOGETHER if file.startswith(paths)), file)
 
     deployed = {
         str(path.relative_to(ROOT))

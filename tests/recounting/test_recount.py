@@ -17,7 +17,7 @@ import pytest
 from openpyxl.cell.cell import Cell
 from openpyxl.workbook import Workbook
 from openpyxl.worksheet.worksheet import Worksheet
-from pilot.feed import feed
+from pilot import reading
 from pilot.writing import DEFINITION, Event, compact
 from recounting import cdisc_pilot, sheets, tmb301
 from recounting.claims import Claims, Outcome, compare
@@ -39,7 +39,7 @@ def tmb301_workbook(events: int = WHOLE) -> bytes:
 @cache
 def pilot_workbook() -> bytes:
     defined = study.load(json.dumps(read_definition(DEFINITION)))
-    bodies = (compact(item) for item in feed() if counts(item))
+    bodies = (compact(item) for item in reading.events() if counts(item))
     entries = (envelope.parse(json_body.read_json(body), body) for body in bodies)
     return builders.files_of(builders.report_of(defined, entries))["listings.xlsx"]
 

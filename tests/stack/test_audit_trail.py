@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
-from builders import tmb301_documents
 
 from local import emulator, trail
 from local.__main__ import main
@@ -15,8 +15,9 @@ from local.feed import Lines, read_definition
 from local.files import CHANGES, CHANGES_SIGNATURE, HEADS, SIGNATURE, TRAIL
 from local.stack import SIGNING_KEY
 from local.verify import Options, verify
+from trial.definition import study
 
-EVENTS = Path(__file__).resolve().parents[2] / "events" / "tmb-301"
+EVENTS = Path(__file__).resolve().parents[2] / "events" / "example"
 STUDY = "AUDITED"
 FEED = (EVENTS / "feed.ndjson").read_text(encoding="utf-8").splitlines()
 
@@ -25,22 +26,23 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
     stack: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     definition = read_definition(EVENTS / "definition.yaml") | {"study": STUDY}
+    documents = builders.documents_of(study.load(json.dumps(definition)))
     stack.client.put_definition(STUDY, definition)
     out, earlier = tmp_path / "out", tmp_path / "earlier"
     for item in (earlier, out):
         item.mkdir()
-    post(stack.client, FEED[:100], tmp_path / "events.ndjson")
+    post(stack.client, FEED[:15], tmp_path / "events.ndjson")
     result = trail.fetch(stack.client, STUDY, earlier, {"reason": "test"})
-    post(stack.client, FEED[100:200], tmp_path / "events.ndjson")
+    post(stack.client, FEED[15:], tmp_path / "events.ndjson")
     cut = trail.fetch(stack.client, STUDY, out, {"reason": "test"})
     files = {str(path.relative_to(out)) for path in out.rglob("*") if path.is_file()}
-    assert files == {*tmb301_documents(), HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE}
+    assert files == {*documents, HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE}
     assert json.loads((out / "manifest.json").read_bytes())["cut"]["id"] == cut != result
     key = emulator.STATES / f"tests-{os.getpid()}" / SIGNING_KEY
     texts = ["--offline", "--key", str(key), "--against", str(earlier)]
     assert main(["verify", str(out), *texts]) == 0, capsys.readouterr().out
     outcome = capsys.readouterr().out
-    assert f"{len(tmb301_documents())} files against those regenerated from the journals" in outcome
+    assert f"{len(documents)} files against those regenerated from the journals" in outcome
     assert "cut number 2 names the earlier one" in outcome
     assert main(["verify", str(earlier), *texts[:3]]) == 0, capsys.readouterr().out
 
@@ -51,5 +53,5 @@ def test_a_report_is_fetched_with_its_proof_and_verified_without_the_stack(
 
 
 def post(client: Client, feed: list[str], lines: Path) -> None:
-    lines.write_text("\n".join(feed).replace('"TMB-301"', f'"{STUDY}"'), encoding="utf-8")
+    lines.write_text("\n".join(feed).replace('"DEMO-1"', f'"{STUDY}"'), encoding="utf-8")
     assert all(event.accepted for event in client.post_events(STUDY, Lines(lines)))

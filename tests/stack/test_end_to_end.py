@@ -18,6 +18,8 @@ from local.feed import Line, Lines, read_definition
 from local.stack import aws, publishing_paused
 
 EVENTS = Path(__file__).resolve().parents[2] / "events" / "tmb-301"
+EXAMPLE = EVENTS.parent / "example"
+"""The guide's study, whose documents are made in a tenth of the time."""
 SINGLE = "application/cloudevents+json"
 PROBLEM = "application/problem+json"
 MARK = "QZXMARK"
@@ -26,25 +28,25 @@ _NUMBER = count(1)
 
 
 class Trial:
-    """A study of this session's own on the deployed stack, with the definition of TMB-301."""
+    """A study of this session's own on the deployed stack, with the definition of another."""
 
-    def __init__(self, stack: Any) -> None:
-        # As long as the name it stands for: places in broken JSON stay where they are.
+    def __init__(self, stack: Any, folder: Path = EXAMPLE) -> None:
+        # As long as the name of TMB-301: places in broken JSON stay where they are.
         self.id = f"E2E-{next(_NUMBER):03}"
         self.stack = stack
         self.client: Client = stack.client
         self.path = f"/studies/{self.id}"
-        self.client.put_definition(
-            self.id, read_definition(EVENTS / "definition.yaml") | {"study": self.id}
-        )
+        self.folder = folder
+        self.original = read_definition(folder / "definition.yaml")
+        self.client.put_definition(self.id, self.original | {"study": self.id})
 
     def lines(self, name: str, stop: int | None = None) -> list[Line]:
         """Read a file of events as this study's."""
-        return [self.renamed(line) for line in islice(Lines(EVENTS / name), stop)]
+        return [self.renamed(line) for line in islice(Lines(self.folder / name), stop)]
 
     def renamed(self, line: Line) -> Line:
-        raw = line.raw.replace(b'"study":"TMB-301"', f'"study":"{self.id}"'.encode())
-        return Line(line.number, raw)
+        original = f'"study":"{self.original["study"]}"'.encode()
+        return Line(line.number, line.raw.replace(original, f'"study":"{self.id}"'.encode()))
 
     def get(self, path: str, accept: str = "*/*") -> Answer:
         return self.client.request("GET", f"{self.path}/{path}", headers={"Accept": accept})
@@ -86,8 +88,8 @@ def trial(stack: Any) -> Trial:
 
 @pytest.fixture(scope="module")
 def whole(stack: Any) -> Trial:
-    """Give a study that holds the whole feed."""
-    trial = Trial(stack)
+    """Give TMB-301 by another name, with its whole feed."""
+    trial = Trial(stack, EVENTS)
     lines = trial.lines("feed.ndjson")
     with publishing_paused(stack.endpoint):
         statuses = [event.status for event in trial.client.post_events(trial.id, lines)]
@@ -312,7 +314,7 @@ def test_a_study_that_is_not_there_is_404(trial: Trial) -> None:
 
 
 def test_a_study_with_another_name_than_its_address_is_refused(trial: Trial) -> None:
-    body = json.dumps(read_definition(EVENTS / "definition.yaml")).encode()
+    body = json.dumps(trial.original).encode()
     headers = {"Content-Type": "application/json"}
     answer = trial.client.request("PUT", f"{trial.path}/definition", body, headers=headers)
     assert (answer.status, answer.headers["content-type"]) == (422, PROBLEM)
@@ -320,11 +322,11 @@ def test_a_study_with_another_name_than_its_address_is_refused(trial: Trial) -> 
 
 def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
     statuses = [
-        event.status for event in trial.client.post_events(trial.id, trial.lines("feed.ndjson", 60))
+        event.status for event in trial.client.post_events(trial.id, trial.lines("feed.ndjson"))
     ]
     first = trial.published(statuses.count(201))
     before = trial.get("definition").json()
-    amended = read_definition(EVENTS / "definition.yaml") | {"study": trial.id, "title": "Amended"}
+    amended = trial.original | {"study": trial.id, "title": "Amended"}
     body, headers = json.dumps(amended).encode(), {"Content-Type": "application/json"}
     answer = trial.client.request("PUT", f"{trial.path}/definition", body, headers=headers)
     assert (answer.status, answer.json()["status"]) == (202, "backfilling")
