@@ -61,9 +61,11 @@ class MemoryClient:
             raise invalid("BatchGetItem", "keys are too many, or not distinct")
         with self._lock:
             rows = self._rows(name)
-            found = [_copy(rows[each]) for each in keys[: self.batch] if each in rows]
+            read = keys[: self.batch]
+            found = [_copy(rows[each]) for each in read if each in rows]
         answer: Item = {"Responses": {name: found}, "UnprocessedKeys": {}}
-        units = sum(ceil(_size(each) / 4096) for each in found)
+        # What is not there is billed as the smallest item is.
+        units = sum(ceil(_size(each) / 4096) for each in found) + len(read) - len(found)
         answer["ConsumedCapacity"] = [{"CapacityUnits": units}]
         if left := request["Keys"][self.batch :]:
             answer["UnprocessedKeys"] = {name: {"Keys": left, "ConsistentRead": True}}

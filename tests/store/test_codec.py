@@ -11,6 +11,7 @@ from trial.events import envelope, json_body
 from trial.events.envelope import Entry
 from trial.events.json_body import canonical
 from trial.statistics.cells import Share
+from trial.statistics.ranges import count_of
 from trial.store import keys
 from trial.store.encoding import dictionary, subjects
 from trial.store.encoding.shares import decode_share, encode_share
@@ -164,6 +165,53 @@ CELL_NAMES = TEXTS | st.sampled_from(
 @example({"a": {"x.n": 2, "x.s": 7, "x.q": 49}}, 1)
 def test_a_share_survives_its_bytes(share: Share, version: int) -> None:
     assert decode_share(encode_share(share, version)) == (share, version)
+
+
+@st.composite
+def tallied_shares(draw: st.DrawFn) -> Share:
+    """Draw shares as summaries contribute them, some of their cells changed or missing."""
+    share: Share = {}
+    for _ in range(draw(st.integers(0, 4))):
+        mark, table = draw(st.sampled_from(["", "unblinded:"])), draw(st.sampled_from("Tt\x0e\v"))
+        stem = f"{draw(st.integers(0, 2))}.{draw(st.integers(0, 1))}"
+        value, number = draw(st.integers(-3, 3)), draw(st.integers(-6, 6))
+        counting_cell, one = count_of(number)
+        index, _, column = stem.partition(".")
+        moments = share.setdefault(f"{mark}cells#{draw(st.integers(0, 1))}", {})
+        moments |= {f"{stem}.n": 1, f"{stem}.s": value, f"{stem}.q": value * value}
+        moments[f"{stem}.{counting_cell}"] = one
+        tally = share.setdefault(f"{mark}{table}#tally#{index}#{number}", {})
+        tally[f"{column}={value}"] = draw(st.sampled_from([1, 1, 1, -1, 2]))
+    for row in draw(st.lists(st.sampled_from(sorted(share)), max_size=2)) if share else ():
+        if share[row] and draw(st.booleans()):
+            del share[row][draw(st.sampled_from(sorted(share[row])))]
+    return share
+
+
+@given(tallied_shares(), tallied_shares())
+@example(
+    {"cells#0": {"1.0.n": 1, "1.0.s": 2, "1.0.q": 4, "1.0.r0": 1}, "T#tally#1#0": {"0=2": 1}}, {}
+)
+@example({"cells#0": {"1.0.s": 2}, "T#tally#1#0": {"0=2": 1}}, {})
+@example({"T#tally#1#0": {"0=2": 1}, "T#tally#1#00": {"0=2": 1}}, {})
+def test_a_value_that_is_tallied_is_written_once(share: Share, old: Share) -> None:
+    body = encode_share(share, 3)
+    assert decode_share(body) == (share, 3)
+    assert encode_share(dict(reversed(share.items())), 3) == body
+    before, _ = decode_share(encode_share(old, 1))
+    assert encode_share(share, 3, before) == body
+    assert encode_share(share, 3, decode_share(body)[0]) == body
+
+
+def test_a_tallied_value_takes_few_bytes() -> None:
+    cells = {"57.0.n": 1, "57.0.s": 4264818, "57.0.q": 4264818**2}
+    alone = len(encode_share({"cells#4": cells}, 1))
+    name, one = count_of(224)
+    cells[f"57.0.{name}"] = one
+    assert (
+        len(encode_share({"cells#4": cells, "14.2.4#tally#57#224": {"0=4264818": 1}}, 1))
+        < alone + 16
+    )
 
 
 SHARES = st.dictionaries(

@@ -3,9 +3,11 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
 from typing import Any
 
 import blinded
+import builders
 import doubles
 import pytest
 from bench import Bench
@@ -17,7 +19,9 @@ from test_reading import Reads
 from trial.definition.study import Study
 from trial.reporting import report
 from trial.statistics.cells import SelectedSums, Selection, Share, Sums
+from trial.statistics.ranges import range_of
 from trial.store.selecting import ranges
+from trial.store.table import Table
 from trial.subject.fold import Outcome
 from trial.tables.compiled import StoredRows
 
@@ -184,6 +188,58 @@ def test_ranges_hold_the_rows_and_their_parts_and_little_else() -> None:
         ("a", "a~\U0010ffff"),
         ("unblinded:a", "unblinded:a~\U0010ffff"),
     ]
+
+
+MEDIANS = (
+    {
+        "id": "low",
+        "label": "Low",
+        "set": "enrolled",
+        "where": {"measure": "day14-copies", "below": 2_000},
+    },
+    {"id": "all", "label": "All", "set": "enrolled"},
+)
+SUMMARY = {
+    "id": "copies",
+    "label": "Copies",
+    "summary": "day14-copies",
+    "statistics": ["n", "median", "q3", "p90"],
+}
+
+
+@pytest.mark.parametrize("widest", [-1, 96])
+def test_a_table_of_medians_reads_no_range_that_holds_no_rank(
+    widest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trial.tables.compiled.MAX_ROWS_BY_POSITION", widest)
+    monkeypatch.setattr("trial.tables.compiled._ARRANGED", {})
+    monkeypatch.setattr("trial.tables.compiled._STORED", {})
+    table = {"id": "T", "title": "T", "population": "All", "columns": [*MEDIANS], "rows": [SUMMARY]}
+    kept = Kept(builders.tiny(tables=[table], key_results=[]))
+    copies = [18 + 7_919 * n % 5_000 for n in range(60)]
+    for n, result in enumerate(copies):
+        subject = f"S-{n}"
+        kept.record([builders.enrolment(subject=subject)])
+        kept.record([builders.viral_load(14, result, subject=subject)])
+    read: list[str] = []
+    get_batch = Table.get_batch
+
+    def noted(table: Table, of: Any) -> Any:
+        read.extend(key[1].rpartition("#")[2] for key in of if "#tally#" in key[1])
+        return get_batch(table, of)
+
+    monkeypatch.setattr(Table, "get_batch", noted)
+    view = kept.study
+    (grid,) = kept.store.read_sums(view, lambda sums: report.tables(view, sums, {"T"}))
+    assert (grid,) == tuple(report.tables(view, kept.store.sums(view)))
+    holding = set[int]()
+    for column in ([value for value in copies if value < 2_000], copies):
+        for p in (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10)):
+            rank, between = divmod(len(column) * p, 1)
+            ranks = [rank + 1] if between else [rank, rank + 1]
+            holding |= {range_of(sorted(column)[int(one) - 1] // 32) for one in ranks}
+    assert set(map(int, read)) == holding
+    assert len(holding) < len({range_of(value // 32) for value in copies}) // 2
 
 
 @pytest.mark.parametrize("client", ["memory"], indirect=True)  # ministack: 1 unit a query

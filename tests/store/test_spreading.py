@@ -15,7 +15,13 @@ from trial.events.json_body import canonical
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import cell_names, keys
-from trial.store.spreading import Spreading, _item_bytes, base_row, fits_one_expression
+from trial.store.spreading import (
+    Spreading,
+    _item_bytes,
+    base_row,
+    fits_one_expression,
+    may_have_parts,
+)
 from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
@@ -143,6 +149,39 @@ def test_a_change_of_many_cells_is_made_by_several_expressions(bench: Bench) -> 
     store = bench.store(contribute=wide)
     assert bench.record(bench.event("P1"), store=store) == [RECORDED]
     assert store.sums(bench.study)["t#0"] == {f"1.0.n{item}": 1 for item in many}
+
+
+def test_no_row_that_has_parts_is_small(bench: Bench) -> None:
+    spreading, row = Spreading(bench.table()), f"{bench.study.generation}#t#tally#1#0"
+    placed = spreading.place(bench.study.id, 0, {row: {f"0={n}": 1 for n in range(300)}})
+    assert len(placed[row]) == 140
+    assert all(map(fits_one_expression, placed.values()))
+    assert sum(map(len, placed.values())) == 300
+    assert may_have_parts({f".{name}": {"N": "0"} for name in placed[row]})
+    full = {f".0={n}": {"N": "9999999"} for n in range(1_000, 1_231)}
+    assert _item_bytes(full) > 3_000
+    assert may_have_parts({name: {"N": "0"} for name in full})
+    assert not may_have_parts({f".0={n}": {"N": "1"} for n in range(100)})
+
+
+@pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
+def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
+    def of_many_values(study: Study, subject: Subject) -> Share:
+        tally = {f"0={10**9 + n}": 1 + n % 3 for n in range(300)}
+        return toy.contribute(study, subject) | {"t#tally#1#0": tally, "t#tally#1#1": {"0=5": 1}}
+
+    store = bench.store(contribute=of_many_values)
+    for number in range(3):
+        assert bench.record(bench.event(f"P{number}"), store=store) == [RECORDED]
+    assert len([row for row in sum_rows(bench) if base_row(row) == "t#tally#1#0"]) > 1
+    whole = store.sums(bench.study)
+    for row in ("t#tally#1#0", "t#tally#1#1", "t#tally#1#2"):
+        read = store.read_sums(bench.study, lambda some, row=row: some.get(row))
+        assert read == whole.get(row, {})
+    store.erase(bench.study, "P1")  # nobody has the values of a subject that came and went
+    assert (
+        store.read_sums(bench.study, lambda some: some.get("t#tally#1#0")) == whole["t#tally#1#0"]
+    )
 
 
 def test_an_amendment_is_filled_into_rows_that_are_full(

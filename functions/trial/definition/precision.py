@@ -79,8 +79,8 @@ class Measured(Model):
 
     Results may have `places` decimals; those with more are refused or, if the study says so,
     `rounded`. Of what was computed (`places` above 5, or left out) every digit is kept. `decimals`
-    are printed, as many as `places` unless given. Rows of sums hold the values that lie within 32
-    steps of `order_places` decimals.
+    are printed, as many as `places` unless given. A row of sums holds the values that lie within 32
+    steps of `order_places` decimals, or more where values are many times that.
     """
 
     minimum: Decimal | None = None

@@ -29,6 +29,10 @@ class Sums(dict[str, Cells]):
         """List the rows whose name is `start`, a `#` and one part more."""
         return self._spread.get(start, [])
 
+    def has_read(self, row: str) -> bool:  # noqa: ARG002 (all rows are)
+        """Return whether what a row holds is known; where it is not, nothing stands for it."""
+        return True
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -80,6 +84,10 @@ class SelectedSums(Sums):
         """List the rows whose name is `start`, a `#` and one part more, and note it."""
         self._starts.add(f"{start}#")
         return super().spread(start)
+
+    def has_read(self, row: str) -> bool:
+        """Return whether a row is selected."""
+        return self._selection.includes(row)
 
     def _refuse(self, *_: object) -> Never:
         raise TypeError("selected sums are read by the names of rows")

@@ -1,8 +1,9 @@
 """Order statistics: what a tally of values tells."""
 
+from abc import ABC, abstractmethod
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
@@ -26,8 +27,52 @@ class OrderStatistics:
     maximum: Fraction | None = None
 
 
+class RankedValues(ABC):
+    """Values of which the one of each rank can be told, in units of the last place."""
+
+    @property
+    @abstractmethod
+    def n(self) -> int:
+        """How many values there are."""
+
+    @abstractmethod
+    def at(self, rank: int) -> int:
+        """Return the value of a rank; the smallest has rank 1."""
+
+    def quantile(self, p: Fraction) -> Fraction | None:
+        """Return the quantile `p` by SAS definition 5 (PCTLDEF=5, R type 2); None without values.
+
+        The empirical distribution function with averaging: the order statistic at n p rounded up,
+        and where n p is a whole number the mean of that one and the next.
+        """
+        n = self.n
+        if not n:
+            return None
+        lower_rank, fraction = divmod(n * p, 1)
+        above = self.at(min(int(lower_rank) + 1, n))
+        if fraction:
+            return Fraction(above)
+        return Fraction(self.at(max(int(lower_rank), 1)) + above, 2)
+
+    def median_interval(self, level: Fraction = LEVEL) -> tuple[int, int] | None:
+        """Return the distribution-free confidence interval of the median.
+
+        The values of ranks r and n + 1 - r, r being the greatest for which each tail, of fewer than
+        r of n values beyond the median, has a probability of at most half of what the level leaves:
+        so the interval covers the median with at least the level. None where n is too small.
+        SAS: UNIVARIATE CIPCTLDF.
+        """
+        n, below, ways, rank = self.n, 0, 1, 0
+        bound = (1 - level) * _HALF * 2**n
+        while rank < (n + 1) // 2 and below + ways <= bound:
+            below += ways
+            ways = ways * (n - rank) // (rank + 1)  # n choose rank, of the next rank
+            rank += 1
+        return (self.at(rank), self.at(n + 1 - rank)) if rank else None
+
+
 @dataclass(frozen=True)
-class OrderedValues:
+class OrderedValues(RankedValues):
     """Values in order, in units of the last place: how often each occurs."""
 
     counts: Mapping[int, int]
@@ -52,40 +97,51 @@ class OrderedValues:
         """How many values there are."""
         return self._ranks[-1] if self._ranks else 0
 
-    def quantile(self, p: Fraction) -> Fraction | None:
-        """Return the quantile `p` by SAS definition 5 (PCTLDEF=5, R type 2); None without values.
-
-        The empirical distribution function with averaging: the order statistic at n p rounded up,
-        and where n p is a whole number the mean of that one and the next.
-        """
-        n = self.n
-        if not n:
-            return None
-        lower_rank, fraction = divmod(n * p, 1)
-        above = self.at(min(int(lower_rank) + 1, n))
-        if fraction:
-            return Fraction(above)
-        return Fraction(self.at(max(int(lower_rank), 1)) + above, 2)
-
     def at(self, rank: int) -> int:
         """Return the value of a rank; the smallest has rank 1."""
         return self.units[bisect_left(self._ranks, rank)]
 
-    def median_interval(self, level: Fraction = LEVEL) -> tuple[int, int] | None:
-        """Return the distribution-free confidence interval of the median.
 
-        The values of ranks r and n + 1 - r, r being the greatest for which each tail, of fewer than
-        r of n values beyond the median, has a probability of at most half of what the level leaves:
-        so the interval covers the median with at least the level. None where n is too small.
-        SAS: UNIVARIATE CIPCTLDF.
-        """
-        n, below, ways, rank = self.n, 0, 1, 0
-        bound = (1 - level) * _HALF * 2**n
-        while rank < (n + 1) // 2 and below + ways <= bound:
-            below += ways
-            ways = ways * (n - rank) // (rank + 1)  # n choose rank, of the next rank
-            rank += 1
-        return (self.at(rank), self.at(n + 1 - rank)) if rank else None
+@dataclass(frozen=True)
+class RangedValues(RankedValues):
+    """Values by ranges in order: how many each has; which these are is read where a rank asks.
+
+    `read` returns how often each value of a range occurs, and None as long as that is not known:
+    then what is told of its ranks means nothing.
+    """
+
+    sizes: Mapping[int, int]
+    read: Callable[[int], Mapping[int, int] | None]
+    _ordered: dict[int, OrderedValues | None] = field(default_factory=dict, init=False)
+
+    @cached_property
+    def _numbers(self) -> Sequence[int]:
+        return list(self.sizes)
+
+    @cached_property
+    def _ranks(self) -> Sequence[int]:
+        """The last rank that each range reaches."""
+        return list(accumulate(self.sizes.values()))
+
+    @property
+    def n(self) -> int:
+        """How many values there are."""
+        return self._ranks[-1] if self._ranks else 0
+
+    def at(self, rank: int) -> int:
+        """Return the value of a rank; the smallest has rank 1."""
+        place = bisect_left(self._ranks, rank)
+        values = self._in_range(self._numbers[place])
+        return 0 if values is None else values.at(rank - (self._ranks[place - 1] if place else 0))
+
+    def _in_range(self, number: int) -> OrderedValues | None:
+        if number not in self._ordered:
+            counts = self.read(number)
+            values = None if counts is None else OrderedValues(counts)
+            if values is not None and values.n != self.sizes[number]:
+                raise ValueError("these cells do not count the values of that tally")
+            self._ordered[number] = values
+        return self._ordered[number]
 
 
 def order_statistics(counts: Mapping[int, int], places: int = 0) -> OrderStatistics:

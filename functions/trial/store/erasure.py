@@ -8,10 +8,11 @@ from collections.abc import Mapping
 
 from trial.errors import Unavailable
 from trial.events.blinding import OPEN, UNBLINDED
+from trial.statistics.ranges import TALLY
 from trial.store import cell_names, keys, paging
 from trial.store.encoding import subjects
 from trial.store.rows import read_number
-from trial.store.spreading import base_row
+from trial.store.spreading import base_row, may_have_parts
 from trial.store.table import (
     PRESENT,
     Action,
@@ -50,13 +51,22 @@ def check_moved(table: Table, row_key: keys.Key) -> None:
 
 
 def clear_sums(table: Table, study_id: str, shard: int) -> None:
-    """Remove the cells of a shard's sums that are 0, of every generation."""
+    """Remove the cells of a shard's sums that are 0, of every generation.
+
+    Those of large tallies stay: they are named by numbers alone, and by the size of its first part
+    readers tell whether a tally has more.
+    """
     for _ in range(_TRIES):
         rows: dict[str, list[Item]] = {}
         for audience in (OPEN, UNBLINDED):
             for item in table.query(keys.sum_partition(study_id, shard, audience), keys.SUM):
                 rows.setdefault(base_row(sort_key(item)), []).append(item)
-        if not sum(not _clear_row(table, parts) for parts in rows.values()):
+        cleared = [
+            parts
+            for row, parts in rows.items()
+            if TALLY not in row or not any(map(may_have_parts, parts))
+        ]
+        if not sum(not _clear_row(table, parts) for parts in cleared):
             return
     raise Unavailable("the sums are being written to")
 

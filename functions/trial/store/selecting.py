@@ -7,19 +7,21 @@ how many other rows the study has.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
 
 from trial.definition.study import Study
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.statistics import cells
 from trial.statistics.cells import Cells, SelectedSums, Selection, Share
+from trial.statistics.ranges import TALLY
 from trial.store import keys, reading
 from trial.store.generations import HEADER_ROW, ShardHeader
 from trial.store.rows import read_cells
-from trial.store.spreading import PART, base_row
+from trial.store.spreading import PART, base_row, may_have_parts
 from trial.store.subject_update import Contribute
-from trial.store.table import Table, sort_key
+from trial.store.table import KEYS_A_BATCH, Item, Table, sort_key
 from trial.tables.compiled import StoredRows, audience_share, stored_rows, stored_selection
 
 _MAX_ROUNDS = 8
@@ -126,18 +128,44 @@ class _Shard:
 
     def _fetch(self, selection: Selection) -> Share:
         """Read rows as they are now, each with its parts; rows read beside them are dropped."""
-        prefix, rows = keys.sum_prefix(self._study.generation), Share()
+        prefix, rows = self._prefix, Share()
         if HEADER_ROW in selection.rows:
             rows[HEADER_ROW] = self._header_cells
             selection -= Selection(frozenset([HEADER_ROW]))
-        for first, last in ranges(selection, self._stored_names):
-            audience = UNBLINDED if is_unblinded_row(first) else OPEN
-            partition = keys.sum_partition(self._study.id, self._number, audience)
-            for item in self._table.query_range(partition, prefix + first, prefix + last):
-                row = base_row(sort_key(item).removeprefix(prefix))
-                if selection.includes(row):
-                    cells.add(rows.setdefault(row, {}), read_cells(item))
+        by_key = frozenset(row for row in selection.rows if TALLY in row)
+        for item in self._items(selection - Selection(by_key), by_key):
+            row = base_row(sort_key(item).removeprefix(prefix))
+            if selection.includes(row):
+                cells.add(rows.setdefault(row, {}), read_cells(item))
         return {row: counted for row, counted in rows.items() if counted}
+
+    def _items(self, by_range: Selection, by_key: frozenset[str]) -> Iterator[Item]:
+        """Read rows by few ranges of names and, where they lie far apart, by their keys.
+
+        Of those the further parts are read where there may be any.
+        """
+        for first, last in ranges(by_range, self._stored_names):
+            yield from self._query(first, last)
+        row_keys = [self._key(row) for row in sorted(by_key)]
+        for batch in batched(row_keys, KEYS_A_BATCH, strict=False):
+            for item in self._table.get_batch(batch):
+                yield item
+                if may_have_parts(item):
+                    part = base_row(sort_key(item)).removeprefix(self._prefix) + PART
+                    yield from self._query(part, part + _LAST)
+
+    def _query(self, first: str, last: str) -> Iterator[Item]:
+        partition, _ = self._key(first)
+        return self._table.query_range(partition, self._prefix + first, self._prefix + last)
+
+    def _key(self, row: str) -> keys.Key:
+        audience = UNBLINDED if is_unblinded_row(row) else OPEN
+        partition = keys.sum_partition(self._study.id, self._number, audience)
+        return partition, self._prefix + row
+
+    @property
+    def _prefix(self) -> str:
+        return keys.sum_prefix(self._study.generation)
 
 
 def ranges(selection: Selection, stored: StoredRows) -> list[Range]:

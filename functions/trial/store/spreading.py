@@ -11,6 +11,9 @@ into one part beside those below it, whatever it is counted for.
 
 A part is named after its row: `~`, then a bit for each level of parts below, as in `terms~01`, or
 an `x` for each part beside, as in `terms~xx`.
+
+No row has parts that is small itself: it was full, or holds as much of a wide change as one
+expression adds. So whoever reads one by its key learns whether to look for more.
 """
 
 import hashlib
@@ -48,6 +51,15 @@ A cell of a long name takes two operators: its addition, and the term that is se
 PART, _BESIDE = "~", "x"
 """What separates a row's name from that of its part, and names a part beside."""
 _DEEPEST = 40
+
+
+_SHRUNK_BYTES = 1_300
+"""What a full row of a tally has at least for ever: counts get fewer digits, and names stay."""
+
+
+def may_have_parts(item: Item) -> bool:
+    """Return whether a row of a tally may have more parts than this, its first."""
+    return len(item) >= EXPRESSION_CELLS or _item_bytes(item) >= _SHRUNK_BYTES
 
 
 def base_row(part: str) -> str:
@@ -136,6 +148,9 @@ class _Parts:
         if is_header(row) or not (self._is_full(row) or not fits_one_expression(change)):
             return {row: change}
         divided: Share = {}
+        if not self._is_full(row):
+            first, *further = _expressions(change)
+            divided[row], change = first, {k: n for cells in further for k, n in cells.items()}
         for name, value in change.items():
             divided.setdefault(self._part(row, name), {})[name] = value
         return _union(_narrowed(part, cells) for part, cells in divided.items())
@@ -152,10 +167,10 @@ class _Parts:
         return placed or {row: change}
 
     def _part(self, row: str, name: str) -> str:
-        """Walk down from a full row, bit by bit of a cell's digest, to a part that is not full."""
+        """Walk down, bit by bit of a cell's digest, to a part below the row that is not full."""
         part = row
         for bit in _bits(name):
-            if not self._is_full(part):
+            if part != row and not self._is_full(part):
                 break
             part = _below(part, bit)
         return part

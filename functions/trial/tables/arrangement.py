@@ -5,7 +5,6 @@ are. Of a wide one, which has thousands of cells, they are stored under other na
 
 - counts and moments of one visit share rows of sums, whatever they are of: a visit's results come
   together;
-- a tally has the columns of its row side by side, since a subject is counted in several of them;
 - each term has a row of sums, so that none grows with the number of terms;
 - while the study is blinded, what the pooled definition has kept bears the name that it has in the
   whole one. So the unblinded audience's sums need to hold only the difference (`compiled`).
@@ -23,15 +22,15 @@ from functools import cached_property
 from trial.statistics.cells import Selection, Share
 from trial.tables.compiling import CELLS_PER_ROW_OF_SUMS, STUDY_SUMS, SumsLayout, determined_row
 from trial.tables.rows.kinds import CompiledRow
+from trial.tables.rows.subgroups import narrowed_row
 
 _PLACED, _ARRANGED = re.compile(r"cells#\d+"), re.compile(r"cells@.*")
 _INDEXED = re.compile(r"(\d+)\.(?:(~?\d+)(?=[.=]))?(.*)", re.DOTALL)
 """An index, a column if the cell has one, and the rest of the name."""
 _DETERMINED_ROW = re.compile(rf"{STUDY_SUMS}|settled#\d+|missing#\d+")
 _DETERMINED = re.compile(r"(\d+)\.(\d\.n)")
-_TALLY = re.compile(r"(.*)#tally#(\d+)\.(\d+)#(-?\d+)")
-_TALLY_START = re.compile(r"(.*)#tally#(\d+)\.(?:\d+#)?")
-_ARRANGED_TALLY = re.compile(r"(.*)#tally#(\d+)#(-?\d+)")
+_TALLY = re.compile(r"(.*)#tally#(\d+)#(-?\d+)")
+_TALLY_START = re.compile(r"(.*)#tally#(\d+)#")
 _TERMS = re.compile(r"(.*#(?:terms|incidence))(\d+)-\d+")
 _ARRANGED_TERMS = re.compile(r"(.*#(?:terms|incidence))@(\d+)-.*")
 _INDEX_IN_NAME = re.compile(r".*#[a-z]+(\d+)[.-]")
@@ -145,6 +144,8 @@ class Arrangement:
                 starts |= {f"{match[1]}@{slot.index}-"} if slot else set()
             elif _DETERMINED_ROW.fullmatch(row):
                 rows |= {row, *self._determined_rows(row)}
+            elif (match := _TALLY.fullmatch(row)) and (slot := self.slots.get(int(match[2]))):
+                rows.add(f"{match[1]}#tally#{slot.index}#{match[3]}")
             else:
                 rows.add(row)
         for start in counted.starts:
@@ -178,8 +179,9 @@ class Arrangement:
             index = self.determined[missing].arranged[int(match[1])]
             return determined_row(index, missing_only=missing), f"{index}.{match[2]}"
         if (match := _TALLY.fullmatch(row)) and (slot := self.slots.get(int(match[2]))):
-            column = slot.columns[int(match[3])]
-            return f"{match[1]}#tally#{slot.index}#{match[4]}", f"{column}={cell}"
+            column, _, value = cell.partition("=")
+            name = f"{match[1]}#tally#{slot.index}#{match[3]}"
+            return name, f"{slot.columns[int(column)]}={value}"
         parts = _INDEXED.fullmatch(cell)
         slot = self.slots.get(int(parts[1])) if parts else None
         if parts is None or slot is None:
@@ -199,10 +201,11 @@ class Arrangement:
             missing = row.startswith("missing")
             index = self.determined[missing].positions[int(match[1])]
             return determined_row(index, missing_only=missing), f"{index}.{match[2]}"
-        if match := _ARRANGED_TALLY.fullmatch(row):
+        if match := _TALLY.fullmatch(row):
             index, slot = self._at(match[2])
             column, _, value = cell.partition("=")
-            return f"{match[1]}#tally#{index}.{slot.positions[int(column)]}#{match[3]}", value
+            name = f"{match[1]}#tally#{index}#{match[3]}"
+            return name, f"{slot.positions[int(column)]}={value}"
         if (match := _ARRANGED_TERMS.fullmatch(row)) and (parts := _INDEXED.fullmatch(cell)):
             index, slot = self._at(match[2])
             chunk = zlib.crc32(_term(cell).encode()) % slot.chunks
@@ -237,8 +240,8 @@ def _indexes(table: CountedTable) -> Iterator[tuple[str, int, int]]:
     """Yield a name, the index and the number of chunks of all that a table counts."""
     for column, place in table.column_places.items():
         yield f"#{column}", place, 1
-    for row in table.rows:
-        if (index := _index(row)) is not None:
+    for row in map(narrowed_row, table.rows):
+        if row is not None and (index := _index(row)) is not None:
             yield row.id, index, getattr(row, "chunks", 1)
 
 

@@ -452,7 +452,7 @@ class StoredRows:
     """Those with a cell for each value or term."""
 
 
-_BY_VALUE = re.compile(r"(.*#(?:tally#)?[a-z]*\d+[.-]).*(?:from|to)")
+_BY_VALUE = re.compile(r"(.*#(?:tally#\d+#|[a-z]*\d+[.-])).*(?:from|to)")
 """A name that stands for rows which values decide; what their names begin with."""
 _STORED: dict[tuple[str, str], StoredRows] = {}
 

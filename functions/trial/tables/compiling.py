@@ -33,7 +33,7 @@ from trial.definition.outputs import (
     Worst,
 )
 from trial.definition.study import Study
-from trial.definition.summary_statistics import INTERVALS
+from trial.definition.summary_statistics import INTERVALS, ORDER_STATISTICS
 from trial.events.fields import term
 from trial.events.json_body import canonical
 from trial.events.kinds import DECIDING_DATE, derived_fields, names_of
@@ -72,6 +72,11 @@ from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
+CELLS_OF_RANGES, ARRANGED_CELLS_OF_RANGES = 10, 3
+"""Cells that count the values of a column by range, about: values decide how many there are.
+
+Of a wide definition fewer are planned for: there many rows of sums cost more than some large ones.
+"""
 DETERMINED_PER_ROW_OF_SUMS = 40
 """Conditions for which one row of sums counts the determined and the missing.
 
@@ -211,11 +216,14 @@ class SumsLayout:
         """The keys by index: of the determined, and of those that count the missing only."""
         return list(self._determined), list(self._missing_only)
 
-    def place(self, cells: int) -> tuple[str, int]:
-        """Return the row of sums with room for a row's cells, and the index in their names."""
+    def place(self, cells: int, arranged_cells: int | None = None) -> tuple[str, int]:
+        """Return the row of sums with room for a row's cells, and the index in their names.
+
+        Where they are arranged, room is made for as many as are named for that.
+        """
         chunk = self._cells // CELLS_PER_ROW_OF_SUMS
         self._cells += cells
-        self.places.append((f"cells#{chunk}", cells))
+        self.places.append((f"cells#{chunk}", arranged_cells or cells))
         return f"cells#{chunk}", len(self.places) - 1
 
 
@@ -1054,7 +1062,8 @@ class Compiler:
     def _durations(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.durations is not None
         columns = self._table.columns
-        sums, index = self._place(3 * len(columns))
+        quantities = [DAYS if column.compare is None else None for column in columns]
+        sums, index = self._place_of_summary(row, quantities)
         yield DurationsRow(
             row.id,
             row.label,
@@ -1062,7 +1071,7 @@ class Compiler:
             sums,
             index,
             self._table.id,
-            [DAYS if column.compare is None else None for column in columns],
+            quantities,
             [row.statistics_of(column.id) for column in columns],
             [""] * len(columns),
             self._decimals(row),
@@ -1233,7 +1242,8 @@ class Compiler:
         def method(ref: str | Measure, measure_path: str) -> str:
             return _METHODS[measure(ref, measure_path).missing]
 
-        sums, index = self._place(3 * len(self._table.columns))
+        quantities = self._by_column(row, row.summary, quantity, f"{path}/summary")
+        sums, index = self._place_of_summary(row, quantities)
         return SummaryRow(
             name,
             label,
@@ -1241,7 +1251,7 @@ class Compiler:
             sums,
             index,
             self._table.id,
-            self._by_column(row, row.summary, quantity, f"{path}/summary"),
+            quantities,
             [row.statistics_of(column.id) for column in self._table.columns],
             [
                 method_name or ""
@@ -1268,6 +1278,22 @@ class Compiler:
             for name in column.compare or ()
         }
         return frozenset(places[name] for name in names & places.keys())
+
+    def _place_of_summary(
+        self, row: TableRow, quantities: Sequence[Quantity | None]
+    ) -> tuple[str, int]:
+        """Return where the moments are counted, and the values by range."""
+        tallied = sum(
+            quantity is not None
+            and (i in self._ranked or not ORDER_STATISTICS.isdisjoint(row.statistics_of(column.id)))
+            for i, (column, quantity) in enumerate(
+                zip(self._table.columns, quantities, strict=True)
+            )
+        )
+        of_moments = 3 * len(quantities)
+        return self._place(
+            of_moments + CELLS_OF_RANGES * tallied, of_moments + ARRANGED_CELLS_OF_RANGES * tallied
+        )
 
     def _divisor(self, row: TableRow, path: str) -> Fraction | None:
         """Return what a sum is divided by, if given; refused where there is no sum."""

@@ -1,29 +1,58 @@
 """Shares as bytes: a row a line. Of moments (n 1, sum x, squares x*x) x suffices.
 
+Where x is tallied too, its range and table follow on it: then neither the cell of the tally nor the
+one that counts the range is written.
+
 Most of a share stays as it was when an event comes. So a row that was read keeps its text, and is
 written by that text while its cells are equal: only what an event changed is formatted anew.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
+from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row, row_of_audience
 from trial.statistics.cells import Cells, Share
+from trial.statistics.ranges import TALLY, count_of
 from trial.store.encoding.deflate import deflate, inflate
 from trial.store.encoding.dictionary import SHARES_1
 
 # Separators are control characters, which names of cells hardly ever hold: few need escaping.
 _ROW, _CELL, _VALUE, _MOMENTS = "\n", "\t", "\f", "\v"
+_TALLIED = "\x0e"
+"""Stands after x alone, where no name does; so none needs it escaped."""
 _SPECIAL = re.compile(r"[\\\n\t\f\v]")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
+_TALLY = re.compile(rf"(.*){TALLY}(\d+)#(-?\d+)", re.DOTALL)
 _CHARACTERS = {escaped[1]: character for character, escaped in _ESCAPES.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Tallied:
+    """Where a single value is tallied, beside its moments: the table, and the range."""
+
+    table: str
+    number: int
+
+    def row(self, moments_row: str, stem: str) -> str:
+        """Return the row of the tally; moments that begin with the stem are in the other row."""
+        audience = UNBLINDED if is_unblinded_row(moments_row) else OPEN
+        index = stem.partition(".")[0]
+        return row_of_audience(f"{self.table}{TALLY}{index}#{self.number}", audience)
+
+
+type _TalliedByStem = Mapping[str, _Tallied]
+"""By how the cells of the moments begin."""
+_NONE: _TalliedByStem = {}
 
 
 class _CellsRead(dict[str, int]):
     """A row's cells as they were read, and the text they were read from; nobody changes them."""
 
-    __slots__ = ("text",)
+    __slots__ = ("tallied", "text")
     text: str
+    tallied: dict[str, _Tallied]
 
 
 def encode_share(share: Share, version: int, before: Share | None = None) -> bytes:
@@ -32,15 +61,71 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     `before`, as it was read: of the rows that are as they were, the text is kept.
     """
     cells_before = before or {}
+    tallied = _tallied(share)
+    kept = _without_tallied(share, tallied) if tallied else share
     # Sorted, so that equal shares are equal bytes in whatever order their events came.
-    rows = (_row_text(row, share[row], cells_before.get(row)) for row in sorted(share))
+    rows = (
+        _row_text(row, kept[row], cells_before.get(row), tallied.get(row, _NONE))
+        for row in sorted(kept)
+    )
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
 
 
-def _row_text(row: str, cells: Cells, before: Cells | None) -> str:
-    if isinstance(before, _CellsRead) and before == cells:
+def _tallied(share: Share) -> dict[str, dict[str, _Tallied]]:
+    """Return, by row of moments, which single values are tallied, and where."""
+    tallies = _tallies(share)
+    tallied_by_row: dict[str, dict[str, _Tallied]] = {}
+    for row, cells in share.items() if tallies else ():
+        for name in cells:
+            if name[-2:] != ".s":
+                continue
+            stem = name[:-2]
+            tallied = tallies.get((is_unblinded_row(row), f"{stem}={cells[name]}"))
+            if tallied is None or not _is_moments(cells, stem):
+                continue
+            counting_cell, one = count_of(tallied.number)
+            if cells.get(f"{stem}.{counting_cell}") == one:
+                tallied_by_row.setdefault(row, {})[stem] = tallied
+    return tallied_by_row
+
+
+def _tallies(share: Share) -> dict[tuple[bool, str], _Tallied]:
+    """Return the tallies of values that occur once, by audience, stem and value."""
+    tallies: dict[tuple[bool, str], _Tallied] = {}
+    for row in sorted(row for row in share if TALLY in row):
+        if (match := _TALLY.fullmatch(row)) is None:
+            continue
+        unblinded = is_unblinded_row(row)
+        table = match[1].removeprefix(row_of_audience("", UNBLINDED)) if unblinded else match[1]
+        tallied = _Tallied(table, int(match[3]))
+        if tallied.row(row, match[2]) != row:
+            continue  # a number that is written otherwise
+        for cell, n in share[row].items():
+            if n == 1:
+                tallies[unblinded, f"{match[2]}.{cell}"] = tallied
+    return tallies
+
+
+def _without_tallied(share: Share, tallied: Mapping[str, _TalliedByStem]) -> Share:
+    """Return a share without the cells of tallies that their moments tell."""
+    told: dict[str, set[str]] = {}
+    for row, by_stem in tallied.items():
+        for stem, place in by_stem.items():
+            column = stem.partition(".")[2]
+            told.setdefault(place.row(row, stem), set()).add(f"{column}={share[row][f'{stem}.s']}")
+    kept = {
+        row: {name: n for name, n in cells.items() if name not in told[row]}
+        if row in told
+        else cells
+        for row, cells in share.items()
+    }
+    return {row: cells for row, cells in kept.items() if cells or row not in told}
+
+
+def _row_text(row: str, cells: Cells, before: Cells | None, tallied: _TalliedByStem = _NONE) -> str:
+    if isinstance(before, _CellsRead) and before == cells and before.tallied == tallied:
         return before.text
-    return _CELL.join([_escaped(row), *_cells(cells)])
+    return _CELL.join([_escaped(row), *_cells(cells, tallied)])
 
 
 def decode_share(body: bytes) -> tuple[Share, int]:
@@ -53,32 +138,48 @@ def decode_share(body: bytes) -> tuple[Share, int]:
         # The text is kept beside the cells and not in a table by row: it cannot outlive them.
         read = share[_unescaped(name)] = _read_cells(cells)
         read.text = row
+    _add_tallied(share)
     return share, int(version)
 
 
-def _cells(cells: Cells) -> Iterator[str]:
+def _add_tallied(share: Share) -> None:
+    """Add the cells of tallies that moments tell."""
+    told: Share = {}
+    for row, cells in share.items():
+        for stem, place in cells.tallied.items() if isinstance(cells, _CellsRead) else ():
+            column = stem.partition(".")[2]
+            told.setdefault(place.row(row, stem), {})[f"{column}={cells[f'{stem}.s']}"] = 1
+    for row, cells in told.items():
+        share[row] = {**share.get(row, {}), **cells}
+
+
+def _cells(cells: Cells, tallied: _TalliedByStem) -> Iterator[str]:
     # One subject's moments are nearly always those of one value, of which n is 1 and the sum of
     # squares x * x. Where a subject gives several values to one cell they are written in full.
     one_value = {
         name[:-2] for name in cells if name.endswith(".q") and _is_moments(cells, name[:-2])
     }
-    for name in sorted(cells):
+    counting = {f"{stem}.{count_of(place.number)[0]}" for stem, place in tallied.items()}
+    for name in sorted(cells.keys() - counting):
         stem, end = name[:-2], name[-2:]
         if stem not in one_value or end not in {".n", ".s", ".q"}:
             # Most cells of a share are counts of 1: no value means that.
             value = "" if cells[name] == 1 else f"{_VALUE}{cells[name]}"
             yield f"{_escaped(name)}{value}"
         elif end == ".s":
-            yield f"{_escaped(stem)}{_MOMENTS}{cells[name]}"
+            place = tallied.get(stem)
+            after = f"{_TALLIED}{place.number}{_TALLIED}{_escaped(place.table)}" if place else ""
+            yield f"{_escaped(stem)}{_MOMENTS}{cells[name]}{after}"
 
 
 def _is_moments(cells: Cells, stem: str) -> bool:
     x = cells.get(f"{stem}.s")
-    return x is not None and cells.get(f"{stem}.n") == 1 and cells[f"{stem}.q"] == x * x
+    return x is not None and cells.get(f"{stem}.n") == 1 and cells.get(f"{stem}.q") == x * x
 
 
 def _read_cells(texts: list[str]) -> _CellsRead:
     cells = _CellsRead()
+    cells.tallied = {}
     for text in texts:
         name, _, value = text.partition(_VALUE)
         if value:
@@ -87,7 +188,13 @@ def _read_cells(texts: list[str]) -> _CellsRead:
             cells[_unescaped(name)] = 1
         else:
             stem, _, value = name.partition(_MOMENTS)
+            value, *place = value.split(_TALLIED, 2)
             stem, x = _unescaped(stem), int(value)
+            if place:
+                tallied = _Tallied(_unescaped(place[1]), int(place[0]))
+                counting_cell, one = count_of(tallied.number)
+                cells[f"{stem}.{counting_cell}"] = one
+                cells.tallied[stem] = tallied
             cells[f"{stem}.n"], cells[f"{stem}.s"], cells[f"{stem}.q"] = 1, x, x * x
     return cells
 

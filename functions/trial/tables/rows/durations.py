@@ -15,7 +15,7 @@ from trial.tables import notes
 from trial.tables.grid import Cell, Row
 from trial.tables.rows.events import EventSelection, by_part, selection_notes
 from trial.tables.rows.kinds import ColumnHead, Members, put_cell
-from trial.tables.rows.summaries import TALLY_POINTS, SummaryRow
+from trial.tables.rows.summaries import SummaryRow
 
 DAYS = Quantity("days", "days", WHOLE, lambda _: None, lambda _: False)
 """What is described. A subject may have several events, so no subject has one such value."""
@@ -53,7 +53,7 @@ class DurationsRow(SummaryRow):
         for name, lifted in Moments(0).contribution(days).items():
             put_cell(share, self.sums, f"{prefix}{name}", lifted)
         if self._tallied(column):
-            put_cell(share, f"{self._tally(column)}#{days // TALLY_POINTS}", str(days), 1)
+            self.put_in_tally(share, column, days)
 
     def days(self, derivation: Derivation, event: AdverseEvent) -> int | str:
         """Return an event's days; or the cell that counts it: ongoing (`o`), or undated (`u`)."""

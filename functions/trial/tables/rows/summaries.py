@@ -1,6 +1,6 @@
 """Rows that describe a measure: moments, and order statistics from a tally of its values."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -15,11 +15,12 @@ from trial.definition.summary_statistics import (
 )
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
-from trial.statistics.cells import Share, Sums
+from trial.statistics import ranges
+from trial.statistics.cells import Cells, Share, Sums
 from trial.statistics.geometric import GeometricStatistics, coefficient_of_variation
 from trial.statistics.margins import Margin
 from trial.statistics.moments import Moments, SampleStatistics
-from trial.statistics.tallies import OrderedValues
+from trial.statistics.tallies import OrderedValues, RangedValues, RankedValues
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
@@ -42,7 +43,7 @@ LOCF = "LOCF"
 """What carrying the last value forward is called; where that is the baseline, it is BOCF."""
 
 TALLY_POINTS = 32
-"""Steps of the grid that a row of sums holds: a tally spreads over rows, so that none grows."""
+"""Steps of the grid that a row of sums holds at least: a tally spreads over rows."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,16 @@ class SummaryRow(PlacedRow):
             if value.baseline and self.methods[column] == LOCF:
                 cells[f"{prefix}b"] = 1
             if tallied:
-                near = value.units // tally_reach(quantity.precision)
-                put_cell(share, f"{self._tally(column)}#{near}", str(value.units), 1)
+                self.put_in_tally(share, column, value.units)
+
+    def put_in_tally(self, share: Share, column: int, units: int) -> None:
+        """Add a value to a column's tally, and to the count of those in its range."""
+        quantity = self.quantities[column]
+        assert quantity is not None
+        number = ranges.range_of(units // tally_reach(quantity.precision))
+        counting_cell, one = ranges.count_of(number)
+        put_cell(share, self._range_row(number), f"{column}={units}", 1)
+        put_cell(share, self.sums, f"{self.index}.{column}.{counting_cell}", one)
 
     @property
     def precisions(self) -> list[Precision]:
@@ -110,8 +119,14 @@ class SummaryRow(PlacedRow):
             if quantity is not None
         ]
 
-    def _tally(self, column: int | str) -> str:
-        return f"{self.table}#tally#{self.index}.{column}"
+    @property
+    def _tally(self) -> str:
+        """What the rows of sums begin with that hold the values, those of all columns together."""
+        return f"{self.table}{ranges.TALLY}{self.index}"
+
+    def _range_row(self, number: int) -> str:
+        """Return the row of sums that holds a range of values."""
+        return f"{self._tally}#{number}"
 
     def _tallied(self, column: int) -> bool:
         return column in self.ranked or not ORDER_STATISTICS.isdisjoint(self.statistics[column])
@@ -123,7 +138,7 @@ class SummaryRow(PlacedRow):
         """
         columns = column_groups(self.arms)
         return {self.sums} | {
-            f"{self._tally(columns[column])}#{end}"
+            f"{self._tally}#{columns[column]}{end}"
             for column, *_, tallied in self._measured
             if tallied
             for end in ("from", "to")
@@ -202,10 +217,13 @@ class SummaryRow(PlacedRow):
     ) -> tuple[Statistic, ...]:
         quantity = self.quantities[column]
         assert quantity is not None
-        points = self._points(sums, column) if self._tallied(column) else {}
+        values = self._ranked_values(sums, column)
+        if self._tallied(column) and values.n != moments.n:
+            raise ValueError("these cells do not count the values of that tally")
         described = _Described(
             moments,
-            OrderedValues(points),
+            values,
+            lambda: OrderedValues(self._points(sums, column)),
             quantity.precision,
             self.interval,
             self.per or Fraction(1),
@@ -254,8 +272,30 @@ class SummaryRow(PlacedRow):
         return {point * lift: n for point, n in self._points(sums, column).items()}
 
     def _points(self, sums: Sums, column: int) -> dict[int, int]:
-        rows = sums.spread(self._tally(column))
-        return {int(point): n for cells in rows for point, n in cells.items()}
+        """Read how often each value of a column's tally occurs."""
+        points: dict[int, int] = {}
+        for cells in sums.spread(self._tally):
+            points |= _points_of(cells, column)
+        return points
+
+    def _ranked_values(self, sums: Sums, column: int) -> RankedValues:
+        """Return a column's values, of which those ranges are read that hold a rank asked for."""
+        if not self._tallied(column):
+            return OrderedValues({})
+
+        def points_in(number: int) -> dict[int, int] | None:
+            row = self._range_row(number)
+            points = _points_of(sums.get(row, {}), column)
+            return points if sums.has_read(row) else None
+
+        prefix = f"{self.index}.{column}."
+        return RangedValues(ranges.counts_in(sums.get(self.sums, {}), prefix), points_in)
+
+
+def _points_of(cells: Cells, column: int) -> dict[int, int]:
+    """Return how often each value of a column occurs in a row of sums."""
+    start = f"{column}="
+    return {int(name[len(start) :]): n for name, n in cells.items() if name.startswith(start)}
 
 
 _QUANTILES = {
@@ -279,7 +319,8 @@ class _Described:
     """
 
     moments: SampleStatistics
-    values: OrderedValues
+    values: RankedValues
+    all_values: Callable[[], OrderedValues]
     precision: Precision
     interval: RowInterval
     per: Fraction
@@ -355,7 +396,7 @@ class _Described:
 
     @cached_property
     def _geometric(self) -> GeometricStatistics:
-        return GeometricStatistics(self.values, self.precision.places, self._error)
+        return GeometricStatistics(self.all_values(), self.precision.places, self._error)
 
     def _geometric_limits(self, places: int) -> dict[str, Fraction]:
         level, normal = self.interval.confidence.two_sided, self.interval.method == "z"
@@ -366,5 +407,5 @@ class _Described:
 
 
 def tally_reach(precision: Precision) -> int:
-    """Return how many units of the last place a row of sums of a tally reaches over."""
+    """Return how many units of the last place a row of sums of a tally reaches over at least."""
     return int(TALLY_POINTS * 10 ** (precision.places - precision.tally_decimals))

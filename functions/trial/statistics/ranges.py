@@ -1,0 +1,50 @@
+"""Ranges of values, and how many values lie in each: so the one that holds a rank is found.
+
+Ranges are as wide as a step of the grid near 0, and from 32 steps on a sixteenth to a thirty-second
+of what lies in them. So their number depends on the values that a study has, not on how many.
+A cell holds the counts of five ranges, seven digits each: an integer that adds, as any other.
+"""
+
+from collections.abc import Mapping
+
+_SIGNIFICANT_BITS = 5
+_EXACT = 1 << _SIGNIFICANT_BITS
+_IN_A_DOUBLING = _EXACT // 2
+_COUNTS_A_CELL = 5
+_DIGITS = 7
+"""A DynamoDB number has 38 digits."""
+TALLY = "#tally#"
+"""Stands in the names of the rows of sums that hold the values of ranges, a row each."""
+COUNTS_CELL = "r"
+"""What the name of a cell of counts begins with, before its number."""
+
+
+def range_of(step: int) -> int:
+    """Return the number of the range that a step of the grid lies in; they are in order."""
+    if step < 0:
+        return -1 - range_of(-1 - step)
+    shift = max(step.bit_length() - _SIGNIFICANT_BITS, 0)
+    return shift * _IN_A_DOUBLING + (step >> shift)
+
+
+def count_of(number: int) -> tuple[str, int]:
+    """Return the cell that counts a range's values, and what one value adds to it."""
+    cell, position = divmod(number, _COUNTS_A_CELL)
+    unit: int = 10 ** (_DIGITS * position)
+    return f"{COUNTS_CELL}{cell}", unit
+
+
+def counts_in(cells: Mapping[str, int], prefix: str) -> dict[int, int]:
+    """Return how many values each range has that has any, in order.
+
+    `prefix` is what the names of the cells begin with, before that of counts.
+    """
+    start, counts = prefix + COUNTS_CELL, dict[int, int]()
+    for name, packed in cells.items():
+        if name.startswith(start):
+            first = int(name[len(start) :]) * _COUNTS_A_CELL
+            for position in range(_COUNTS_A_CELL):
+                packed, n = divmod(packed, 10**_DIGITS)  # noqa: PLW2901 (what is left of it)
+                if n:
+                    counts[first + position] = n
+    return dict(sorted(counts.items()))

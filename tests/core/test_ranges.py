@@ -1,0 +1,95 @@
+"""Ranges of values: in order, bounded in number, and counted by numbers that add."""
+
+import itertools
+from collections import Counter
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trial.statistics import cells
+from trial.statistics.ranges import count_of, counts_in, range_of
+from trial.statistics.tallies import OrderedValues, RangedValues
+
+STEPS = st.integers(-(10**40), 10**40) | st.integers(-70, 70)
+
+
+@given(STEPS, STEPS)
+def test_ranges_are_in_the_order_of_their_values(one, two):
+    low, high = sorted((one, two))
+    assert range_of(low) <= range_of(high)
+    assert range_of(-1 - low) == -1 - range_of(low)
+
+
+def test_ranges_follow_without_a_gap():
+    numbers = [range_of(step) for step in range(-5_000, 5_000)]
+    assert {later - earlier for earlier, later in itertools.pairwise(numbers)} == {0, 1}
+
+
+@given(STEPS)
+def test_a_range_is_one_step_or_a_small_part_of_what_lies_in_it(step):
+    number, reach = range_of(step), max(abs(step) // 32, 1)
+    assert range_of(step + 2 * reach) > number
+    assert range_of(step - 2 * reach) < number
+
+
+def test_ranges_are_few_however_far_values_reach():
+    # 32 to begin with, then 16 for each doubling.
+    assert range_of(31) == 31
+    assert range_of(10**9) == 32 + 16 * 24 + (10**9 >> 25) - 16 == 429
+    assert range_of(10**38) < 2_100
+
+
+@given(st.lists(STEPS, max_size=40), st.lists(st.integers(-40, 40), max_size=40))
+@example([-1, 0, -5, -6, 4, 5, 9, 10], [])
+def test_counts_add_in_one_cell_and_come_out_again(far, near):
+    steps, total = [*far, *near], dict[str, int]()
+    for step in steps:
+        name, one = count_of(range_of(step))
+        cells.add(total, {f"7.1.{name}": one, "7.1.n": 1, f"7.10.{name}": one, f"17.1.{name}": one})
+    counts = counts_in(total, "7.1.")
+    assert counts == Counter(map(range_of, steps))
+    assert list(counts) == sorted(counts)
+    assert max(total.values(), default=0) < 10**38
+    for step in steps:
+        name, one = count_of(range_of(step))
+        cells.add(total, {f"7.1.{name}": -one})
+    assert counts_in(total, "7.1.") == {}
+
+
+def ranged(values, read):
+    def values_in(number):
+        read.append(number)
+        return Counter(value for value in values if range_of(value) == number)
+
+    return RangedValues(dict(sorted(Counter(map(range_of, values)).items())), values_in)
+
+
+@given(st.lists(st.integers(-3_000, 3_000), max_size=60))
+def test_ranges_give_each_rank_as_all_values_do_and_no_other_is_read(values):
+    read, whole = [], OrderedValues(Counter(values))
+    found = ranged(values, read)
+    assert found.n == whole.n == len(values)
+    assert [found.at(rank) for rank in range(1, found.n + 1)] == sorted(values)
+    for p in (Fraction(0), Fraction(1, 10), Fraction(1, 2), Fraction(3, 4), Fraction(1)):
+        read.clear()
+        one = ranged(values, read)
+        assert one.quantile(p) == whole.quantile(p)
+        if values:
+            oracle = np.quantile(values, float(p), method="averaged_inverted_cdf")
+            assert one.quantile(p) == oracle or p == Fraction(1, 10)  # 0.1 is no float
+            ranks = {max(-(-len(values) * p // 1) + more, 1) for more in (0, 1)}
+            holding = {range_of(sorted(values)[int(min(rank, len(values))) - 1]) for rank in ranks}
+            assert set(read) <= holding
+            assert len(read) == len(set(read))
+    assert found.median_interval() == whole.median_interval()
+
+
+def test_what_is_not_read_yet_has_any_value_and_what_does_not_agree_is_refused():
+    assert RangedValues({3: 2, 5: 1}, lambda _: None).at(3) == 0
+    with pytest.raises(ValueError, match="do not count"):
+        RangedValues({3: 2}, lambda _: {3: 1}).at(1)
+    with pytest.raises(ValueError, match="do not count"):
+        RangedValues({3: 2}, lambda _: {}).at(1)
