@@ -10,7 +10,16 @@ from functools import partial
 
 from benchmarks.rows import Measured
 
-COUNTED = ("conflicts", "requests", "wide", "listing_rows", "start", "study_size", "history")
+COUNTED = (
+    "conflicts",
+    "requests",
+    "wide",
+    "listing_rows",
+    "start",
+    "study_size",
+    "history",
+    "reports",
+)
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
 TIMED = ("client_cpu", "queries", "recomputation", "publication", "live_documents")
 LARGE = (

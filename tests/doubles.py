@@ -90,7 +90,10 @@ class MemoryClient:
             answer: Item = {"Items": [_copy(self._rows(TableName)[key]) for key in keys]}
         answer["Count"] = len(keys)
         read = sum(map(_size, answer["Items"]))
-        answer["ConsumedCapacity"] = {"CapacityUnits": ceil(read / 4096) or 1}
+        units = ceil(read / 4096) or 1
+        answer["ConsumedCapacity"] = {
+            "CapacityUnits": units if options["ConsistentRead"] else units / 2
+        }
         if more:
             answer["LastEvaluatedKey"] = {"PK": {"S": keys[-1][0]}, "SK": {"S": keys[-1][1]}}
         return answer
@@ -238,7 +241,7 @@ def _updated(item: Item, what: Item) -> Item | None:
     used = re.findall(r"[:#]\w+", f"{what['UpdateExpression']} {what.get('ConditionExpression')}")
     assert set(used) == names.keys() | values.keys()
     for how, rest in zip(clauses[::2], clauses[1::2], strict=True):
-        for part in rest.split(","):
+        for part in re.split(r",(?![^(]*\))", rest):
             if how == "ADD":
                 name, value = part.strip().split(" ")
                 name = names.get(name, name)
@@ -256,6 +259,9 @@ def _updated(item: Item, what: Item) -> Item | None:
                     return None
                 target = target[step]["M"]
             if how == "SET":
+                if default := re.fullmatch(r"if_not_exists\(\w+, (:\w+)\)", value):
+                    target.setdefault(last, _copy(values[default[1]]))
+                    continue
                 target[last] = _copy(values[value])
             else:
                 target.pop(last, None)
@@ -279,6 +285,10 @@ def _value_size(value: Item) -> int:
             return len(of.strip("-0.")) // 2 + 2
         case "B":
             return len(of)
+        case "BOOL" | "NULL":
+            return 1
+        case "L":
+            return 3 + sum(1 + _value_size(each) for each in of)
         case _:
             return 3 + sum(1 + len(name) + _value_size(each) for name, each in of.items())
 

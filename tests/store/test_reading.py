@@ -300,3 +300,37 @@ def test_refusing_a_body_costs_the_same_with_200_erased_subjects_as_with_none(
         table.put_if_absent(key(erasure) | {"at": text("2026-01-01")})
     store = bench.store()
     assert calls(store, "P7") == before
+
+
+def test_a_journal_up_to_a_version_is_read_again_where_a_row_of_it_lacks(bench: Bench) -> None:
+    """A read at half the price may be of shortly before: versions tell what it lacks."""
+    entries = [bench.event("P1", f"L{i}", result=str(i)) for i in range(4)]
+    bench.record(*entries)
+    whole = bench.store().journal(bench.study.id, "P1")
+
+    class Lagging:
+        """Answers such a read without some row."""
+
+        def __init__(self, client: Any, lacking: int) -> None:
+            self._client, self._lacking, self.read = client, lacking, 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._client, name)
+
+        def query(self, **request: Any) -> Any:
+            answer = self._client.query(**request)
+            if not request["ConsistentRead"]:
+                self.read += 1
+                answer["Items"] = [
+                    item for item in answer["Items"] if item["version"]["N"] != str(self._lacking)
+                ]
+            return answer
+
+    client = bench.client
+    for lacking in range(6):
+        bench.client = lagging = Lagging(client, lacking)
+        for version in range(1, 5):
+            rows = bench.store().journal(bench.study.id, "P1", version=version)
+            assert rows == whole[:version]
+        assert lagging.read >= 4
+    bench.client = client

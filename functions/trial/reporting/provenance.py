@@ -4,7 +4,7 @@ They can reveal the arm, so only the unblinded may read them.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -54,16 +54,18 @@ def _head(position: JournalPosition) -> dict[str, Any]:
 
 
 def trail(store: Store, study: str, snapshot: StudySnapshot) -> File:
-    """Return the journals of a snapshot, row by row."""
-    return File(TRAIL, (_line(row) for row in _rows(store, study, snapshot)))
+    """Return the journals of a snapshot, row by row; those it did not keep are read again."""
 
-
-def _rows(store: Store, study: str, snapshot: StudySnapshot) -> Iterator[JournalRow]:
-    """Read the journals again, up to where the snapshot has them: they only ever grow."""
-    for subject in snapshot.ids:
+    def lines(subject: str) -> bytes:
+        kept = snapshot.trail(subject)
+        if kept is not None:
+            return kept
         version = snapshot.positions[subject].version
-        yield from (row for row in store.journal(study, subject) if row.version <= version)
+        return trail_lines(store.journal(study, subject, version=version))
+
+    return File(TRAIL, map(lines, snapshot.ids))
 
 
-def _line(row: JournalRow) -> bytes:
-    return json.dumps(row.document(), ensure_ascii=False).encode() + b"\n"
+def trail_lines(rows: Iterable[JournalRow]) -> bytes:
+    """Return rows of a journal as the audit trail has them."""
+    return b"".join(json.dumps(row.document(), ensure_ascii=False).encode() + b"\n" for row in rows)

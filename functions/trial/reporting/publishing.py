@@ -147,8 +147,7 @@ def _replay_snapshot(
     snapshot = StudySnapshot()
     for subject_row in store.subjects(study):
         beat()
-        journal = store.journal(study.id, subject_row.id, subject_row.cipher_key)
-        rows = [row for row in journal if row.version <= subject_row.version]
+        rows = store.journal(study.id, subject_row.id, subject_row.cipher_key, subject_row.version)
         rows_by_then = [row for row in rows if not spec.as_of or row.stamp <= spec.as_of]
         journal_slice = log.add(subject_row.id, rows, len(rows_by_then))
         if rows_by_then:
@@ -156,6 +155,7 @@ def _replay_snapshot(
             erased = subject_row.subject.erased and not subject.erased
             position = JournalPosition(last.version, last.hash, erased)
             snapshot.add(subject, report.share_as_of(study, subject, spec), position)
+            snapshot.add_trail(subject_row.id, provenance.trail_lines(rows_by_then))
     return snapshot
 
 

@@ -5,6 +5,7 @@ are, up to `KEPT_RECORDS` of accepted revisions, and the others packed as the st
 tens of bytes a record.
 """
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,9 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.encoding import subjects
 from trial.subject.fold import Subject
+
+KEPT_TRAIL_BYTES = 100_000_000
+"""How much of the audit trail is kept, compressed, until it is written; the rest is read again."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,8 @@ class StudySnapshot:
     sums: Share = field(default_factory=dict)
     positions: dict[str, JournalPosition] = field(default_factory=dict)
     room: int = KEPT_RECORDS
+    trail_room: int = KEPT_TRAIL_BYTES
+    _trails: dict[str, bytes] = field(default_factory=dict)
     _subjects: dict[str, Subject | bytes] = field(default_factory=dict)
 
     def add(self, subject: Subject, share: Share, position: JournalPosition) -> None:
@@ -40,6 +46,18 @@ class StudySnapshot:
         self.positions[subject.id] = position
         self.room -= subject.accepted
         self._subjects[subject.id] = subject if self.room >= 0 else subjects.encode(subject)
+
+    def add_trail(self, subject_id: str, lines: bytes) -> None:
+        """Keep a subject's lines of the audit trail, as long as there is room for them."""
+        packed = zlib.compress(lines, 1)
+        self.trail_room -= len(packed)
+        if self.trail_room >= 0:
+            self._trails[subject_id] = packed
+
+    def trail(self, subject_id: str) -> bytes | None:
+        """Return these lines; None where they were not kept."""
+        packed = self._trails.get(subject_id)
+        return None if packed is None else zlib.decompress(packed)
 
     @property
     def ids(self) -> list[str]:

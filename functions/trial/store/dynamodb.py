@@ -236,12 +236,19 @@ class Store:
         """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
         return reading.check_sums(self._table, study)
 
-    def journal(self, study_id: str, subject_id: str, cipher_key: bytes = b"") -> list[JournalRow]:
-        """Read a subject's events in the order in which they were recorded.
+    def journal(
+        self,
+        study_id: str,
+        subject_id: str,
+        cipher_key: bytes = b"",
+        version: int | None = None,
+    ) -> list[JournalRow]:
+        """Read a subject's events in the order in which they were recorded, up to a version.
 
         Their personal texts come with the subject's key alone, which is in its row.
         """
-        return reading.journal(self._table, validated_study_id(study_id), subject_id, cipher_key)
+        name = validated_study_id(study_id)
+        return reading.journal(self._table, name, subject_id, cipher_key, version)
 
     def chain(self, study_id: str, subject_id: str) -> Chain | None:
         """Read a subject's journal through, however long; None where there is none."""

@@ -115,13 +115,18 @@ class Table:
         item: Item | None = answer["Responses"][0].get("Item")
         return item
 
-    def query(self, partition: str, start: str = "", after: str = "") -> Iterator[Item]:
+    def query(
+        self, partition: str, start: str = "", after: str = "", *, consistent: bool = True
+    ) -> Iterator[Item]:
         """Read a partition's items whose sort key starts so, in its order, as they are now.
 
-        `after` is a sort key, there or not, beyond which they are read.
+        `after` is a sort key, there or not, beyond which they are read. Not `consistent`, they may
+        be as they were shortly before, and some may lack; that is billed by half.
         """
-        start_key = {"ExclusiveStartKey": key((partition, after))} if after else {}
-        for page in self._pages(partition, start, **start_key):
+        options: dict[str, Any] = {"ConsistentRead": consistent}
+        if after:
+            options["ExclusiveStartKey"] = key((partition, after))
+        for page in self._pages(partition, start, **options):
             yield from page["Items"]
 
     def query_range(self, partition: str, first: str, last: str) -> Iterator[Item]:
