@@ -72,10 +72,10 @@ from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
-CELLS_OF_RANGES, ARRANGED_CELLS_OF_RANGES = 10, 3
+CELLS_OF_RANGES = 10
 """Cells that count the values of a column by range, about: values decide how many there are.
 
-Of a wide definition fewer are planned for: there many rows of sums cost more than some large ones.
+None are planned for in a wide definition: there more rows of sums cost more than larger ones.
 """
 DETERMINED_PER_ROW_OF_SUMS = 40
 """Conditions for which one row of sums counts the determined and the missing.
@@ -1291,9 +1291,7 @@ class Compiler:
             )
         )
         of_moments = 3 * len(quantities)
-        return self._place(
-            of_moments + CELLS_OF_RANGES * tallied, of_moments + ARRANGED_CELLS_OF_RANGES * tallied
-        )
+        return self._place(of_moments + CELLS_OF_RANGES * tallied, of_moments)
 
     def _divisor(self, row: TableRow, path: str) -> Fraction | None:
         """Return what a sum is divided by, if given; refused where there is no sum."""
