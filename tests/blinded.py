@@ -335,6 +335,15 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"incidence": {"filter": {}, "by": ["group"], "occurrences": "all", "order_by": "total"}},
     {"ancova": {"measure": "age", "factors": ["region"]}},
     {"ancova": {"measure": "age"}, "interval": {"level": 0.9}},
+    {
+        "mmrm": {
+            "measure": {"parameter": "viral-load"},
+            "covariates": ["age"],
+            "factors": ["sex"],
+            "covariance": "compound-symmetry",
+        },
+        "visits": ["day-14", "week-5"],
+    },
     {},
 ]
 

@@ -100,6 +100,7 @@ _SHOWN = {
     "resolution": "xx (xx), xx (xx to xx)",
     "survival": _COUNT,
     "ancova": "xx.x (xx.xx)",
+    "mmrm": "xx.x (xx.xx)",
     "pairs": "",
     "stratified": "",
 }
@@ -130,7 +131,7 @@ def _compared(column: TableColumn, row: TableRow) -> str:
         return shown.get(column.rates or "", "")
     if row.stratified is not None and row.stratified.contrast and len(column.compare) == 2:  # noqa: PLR2004
         return "xx.x (xx.x to xx.x) x.xxxx"
-    means = row.kind in ("summary", "ancova")
+    means = row.kind in ("summary", "ancova", "mmrm")
     test = column.means if means else column.counts
     if test in ("anova", "fisher", "pearson") or row.kind in ("survival", "stratified"):
         return "x.xxxx"

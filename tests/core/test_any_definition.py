@@ -84,6 +84,9 @@ WHOLE: dict[str, Any] = json.loads(
              "interval": {"method": "log", "level": 0.8}},
             {"id": "incidence-of", "survival": {
                 "time": "ill", "at": [9], "estimate": "cumulative-incidence"}},
+            {"id": "mmrm", "visits": ["day-7", "week-5"], "decimals": 1, "mmrm": {
+                "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["sex"],
+                "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},

@@ -57,6 +57,7 @@ from trial.definition.outputs import (
     Levels,
     ListingDefinition,
     MarginDefinition,
+    Mmrm,
     Pooling,
     RecordTerms,
     Resolution,
@@ -214,6 +215,8 @@ WHOLE |= {
         {"id": "ranks", "label": "Ranks", "stratified": {"measure": "age", "strata": ["region"]}},
         {"id": "kept", "label": "Kept", "count": "early", "margin": {"lower": 0.5}},
         {"id": "plain", "label": "Plain", "survival": {"time": "fall"}},
+        {"id": "mmrm", "label": "Repeated", "visits": ["day-7"], "mmrm": {
+            "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["region"]}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -372,6 +375,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/12": {"ancova": {"measure": "age"}, "interval": {"limits": "upper"}},
         "tables/0/rows/13": {"survival": {"time": "fall"}, "interval": {"method": "plain"}},
         "tables/0/rows/14": {"incidence": {"filter": {}}},
+        "tables/0/rows/26": {"mmrm": {"measure": {"parameter": "viral-load"}}},
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
         "tables/0/rows/16": {"durations": {"filter": {}}},
         "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
@@ -421,6 +425,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": [],
                                              "hazard_ratio": False, "restricted_mean": None},
                "tables/0/rows/25/survival": {"estimate": "cumulative-incidence"}},
+    Mmrm: {"tables/0/rows/26/mmrm": {
+        "measure": {"parameter": "viral-load"}, "covariates": ["score"], "factors": ["sex"],
+        "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
     RestrictedMean: {"tables/0/rows/13/survival/restricted_mean": {
         "to": [8, 9], "contrasts": ["ratio"], "decimals": 0}},
     HazardRatio: {"tables/0/rows/13/survival/hazard_ratio": {

@@ -194,6 +194,11 @@ def _adjusted(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
     return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
 
 
+def _adjusted_by_visit(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    has_mean = column.arm is not None and bool(inner)
+    return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
+
+
 def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     assert row.incidence is not None
     if bool(inner) != (row.by_term is not None):
@@ -234,6 +239,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "cross": _at_levels,
     "stratified": _in_strata,
     "ancova": _adjusted,
+    "mmrm": _adjusted_by_visit,
     "survival": _surviving,
     "incidence": _rated,
     "durations": _lasting,
@@ -251,7 +257,7 @@ def _compared(
     """Return the names of what a row has in a column that compares some others."""
     if not _fills(row, compared_columns):
         return _NOTHING
-    if row.kind == "ancova":
+    if row.kind in ("ancova", "mmrm"):
         modelled = _modelled(table, row, column, compared_columns, inner)
         return modelled if inner else modelled | _kept(row, column)
     if row.kind in ("levels", "worst"):
@@ -356,6 +362,15 @@ def _of_difference(column: TableColumn) -> frozenset[str]:
     return _limits(column.interval or IntervalDefinition()) | {"difference"}
 
 
+def _modelled_by_visit(
+    row: TableRow, column: TableColumn, compared_columns: Sequence[str]
+) -> frozenset[str]:
+    if len(compared_columns) != 2:  # noqa: PLR2004 (a difference is between two)
+        return _NOTHING
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | _P | {"difference", "se"}
+
+
 def _modelled(
     table: Table,
     row: TableRow,
@@ -363,6 +378,8 @@ def _modelled(
     compared_columns: Sequence[str],
     inner: Sequence[str],
 ) -> frozenset[str]:
+    if row.mmrm is not None:
+        return _modelled_by_visit(row, column, compared_columns) if inner else _NOTHING
     if inner:
         return _P if column is _widest(table, row) else _NOTHING
     pair = len(compared_columns) == _PAIR

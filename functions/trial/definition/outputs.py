@@ -425,6 +425,34 @@ class HazardRatio(Model):
         return self
 
 
+MOST_REPEATED_VISITS = 10
+"""The visits of a model for repeated measures; its covariance has a parameter for each pair."""
+
+
+class Mmrm(Model):
+    """A mixed model for repeated measures: a measure at the visits of the row, by REML.
+
+    The arm has a mean at each visit; `covariates` have an effect at each visit and `factors` one
+    effect, or `by_visit` `all` have one at each or `none` has. The values of one subject are
+    correlated by the `covariance`. A visit without a value is left out, the subject's others stay.
+    Columns show least-squares means, with the factors' levels weighted by `weights`; those that
+    compare two, differences.
+    """
+
+    measure: MeasureRef
+    covariates: list[MeasureRef] = []
+    factors: Annotated[list[CategoryName], AfterValidator(check_unique)] = []
+    by_visit: Literal["covariates", "all", "none"] = "covariates"
+    covariance: Literal["unstructured", "toeplitz", "compound-symmetry"] = "unstructured"
+    weights: Literal["equal", "observed"] = "equal"
+
+    @model_validator(mode="after")
+    def _without_the_arm(self) -> "Mmrm":
+        if ARM in self.factors:
+            raise ValueError("must not list the arm: it always has a mean at each visit")
+        return self
+
+
 class RestrictedMean(Model):
     """The mean of times up to each of some days: the area under Kaplan-Meier's curve to there.
 
@@ -697,6 +725,7 @@ class TableRow(Model):
     cross: Cross | None = None
     stratified: Stratified | None = None
     ancova: Ancova | None = None
+    mmrm: Mmrm | None = None
     survival: Survival | None = None
     incidence: Incidence | None = None
     durations: Durations | None = None
@@ -716,10 +745,12 @@ class TableRow(Model):
             )
         if self.stratified is not None and self.interval and self.stratified.contrast is None:
             raise ValueError("`interval` of a stratified row is that of its `contrast`: name one")
-        if self.ancova is not None and isinstance(self.decimals, dict):
+        if self.kind in ("ancova", "mmrm") and isinstance(self.decimals, dict):
             raise ValueError(
-                "`decimals` of an ancova row must be one number: the decimals of the data"
+                f"`decimals` of an {self.kind} row must be one number: the decimals of the data"
             )
+        if self.mmrm is not None and self.visits is None:
+            raise ValueError("an mmrm row needs `visits`: those that its model is of")
         return self
 
     @property
@@ -795,6 +826,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "cross": ("where", "visits"),
     "stratified": ("interval", "margin"),
     "ancova": ("decimals", "interval", "margin"),
+    "mmrm": ("visits", "decimals", "interval"),
     "survival": ("interval", "margin"),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),

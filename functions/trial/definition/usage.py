@@ -66,15 +66,22 @@ def _measures(
             yield measure, visits
         for measure, own in _measures(part.where if part.shift or part.cross else None, definition):
             yield measure, visits if measure.without_date else own
+        yield from _measures(_covariates(part), definition)
         return
     for inner in _inside(part):
         yield from _measures(inner, definition)
 
 
+def _covariates(row: TableRow) -> list[object]:
+    """Return the covariates of a row by visit, which are at visits of their own."""
+    return list(row.mmrm.covariates) if row.mmrm is not None else []
+
+
 def _resolved(row: TableRow, definition: Definition) -> list[object]:
     """Return the parts of a row by visit, with the measures that it names."""
     summary = row.summary
-    refs = [*(summary.values() if isinstance(summary, dict) else [summary]), row.graded]
+    model = row.mmrm.measure if row.mmrm is not None else None
+    refs = [*(summary.values() if isinstance(summary, dict) else [summary]), row.graded, model]
     measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]
     return [*measures, row.count, row.not_due]
 

@@ -88,22 +88,31 @@ def maximise(likelihood: Likelihood, start: Sequence[float] = ()) -> Maximum | N
     if approximate is None:
         return None
     with localcontext(WORKING):
-        point = [Decimal(number) for number in approximate]
-        for _ in range(_MOST_DECIMAL_STEPS):
+        try:
+            return _polished(likelihood, [Decimal(number) for number in approximate])
+        except (ArithmeticError, ValueError):  # it leads to where the likelihood is not defined
+            return None
+
+
+def _polished(likelihood: Likelihood, point: list[Decimal]) -> Maximum | None:
+    """Take decimal steps until one is short, then that the digits right are twice as many."""
+    for _ in range(_MOST_DECIMAL_STEPS):
+        slope = likelihood.at(point, DECIMAL)
+        step = solved(slope.information, slope.gradient)
+        if step is None:
+            return None
+        point = [number + change for number, change in zip(point, step, strict=True)]
+        if all(abs(change) < STEP for change in step):
             slope = likelihood.at(point, DECIMAL)
-            step = solved(slope.information, slope.gradient)
-            if step is None:
-                return None
-            point = [number + change for number, change in zip(point, step, strict=True)]
-            if all(abs(change) < STEP for change in step):
-                slope = likelihood.at(point, DECIMAL)
-                return Maximum(tuple(point), slope.value, inverse(slope.information))
+            return Maximum(tuple(point), slope.value, inverse(slope.information))
     return None
 
 
 def _climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
     """Climb in binary numbers, halving steps that lead down, until steps are short."""
-    slope = likelihood.at(point, BINARY)
+    slope = _tried(likelihood, point)
+    if slope is None:
+        return None
     for _ in range(_MOST_STEPS):
         step = solved(slope.information, slope.gradient)
         if step is None or not all(map(math.isfinite, step)):

@@ -41,6 +41,7 @@ class RowRecords:
     of the arm that a model has a subject in, where one model is of all columns of arms together.
     `compared_rows` has the records of rows below the first that are of fewer of them, by the end of
     their ids.
+    With `by_visit` the records of one model name the visits that its rows are of.
     `within` is the factor at the same level of which a row's denominator is, if at one.
     A name with a number, `undated/2`, is for rows at that depth of groups.
     """
@@ -52,6 +53,7 @@ class RowRecords:
     arm: str = ""
     within: str = ""
     compared_rows: Mapping[str, RecordTests] = field(default_factory=dict)
+    by_visit: bool = False
 
     def compared_in(self, row: str) -> RecordTests:
         """Return the records that a column compares in a row, by the end of its id."""

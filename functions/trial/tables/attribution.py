@@ -19,6 +19,7 @@ from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.ranked import StratifiedRanksRow
+from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow, narrowed_row
 from trial.tables.rows.survival import SurvivalRow
@@ -31,7 +32,7 @@ A subject contributes to the kind as a whole, so the statistics of each printed 
 them it moves.
 """
 _IN_STRATA = (StratifiedRow, StratifiedLevelsRow, StratifiedRanksRow)
-_MODELS = (AncovaRow, *_IN_STRATA, SurvivalRow)
+_MODELS = (AncovaRow, RepeatedRow, *_IN_STRATA, SurvivalRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 COUNTS = (
     "n", "N", "events", "all_events", "not_due", "missing", "undated", "censored", "observed",
@@ -81,7 +82,7 @@ class AttributedCell:
         """The columns of subjects, by position, that it is of: its own, or those it compares."""
         self._columns: Sequence[int] = self.columns
         kind = narrowed_row(self._row)
-        if isinstance(kind, AncovaRow):  # one fit of all columns together
+        if isinstance(kind, AncovaRow | RepeatedRow):  # one fit of all columns together
             self._columns = range(len(table.columns))
         # Of these kinds, the rows below the first (quartiles, days) repeat no denominator.
         first_row = self._row is not None and self._row.id == address.row

@@ -21,6 +21,7 @@ from trial.definition.grading import MAX_GRADE
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
     DENOMINATORS,
+    MOST_REPEATED_VISITS,
     ByTerm,
     Levels,
     SetDenominator,
@@ -63,6 +64,7 @@ from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
+from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.restricted import RestrictedMeans
 from trial.tables.rows.subgroups import SubgroupRow
@@ -282,13 +284,15 @@ class Compiler:
             "incidence": self._incidence,
             "stratified": self._stratified,
             "ancova": self._ancova,
+            "mmrm": self._mmrm,
             "survival": self._survival,
         }
         if row.subgroups is not None:
             yield from self._subgroups(row, row.subgroups, path)
             return
         # The rows of visits are called by those, so the label of their rule stands above them.
-        if row.kind is None or (row.visits is not None and row.label):
+        by_itself = row.visits is not None and row.label and row.mmrm is None
+        if row.kind is None or by_itself:
             yield HeadingRow(row.id, row.label, row.level)
         if row.kind is None:
             return
@@ -936,6 +940,54 @@ class Compiler:
         )
         compiled_row.check(path)
         yield compiled_row
+
+    def _mmrm(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        assert row.mmrm is not None
+        mmrm, mmrm_path = row.mmrm, f"{path}/mmrm"
+        visits = [visit for _, _, visit in self._by_visit(row, path) if visit is not None]
+        if len(visits) > MOST_REPEATED_VISITS:
+            detail = f"are at most {MOST_REPEATED_VISITS} in an mmrm row: {len(visits)}"
+            raise refused(f"{path}/visits", detail)
+        if not self._varies_by_visit(mmrm.measure):
+            raise refused(f"{mmrm_path}/measure", _SAME_AT_EVERY_VISIT)
+        responses = [
+            self._measure_at(mmrm.measure, visit, f"{mmrm_path}/measure") for visit in visits
+        ]
+        precision = responses[0].precision
+        _, index = self._place(0)
+        compiled_row = RepeatedRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#mmrm{index}-",
+            [None if column.narrows else column.arm for column in self._table.columns],
+            visits,
+            responses,
+            [
+                self._rules.measure(ref, f"{mmrm_path}/covariates/{i}")
+                for i, ref in enumerate(mmrm.covariates)
+            ],
+            {
+                name: self._rules.category(name, f"{mmrm_path}/factors/{i}")
+                for i, name in enumerate(mmrm.factors)
+            },
+            mmrm.by_visit,
+            mmrm.covariance,
+            mmrm.weights,
+            row.decimals if isinstance(row.decimals, int) else precision.decimals,
+            self._confidences(row, path, "of least-squares means is always Student's t"),
+        )
+        compiled_row.check(path)
+        yield compiled_row
+
+    def _measure_at(self, ref: str | Measure, visit: Visit, path: str) -> Quantity:
+        """Return a measure, by its name or in place, at a visit."""
+        measures = self._study.definition.measures
+        if isinstance(ref, str):
+            if ref not in measures:
+                raise unknown(path, "measure", ref)
+            ref = measures[ref]
+        return self._rules.measure(ref.model_copy(update={"at": visit.id}), path)
 
     def _confidences(self, row: TableRow, path: str, always: str) -> Sequence[Confidence]:
         """Return the level and limits by column: its own, else those of the row."""

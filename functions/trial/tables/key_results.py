@@ -29,6 +29,7 @@ from trial.tables.grid import (
 from trial.tables.rows.kinds import CompiledRow, check_printed, row_id
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow
+from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
 
@@ -119,6 +120,8 @@ def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precisi
     """Return how finely that is kept of which a cell shows a mean, a median or a difference."""
     for row in _rows(compiled_study, ref):
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
+            yield from row.precisions
+        if isinstance(row, RepeatedRow) and ref.row.startswith(f"{row.id}/"):
             yield from row.precisions
 
 

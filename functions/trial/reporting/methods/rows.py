@@ -26,6 +26,7 @@ from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS
 from trial.statistics.cox import TESTS as COX_TESTS
 from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
+from trial.statistics.mmrm import COVARIANCES, MMRM, SATTERTHWAITE
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
 from trial.statistics.ranks import (
@@ -160,6 +161,9 @@ def _scale(row: TableRow) -> str:
 def _confidence(row: TableRow) -> Confidence:
     """Return the level and limits of a row that always has an interval."""
     return (row.interval_asked or IntervalDefinition()).confidence
+
+
+_EFFECTS = ("with one effect", "with an effect at each visit")
 
 
 def _restricted_means(row: TableRow, survival: Survival) -> str:
@@ -549,6 +553,30 @@ class Rows:
             scores = joined(f"{arm} {score:f}" for arm, score in by_name(model.scores))
             parts.append(f"{TREND}: {scores}")
         return "; ".join((*parts, "who lacks any of these values is left out"))
+
+    def _mmrm(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        model = row.mmrm
+        assert model is not None
+        effects = [
+            "the mean of each arm at each visit",
+            *(
+                f"{name} as covariate, {_EFFECTS[model.by_visit != 'none']}"
+                for name in map(self._words.measure, model.covariates)
+            ),
+            *(
+                f"{name} as factor, {_EFFECTS[model.by_visit == 'all']}"
+                for name in map(self._words.category, model.factors)
+            ),
+        ]
+        weights = EQUAL if model.weights == "equal" else OBSERVED
+        return (
+            f"{self._words.measure(model.measure)} at the visits of the rows, by a {MMRM}"
+            f" ({COVARIANCES[model.covariance]} of a subject's values): {joined(effects)};"
+            f" {weights}, covariates at their mean over all values; differences from the first"
+            f" column compared; {SATTERTHWAITE}; intervals by Student's t,"
+            f" {_confidence(row).words}. A visit without a value, be it missing or not yet due, is"
+            " left out, and so is who lacks a covariate or factor"
+        )
 
     def _survival(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         survival = row.survival

@@ -44,6 +44,8 @@ class RowReason:
         name, *parts = compiled_row.id.split("/")
         definition = next(part for part in table.rows if part.id == name)
         below = row.removeprefix(compiled_row.id).split("/")[1:]
+        if definition.mmrm is not None:  # one model of all its visits
+            parts = [json_pointer.unescape(name) for name in below]
         columns = {part.id: place for place, part in enumerate(table.columns)}
         return cls(
             explanations,
@@ -119,6 +121,7 @@ class RowReason:
         row = self.row
         refs = [self._of_column(part) for part in (row.summary, row.graded)]
         refs += [row.ancova.measure, *row.ancova.covariates] if row.ancova else []
+        refs += [row.mmrm.measure, *row.mmrm.covariates] if row.mmrm else []
         refs += [row.stratified.measure] if row.stratified else []
         return [self._measure_at_visit(ref) for ref in refs if ref is not None]
 
@@ -138,6 +141,8 @@ class RowReason:
             names = [row.stratified.levels, *row.stratified.strata]
         if row.ancova is not None:
             names = row.ancova.factors
+        if row.mmrm is not None:
+            names = row.mmrm.factors
         if row.survival is not None:
             asked = row.survival.hazard_ratio_asked
             names = [*row.survival.strata, *(asked.covariates if asked else ())]

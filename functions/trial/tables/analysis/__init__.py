@@ -100,9 +100,10 @@ class AnalysisData:
             for parameter in parameters:
                 if not any(members.belongs[column] for column in parameter.columns):
                     continue
-                head = (derivation.subject.id, parameter.code, parameter.label, parameter.visit)
+                head = derivation.subject.id, parameter.code, parameter.label
                 for record in parameter.analysis.find(derivation, members):
-                    yield (*head, *map(record.get, names))
+                    visit = self._visits.get(str(record.get(variables.VISIT)), parameter.visit)
+                    yield (*head, visit, *map(record.get, names))
 
     @cached_property
     def _held(self) -> list[ListingColumn]:
@@ -162,7 +163,8 @@ class AnalysisData:
     ) -> None:
         for column, analysis in analyses.items():
             key = table.id, row.id, table.columns[column].id
-            self._cells[key] = CellRecords(code, analysis.records, visit)
+            by_visit = visit or analysis.records.by_visit
+            self._cells[key] = CellRecords(code, analysis.records, by_visit)
 
 
 def _variants(table: Table, row: TableRow) -> Mapping[str, list[int]]:

@@ -42,6 +42,7 @@ from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
 from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.ranked import StratifiedRanksRow
+from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import Course, ResolutionRow, ResolutionTermsRow
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import SummaryRow
@@ -327,6 +328,30 @@ def _ancova(row: AncovaRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the sa
 
     records = RowRecords(_variable(row.response), {"": (_ANALYSED,)}, (_ANALYSED,), arm=category(1))
     return RowAnalysis.of(records, find, *_held(row.response), STRATUM, category(1))
+
+
+@analysis_of.register
+def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the same in each)
+    """Give a record a visit observed of who is in the model."""
+
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        arm = row.arm(members)
+        levels = [find_level(derivation) for find_level in row.factors.values()]
+        covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
+        if arm is None or None in levels or None in covariates:
+            return
+        for visit, response in zip(row.visits, row.responses, strict=True):
+            value = response.evaluate(derivation)
+            if value is not None:
+                numbers = _numbers(response, derivation, value.units)
+                place = {variables.VISIT: visit.id, category(1): arm}
+                yield {**numbers, **_stratum(levels), **place, ANALYSED: YES}
+
+    response = row.responses[0]
+    records = RowRecords(
+        _variable(response), {"": (_ANALYSED,)}, (_ANALYSED,), arm=category(1), by_visit=True
+    )
+    return RowAnalysis.of(records, find, *_held(response), STRATUM, category(1))
 
 
 def _stratum(levels: Sequence[str | None]) -> AnalysisRecord:

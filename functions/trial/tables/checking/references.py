@@ -375,6 +375,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "survival": lambda row, _: [*_of_times(row), *_of_restricted_means(row), *_of_hazards(row)],
     "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
+    "mmrm": lambda _row, _: [],
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],
 }
 

@@ -1,0 +1,719 @@
+"""Mixed models for repeated measures from sums of products by pattern of observed visits.
+
+Subjects who were seen at the same visits and are of the same levels are summed: their values at
+these visits and their covariates, squared and multiplied. The restricted likelihood of a linear
+model with correlated visits is a function of these sums, so it is fitted without the subjects.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from fractions import Fraction
+from functools import cached_property
+from math import log10, pi
+
+from trial.statistics import elimination, maximisation
+from trial.statistics.inference import WORKING, StudentT
+from trial.statistics.maximisation import BINARY, DECIMAL, Arithmetic, Matrix, Slope
+from trial.statistics.products import CrossProducts, Levels
+
+MMRM = "mixed model for repeated measures, REML"
+SATTERTHWAITE = "Satterthwaite degrees of freedom"
+COVARIANCES: Mapping[str, str] = {
+    "unstructured": "unstructured covariance",
+    "toeplitz": "Toeplitz covariance",
+    "compound-symmetry": "compound symmetry",
+}
+"""How values of one subject may be correlated, the default first."""
+EQUAL, OBSERVED = "equal", "observed"
+MOST_STEPS = 1_500_000
+"""How much work one evaluation of the likelihood may be; some fifteen are needed."""
+NOT_ESTIMABLE, NOT_CONVERGED, TOO_MUCH_WORK = "not estimable", "did not converge", "not computed"
+
+type Pattern = tuple[int, ...]
+"""The visits at which a subject was observed, by their position."""
+type RepeatedSums = Mapping[tuple[Pattern, Levels], CrossProducts]
+"""Sums over subjects of a pattern and of levels (the arm first): of covariates, then of values."""
+type _Entries = Sequence[tuple[int, int]]
+type _Blocks[Number] = dict[tuple[int, int], dict[tuple[int, int], Number]]
+
+
+@dataclass(frozen=True)
+class Design:
+    """The fixed effects: a mean for each arm at each visit, covariates and factors.
+
+    Covariates and factors have an effect at each visit where they are `by_visit`, else one.
+    `levels` are those of each factor that occur; the first is the reference.
+    """
+
+    arms: tuple[str, ...]
+    visits: int
+    covariates: int
+    levels: tuple[tuple[str, ...], ...]
+    covariates_by_visit: bool = True
+    factors_by_visit: bool = False
+
+    @cached_property
+    def columns(self) -> dict[tuple[object, ...], int]:
+        """The columns of the design by what they are of."""
+        visits = range(self.visits)
+        names: list[tuple[object, ...]] = [
+            ("arm", arm, visit) for arm in self.arms for visit in visits
+        ]
+        for place in range(self.covariates):
+            names += [("covariate", place, at) for at in self._places(self.covariates_by_visit)]
+        for place, levels in enumerate(self.levels):
+            names += [
+                ("factor", place, level, at)
+                for level in levels[1:]
+                for at in self._places(self.factors_by_visit)
+            ]
+        return {name: column for column, name in enumerate(names)}
+
+    def _places(self, by_visit: bool) -> Sequence[int | None]:  # noqa: FBT001 (one of two fields)
+        return range(self.visits) if by_visit else (None,)
+
+    def row(self, levels: Levels, visit: int) -> list[tuple[int, int]]:
+        """Return the columns that a subject has something in at a visit, and what: 0 stands for 1.
+
+        Others are covariates, from 1.
+        """
+        arm, *others = levels
+        at = visit if self.covariates_by_visit else None
+        entries = [(self.columns["arm", arm, visit], 0)]
+        entries += [
+            (self.columns["covariate", place, at], place + 1) for place in range(self.covariates)
+        ]
+        at = visit if self.factors_by_visit else None
+        names = (("factor", place, level, at) for place, level in enumerate(others))
+        entries += [(self.columns[name], 0) for name in names if name in self.columns]
+        return entries
+
+    def mean(
+        self,
+        arm: str,
+        visit: int,
+        covariates: Sequence[Fraction],
+        shares: Sequence[Sequence[Fraction]],
+    ) -> list[Fraction]:
+        """Return the coefficients of a least-squares mean: at covariates, and shares of levels."""
+        coefficients = [Fraction(0)] * len(self.columns)
+        coefficients[self.columns["arm", arm, visit]] = Fraction(1)
+        at = visit if self.covariates_by_visit else None
+        for place, value in enumerate(covariates):
+            coefficients[self.columns["covariate", place, at]] = value
+        at = visit if self.factors_by_visit else None
+        for place, levels in enumerate(self.levels):
+            for level, share in zip(levels[1:], shares[place][1:], strict=True):
+                coefficients[self.columns["factor", place, level, at]] = share
+        return coefficients
+
+
+def unstructured(visits: int) -> list[_Entries]:
+    """Return where each parameter of a covariance stands: one for each pair of visits."""
+    return [sorted({(i, j), (j, i)}) for i in range(visits) for j in range(i, visits)]
+
+
+def toeplitz(visits: int) -> list[_Entries]:
+    """Return the same of one that depends on how many visits lie between."""
+    places = [(i, j) for i in range(visits) for j in range(visits)]
+    return [[(i, j) for i, j in places if abs(i - j) == band] for band in range(visits)]
+
+
+def compound_symmetry(visits: int) -> list[_Entries]:
+    """Return the same of one that has a variance and a covariance."""
+    places = [(i, j) for i in range(visits) for j in range(visits)]
+    split = [[(i, j) for i, j in places if (i == j) is same] for same in (True, False)]
+    return [entries for entries in split if entries]
+
+
+_STRUCTURES: Mapping[str, Callable[[int], list[_Entries]]] = {
+    "unstructured": unstructured,
+    "toeplitz": toeplitz,
+    "compound-symmetry": compound_symmetry,
+}
+
+
+@dataclass(frozen=True)
+class _Observed[Number: (float, Decimal)]:
+    """What was summed of a pattern, ready for a likelihood: numbers and where they belong.
+
+    `squares[a, b]` has, by two columns, the sums of products of a design's rows at visits a and b
+    of the pattern; `mixed[a, b]` by column the sums of rows at a times values at b; `values` the
+    products of values.
+    """
+
+    pattern: Pattern
+    n: Number
+    squares: _Blocks[Number]
+    mixed: dict[tuple[int, int], dict[int, Number]]
+    values: Matrix[Number]
+
+
+@dataclass(frozen=True)
+class _Point[Number: (float, Decimal)]:
+    """The likelihood at a covariance, with what follows from it.
+
+    `weights` are derivatives of the information on fixed effects, with the sign changed.
+    """
+
+    value: Number
+    gradient: list[Number]
+    expected: Matrix[Number]
+    observed: Matrix[Number]
+    effects: list[Number]
+    covariance: Matrix[Number]
+    weights: list[Matrix[Number]]
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A model for repeated measures, fitted to sums. What the data cannot tell is not made up."""
+
+    design: Design
+    sums: RepeatedSums
+    structure: str = "unstructured"
+
+    @cached_property
+    def reason(self) -> str:
+        """Why there is no fit; '' where there is one."""
+        if not self.sums or self._observations <= len(self._kept):
+            return NOT_ESTIMABLE
+        seen = {(i, j) for pattern, _ in self.sums for i in pattern for j in pattern}
+        if not all(seen & set(entries) for entries in self._bases):
+            return NOT_ESTIMABLE
+        if self.steps > MOST_STEPS:
+            return TOO_MUCH_WORK
+        return "" if self._solution is not None else NOT_CONVERGED
+
+    @property
+    def size(self) -> int:
+        """How many parameters the covariance has."""
+        return len(self._bases)
+
+    @cached_property
+    def steps(self) -> int:
+        """How much work one evaluation of the likelihood is."""
+        return (
+            self.size
+            * sum(len(block) for observed in self._binary for block in observed.squares.values())
+            + self.size * len(self._kept) ** 3
+        )
+
+    @cached_property
+    def subjects(self) -> int:
+        """How many subjects are in the model."""
+        return sum(moments.n for moments in self.sums.values())
+
+    @cached_property
+    def _observations(self) -> int:
+        """How many values there are, over subjects and visits."""
+        return sum(moments.n * len(pattern) for (pattern, _), moments in self.sums.items())
+
+    def n(self, arm: str, visit: int) -> int:
+        """Return how many subjects of an arm were observed at a visit."""
+        return sum(
+            moments.n
+            for (pattern, levels), moments in self.sums.items()
+            if visit in pattern and levels[0] == arm
+        )
+
+    @property
+    def deviance(self) -> Decimal | None:
+        """Minus twice the restricted log likelihood, with its constant as SAS has it."""
+        if self.reason or self._solution is None:
+            return None
+        with localcontext(WORKING):
+            free = self._observations - len(self._kept)
+            rescaled = 2 * free * DECIMAL.ratio(self._unit).ln()
+            return -2 * self._solution.value + free * Decimal(2 * pi).ln() + rescaled
+
+    def mean(self, arm: str, visit: int, weights: str = EQUAL) -> StudentT | None:
+        """Return the least-squares mean of an arm at a visit."""
+        return self._estimate(self._mean(arm, visit, weights))
+
+    def difference(self, reference: str, compared: str, visit: int) -> StudentT | None:
+        """Return how an arm's least-squares mean at a visit differs from that of a reference."""
+        first, second = (self._mean(arm, visit, EQUAL) for arm in (compared, reference))
+        return self._estimate([a - b for a, b in zip(first, second, strict=True)])
+
+    def at[Number: (float, Decimal)](
+        self, point: Sequence[Number], numbers: Arithmetic[Number]
+    ) -> Slope[Number]:
+        """Return the restricted log likelihood of a covariance.
+
+        The information is the observed one, by which steps double the digits; where that is not
+        positive definite, which is so far from a maximum alone, the expected one.
+        """
+        here = self._point(point, numbers)
+        is_close = maximisation.solved(here.observed, here.gradient) is not None
+        return Slope(here.value, here.gradient, here.observed if is_close else here.expected)
+
+    def _mean(self, arm: str, visit: int, weights: str) -> list[Fraction]:
+        return self.design.mean(arm, visit, self._covariate_means, self._shares(weights))
+
+    @cached_property
+    def _covariate_means(self) -> list[Fraction]:
+        """The means of covariates over all observations, as the rows of a data set have them."""
+        return [
+            sum(
+                (moments.sums[i] * len(pattern) for (pattern, _), moments in self.sums.items()),
+                Fraction(0),
+            )
+            / self._observations
+            for i in range(self.design.covariates)
+        ]
+
+    def _shares(self, weights: str) -> list[list[Fraction]]:
+        """Return by factor how levels are averaged: alike, or as observations have them."""
+        if weights == EQUAL:
+            return [[Fraction(1, len(levels))] * len(levels) for levels in self.design.levels]
+        counts: list[dict[str, int]] = [{} for _ in self.design.levels]
+        for (pattern, levels), moments in self.sums.items():
+            for by_level, level in zip(counts, levels[1:], strict=True):
+                by_level[level] = by_level.get(level, 0) + moments.n * len(pattern)
+        return [
+            [Fraction(by_level.get(level, 0), sum(by_level.values())) for level in levels]
+            for by_level, levels in zip(counts, self.design.levels, strict=True)
+        ]
+
+    def _estimate(self, coefficients: Sequence[Fraction]) -> StudentT | None:
+        """Return a combination of effects with Satterthwaite's degrees of freedom."""
+        if self.reason or self._final is None or not self._is_estimable(coefficients):
+            return None
+        final, information = self._final
+        with localcontext(WORKING):
+            chosen = [DECIMAL.ratio(coefficients[column]) for column in self._kept]
+            spread = _times(final.covariance, chosen)
+            estimate = _dot(chosen, final.effects)
+            variance = _dot(chosen, spread)
+            slopes = [_dot(spread, _times(weight, spread)) for weight in final.weights]
+            uncertainty = maximisation.explained(information, slopes)
+            if not variance > 0 or not uncertainty:
+                return None
+            df = Fraction(2 * variance * variance / uncertainty)
+            unit = Fraction(self._unit)
+            return StudentT(Fraction(estimate) * unit, Fraction(variance) * unit**2, df)
+
+    def _is_estimable(self, coefficients: Sequence[Fraction]) -> bool:
+        """Return whether data tell a combination: what they leave open has no part in it."""
+        return all(
+            not sum(
+                (a * b for a, b in zip(coefficients, vector, strict=True) if a and b), Fraction(0)
+            )
+            for vector in self._open
+        )
+
+    @cached_property
+    def _whole(self) -> elimination.Solution:
+        matrix = self._cross_products
+        return elimination.solve(matrix, [0] * len(matrix))
+
+    @cached_property
+    def _cross_products(self) -> list[list[Fraction]]:
+        size = len(self.design.columns)
+        matrix = [[Fraction(0)] * size for _ in range(size)]
+        for (pattern, levels), moments in self.sums.items():
+            for visit in pattern:
+                row = self.design.row(levels, visit)
+                for column, i in row:
+                    for other, j in row:
+                        matrix[column][other] += moments.of(
+                            i - 1 if i else None, j - 1 if j else None
+                        )
+        return matrix
+
+    @property
+    def _kept(self) -> tuple[int, ...]:
+        """The columns of the design that those before them do not determine."""
+        return self._whole.pivots
+
+    @cached_property
+    def _open(self) -> list[list[Fraction]]:
+        """The combinations of columns that are 0 for everybody: one for each that is not kept."""
+        size, kept = len(self.design.columns), self._kept
+        vectors = []
+        for column in range(size):
+            if column in kept:
+                continue
+            vector = [Fraction(0)] * size
+            vector[column] = Fraction(1)
+            for i in kept:
+                vector[i] = -sum(
+                    (
+                        self._whole.inverse[i][j] * self._cross_products[j][column]
+                        for j in kept
+                        if self._cross_products[j][column]
+                    ),
+                    Fraction(0),
+                )
+            vectors.append(vector)
+        return vectors
+
+    @cached_property
+    def _bases(self) -> list[_Entries]:
+        return _STRUCTURES[self.structure](self.design.visits)
+
+    @cached_property
+    def _unit(self) -> Fraction:
+        """A power of ten near the spread of values, in which they are fitted."""
+        n, total, square = 0, Fraction(0), Fraction(0)
+        for (pattern, _), moments in self.sums.items():
+            for place in range(self.design.covariates, self.design.covariates + len(pattern)):
+                n += moments.n
+                total += moments.sums[place]
+                square += moments.products[place][place]
+        variance = (square - total**2 / n) / n if n else Fraction(0)
+        return Fraction(10) ** round(log10(variance) / 2) if variance > 0 else Fraction(1)
+
+    @cached_property
+    def _binary(self) -> list[_Observed[float]]:
+        return self._prepared(BINARY)
+
+    @cached_property
+    def _decimal(self) -> list[_Observed[Decimal]]:
+        with localcontext(WORKING):
+            return self._prepared(DECIMAL)
+
+    def _prepared[Number: (float, Decimal)](
+        self, numbers: Arithmetic[Number]
+    ) -> list[_Observed[Number]]:
+        """Sum by pattern what its groups have in the columns that are kept."""
+        place_of = {column: place for place, column in enumerate(self._kept)}
+        by_pattern: dict[Pattern, list[tuple[Levels, CrossProducts]]] = {}
+        for (pattern, levels), moments in self.sums.items():
+            by_pattern.setdefault(pattern, []).append((levels, moments))
+        return [
+            self._of_pattern(pattern, by_pattern[pattern], place_of, numbers)
+            for pattern in sorted(by_pattern)
+        ]
+
+    def _of_pattern[Number: (float, Decimal)](
+        self,
+        pattern: Pattern,
+        groups: Sequence[tuple[Levels, CrossProducts]],
+        place_of: Mapping[int, int],
+        numbers: Arithmetic[Number],
+    ) -> _Observed[Number]:
+        size, unit = range(len(pattern)), self._unit
+        squares: dict[tuple[int, int], dict[tuple[int, int], Fraction]] = {}
+        mixed: dict[tuple[int, int], dict[int, Fraction]] = {}
+        values = [[Fraction(0)] * len(pattern) for _ in size]
+        for levels, moments in groups:
+            rows = [
+                [
+                    (place_of[column], i - 1 if i else None)
+                    for column, i in self.design.row(levels, visit)
+                    if column in place_of
+                ]
+                for visit in pattern
+            ]
+            first = self.design.covariates
+            for a in size:
+                for b in size:
+                    values[a][b] += moments.products[first + a][first + b] / unit**2
+                    block = squares.setdefault((a, b), {})
+                    line = mixed.setdefault((a, b), {})
+                    for column, i in rows[a]:
+                        line[column] = (
+                            line.get(column, Fraction(0)) + moments.of(i, first + b) / unit
+                        )
+                        for other, j in rows[b]:
+                            key = column, other
+                            block[key] = block.get(key, Fraction(0)) + moments.of(i, j)
+        return _Observed(
+            pattern,
+            numbers.of(sum(moments.n for _, moments in groups)),
+            {
+                pair: {key: numbers.ratio(value) for key, value in block.items()}
+                for pair, block in squares.items()
+            },
+            {
+                pair: {key: numbers.ratio(value) for key, value in line.items()}
+                for pair, line in mixed.items()
+            },
+            [[numbers.ratio(value) for value in row] for row in values],
+        )
+
+    @cached_property
+    def _start(self) -> list[float]:
+        """A covariance to begin with: the spread of all values, at each visit alike."""
+        variance = 1e-6
+        for observed in self._binary:
+            for a in range(len(observed.pattern)):
+                variance = max(variance, observed.values[a][a] / max(observed.n, 1.0) / 4)
+        return [variance if all(i == j for i, j in entries) else 0.0 for entries in self._bases]
+
+    @cached_property
+    def _solution(self) -> maximisation.Maximum | None:
+        return maximisation.maximise(self, self._start)
+
+    @cached_property
+    def _final(self) -> tuple[_Point[Decimal], Matrix[Decimal]] | None:
+        """What follows at the solution, and the observed information on the covariance."""
+        if self._solution is None:
+            return None
+        with localcontext(WORKING):
+            here = self._point(self._solution.point, DECIMAL)
+            return here, here.observed
+
+    def _patterns[Number: (float, Decimal)](
+        self, numbers: Arithmetic[Number]
+    ) -> list[_Observed[Number]]:
+        prepared: object = self._binary if numbers.exp is BINARY.exp else self._decimal
+        return prepared  # type: ignore[return-value]
+
+    def _point[Number: (float, Decimal)](
+        self, point: Sequence[Number], numbers: Arithmetic[Number]
+    ) -> _Point[Number]:
+        """Evaluate the likelihood and its derivatives (Lindstrom and Bates 1988, JASA 83:1014)."""
+        return _Evaluation(self._patterns(numbers), self._bases, len(self._kept), numbers).at(
+            point, self.design.visits
+        )
+
+
+class _Derivatives[Number: (float, Decimal)]:
+    """What patterns add to the derivatives by the parameters of the covariance."""
+
+    def __init__(self, count: int, size: int, zero: Number) -> None:
+        def square(width: int) -> Matrix[Number]:
+            return [[zero] * width for _ in range(width)]
+
+        self.slopes: list[Number] = [zero] * count
+        self.weights: list[Matrix[Number]] = [square(size) for _ in range(count)]
+        self.pulls: Matrix[Number] = [[zero] * size for _ in range(count)]
+        self.traces: Matrix[Number] = square(count)
+        self.squares: Matrix[Number] = square(count)
+
+    def add_slopes(
+        self,
+        n: Number,
+        inverse: Matrix[Number],
+        sides: Matrix[Number],
+        arounds: Mapping[int, tuple[_Entries, Matrix[Number]]],
+    ) -> None:
+        """Add tr E (n W - W (S + H) W), of which the last part is `sides`."""
+        for k, (entries, _) in arounds.items():
+            for a, b in entries:
+                self.slopes[k] += n * inverse[a][b] - sides[a][b]
+
+    def add_weights(
+        self,
+        k: int,
+        observed: _Observed[Number],
+        around: Matrix[Number],
+        pulled: Mapping[tuple[int, int], Mapping[int, Number]],
+    ) -> None:
+        """Add X' W E W X, and X' W E W r."""
+        target, pull = self.weights[k], self.pulls[k]
+        for (a, b), block in observed.squares.items():
+            weight = around[a][b]
+            for (i, j), square in block.items():
+                target[i][j] += weight * square
+            for i, product in pulled[a, b].items():
+                pull[i] += weight * product
+
+    def add_squares(
+        self,
+        k: int,
+        n: Number,
+        products: tuple[Matrix[Number], Matrix[Number], Matrix[Number]],
+        arounds: Mapping[int, tuple[_Entries, Matrix[Number]]],
+    ) -> None:
+        """Add n tr W E W F - 2 tr W E W F W H, and tr W E W F W S, over all parameters F."""
+        around, by_lever, by_spread = products
+        for m, (entries, _) in arounds.items():
+            for a, b in entries:
+                self.traces[k][m] += n * around[b][a] - 2 * by_lever[b][a]
+                self.squares[k][m] += by_spread[b][a]
+
+
+class _Evaluation[Number: (float, Decimal)]:
+    """One evaluation of the restricted likelihood, pattern by pattern.
+
+    With W the inverse covariance of a pattern, E the derivative of the covariance by a parameter,
+    X the design, A = X'WX over subjects and r the residuals: the gradient is
+    -1/2 tr E (n W - W (S + H) W), where S sums r r' and H sums X inverse(A) X'.
+    """
+
+    def __init__(
+        self,
+        patterns: Sequence[_Observed[Number]],
+        bases: Sequence[_Entries],
+        size: int,
+        numbers: Arithmetic[Number],
+    ) -> None:
+        self._patterns: Sequence[_Observed[Number]] = patterns
+        self._numbers: Arithmetic[Number] = numbers
+        self._bases, self._size = bases, size
+        self._zero: Number = numbers.of(0)
+
+    def at(self, point: Sequence[Number], visits: int) -> _Point[Number]:
+        """Return value and derivatives at a covariance; `ValueError` where it is none."""
+        zero, size = self._zero, self._size
+        covariance = [[zero] * visits for _ in range(visits)]
+        for number, entries in zip(point, self._bases, strict=True):
+            for i, j in entries:
+                covariance[i][j] += number
+        value, information = zero, self._square(size)
+        right: list[Number] = [zero] * size
+        inverses: list[Matrix[Number]] = []
+        for observed in self._patterns:
+            part = [[covariance[i][j] for j in observed.pattern] for i in observed.pattern]
+            weights, logarithm = self._inverted(part)
+            inverses.append(weights)
+            value -= observed.n * logarithm
+            for (a, b), block in observed.squares.items():
+                weight = weights[a][b]
+                for (i, j), square in block.items():
+                    information[i][j] += weight * square
+            for (a, b), line in observed.mixed.items():
+                weight = weights[a][b]
+                for i, product in line.items():
+                    right[i] += weight * product
+                value -= weight * observed.values[a][b]
+        inverted, logarithm = self._inverted(information)
+        effects = _times(inverted, right)
+        value += _dot(effects, right) - logarithm
+        return self._derived(value / self._numbers.of(2), inverses, inverted, effects)
+
+    def _derived(
+        self,
+        value: Number,
+        inverses: Sequence[Matrix[Number]],
+        inverted: Matrix[Number],
+        effects: list[Number],
+    ) -> _Point[Number]:
+        count = len(self._bases)
+        half = self._numbers.of(1) / self._numbers.of(2)
+        sums: _Derivatives[Number] = _Derivatives(count, self._size, self._zero)
+        for observed, inverse in zip(self._patterns, inverses, strict=True):
+            residuals, leverage, pulled = self._residuals(observed, inverted, effects)
+            spread, lever = _product(inverse, residuals), _product(inverse, leverage)
+            arounds = self._arounds(observed, inverse)
+            sums.add_slopes(observed.n, inverse, _product(_added(spread, lever), inverse), arounds)
+            for k, (_, around) in arounds.items():
+                sums.add_weights(k, observed, around, pulled)
+                by_spread, by_lever = _product(spread, around), _product(lever, around)
+                sums.add_squares(k, observed.n, (around, by_lever, by_spread), arounds)
+        scaled = [_product(inverted, weight) for weight in sums.weights]
+        lifted = [_times(inverted, pull) for pull in sums.pulls]
+        traces, squares = sums.traces, sums.squares
+        for k in range(count):
+            for m in range(count):
+                traces[k][m] += _trace(scaled[k], scaled[m])
+                squares[k][m] -= _dot(sums.pulls[k], lifted[m])
+        return _Point(
+            value,
+            [-half * slope for slope in sums.slopes],
+            [[half * entry for entry in row] for row in traces],
+            [[squares[k][m] - half * traces[k][m] for m in range(count)] for k in range(count)],
+            effects,
+            inverted,
+            sums.weights,
+        )
+
+    def _arounds(
+        self, observed: _Observed[Number], inverse: Matrix[Number]
+    ) -> dict[int, tuple[_Entries, Matrix[Number]]]:
+        """Return, by parameter, where it stands in a pattern's covariance, E, and W E W."""
+        width = range(len(observed.pattern))
+        place_of = {visit: place for place, visit in enumerate(observed.pattern)}
+        arounds: dict[int, tuple[_Entries, Matrix[Number]]] = {}
+        for k, entries in enumerate(self._bases):
+            local = [
+                (place_of[i], place_of[j]) for i, j in entries if i in place_of and j in place_of
+            ]
+            if local:
+                arounds[k] = (
+                    local,
+                    [
+                        [
+                            sum((inverse[a][i] * inverse[j][b] for i, j in local), self._zero)
+                            for b in width
+                        ]
+                        for a in width
+                    ],
+                )
+        return arounds
+
+    def _residuals(
+        self, observed: _Observed[Number], inverted: Matrix[Number], effects: Sequence[Number]
+    ) -> tuple[Matrix[Number], Matrix[Number], dict[tuple[int, int], dict[int, Number]]]:
+        """Return sums of products of residuals, of leverages, and of design times residuals."""
+        width = len(observed.pattern)
+        residuals, leverage = self._square(width), self._square(width)
+        pulled: dict[tuple[int, int], dict[int, Number]] = {}
+        for (a, b), block in observed.squares.items():
+            line = dict(observed.mixed[a, b])
+            for (i, j), square in block.items():
+                line[i] -= square * effects[j]
+                leverage[a][b] += inverted[i][j] * square
+            pulled[a, b] = line
+        for (a, b), line in pulled.items():
+            # r_a r_b' = y_a r_b - fitted_a r_b, and y_a r_b = y_a y_b - y_a fitted_b.
+            crossed = observed.mixed[b, a]
+            fitted = sum((crossed[j] * effects[j] for j in crossed), self._zero)
+            mixed = sum((line[i] * effects[i] for i in line), self._zero)
+            residuals[a][b] = observed.values[a][b] - fitted - mixed
+        return residuals, leverage, pulled
+
+    def _square(self, size: int) -> Matrix[Number]:
+        return [[self._zero] * size for _ in range(size)]
+
+    def _inverted(self, matrix: Matrix[Number]) -> tuple[Matrix[Number], Number]:
+        """Return the inverse of a positive definite matrix and the logarithm of its determinant."""
+        size, numbers = len(matrix), self._numbers
+        rows = [list(row) for row in matrix]
+        for i, row in enumerate(rows):
+            row.extend(numbers.of(int(i == j)) for j in range(size))
+        logarithm: Number = self._zero
+        for k in range(size):
+            pivot = rows[k][k]
+            if not pivot > 0:
+                raise ValueError("not a covariance")
+            logarithm += numbers.log(pivot)
+            rows[k] = [entry / pivot for entry in rows[k]]
+            for i in range(size):
+                factor = rows[i][k]
+                if i != k and factor:
+                    rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
+        return [row[size:] for row in rows], logarithm
+
+
+def _product[Number: (float, Decimal)](
+    first: Matrix[Number], second: Matrix[Number]
+) -> Matrix[Number]:
+    columns = list(zip(*second, strict=True))
+    return [[_dot(row, column) for column in columns] for row in first]
+
+
+def _added[Number: (float, Decimal)](
+    first: Matrix[Number], second: Matrix[Number]
+) -> Matrix[Number]:
+    return [
+        [a + b for a, b in zip(row, other, strict=True)]
+        for row, other in zip(first, second, strict=True)
+    ]
+
+
+def _times[Number: (float, Decimal)](
+    matrix: Matrix[Number], vector: Sequence[Number]
+) -> list[Number]:
+    return [_dot(row, vector) for row in matrix]
+
+
+def _dot[Number: (float, Decimal)](first: Sequence[Number], second: Sequence[Number]) -> Number:
+    total: Number = first[0] * second[0]
+    for place in range(1, len(first)):
+        total += first[place] * second[place]
+    return total
+
+
+def _trace[Number: (float, Decimal)](first: Matrix[Number], second: Matrix[Number]) -> Number:
+    """Return the trace of a product."""
+    columns = list(zip(*second, strict=True))
+    total: Number = _dot(first[0], columns[0])
+    for row, column in zip(first[1:], columns[1:], strict=True):
+        total += _dot(row, column)
+    return total
