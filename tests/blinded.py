@@ -412,6 +412,7 @@ FLOW = {
 }
 
 
+_NARROWING = {"events", "worst"}
 _FIGURES = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
 
 
@@ -427,8 +428,11 @@ def study_of(
 ) -> Study:
     """Load a blinded study with one table, whose every first cell is a figure."""
     names = {each["id"] for each in columns}
+    arms = [each["arm"] for each in columns if "arm" in each and not each.keys() & _NARROWING]
+    fitting = [row for row in rows
+               if len(set(arms)) == len(arms) or not row.keys() & {"ancova", "mmrm"}]  # fmt: skip
     named = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
-             for i, row in enumerate(rows)]  # fmt: skip
+             for i, row in enumerate(fitting or [{"count": "treated"}])]  # fmt: skip
     subjects = [each["id"] for each in columns if "set" in each]
     table = Table.model_validate(
         {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 import builders
+import pytest
 from builders import (
     cell,
     disposition,
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised, raws, table_of
 
 from trial.definition.study import Study
+from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
@@ -345,3 +347,26 @@ def test_the_columns_of_the_arms_add_up_to_the_column_of_all(history):
                     assert None in parts if total is None else sum(parts) == total, (row.id, name)
         sizes = {column.id: column.n for column in grid.columns}
         assert sizes[f"a{suffix}"] + sizes[f"b{suffix}"] == sizes[f"total{suffix}"]
+
+
+@pytest.mark.parametrize(
+    ("row", "pointer"),
+    [
+        ({"ancova": {"measure": "age"}}, "/tables/0/rows/0/ancova"),
+        (
+            {"mmrm": {"measure": {"parameter": "cd4"}}, "visits": ["day-7", "day-14"]},
+            "/tables/0/rows/0/mmrm",
+        ),
+    ],
+)
+def test_a_model_of_all_arms_is_refused_where_an_arm_has_two_columns(
+    row: dict[str, Any], pointer: str
+) -> None:
+    received = [{**arm, "id": f"{arm['id']}-received", "set": "received"} for arm in (A, B)]
+    with pytest.raises(Rejected) as refusal:
+        report.compiled(parallel([row], (A, B, *received)))
+    (fault,) = refusal.value.faults
+    assert fault.pointer == pointer
+    assert "a has several" in fault.detail
+    assert report.compiled(parallel([row], (A, B)))
+    assert report.compiled(parallel([row], received))

@@ -897,10 +897,21 @@ class Compiler:
             [None if column.narrows else column.arm for column in self._table.columns],
         )
 
+    def _model_arms(self, path: str) -> list[str | None]:
+        """Return the arm of each column; refuses an arm that two have, for a model has it once."""
+        arms = [None if column.narrows else column.arm for column in self._table.columns]
+        if repeated := sorted({arm for arm in arms if arm is not None and arms.count(arm) > 1}):
+            detail = (
+                "is one model of all subjects in columns of arms, so that each arm has one column: "
+                f"{repeated[0]} has several; put it into a table of its own"
+            )
+            raise refused(path, detail)
+        return arms
+
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.ancova is not None
         ancova, ancova_path = row.ancova, f"{path}/ancova"
-        arms = [None if column.narrows else column.arm for column in self._table.columns]
+        arms = self._model_arms(ancova_path)
         for name in (ancova.scores or {}).keys() ^ set(filter(None, arms)) if ancova.scores else ():
             detail = (
                 f"must give a score for each arm that has a column, and for no other arm: {name}"
@@ -960,7 +971,7 @@ class Compiler:
             row.label,
             row.level,
             f"{self._table.id}#mmrm{index}-",
-            [None if column.narrows else column.arm for column in self._table.columns],
+            self._model_arms(mmrm_path),
             visits,
             responses,
             [
