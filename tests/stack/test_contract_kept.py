@@ -114,6 +114,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
         "study": [name],
         "subject": sorted({json.loads(each)["subject"] for each in lines}),
         "table": [each["id"] for each in definition["tables"]],
+        "figure": [each["id"] for each in definition.get("figures", ())] or ["none"],
         "cut": [report],
         "base": [report],
         "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],

@@ -74,7 +74,7 @@ from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
-CELLS_OF_RANGES = 10
+CELLS_OF_RANGES = 6
 """Cells that count the values of a column by range, about: values decide how many there are.
 
 None are planned for in a wide definition: there more rows of sums cost more than larger ones.
