@@ -88,9 +88,14 @@ class LiveContents:
 
 
 def contents(
-    changes: ChangedRows, view: Study, pieces: Pieces, state: LiveState | None
+    changes: ChangedRows,
+    view: Study,
+    pieces: Pieces,
+    state: LiveState | None,
+    *,
+    anyway: bool = False,
 ) -> LiveContents | None:
-    """Return what one audience sees; None where nothing changed since the state.
+    """Return what one audience sees; None where nothing changed since the state, or `anyway`.
 
     Where a kept block is gone, or is not what was kept, all is made anew.
     """
@@ -101,7 +106,7 @@ def contents(
             for name, row in changes.rows.items()
             if name not in state.positions or state.positions[name].version < row.version
         }
-        if not rows and disputes == list(state.disputes):
+        if not anyway and not rows and disputes == list(state.disputes):
             return None
         kept = read_blocks(pieces, state.blocks)
         if kept is not None:

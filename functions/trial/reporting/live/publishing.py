@@ -15,6 +15,7 @@ from trial.reporting.live.state import (
     LiveState,
     begin,
     inputs_of,
+    is_overtaken,
     read_state,
     write_block,
     write_state,
@@ -67,7 +68,8 @@ def _advance(
     latest, tag = documents.latest(view.id, view.audience)
     inputs = inputs_of(view, epoch, code_version)
     state = read_state(pieces, latest, inputs)
-    live = contents(changes, view, pieces, state)
+    overtaken = is_overtaken(pieces, state)
+    live = contents(changes, view, pieces, state, anyway=overtaken)
     if live is None:
         return None
     cut = live.report.cut
@@ -81,10 +83,10 @@ def _advance(
         "completion": cut.completion.text,
         "code_version": code_version,
     }
-    if latest is not None and not is_newer(entry, latest):
+    if latest is not None and not overtaken and not is_newer(entry, latest):
         return None
     segments = _segments_of(documents, view, live.state)
-    begun, earlier = begin(pieces, live.state)
+    begun, earlier = begin(pieces), live.state.files if live.state and not overtaken else {}
     made = render(live.report, view, code_version, earlier, segments)
     files = writer.write(view, LIVE, made, earlier)
     prefix = f"{AUDIT}/{LIVE}"

@@ -219,14 +219,18 @@ def write_state(pieces: Pieces, state: LiveState) -> str:
     return pieces.write(STATE, state.encode())
 
 
-def begin(pieces: Pieces, state: LiveState | None) -> tuple[str, Mapping[str, EarlierFile]]:
-    """Set the mark of a publication; return it, and the files that it may leave as they are.
+def is_overtaken(pieces: Pieces, state: LiveState | None) -> bool:
+    """Return whether another publication began since that of the state.
 
-    Where another publication began since that of the state, it may have overwritten any file: then
-    the versions that the state names are former ones, which expire, and every file is written.
+    It may have overwritten any file: then the versions that the state names are former ones, which
+    expire, so every file is to be written.
     """
-    is_last = state is not None and pieces.current_version(BEGUN) == state.begun
-    return pieces.write(BEGUN, b""), state.files if state is not None and is_last else {}
+    return state is not None and pieces.current_version(BEGUN) != state.begun
+
+
+def begin(pieces: Pieces) -> str:
+    """Set the mark of a publication that is about to write its first file; return it."""
+    return pieces.write(BEGUN, b"")
 
 
 def read_blocks(pieces: Pieces, places: Iterable[BlockPlace]) -> list[KeptBlock] | None:
