@@ -44,6 +44,7 @@ from trial.statistics import cells
 from trial.store import Store, verify
 from trial.store.rows import JournalRow
 from trial.subject.fold import fold_all
+from trial.tables.compiled import audience_share
 
 WRITERS = 16
 LIVES = 3
@@ -306,7 +307,7 @@ def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
         shares.append(report.contribute(study, recomputed))
         assert stored.share == shares[-1]
         rows |= {key_of(row): row for row in journal}
-    assert store.sums(study) == cells.total(shares)
+    assert store.sums(study) == audience_share(study, cells.total(shares))
     assert set(map(str, store.check_sums(study).values())) == {"{}"}
     return rows
 

@@ -114,7 +114,7 @@ def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
     definition: Definition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     definition["title"] = "One that nobody has put"
-    monkeypatch.setattr("trial.render.documents.workbook", lambda _report: 1 // 0)
+    monkeypatch.setattr("trial.render.documents.workbook", lambda _report, **_: 1 // 0)
     rejected = refused(definition)
     assert rejected.status == 422
     assert rejected.detail.startswith(

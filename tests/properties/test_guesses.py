@@ -40,7 +40,7 @@ GUESSES = soak.size(25, 4_000)
 SINGLE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 BLINDED_SENDER = "arn:aws:iam::123456789012:role/monitor"
 PARTS = {"subject": "S-0", "table": "t", "cut": "live", "base": "x", "file": "summary.json",
-         "digest": "x"}  # fmt: skip
+         "digest": "x", "figure": "f"}  # fmt: skip
 type Told = tuple[int, Mapping[str, str], str, list[Any]]
 
 

@@ -2,7 +2,7 @@
 
 Ranges are as wide as a step of the grid near 0, and from 32 steps on a sixteenth to a thirty-second
 of what lies in them. So their number depends on the values that a study has, not on how many.
-A cell holds the counts of five ranges, seven digits each: an integer that adds, as any other.
+A cell holds the counts of four ranges, seven digits each: an integer that adds, as any other.
 """
 
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 _SIGNIFICANT_BITS = 5
 _EXACT = 1 << _SIGNIFICANT_BITS
 _IN_A_DOUBLING = _EXACT // 2
-_COUNTS_A_CELL = 5
+_COUNTS_A_CELL = 4
 _DIGITS = 7
-"""A DynamoDB number has 38 digits."""
+"""A DynamoDB number has 38 digits, but the emulator adds with 28: so a cell has no more."""
 TALLY = "#tally#"
 """Stands in the names of the rows of sums that hold the values of ranges, a row each."""
 COUNTS_CELL = "r"

@@ -17,6 +17,7 @@ from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
 from trial.statistics.cells import Share
 from trial.store.bucket import object_keys
+from trial.store.bucket.documents import STATE
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.rows import JournalRow
 from trial.tables.file_names import AUDIT_REPORT, CHANGES, CHANGES_SIGNATURE, UNLISTED
@@ -230,7 +231,7 @@ def get_reports(request: Request, study: str) -> Answer:
     page = pagination.fill_page(requests, lambda report_request: report_request.document(study))
     return routing.json_answer({
         "study": study,
-        "live": latest,
+        "live": latest and {name: latest[name] for name in latest if name != STATE},
         "last_rendering": marked,
         "reports": page.rows,
         "next": page.last and pagination.next_call(request, after=page.last.id),

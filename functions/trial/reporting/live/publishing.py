@@ -21,7 +21,7 @@ from trial.reporting.live.state import (
     write_state,
 )
 from trial.statistics.cells import Share
-from trial.store.bucket.documents import Documents
+from trial.store.bucket.documents import STATE, Documents
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import Pieces
 from trial.store.dynamodb import Store
@@ -96,7 +96,7 @@ def _advance(
     signature = writer.write(view, prefix, statement.files())
     entry["files"] = files.versions
     entry["audit"] = {**heads.versions, **signature.versions}
-    entry["state"] = _keep_state(pieces, live, inputs, begun, files.files, segments)
+    entry[STATE] = _keep_state(pieces, live, inputs, begun, files.files, segments)
     if documents.replace_latest(view.id, view.audience, entry, tag):
         return live
     # Another publication came in between; this one may still know of something that it lacks.

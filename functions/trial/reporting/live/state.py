@@ -21,6 +21,7 @@ from trial.render.workbook.segments import Place
 from trial.reporting.blocks import Block, PackedRows
 from trial.reporting.snapshot import JournalPosition
 from trial.statistics.cells import Share
+from trial.store.bucket.documents import STATE
 from trial.store.bucket.pieces import Pieces
 from trial.store.encoding import subjects
 from trial.store.encoding.shares import decode_share, encode_share
@@ -28,7 +29,7 @@ from trial.subject.fold import Dispute, Subject
 from trial.tables.discrepancies.across import Verdict
 
 FORMAT = 1
-STATE, BEGUN = "state", "begun"
+BEGUN = "begun"
 _THREADS = 8
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1
@@ -206,9 +207,9 @@ def sha256(content: bytes) -> str:
 
 def read_state(pieces: Pieces, latest: Mapping[str, Any] | None, inputs: str) -> LiveState | None:
     """Read the state of the latest publication; None where there is none that can be used."""
-    if latest is None or "state" not in latest:
+    if latest is None or STATE not in latest:
         return None
-    content = pieces.read(STATE, latest["state"])
+    content = pieces.read(STATE, latest[STATE])
     state = LiveState.decode(content) if content is not None else None
     is_of_latest = state is not None and (state.inputs, state.cut) == (inputs, latest["cut"])
     return state if is_of_latest else None

@@ -18,6 +18,8 @@ from trial.store.bucket.retention import Retention
 from trial.tables.file_names import LATEST, MANIFEST, SIGNATURE
 
 LINK_SECONDS = 60
+STATE = "state"
+"""The member of `latest.json` that names what the next publication is made from."""
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The prefixes whose files `latest.json` names by version, and its member for each."""
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
