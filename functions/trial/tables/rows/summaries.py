@@ -134,14 +134,16 @@ class SummaryRow(PlacedRow):
     def touched(self) -> set[str]:
         """Return the row of moments and, for order statistics, the tallies a value moves between.
 
-        A subject is in one arm at a time, so columns of different arms together count once.
+        Columns of a tally stand side by side, so where they are of one measure it is one value. And
+        a subject is in one arm at a time: columns of different arms together count once.
         """
-        columns = column_groups(self.arms)
+        arms = column_groups(self.arms)
+        tallied = [column for column, *_, is_tallied in self._measured if is_tallied]
+        groups = {arms[column] for column in tallied}
+        measures = {str(id(self.quantities[column])) for column in tallied}
+        moved = range(min(len(groups), len(measures)))
         return {self.sums} | {
-            f"{self._tally}#{columns[column]}{end}"
-            for column, *_, tallied in self._measured
-            if tallied
-            for end in ("from", "to")
+            f"{self._tally}#{number}{end}" for number in moved for end in ("from", "to")
         }
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
