@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from trial.definition.study import Study
 from trial.errors import Unavailable
@@ -66,14 +67,26 @@ def _advance(
     documents, code_version = writer.documents, writer.code_version
     pieces = documents.pieces(view.id, view.audience)
     latest, tag = documents.latest(view.id, view.audience)
-    inputs = inputs_of(view, epoch, code_version)
-    state = read_state(pieces, latest, inputs)
+    state = read_state(pieces, latest, inputs_of(view, epoch, code_version))
     overtaken = is_overtaken(pieces, state)
     live = contents(changes, view, pieces, state, anyway=overtaken)
     if live is None:
         return None
+    entry = _entry(view, epoch, code_version, live)
+    if latest is not None and not overtaken and not is_newer(entry, latest):
+        return None
+    unchanged = live.state.files if live.state and not overtaken else {}
+    entry |= _write(writer, view, epoch, live, unchanged)
+    if documents.replace_latest(view.id, view.audience, entry, tag):
+        return live
+    # Another publication came in between; this one may still know of something that it lacks.
+    return _advance(writer, view, epoch, changes)
+
+
+def _entry(view: Study, epoch: int, code_version: str, live: LiveContents) -> dict[str, Any]:
+    """Return what `latest.json` says of a publication, but for its files."""
     cut = live.report.cut
-    entry = {
+    return {
         "study": view.id,
         "epoch": epoch,
         "events": cut.accepted,
@@ -83,24 +96,34 @@ def _advance(
         "completion": cut.completion.text,
         "code_version": code_version,
     }
-    if latest is not None and not overtaken and not is_newer(entry, latest):
-        return None
-    segments = _segments_of(documents, view, live.state)
-    begun, earlier = begin(pieces), live.state.files if live.state and not overtaken else {}
-    made = render(live.report, view, code_version, earlier, segments)
-    files = writer.write(view, LIVE, made, earlier)
+
+
+def _write(
+    writer: DocumentWriter,
+    view: Study,
+    epoch: int,
+    live: LiveContents,
+    unchanged: Mapping[str, EarlierFile],
+) -> dict[str, Any]:
+    """Write the files, what they are signed by, and the state; return where all of it is.
+
+    `unchanged` files are left as they are where they would be the same.
+    """
+    pieces = writer.documents.pieces(view.id, view.audience)
+    begun, segments = begin(pieces), _segments_of(writer.documents, view, live.state)
+    made = render(live.report, view, writer.code_version, unchanged, segments)
+    files = writer.write(view, LIVE, made, unchanged)
     prefix = f"{AUDIT}/{LIVE}"
     heads = writer.write(view, prefix, _heads(view, live))
     digests = {**files.digests_of(MANIFEST), **heads.digests}
-    statement = writer.attestor(view, epoch).sign_unchained(cut, digests)
+    statement = writer.attestor(view, epoch).sign_unchained(live.report.cut, digests)
     signature = writer.write(view, prefix, statement.files())
-    entry["files"] = files.versions
-    entry["audit"] = {**heads.versions, **signature.versions}
-    entry[STATE] = _keep_state(pieces, live, inputs, begun, files.files, segments)
-    if documents.replace_latest(view.id, view.audience, entry, tag):
-        return live
-    # Another publication came in between; this one may still know of something that it lacks.
-    return _advance(writer, view, epoch, changes)
+    inputs = inputs_of(view, epoch, writer.code_version)
+    return {
+        "files": files.versions,
+        "audit": {**heads.versions, **signature.versions},
+        STATE: _keep_state(pieces, live, inputs, begun, files.files, segments),
+    }
 
 
 def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:
