@@ -106,7 +106,7 @@ def refused(stratified: dict[str, Any]) -> str:
     ("stratified", "words"),
     [({"levels": "sex", "strata": ["region"]}, "sex has no declared levels"),
      ({"levels": "region", "strata": ["region"]}, "must not be stratified by"),
-     ({"strata": ["region"]}, "compares one of `count` and `levels`"),
+     ({"strata": ["region"]}, "compares one of `count`, `levels` and `measure`"),
      ({"levels": "loads", "count": "treated", "strata": ["region"]}, "compares one of"),
      ({"levels": "lods", "strata": ["region"]}, "Did you mean loads?")],
 )  # fmt: skip

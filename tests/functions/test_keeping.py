@@ -348,7 +348,9 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     second = tiny(cutoff="2015-06-05")
     pending = blank.report("{}", "TINY").json["report"]
     found = blank.get("reports", "TINY").json
-    assert found["live"] == json.loads(blank.object("studies/TINY/open/latest.json"))
+    latest = json.loads(blank.object("studies/TINY/open/latest.json"))
+    del latest["state"]  # for the next publication alone
+    assert found["live"] == latest
     rows = found["reports"]
     assert [each["id"] for each in rows] == [pending, second["id"], first["id"]]
     assert [each["status"] for each in rows] == ["pending", "ready", "ready"]
