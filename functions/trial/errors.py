@@ -86,6 +86,11 @@ def _documents_within_limit(faults: Sequence[FieldError]) -> Iterator[dict[str, 
         yield document
 
 
+def invalid_parameter(name: str, detail: str) -> Rejected:
+    """Return the refusal of a query parameter."""
+    return Rejected(422, "Invalid query parameter", "", FieldError(f"/{name}", detail))
+
+
 class Unavailable(TrialError):
     """The store could not take the request now; the same request may be retried."""
 

@@ -219,10 +219,6 @@ def share_as_of(study: Study, subject: Subject, spec: CutSpec) -> Share:
     return contribute(study, spec.apply_cutoff(subject), spec.day)
 
 
-KEPT_RECORDS = 100_000
-"""How many records, some 1 KB each, are kept as objects from reader to reader."""
-
-
 @dataclass(frozen=True)
 class Derivations:
     """The subjects as a report sees them, in order of their ids; each reader derives them anew."""

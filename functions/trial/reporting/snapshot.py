@@ -9,12 +9,13 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from trial.reporting.report import KEPT_RECORDS
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.encoding import subjects
 from trial.subject.fold import Subject
 
+KEPT_RECORDS = 100_000
+"""How many records, some 1 KB each, are kept as objects from reader to reader."""
 KEPT_TRAIL_BYTES = 100_000_000
 """How much of the audit trail is kept, compressed, until it is written; the rest is read again."""
 

@@ -18,6 +18,7 @@ from trial.statistics.inference import (
     normal_quantile_two_sided,
 )
 from trial.statistics.maximisation import tail
+from trial.statistics.survival import share_interval
 
 AALEN_JOHANSEN = "Aalen-Johansen"
 AALEN_VARIANCE = "Aalen variance"
@@ -45,22 +46,8 @@ class IncidenceStep:
             return None
         with localcontext(WORKING):
             share = ratio(self.incidence)
-            low, high = _limits(
-                share, normal_quantile_two_sided(level) * self.variance.sqrt(), scale
-            )
-            return LIMIT.plus(max(low, Decimal(0))), LIMIT.plus(min(high, Decimal(1)))
-
-
-def _limits(share: Decimal, margin: Decimal, scale: str) -> Interval:
-    """Lay an interval around a share, symmetric on a scale."""
-    if scale == "plain":
-        return share - margin, share + margin
-    if scale == "log":
-        spread = margin / share
-        return share * (-spread).exp(), share * spread.exp()
-    log = share.ln()
-    spread = (margin / (share * -log)).exp()
-    return (log * spread).exp(), (log / spread).exp()
+            margin = normal_quantile_two_sided(level) * self.variance.sqrt()
+            return share_interval(share, margin / share, scale)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from fractions import Fraction
 from functools import cached_property
 
 from trial.statistics import maximisation, separation
-from trial.statistics.inference import WORKING, NormalEstimate
-from trial.statistics.maximisation import Arithmetic, Maximum, Slope, tail
-from trial.statistics.survival import Times, kaplan_meier
+from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, NormalEstimate
+from trial.statistics.maximisation import NOT_CONVERGED, Arithmetic, Maximum, Slope, tail
+from trial.statistics.survival import Times, all_together, kaplan_meier
 
 COX = "Cox proportional hazards"
 TIES: Mapping[str, str] = {"efron": "Efron", "breslow": "Breslow"}
@@ -53,12 +53,8 @@ class Term:
     reason: str = ""
 
 
-NOT_ESTIMABLE = "not estimable"
-"""In place of an estimate that no data are of."""
 INFINITE = "no finite estimate"
 """In place of an estimate towards which the likelihood rises for ever."""
-NOT_CONVERGED = "did not converge"
-TOO_MUCH_WORK = "not computed"
 
 
 @dataclass(frozen=True)
@@ -180,12 +176,7 @@ class Cox:
 
     def _weights(self, transform: str) -> Mapping[int, Decimal] | None:
         """Return the function of time at each time of an event, of all subjects together."""
-        together: dict[int, tuple[int, int]] = {}
-        for stratum in self.strata:
-            for times in stratum.values():
-                for time, (events, censored) in times.items():
-                    before = together.get(time, (0, 0))
-                    together[time] = before[0] + events, before[1] + censored
+        together = all_together(times for stratum in self.strata for times in stratum.values())
         occupied = sorted(time for time, (events, _) in together.items() if events)
         if not occupied or (transform == "log" and occupied[0] <= 0):
             return None
@@ -439,12 +430,10 @@ def _differences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[
 
 def _risk_sets(stratum: Stratum, columns: Sequence[int]) -> tuple[list[Covariates], list[_RiskSet]]:
     """Return the patterns of a stratum in its columns, and its times of events from the last."""
-    tallies: dict[Covariates, dict[int, tuple[int, int]]] = {}
+    parts: dict[Covariates, list[Times]] = {}
     for pattern, times in stratum.items():
-        merged = tallies.setdefault(tuple(pattern[i] for i in columns), {})
-        for time, (events, censored) in times.items():
-            before = merged.get(time, (0, 0))
-            merged[time] = before[0] + events, before[1] + censored
+        parts.setdefault(tuple(pattern[i] for i in columns), []).append(times)
+    tallies = {pattern: all_together(group) for pattern, group in parts.items()}
     patterns = sorted(tallies)
     by_time: dict[int, list[tuple[int, int, int]]] = {}
     for place, pattern in enumerate(patterns):

@@ -27,6 +27,8 @@ type Interval = tuple[Decimal, Decimal]
 LEVEL = Fraction(95, 100)
 WORKING = Context(prec=50)
 LIMIT = Context(prec=20)
+NOT_ESTIMABLE, TOO_MUCH_WORK = "not estimable", "not computed"
+"""In place of an estimate that the data do not tell, and of what would take too long."""
 BISECTED = Decimal("1e-24")
 """How closely a limit that is found by bisection is bracketed, in its own unit."""
 

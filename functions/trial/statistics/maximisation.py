@@ -17,6 +17,8 @@ from trial.statistics.inference import WORKING
 
 STEP = Decimal("1e-15")
 """The last step of a solution is smaller, in every coefficient; the error is of its square."""
+NOT_CONVERGED = "did not converge"
+"""In place of an estimate that was not come to."""
 _CLOSE, _MOST_STEPS, _MOST_HALVINGS, _MOST_DECIMAL_STEPS = 1e-7, 60, 40, 12
 _FLAT = 1e-9
 """What a likelihood may fall by where rounding alone moves it, as a share of itself."""

@@ -13,8 +13,15 @@ from functools import cached_property
 from math import log10, pi
 
 from trial.statistics import elimination, maximisation
-from trial.statistics.inference import WORKING, StudentT
-from trial.statistics.maximisation import BINARY, DECIMAL, Arithmetic, Matrix, Slope
+from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, StudentT
+from trial.statistics.maximisation import (
+    BINARY,
+    DECIMAL,
+    NOT_CONVERGED,
+    Arithmetic,
+    Matrix,
+    Slope,
+)
 from trial.statistics.products import CrossProducts, Levels
 
 MMRM = "mixed model for repeated measures, REML"
@@ -28,7 +35,6 @@ COVARIANCES: Mapping[str, str] = {
 EQUAL, OBSERVED = "equal", "observed"
 MOST_STEPS = 1_500_000
 """How much work one evaluation of the likelihood may be; some fifteen are needed."""
-NOT_ESTIMABLE, NOT_CONVERGED, TOO_MUCH_WORK = "not estimable", "did not converge", "not computed"
 
 type Pattern = tuple[int, ...]
 """The visits at which a subject was observed, by their position."""

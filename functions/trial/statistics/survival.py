@@ -3,10 +3,12 @@
 Times are integers (days). Who is censored at the time of an event was at risk of it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from operator import add
+from typing import cast
 
 from trial.statistics.distributions import ratio
 from trial.statistics.inference import (
@@ -37,6 +39,20 @@ type Times = Mapping[int, tuple[int, int]]
 """Events and censorings at each time."""
 
 
+def all_together[Counts: tuple[int, ...]](
+    parts: Iterable[Mapping[int, Counts]],
+) -> dict[int, Counts]:
+    """Add up what is counted at each time, of strata or of other parts of a group."""
+    joined: dict[int, Counts] = {}
+    for times in parts:
+        for time, counts in times.items():
+            before = joined.get(time)
+            joined[time] = (
+                counts if before is None else cast("Counts", tuple(map(add, before, counts)))
+            )
+    return joined
+
+
 @dataclass(frozen=True)
 class Step:
     """A time of events: who was at risk just before, who had it, and who survives beyond.
@@ -64,19 +80,22 @@ class Step:
         if self.hazards is None:
             return None
         with localcontext(WORKING):
-            survival = ratio(self.survival)
             margin = normal_quantile_two_sided(level) * ratio(self.hazards).sqrt()
-            low, high = _limits(survival, margin, scale)
-            return LIMIT.plus(max(low, Decimal(0))), LIMIT.plus(min(high, Decimal(1)))
+            return share_interval(ratio(self.survival), margin, scale)
 
 
-def _limits(survival: Decimal, margin: Decimal, scale: str) -> Interval:
-    """Lay an interval around a survival; `margin` is that of its logarithm."""
+def share_interval(share: Decimal, margin: Decimal, scale: str) -> Interval:
+    """Lay an interval around a share, within 0 and 1; `margin` is that of its logarithm."""
+    low, high = _limits(share, margin, scale)
+    return LIMIT.plus(max(low, Decimal(0))), LIMIT.plus(min(high, Decimal(1)))
+
+
+def _limits(share: Decimal, margin: Decimal, scale: str) -> Interval:
     if scale == "plain":
-        return survival * (1 - margin), survival * (1 + margin)
+        return share * (1 - margin), share * (1 + margin)
     if scale == "log":
-        return survival * (-margin).exp(), survival * margin.exp()
-    log = survival.ln()
+        return share * (-margin).exp(), share * margin.exp()
+    log = share.ln()
     spread = (margin / -log).exp()
     return (log * spread).exp(), (log / spread).exp()
 

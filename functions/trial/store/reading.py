@@ -13,7 +13,7 @@ from trial.store.paging import SubjectRow
 from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, read_journal
 from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
-from trial.store.table import KEYS_A_BATCH, Table, TransactionCancelled, sort_key
+from trial.store.table import Table, TransactionCancelled, sort_key
 from trial.tables.compiled import audience_share, audiences_read
 
 TRIES = 4
@@ -45,12 +45,11 @@ def subject(
 def some_subjects(
     table: Table, study: Study, contribute: Contribute, ids: Iterable[str]
 ) -> Iterator[StoredSubject]:
-    """Read the subjects of these ids of whom anything is recorded, many in one request."""
-    shards = {name: keys.shard_of(name, study.definition.shards) for name in sorted(ids)}
-    numbers = {keys.subject_row(study.id, shard, name): shard for name, shard in shards.items()}
-    for row_keys in batched(numbers, KEYS_A_BATCH, strict=False):
-        for row_key, row in paging.read_rows(table, row_keys).items():
-            yield _stored(study, contribute, numbers[row_key], row)
+    """Read the subjects of these ids of whom anything is recorded, some at a time."""
+    for name, row in named_subjects(table, study, sorted(ids)):
+        if row is not None:
+            number = keys.shard_of(name, study.definition.shards)
+            yield _stored(study, contribute, number, row)
 
 
 def sums(table: Table, study: Study, contribute: Contribute) -> Share:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from trial.errors import FieldError, Rejected
+from trial.errors import Rejected, invalid_parameter
 from trial.web.routing import Answer, Request
 
 PAGE_BYTES = 1_000_000
@@ -66,10 +66,6 @@ def parse_number(request: Request, name: str) -> int:
     """Parse a query parameter of a `next`; raises `Rejected` (422) where it is no number."""
     text = request.query.get(name, "0")
     if not text.isascii() or not text.isdecimal() or len(text) > len(str(PAGE_BYTES)):
-        raise Rejected(
-            422,
-            "Invalid query parameter",
-            "",
-            FieldError(f"/{name}", "must be left out, or as in the `next` of an earlier answer"),
-        )
+        detail = "must be left out, or as in the `next` of an earlier answer"
+        raise invalid_parameter(name, detail)
     return int(text)

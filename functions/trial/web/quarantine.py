@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trial.errors import FieldError, Rejected
+from trial.errors import invalid_parameter
 from trial.events.fields import is_identifier
 from trial.store.dynamodb import Store
 from trial.store.quarantine import UNKNOWN_STUDY
@@ -58,7 +58,7 @@ def list_undefined(store: Store, request: Request) -> Answer:
     study = request.query.get("study", UNKNOWN_STUDY)
     if not is_identifier(study) or (study != UNKNOWN_STUDY and store.current(study) is not None):
         detail = "must be a study without a definition; else use GET /studies/{study}/quarantine"
-        raise Rejected(422, "Invalid query parameter", "", FieldError("/study", detail))
+        raise invalid_parameter("study", detail)
     if study != UNKNOWN_STUDY:
         return list_rejected_bodies(store, request, study, masked=False)
     names = store.undefined_studies(request.query.get("beyond", ""), MOST_STUDIES)

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import wiring
 from trial.definition.study import Study
-from trial.errors import FieldError, Rejected
+from trial.errors import invalid_parameter
 from trial.events.blinding import UNBLINDED
 from trial.reporting import tracing
 from trial.reporting.tracing import numbers, people
@@ -67,8 +67,7 @@ def _people(request: Request, view: Study) -> people.People:
 
 def _required(request: Request, name: str) -> str:
     if not (value := request.query.get(name, "")):
-        error = FieldError(f"/{name}", "must be given")
-        raise Rejected(422, "Invalid query parameter", "", error)
+        raise invalid_parameter(name, "must be given")
     return value
 
 

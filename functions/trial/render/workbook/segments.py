@@ -20,8 +20,8 @@ class Place(NamedTuple):
     sha256: str
 
 
-class EarlierFile(Protocol):
-    """A file that was made before."""
+class ReadableFile(Protocol):
+    """A file of which parts can be read."""
 
     def read(self, offset: int, length: int) -> bytes:
         """Read some of its bytes: fewer, or none, where it has no more."""
@@ -31,7 +31,7 @@ class EarlierFile(Protocol):
 class Segments:
     """The segments of a workbook in the making, and those of the one before it."""
 
-    earlier: EarlierFile | None = None
+    earlier: ReadableFile | None = None
     earlier_places: Mapping[str, Place] = field(default_factory=dict)
     earlier_widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)

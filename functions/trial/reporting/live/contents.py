@@ -7,7 +7,7 @@ the difference of shares, what only all subjects show together by adding and rem
 block is made anew where one of its subjects changed, or what they together decide for one of them.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,26 +19,23 @@ from trial.reporting.live.state import (
     BlockPlace,
     KeptBlock,
     LiveState,
-    OpenDisputes,
     mark,
     read_blocks,
 )
-from trial.reporting.report import Contents
+from trial.reporting.report import Contents, Disputes
 from trial.reporting.snapshot import JournalPosition
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.bucket.pieces import Pieces
 from trial.store.dynamodb import Store
 from trial.store.encoding import subjects
+from trial.store.leases import ChangedSubjects
 from trial.store.rows import StoredSubject
 from trial.subject.cut_spec import LIVE_SPEC
 from trial.subject.fold import Dispute, Subject
 from trial.tables.compiled import contribute
 from trial.tables.discrepancies.across import CrossSubjectSurvey, terms_of
 from trial.tables.grid import Report
-
-type ChangedSubjects = Collection[str] | None
-"""The ids of those that may have changed; None where any may have."""
 
 
 @dataclass
@@ -55,20 +52,19 @@ class ChangedRows:
         """Those that were told of; all where none were."""
         if self.changed is None:
             return self.all_rows
-        rows = {}
-        for row in self.store.some_subjects(self.study, self.changed):
-            self.beat()
-            rows[row.id] = row
-        return rows
+        return self._by_id(self.store.some_subjects(self.study, self.changed))
 
     @cached_property
     def all_rows(self) -> Mapping[str, StoredSubject]:
         """Those of all subjects."""
-        rows = {}
-        for row in self.store.subjects(self.study):
+        return self._by_id(self.store.subjects(self.study))
+
+    def _by_id(self, rows: Iterable[StoredSubject]) -> Mapping[str, StoredSubject]:
+        by_id = {}
+        for row in rows:
             self.beat()
-            rows[row.id] = row
-        return rows
+            by_id[row.id] = row
+        return by_id
 
 
 @dataclass(frozen=True)
@@ -79,7 +75,7 @@ class LiveContents:
     sums: Share
     survey: CrossSubjectSurvey
     disputes: Sequence[Dispute]
-    open_disputes: OpenDisputes
+    open_disputes: Disputes
     blocks: Sequence[tuple[KeptBlock, BlockPlace | None]]
     """The blocks, and where those are kept that are as they were."""
     report: Report
@@ -191,17 +187,18 @@ class _Update:
 
         Both shares are computed: what was added for a subject is what is taken out again.
         """
-        sums = self._state.sums
+        changes = []
         for name, row in self._rows.items():
+            share = contribute(self._study, row.subject)
             if name in self._block_of:
                 old = self._block_of[name].subject(name)
                 survey.remove(old)
-                _add(sums, contribute(self._study, old), -1)
+                share = cells.difference(share, contribute(self._study, old))
             survey.add(row.subject)
-            _add(sums, contribute(self._study, row.subject), 1)
-        return {row: counted for row, counted in sums.items() if counted}
+            changes.append(share)
+        return cells.total((self._state.sums, *changes))
 
-    def _open_disputes(self) -> OpenDisputes:
+    def _open_disputes(self) -> Disputes:
         """Return the open disputes: looked at again where a subject or its disputes changed."""
         disputed = {dispute.subject for dispute in {*self._disputes} ^ {*self._state.disputes}} | {
             dispute.subject for dispute in self._disputes if dispute.subject in self._rows
@@ -230,8 +227,3 @@ class _Update:
                 yield kept
             else:
                 yield _keep(shown, [*map(self._subject, ids)]), None
-
-
-def _add(sums: Share, share: Share, sign: int) -> None:
-    for row, counted in share.items():
-        cells.add(sums.setdefault(row, {}), {name: sign * value for name, value in counted.items()})

@@ -11,7 +11,7 @@ from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
 from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
-from trial.reporting.live.contents import ChangedRows, ChangedSubjects, LiveContents, contents
+from trial.reporting.live.contents import ChangedRows, LiveContents, contents
 from trial.reporting.live.state import (
     LiveState,
     begin,
@@ -21,11 +21,11 @@ from trial.reporting.live.state import (
     write_block,
     write_state,
 )
-from trial.statistics.cells import Share
+from trial.statistics.cells import Cells, Share
 from trial.store.bucket.documents import STATE, Documents
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import Pieces
-from trial.store.dynamodb import Store
+from trial.store.leases import ChangedSubjects
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.file_names import MANIFEST, WORKBOOK
 from trial.tables.grid import Cut
@@ -56,7 +56,9 @@ def publish(writer: DocumentWriter, study: Study, changed: ChangedSubjects = Non
         raise Unavailable("another definition has come into force")
     changes = ChangedRows(store, study, changed, writer.beat)
     advanced = [_advance(writer, view, epoch, changes) for view in study.views]
-    agree = all(_agrees(store, study, live.sums) for live in advanced if live is not None)
+    made = [live for live in advanced if live is not None]
+    counted = store.header_cells(study) if made else {}
+    agree = all(_agrees(counted, live.sums) for live in made)
     return Outcome(advanced[0].report.cut if advanced[0] else None, agree)
 
 
@@ -160,11 +162,11 @@ def _keep_state(
     return write_state(pieces, state)
 
 
-def _agrees(store: Store, study: Study, sums: Share) -> bool:
+def _agrees(counted: Cells, sums: Share) -> bool:
     """Compare with the headers alone: all else is compared by Audit.
 
     Of a subject's version nobody can know more than the headers count, so where both know as many
     events they know the same.
     """
-    counted, shown = store.header_cells(study), sums.get(STUDY_SUMS, {})
+    shown = sums.get(STUDY_SUMS, {})
     return counted.get(ACCEPTED) != shown.get(ACCEPTED) or counted == shown

@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from trial.definition.study import Study
 from trial.render.documents import EarlierFile
 from trial.render.workbook.segments import Place
 from trial.reporting.blocks import Block, PackedRows
+from trial.reporting.report import Disputes
 from trial.reporting.snapshot import JournalPosition
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import STATE
@@ -34,8 +35,6 @@ _THREADS = 8
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1
 
-type OpenDisputes = Mapping[str, tuple[tuple[str, str, int], ...]]
-
 
 @dataclass(frozen=True)
 class KeptBlock:
@@ -49,11 +48,6 @@ class KeptBlock:
     def subject(self, name: str) -> Subject:
         """Unpack one of the subjects."""
         return subjects.decode(Subject(name), self.packed[self.block.ids.index(name)])
-
-    def __iter__(self) -> Iterator[Subject]:
-        """Unpack the subjects, in order of their ids."""
-        for name, body in zip(self.block.ids, self.packed, strict=True):
-            yield subjects.decode(Subject(name), body)
 
     def encode(self) -> bytes:
         """Write it: a head, and the parts that the head tells the lengths of."""
@@ -103,7 +97,7 @@ class KeptBlock:
 
 def mark(verdict: Verdict) -> str:
     """Return a short mark of a verdict: two may share one, and then a block is made in vain."""
-    return hashlib.sha256("\0".join(verdict).encode()).hexdigest()[:8]
+    return sha256("\0".join(verdict).encode())[:8]
 
 
 @dataclass(frozen=True)
@@ -129,7 +123,7 @@ class LiveState:
     sums: Share
     survey: Mapping[str, Any]
     disputes: Sequence[Dispute]
-    open_disputes: OpenDisputes
+    open_disputes: Disputes
     blocks: Sequence[BlockPlace]
     files: Mapping[str, EarlierFile] = field(default_factory=dict)
     segments: Mapping[str, Place] = field(default_factory=dict)
@@ -197,7 +191,7 @@ class LiveState:
 def inputs_of(study: Study, epoch: int, code_version: str) -> str:
     """Return the digest of what decides every piece of a study's live documents."""
     parts = (FORMAT, study.generation, study.digest, study.audience, epoch, code_version)
-    return hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()
+    return sha256(" ".join(map(str, parts)).encode())
 
 
 def sha256(content: bytes) -> str:

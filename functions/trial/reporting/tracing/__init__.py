@@ -10,7 +10,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from trial.errors import FieldError, Rejected
+from trial.errors import invalid_parameter
 from trial.reporting.tracing.explaining import Evidence
 from trial.reporting.tracing.numbers import Document, Number
 from trial.reporting.tracing.people import People
@@ -160,10 +160,9 @@ def _joined(evidence: Iterable[Evidence]) -> str:
 def check_statistic(name: str) -> str:
     """Return the name of a statistic; raises `Rejected` (422) for what cannot be one."""
     if name and not (name.isascii() and name.isidentifier()):
-        error = FieldError(
-            "/statistic",
+        raise invalid_parameter(
+            "statistic",
             f"must be the name of a statistic, as tables.json has it: {', '.join(COUNTS)}, percent,"
             " mean and so on",
         )
-        raise Rejected(422, "Invalid query parameter", "", error)
     return name

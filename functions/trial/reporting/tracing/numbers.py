@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from trial.definition.figures import BY_VISIT, FigureDefinition
 from trial.definition.study import Study
-from trial.errors import FieldError, Rejected
+from trial.errors import Rejected, invalid_parameter
 from trial.reporting.tracing.explaining import Evidence, Explanations
 from trial.reporting.tracing.rows import RowReason
 from trial.statistics.cells import Cells, Share
@@ -271,8 +271,8 @@ def _test_of_value(mark: str, *, at_risk: bool) -> Callable[[Sequence[AnalysisRe
     try:
         value = Decimal(mark)
     except InvalidOperation as error:
-        fault = FieldError("/mark", "must be a number: the value of a bar, or a day of a curve")
-        raise Rejected(422, "Invalid query parameter", "", fault) from error
+        detail = "must be a number: the value of a bar, or a day of a curve"
+        raise invalid_parameter("mark", detail) from error
 
     def is_at(records: Sequence[AnalysisRecord]) -> bool:
         numbers = [next((r[n] for n in _NUMBERS if r.get(n) is not None), None) for r in records]

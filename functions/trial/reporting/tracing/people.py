@@ -99,8 +99,8 @@ class OfCut:
         if row.version == version:
             return row.subject
         name = row.subject.id
-        journal = self.store.journal(self.view.id, name, row.cipher_key)
-        return fold_all(name, [entry.entry() for entry in journal[:version]])
+        journal = self.store.journal(self.view.id, name, row.cipher_key, version)
+        return fold_all(name, [entry.entry() for entry in journal])
 
     def document(self) -> dict[str, Any] | None:
         """Return which report and cut it is."""

@@ -40,7 +40,12 @@ from trial.tables.rows.hazards import HAZARD_RATIO, PROPORTIONAL_HAZARDS
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
-from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
+from trial.tables.rows.models import (
+    AncovaRow,
+    StratifiedLevelsRow,
+    StratifiedRow,
+    arm_in_model,
+)
 from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import Course, ResolutionRow, ResolutionTermsRow
@@ -316,8 +321,7 @@ def _ancova(row: AncovaRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the sa
     """Give who is in the model: of an arm, with all values and levels known."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
-        arms = (arm for arm, member in zip(row.arms, members, strict=True) if arm and member)
-        value, arm = row.response.evaluate(derivation), next(arms, None)
+        value, arm = row.response.evaluate(derivation), arm_in_model(row.arms, members)
         if value is None or arm is None:
             return
         levels = [find_level(derivation) for find_level in row.factors.values()]
@@ -335,7 +339,7 @@ def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (th
     """Give a record a visit observed of who is in the model."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
-        arm = row.arm(members)
+        arm = arm_in_model(row.arms, members)
         levels = [find_level(derivation) for find_level in row.factors.values()]
         covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
         if arm is None or None in levels or None in covariates:

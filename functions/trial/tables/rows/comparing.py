@@ -8,7 +8,7 @@ from fractions import Fraction
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
 from trial.statistics.contrasts import Contrast, Limits, Tails
-from trial.statistics.inference import Confidence
+from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, Confidence
 from trial.statistics.margins import Margin
 from trial.statistics.moments import (
     ANOVA,
@@ -66,8 +66,8 @@ class Tallies:
 NOTHING: Compared = ((), "")
 RATIO_PLACES = 2
 """Decimals of a ratio and of its limits."""
-NOT_ESTIMABLE, NO_LIMIT = "not estimable", "no limit"
-"""In place of a ratio to a rate of 0, and of its upper limit."""
+NO_LIMIT = "no limit"
+"""In place of the upper limit of a ratio to a rate of 0."""
 TOO_FEW, ALL_TIED = "too few values", "all values are tied"
 """In place of the limits of a difference by ranks, and of its P value."""
 RANKS = frozenset(("wilcoxon", "wilcoxon-corrected", "wilcoxon-exact"))
@@ -175,7 +175,7 @@ def _rates(
             number_statistic("rate_ratio", estimate, RATIO_PLACES, NOT_ESTIMABLE),
             *limit_statistics(limits, RATIO_PLACES),
             *no_limit,
-            p_value(rate_ratio_test(*groups), "not computed"),
+            p_value(rate_ratio_test(*groups), TOO_MUCH_WORK),
         ), f"{EXACT_CONDITIONAL}, {confidence.words}"
     gain, interval = (
         rate_difference(*groups),
@@ -279,7 +279,7 @@ def margin_statistics(
 
 def _fisher(table: Sequence[Sequence[int]], budget: WorkBudget) -> Compared:
     outcome = association_test(table, budget)
-    return (p_value(outcome.p, "not computed" if outcome.p is None else ""),), outcome.method
+    return (p_value(outcome.p, TOO_MUCH_WORK if outcome.p is None else ""),), outcome.method
 
 
 def _means(

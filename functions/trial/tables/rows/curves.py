@@ -1,6 +1,6 @@
 """What rows of times have in common: how they are tallied, and read out by Kaplan-Meier."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from trial.statistics.survival import (
     LOG_RANK,
     Curve,
     Times,
+    all_together,
     log_rank,
 )
 from trial.tables.grid import Cell, Row, Statistic
@@ -75,7 +76,7 @@ class CurveRow:
 
     def times(self, sums: Sums, column: int) -> Times:
         """Read events and censorings by day of a column, all strata together."""
-        return all_strata(self.times_by_stratum(sums, column).values())
+        return all_together(self.times_by_stratum(sums, column).values())
 
     def marked_count(self, sums: Sums, column: int, mark: str) -> int:
         """Return how many have a mark that stands for no time."""
@@ -140,16 +141,6 @@ def add_time(times: dict[int, tuple[int, int]], day: str, n: int) -> None:
     events, censored = times.get(int(day[:-1]), (0, 0))
     is_event = day.endswith(EVENT)
     times[int(day[:-1])] = (events + n * is_event, censored + n * (not is_event))
-
-
-def all_strata(strata: Iterable[Times]) -> Times:
-    """Add the times of all strata up."""
-    joined: dict[int, tuple[int, int]] = {}
-    for times in strata:
-        for day, (events, censored) in times.items():
-            further_events, further_censored = joined.get(day, (0, 0))
-            joined[day] = (events + further_events, censored + further_censored)
-    return joined
 
 
 def totals(times: Times) -> tuple[int, int]:

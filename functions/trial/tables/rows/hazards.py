@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from trial.rules.categories import Category
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TESTS, TIES, TRANSFORMS, Cox
 from trial.statistics.cox import Covariates as Design
-from trial.statistics.inference import Confidence
+from trial.statistics.inference import TOO_MUCH_WORK, Confidence
 from trial.statistics.margins import Margin
 from trial.statistics.survival import Times
 from trial.tables import notes
@@ -100,7 +100,7 @@ class HazardModel:
     def _check(self, model: "_Model", transform: str) -> tuple[Statistic, ...]:
         if not model.is_of_all:
             return ()
-        return (p_value(model.cox.proportionality(model.arms, transform), "not computed"),)
+        return (p_value(model.cox.proportionality(model.arms, transform), TOO_MUCH_WORK),)
 
 
 @dataclass(frozen=True)

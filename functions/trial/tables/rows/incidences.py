@@ -9,11 +9,11 @@ from trial.statistics.competing import (
     AALEN_VARIANCE,
     GRAY,
     CompetingTimes,
-    Counts,
     IncidenceCurve,
     cumulative_incidence,
     gray,
 )
+from trial.statistics.survival import all_together
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import NOTHING, Compared
 from trial.tables.rows.intervals import RowInterval, percent_limits
@@ -35,7 +35,7 @@ class Incidences:
         """Add up what is told apart within a stratum."""
         return cls(
             {
-                i: {stratum: _added(times) for stratum, times in strata.items()}
+                i: {stratum: all_together(times) for stratum, times in strata.items()}
                 for i, strata in parts.items()
             }
         )
@@ -47,7 +47,7 @@ class Incidences:
 
     def times(self, column: int) -> CompetingTimes:
         """Return the times of a column, all its strata together."""
-        return _added(list(self.strata[column].values()))
+        return all_together(self.strata[column].values())
 
     def compared(self, columns: Sequence[int]) -> Compared:
         """Compare columns by Gray's test, over strata; nothing where there is no test."""
@@ -79,12 +79,3 @@ def _share(curve: IncidenceCurve, day: int, interval: RowInterval) -> tuple[Stat
         number_statistic("incidence", step.incidence * 100, 1),
         *percent_limits(limits, interval.confidence),
     )
-
-
-def _added(parts: Sequence[CompetingTimes]) -> CompetingTimes:
-    added: dict[int, Counts] = {}
-    for times in parts:
-        for day, (events, others, censored) in times.items():
-            before = added.get(day, (0, 0, 0))
-            added[day] = before[0] + events, before[1] + others, before[2] + censored
-    return added

@@ -216,6 +216,12 @@ def _association(
     return ((p_value(test.p),), CMH if pair else CMH_GENERAL) if test else ((), "")
 
 
+def arm_in_model(arms: Sequence[str | None], members: Members) -> str | None:
+    """Return the arm that a model has a subject in: that of the first column it is shown in."""
+    shown = (arm for arm, is_member in zip(arms, members, strict=True) if arm and is_member)
+    return next(shown, None)
+
+
 @dataclass(frozen=True)
 class Pool:
     """The levels of a factor to pool: those with fewer than `minimum` of a set in any arm."""
@@ -250,10 +256,7 @@ class AncovaRow:
         Which levels are pooled depends on all subjects, so the sums are kept by level as reported
         and pooled when they are read.
         """
-        arm = next(
-            (arm for arm, is_member in zip(self.arms, members, strict=True) if arm and is_member),
-            None,
-        )
+        arm = arm_in_model(self.arms, members)
         levels = {name: find(derivation) for name, find in self.factors.items()}
         for name, pool in self.pools.items():
             if pool.member(derivation) and levels[name] is not None:

@@ -12,11 +12,10 @@ from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Cells, Share, Sums
-from trial.statistics.inference import Confidence, StudentT
+from trial.statistics.inference import NOT_ESTIMABLE, Confidence, StudentT
 from trial.statistics.mmrm import (
     COVARIANCES,
     MMRM,
-    NOT_ESTIMABLE,
     SATTERTHWAITE,
     Design,
     Repeated,
@@ -36,7 +35,7 @@ from trial.tables.rows.kinds import (
     put_cell,
     row_id,
 )
-from trial.tables.rows.models import CHUNKS
+from trial.tables.rows.models import CHUNKS, arm_in_model
 
 _PAIR, _SMALLEST_DF = 2, 1
 
@@ -71,7 +70,7 @@ class RepeatedRow:
         A visit that is missing or not yet due is one at which it was not: the model is of what was.
         Who has no value at all, or lacks a covariate or a factor, is in no sum.
         """
-        arm = self.arm(members)
+        arm = arm_in_model(self.arms, members)
         levels = [find(derivation) for find in self.factors.values()]
         if arm is None or None in levels:
             return
@@ -85,13 +84,6 @@ class RepeatedRow:
         units = [value.units for value in (*covariates, *values) if value is not None]
         for name, number in self._products(pattern).contribution(units).items():
             put_cell(share, row, f"{name}{text}", number)
-
-    def arm(self, members: Members) -> str | None:
-        """Return the arm of a subject, by the first column of an arm that it is shown in."""
-        return next(
-            (arm for arm, is_member in zip(self.arms, members, strict=True) if arm and is_member),
-            None,
-        )
 
     def _products(self, pattern: Sequence[int]) -> Products:
         observed = (self.responses[place] for place in pattern)

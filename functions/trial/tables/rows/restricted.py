@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from trial.statistics.inference import Confidence, NormalEstimate
+from trial.statistics.inference import NOT_ESTIMABLE, Confidence, NormalEstimate
 from trial.statistics.survival import (
     RESTRICTED_MEAN,
     Curve,
@@ -16,7 +16,6 @@ from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value
 
 TOO_SHORT = "not followed so long"
 """In place of a mean to a day that lies beyond the last one observed."""
-NOT_ESTIMABLE = "not estimable"
 _RATIO_PLACES, _PAIR = 2, 2
 
 

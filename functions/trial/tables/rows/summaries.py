@@ -140,7 +140,7 @@ class SummaryRow(PlacedRow):
         arms = column_groups(self.arms)
         tallied = [column for column, *_, is_tallied in self._measured if is_tallied]
         groups = {arms[column] for column in tallied}
-        measures = {str(id(self.quantities[column])) for column in tallied}
+        measures = {id(self.quantities[column]) for column in tallied}
         moved = range(min(len(groups), len(measures)))
         return {self.sums} | {
             f"{self._tally}#{number}{end}" for number in moved for end in ("from", "to")

@@ -9,7 +9,7 @@ from trial.rules.categories import Category
 from trial.rules.dating import Time
 from trial.statistics.cells import Share, Sums
 from trial.statistics.competing import AALEN_JOHANSEN, CompetingTimes
-from trial.statistics.survival import KAPLAN_MEIER, Times, kaplan_meier
+from trial.statistics.survival import KAPLAN_MEIER, Times, all_together, kaplan_meier
 from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
@@ -19,7 +19,6 @@ from trial.tables.rows.curves import (
     COMPETING,
     EVENT,
     CurveRow,
-    all_strata,
     compare_times,
     totals,
 )
@@ -84,7 +83,7 @@ class SurvivalRow(CurveRow):
             i: self._times_by_levels(sums, i) for i, head in enumerate(heads) if not head.comparison
         }
         times = {i: self._by_stratum(column_times) for i, column_times in by_levels.items()}
-        joined = {i: all_strata(by_stratum.values()) for i, by_stratum in times.items()}
+        joined = {i: all_together(by_stratum.values()) for i, by_stratum in times.items()}
         strata = sorted({s for by_stratum in times.values() for s in by_stratum}, key=str)
         incidences = self.incidences(sums, joined) if self.competing else None
         tests = tuple(
@@ -145,7 +144,7 @@ class SurvivalRow(CurveRow):
         strata: dict[Levels, list[Times]] = {}
         for levels, times in by_levels.items():
             strata.setdefault(levels[: len(self.strata)], []).append(times)
-        return {stratum: all_strata(parts) for stratum, parts in strata.items()}
+        return {stratum: all_together(parts) for stratum, parts in strata.items()}
 
     def _left_out(
         self, heads: Sequence[ColumnHead], by_levels: Mapping[int, Mapping[Levels, Times]]
