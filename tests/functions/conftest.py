@@ -4,7 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -193,3 +193,18 @@ def create_table(client: Any, name: str) -> None:
         AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key, _ in keys],
         KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in keys],
     )
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
+    """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def later(**by: float) -> datetime:
+        nonlocal at
+        at += timedelta(**by)
+        return at
+
+    monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
+    yield later
+    forget()

@@ -1,15 +1,12 @@
 """Two cuts compared: which figures moved, and whose records moved them."""
 
 import json
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from blinded import study_of
 from builders import (
-    TINY,
     adverse_event,
     coding,
     day,
@@ -19,50 +16,13 @@ from builders import (
     event,
     viral_load,
 )  # fmt: skip
-from invoking import CALLER, PROBLEM, Service, forget
+from invoking import CALLER, PROBLEM, Service
 from parallel import TOTAL, A, B, randomised
+from responders import DEFINITION, STUDY, Document, made, post, responder
 
 import wiring
 from trial.events.blinding import HIDDEN
-from trial.events.envelope import Entry
 from trial.reporting.comparison import contributors
-
-STUDY = "TINY"
-DEFINITION = deepcopy(dict(TINY))
-Document = dict[str, Any]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
-    """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def later(**by: float) -> datetime:
-        nonlocal at
-        at += timedelta(**by)
-        return at
-
-    monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
-    yield later
-    forget()
-
-
-def responder(name: str, then: int = 1_000) -> list[Entry]:
-    """Give a subject whose viral load falls, by day 14, from 10,000 to another value."""
-    return [
-        enrolment(subject=name, age=40, sex="F"),
-        viral_load(0, 10_000, subject=name),
-        viral_load(7, 10_000, subject=name),
-        dose(7, subject=name),
-        viral_load(14, then, subject=name),
-        viral_load(35, 500, subject=name),
-    ]
-
-
-def post(service: Service, *entries: Entry) -> None:
-    for each in entries:
-        answer = service.record(each.body, STUDY)
-        assert answer.status in {201, 202}, answer.text
 
 
 @pytest.fixture
@@ -72,14 +32,6 @@ def study(blank: Service, clock: Callable[..., datetime]) -> Service:
     post(blank, *responder("S-1"), *responder("S-2"))
     post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
     return blank
-
-
-def made(service: Service, clock: Callable[..., datetime], **asked: str) -> Document:
-    """Make a report, at a time of its own."""
-    clock(seconds=2)
-    row = service.made(STUDY, **asked)
-    clock(seconds=2)
-    return row
 
 
 def compare(service: Service, new: Document, old: Document, path: str = "") -> Document:

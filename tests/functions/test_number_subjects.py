@@ -1,16 +1,14 @@
 """Every number answers: who is in it, why, by which records; one more call says whose they are."""
 
 import json
-from collections.abc import Callable, Iterator
-from copy import deepcopy
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from blinded import COLUMNS, ROWS, study_of
 from builders import (
-    TINY,
     adverse_event,
     coding,
     disposition,
@@ -18,51 +16,15 @@ from builders import (
     enrolment,
     viral_load,
 )
-from invoking import CALLER, PROBLEM, Answer, Service, forget
+from invoking import CALLER, PROBLEM, Answer, Service
 from parallel import TOTAL, randomised
+from responders import DEFINITION, STUDY, Document, made, post, responder
 
 import wiring
-from trial.events.envelope import Entry
 from trial.reporting import tracing
 from trial.reporting.tracing import people
 
-STUDY = "TINY"
-DEFINITION = deepcopy(dict(TINY))
 HEADACHE = "term/Nervous system disorders/Headache"
-Document = dict[str, Any]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
-    """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def later(**by: float) -> datetime:
-        nonlocal at
-        at += timedelta(**by)
-        return at
-
-    monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
-    yield later
-    forget()
-
-
-def responder(name: str, then: int = 1_000) -> list[Entry]:
-    """Give a subject whose viral load falls, by day 14, from 10,000 to another value."""
-    return [
-        enrolment(subject=name, age=40, sex="F"),
-        viral_load(0, 10_000, subject=name),
-        viral_load(7, 10_000, subject=name),
-        dose(7, subject=name),
-        viral_load(14, then, subject=name),
-        viral_load(35, 500, subject=name),
-    ]
-
-
-def post(service: Service, *entries: Entry) -> None:
-    for each in entries:
-        answer = service.record(each.body, STUDY)
-        assert answer.status in {201, 202}, answer.text
 
 
 @pytest.fixture
@@ -73,13 +35,6 @@ def study(blank: Service, clock: Callable[..., datetime]) -> Service:
     post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
     post(blank, enrolment(subject="S-4", age=50))
     return blank
-
-
-def made(service: Service, clock: Callable[..., datetime], **asked: str) -> Document:
-    clock(seconds=2)
-    row = service.made(STUDY, **asked)
-    clock(seconds=2)
-    return row
 
 
 def asked(service: Service, path: str, **query: str) -> Answer:
