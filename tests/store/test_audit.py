@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import toy
 from bench import Bench
+from counted import check_sums
 
 from trial.commands import auditing
 from trial.definition.study import CONTRIBUTION_VERSION
@@ -175,7 +176,7 @@ def test_damaged_counts_are_found_and_put_right(
     entry = bench.event("P1", "L4")
     assert bench.record(entry) == [Outcome.RECORDED]
     assert found(bench) == []
-    assert set(map(str, bench.store().check_sums(bench.study).values())) == {"{}"}
+    assert set(map(str, check_sums(bench.store(), bench.study).values())) == {"{}"}
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import toy
 from bench import Bench
+from counted import check_sums
 
 from trial.definition.study import Study
 from trial.errors import Unavailable
@@ -73,7 +74,7 @@ def check(bench: Bench) -> None:
     assert sums == cells.total(subject.share for subject in subjects)
     for row in sums:  # one row with all its parts, though names of others begin as its own does
         assert store.read_sums(bench.study, lambda some, row=row: some.get(row)) == sums[row]
-    assert set(map(str, store.check_sums(bench.study).values())) <= {"{}"}
+    assert set(map(str, check_sums(store, bench.study).values())) <= {"{}"}
 
 
 @pytest.fixture
@@ -193,7 +194,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
     later = bench.store(contribute=contribute, version=7)
     bench.record(bench.event("P1"), store=later)
     assert later.fill(name)
-    assert set(map(str, later.check_sums(later.study(name)).values())) == {"{}"}
+    assert set(map(str, check_sums(later, later.study(name)).values())) == {"{}"}
     assert later.sums(later.study(name)) == cells.total(
         subject.share for subject in later.subjects(later.study(name))
     )
@@ -246,7 +247,7 @@ class TestWhatGrowsCostsNoMore:
         assert store.sums(bench.study) == cells.total(
             subject.share for subject in store.subjects(bench.study)
         )
-        assert set(map(str, store.check_sums(bench.study).values())) == {"{}"}
+        assert set(map(str, check_sums(store, bench.study).values())) == {"{}"}
 
     def test_while_they_are_few_nothing_is_looked_at(self, bench):
         self.fill(bench, range(25))
@@ -260,8 +261,8 @@ class TestWhatGrowsCostsNoMore:
         monkeypatch.setattr(Spreading, "find_full_rows", busy)
         self.fill(bench, range(120))
         assert len(bytes_of(bench)) == 1
-        check_sums = bench.store(contribute=of_short_terms).check_sums(bench.study)
-        assert set(map(str, check_sums.values())) == {"{}"}
+        lacking = check_sums(bench.store(contribute=of_short_terms), bench.study)
+        assert set(map(str, lacking.values())) == {"{}"}
 
     def test_where_nothing_is_large_it_is_not_looked_at_again_until_it_is_dearer(self, bench):
         spreading = Spreading(bench.table())
@@ -280,7 +281,7 @@ class TestWhatGrowsCostsNoMore:
         rows = bench.table().query(keys.shard_partition(name, 0), start)
         sizes = [_item_bytes(item) for item in rows]
         assert len(sizes) > 3
-        assert set(map(str, later.check_sums(later.study(name)).values())) == {"{}"}
+        assert set(map(str, check_sums(later, later.study(name)).values())) == {"{}"}
 
 
 @pytest.mark.parametrize("name", ["1.0.n", "study", '1.0.n["Skin","Rash"]', "0.1=" + "é" * 100])

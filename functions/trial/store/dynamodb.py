@@ -232,10 +232,6 @@ class Store:
         """Add up the cells that stand in the shards' headers."""
         return reading.header_cells(self._table, study)
 
-    def check_sums(self, study: Study) -> dict[int, Share | None]:
-        """Compare sums and shares: by shard, what the sums lack; None where it is too busy."""
-        return reading.check_sums(self._table, study)
-
     def journal(
         self,
         study_id: str,

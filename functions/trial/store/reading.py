@@ -63,20 +63,6 @@ def sums(table: Table, study: Study, contribute: Contribute) -> Share:
     return audience_share(study, total)
 
 
-def check_sums(table: Table, study: Study) -> dict[int, Share | None]:
-    """Return by shard what its sums lack of the shares that they count: {} where they agree.
-
-    Whether those are up to date does not matter here. None stands where the shard was written to
-    all the while.
-    """
-    shards = range(study.definition.shards)
-
-    def counted(row: SubjectRow) -> Share:
-        return row.share(study.generation)
-
-    return {number: sum_difference(table, study, number, counted)[0] for number in shards}
-
-
 def journal(
     table: Table, study_id: str, subject_id: str, cipher_key: bytes, version: int | None = None
 ) -> list[JournalRow]:
