@@ -25,7 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("store", "render"),
     ("reporting",),
-    ("commands",),
+    ("access", "commands"),
     ("wiring",),
     ("web",),
     ("api", "audit", "ingest", "publish"),

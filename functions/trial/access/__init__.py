@@ -1,0 +1,1 @@
+"""Who a person of the reading room is, how that is proven, and what the person may do."""
