@@ -28,10 +28,11 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("access", "commands"),
     ("wiring",),
     ("web",),
+    ("room",),
     ("api", "audit", "ingest", "publish"),
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-EDGE = {name for names in LAYERS[-6:] for name in names}
+EDGE = {name for names in LAYERS[-7:] for name in names}
 CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},

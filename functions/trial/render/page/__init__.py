@@ -89,12 +89,12 @@ def _flow(report: Report) -> Iterator[Html]:
         '<section aria-labelledby="flow">\n<h2 id="flow">{}</h2>\n',
         escape(flow.title),
     )
-    yield _drawing(flow_svg(flow, report.cut), f"Diagram: {isolated(flow.title)}", "flow")
+    yield drawing(flow_svg(flow, report.cut), f"Diagram: {isolated(flow.title)}", "flow")
     yield html("<details><summary>The flow in words</summary>\n{}</details>\n", _outline(flow))
     yield html("</section>\n")
 
 
-def _drawing(svg: Html, name: str, kind: str) -> Html:
+def drawing(svg: Html, name: str, kind: str) -> Html:
     """Let a drawing scroll where it is wider than the screen: its letters stay readable."""
     return html(
         '<div class="scroll drawing {}" role="region" tabindex="0" aria-label="{}">\n{}</div>\n',
@@ -127,7 +127,7 @@ def _figure(
         bdi(figure.title),
     )
     yield html("<p>Population: {} \u00b7 {}</p>\n", bdi(figure.population), escape(state))
-    yield _drawing(figure_svg(figure), f"Figure {figure.id}: {isolated(figure.title)}", "chart")
+    yield drawing(figure_svg(figure), f"Figure {figure.id}: {isolated(figure.title)}", "chart")
     notes = [escape(note) for note in figure.footnotes]
     notes += [html("Method: {}.", bdi(figure.method))] if figure.method else []
     if figure.source in sources:

@@ -1,6 +1,7 @@
 """What a reader meets first: which state of which study, its key results, its discrepancies."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from trial.render.markdown import interval
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
@@ -72,26 +73,32 @@ def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[Html]:
     yield html("</dl>\n</header>\n")
 
 
-def key_results(key_results: Sequence[KeyResult]) -> Iterator[Html]:
-    """Write the key results as cards, those of the primary end point before all others."""
+def key_results(
+    key_results: Sequence[KeyResult], link: Callable[[KeyResult], Html] | None = None
+) -> Iterator[Html]:
+    """Write the key results as cards, those of the primary end point before all others.
+
+    Where a `link` is given, each value leads to the address that it returns.
+    """
     yield html('<section aria-labelledby="key-results">\n<h2 id="key-results">Key results</h2>\n')
     primary = [key_result for key_result in key_results if key_result.primary]
     secondary = [key_result for key_result in key_results if not key_result.primary]
-    yield unordered(map(_card, primary), "cards primary")
-    yield unordered(map(_card, secondary), "cards")
+    yield unordered(map(partial(_card, link=link), primary), "cards primary")
+    yield unordered(map(partial(_card, link=link), secondary), "cards")
     if not key_results:
         yield html("<p>None defined.</p>\n")
     yield html("</section>\n")
 
 
-def _card(key_result: KeyResult) -> Html:
+def _card(key_result: KeyResult, link: Callable[[KeyResult], Html] | None) -> Html:
+    value = escape(key_result.text or "\u2013")
     return html(
         """{}<p class="label">{}</p>
 <p class="value">{}{}</p>
 {}""",
         html('<p class="role">Primary end point</p>\n') if key_result.primary else EMPTY,
         bdi(key_result.label),
-        escape(key_result.text or "\u2013"),
+        value if link is None else html('<a href="{}">{}</a>', link(key_result), value),
         _unit(key_result),
         joined(html('<p class="detail">{}</p>\n', line) for line in _details(key_result)),
     )

@@ -1,0 +1,268 @@
+"""What stands around every page: head, bar, contents, notices, footer."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import wiring
+from trial.access.person import Person
+from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.events.blinding import UNBLINDED
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page.elements import unordered
+from trial.room import assets
+from trial.room.routing import PageRequest, RoomRequest
+from trial.web.routing import Answer
+
+HTML = "text/html; charset=utf-8"
+_PAGES = (
+    ((), "Overview"),
+    (("tables",), "Tables and figures"),
+    (("listings",), "Listings"),
+    (("subjects",), "Subjects"),
+    (("discrepancies",), "Discrepancies"),
+    (("quarantine",), "Refused events"),
+    (("cuts",), "Cuts"),
+    (("definition",), "Definition"),
+    (("trail",), "Audit trail"),
+)
+"""The pages that every page of a study leads to, as far as the person may see them."""
+
+
+@dataclass(frozen=True)
+class Crumb:
+    """A page above this one."""
+
+    label: str
+    address: Html
+
+
+def page_answer(
+    asked: PageRequest,
+    title: str,
+    body: Iterable[Html],
+    *,
+    crumbs: Sequence[Crumb] = (),
+    refresh: int = 0,
+    lead: Html = EMPTY,
+) -> Answer:
+    """Answer with a page of a study; `refresh` says after how many seconds it is asked for anew."""
+    view = asked.view
+    head = joined(
+        (
+            html('<p class="study"><a href="{}">{}</a></p>\n', asked.link(), escape(view.id)),
+            html("<h1>{}</h1>\n", escape(title)),
+            html('<p class="quiet">{}</p>\n', bdi(view.definition.title)),
+            lead,
+            joined(_notices(asked, view)),
+        )
+    )
+    parts = (_crumbs(crumbs), *body)
+    content = html(
+        '<div class="columns">\n{}<main id="content" tabindex="-1">\n{}</main>\n</div>\n',
+        _contents(asked),
+        joined(parts),
+    )
+    document_title = f"{title} \u00b7 {view.id}"
+    return _answer(asked.request, asked.person, document_title, (head, content), refresh=refresh)
+
+
+def plain_page(
+    request: RoomRequest, person: Person, title: str, body: Iterable[Html], status: int = 200
+) -> Answer:
+    """Answer with a page that is of no study."""
+    head = html("<h1>{}</h1>\n", escape(title))
+    content = html(
+        '<div class="columns">\n<div></div><main id="content" tabindex="-1">\n{}</main>\n</div>\n',
+        joined(body),
+    )
+    return _answer(request, person, title, (head, content), status)
+
+
+def error_page(request: RoomRequest, person: Person, error: Rejected) -> Answer:
+    """Answer a refusal as a page: what is wrong, and the way back."""
+    faults = [html("<b>{}</b> {}", escape(f.pointer[1:]), escape(f.detail)) for f in error.faults]
+    body = (
+        html('<p class="warning" role="alert">{}</p>\n', escape(error.detail or error.title)),
+        unordered(faults),
+        html('<p><a class="button" href="/">All studies</a></p>\n'),
+    )
+    return plain_page(request, person, error.title, body, error.status)
+
+
+def _answer(
+    request: RoomRequest,
+    person: Person,
+    title: str,
+    parts: tuple[Html, Html],
+    status: int = 200,
+    refresh: int = 0,
+) -> Answer:
+    head, content = parts
+    text = html(
+        """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+{}<link rel="icon" href="{}" type="image/svg+xml">
+<link rel="stylesheet" href="{}">
+<title>{}</title>
+</head>
+<body>
+<a class="skip" href="#content">Skip to the content</a>
+{}<header>
+{}</header>
+{}<footer>As of {}. Times are in UTC.</footer>
+</body>
+</html>
+""",
+        html('<meta http-equiv="refresh" content="{}">\n', refresh) if refresh else EMPTY,
+        escape(assets.icon().path),
+        escape(assets.style().path),
+        escape(f"{title} \u00b7 Reading room"),
+        _bar(request, person),
+        head,
+        content,
+        instant(wiring.now().isoformat(timespec="seconds")),
+    )
+    return Answer(status, {"Content-Type": HTML}, text)
+
+
+def _bar(request: RoomRequest, person: Person) -> Html:
+    return html(
+        '<div class="bar" role="banner"><a class="place" href="/">Reading room</a>'
+        '<span class="who">{}</span>{}</div>\n',
+        bdi(person.name or person.principal),
+        form("/sign-out", request, html("<button>Sign out</button>"), css_class="inline"),
+    )
+
+
+def form(path: str, request: RoomRequest, content: Html, css_class: str = "") -> Html:
+    """Write a form that changes something: it carries the session's token."""
+    return html(
+        '<form method="post" action="{}"{}><input type="hidden" name="csrf" value="{}">{}</form>\n',
+        escape(path),
+        html(' class="{}"', escape(css_class)) if css_class else EMPTY,
+        escape(request.csrf),
+        content,
+    )
+
+
+def _contents(asked: PageRequest) -> Html:
+    """Link to the pages of the study that the person may see."""
+    open_start = "/studies/{study}"
+    start = f"/{UNBLINDED}{open_start}" if asked.route.unblinded else open_start
+    links = []
+    for segments, label in _PAGES:
+        suffix = "".join(f"/{segment}" for segment in segments)
+        twin = asked.can_see(start + suffix)
+        if not (twin or asked.can_see(open_start + suffix)):
+            continue
+        path = asked.path(*segments) if twin else _open_path(asked, *segments)
+        current = _is_current(asked.request.path, path, segments)
+        links.append(
+            html(
+                '<a href="{}"{}>{}</a>',
+                escape(path),
+                html(' aria-current="page"') if current else EMPTY,
+                escape(label),
+            )
+        )
+    return html(
+        '<nav aria-label="Study">\n<details><summary>Pages of the study</summary>\n{}</details>\n'
+        "</nav>\n",
+        unordered(links),
+    )
+
+
+def _open_path(asked: PageRequest, *segments: str) -> str:
+    return asked.path(*segments).removeprefix(f"/{UNBLINDED}")
+
+
+def _is_current(asked_path: str, path: str, segments: Sequence[str]) -> bool:
+    return asked_path == path or (bool(segments) and asked_path.startswith(f"{path}/"))
+
+
+def _notices(asked: PageRequest, view: Study) -> Iterator[Html]:
+    """Say what the data are, and on which side of the blind this page is."""
+    if view.definition.notice:
+        yield html('<p class="notice">{}</p>\n', escape(view.definition.notice))
+    if asked.route.unblinded:
+        yield html(
+            '<p class="warning">Unblinded: this page tells arms apart, and that you saw it is'
+            ' recorded. <a href="{}">The blinded page</a></p>\n',
+            escape(_open_path(asked)),
+        )
+    elif view.pooled:
+        unblinded = f"/{UNBLINDED}/studies/{{study}}"
+        switch = EMPTY
+        if asked.can_see(unblinded):
+            path = f"/{UNBLINDED}{asked.path()}"
+            switch = html(' <a href="{}">The unblinded pages</a>', escape(path))
+        yield html(
+            '<p class="warning">Blinded: nothing here tells arms apart.{}</p>\n',
+            switch,
+        )
+
+
+def _crumbs(crumbs: Sequence[Crumb]) -> Html:
+    if not crumbs:
+        return EMPTY
+    links = (html('<a href="{}">{}</a>', crumb.address, bdi(crumb.label)) for crumb in crumbs)
+    return html('<p class="crumbs">{}</p>\n', joined(links, html(" \u203a ")))
+
+
+def instant(text: str) -> Html:
+    """Write an instant of the service's clock as people read it, to the second."""
+    shown = text[:19].replace("T", " ")
+    return html('<time datetime="{}">{}</time>', escape(text), escape(shown)) if text else EMPTY
+
+
+def section(anchor: str, title: str, *body: Html) -> Html:
+    """Write a part of a page under its heading."""
+    return html(
+        '<section aria-labelledby="{0}">\n<h2 id="{0}">{1}</h2>\n{2}</section>\n',
+        escape(anchor),
+        escape(title),
+        joined(body),
+    )
+
+
+def data_table(
+    label: str, heads: Sequence[Html], rows: Iterable[Sequence[Html]], empty: str = "None."
+) -> Html:
+    """Write rows as a table that scrolls by itself; the first cell of a row names it."""
+    body = joined(
+        html(
+            '<tr><th scope="row">{}</th>{}</tr>\n',
+            row[0],
+            joined(html("<td>{}</td>", cell) for cell in row[1:]),
+        )
+        for row in rows
+    )
+    if not body:
+        return html("<p>{}</p>\n", escape(empty))
+    return html(
+        '<div class="table data"><div class="scroll" role="region" tabindex="0" aria-label="{}">'
+        "<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody></table></div></div>\n",
+        escape(label),
+        joined(html('<th scope="col">{}</th>', head) for head in heads),
+        body,
+    )
+
+
+def heads(*labels: str) -> list[Html]:
+    """Return the heads of a table's columns."""
+    return [escape(label) for label in labels]
+
+
+def next_link(asked: PageRequest, **position: str) -> Html:
+    """Link to the rows that follow; nothing where none do."""
+    if not any(position.values()):
+        return EMPTY
+    return html(
+        '<p class="pages"><a class="button" rel="next" href="{}">Next rows</a></p>\n',
+        asked.again(**position),
+    )

@@ -1,0 +1,166 @@
+"""A study as of now: its key results, its flow, and what does not add up, in one page."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import wiring
+from trial.definition.study import Study
+from trial.events.blinding import HIDDEN
+from trial.render.consort import flow_svg
+from trial.render.consort.alt_text import count_text, name
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page import drawing, opening
+from trial.render.page.elements import unordered
+from trial.reporting import report
+from trial.room import frame
+from trial.room.routing import READERS, PageRequest, page
+from trial.statistics.cells import Share
+from trial.tables.grid import Box, Cut, Flow, KeyResult, RuleCount
+from trial.web.routing import Answer
+
+_SECONDS = 120
+"""After how long the page is asked for anew."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """What one state of the sums shows."""
+
+    cut: Cut
+    key_results: tuple[KeyResult, ...]
+    flow: Flow
+    discrepancies: tuple[RuleCount, ...]
+    sets: tuple[tuple[str, int], ...]
+
+
+def read_overview(view: Study) -> Overview:
+    """Read all of it from one state of the sums."""
+
+    def read(sums: Share) -> Overview:
+        return Overview(
+            report.live_cut(view, sums),
+            report.summary(view, sums),
+            report.flow(view, sums),
+            report.discrepancies(view, sums, Counter()),
+            report.analysis_set_sizes(view, sums),
+        )
+
+    return wiring.store().read_sums(view, read)
+
+
+@page("/studies/{study}", READERS, subjects=False)
+def get_overview(asked: PageRequest) -> Answer:
+    """Show the state of a study as of now."""
+    view = asked.view
+    shown = read_overview(view)
+    refreshes = asked.parameter("refresh") != "off"
+    seconds = _SECONDS if refreshes else 0
+    body = [
+        _state(asked, shown),
+        joined(
+            opening.key_results(
+                shown.key_results,
+                lambda result: asked.link("key-results", result.id, "subjects"),
+            )
+        ),
+        _flow(asked, shown),
+        _sets(shown),
+    ]
+    title = "Overview"
+    answer = frame.page_answer(asked, title, body, lead=_lead(asked, shown, refreshes=refreshes))
+    if not seconds:
+        return answer
+    return Answer(answer.status, {**answer.headers, "Refresh": str(seconds)}, answer.text)
+
+
+def _lead(asked: PageRequest, shown: Overview, *, refreshes: bool) -> Html:
+    sentence, word = ("asks for itself anew every two minutes", "Stop this")
+    if not refreshes:
+        sentence, word = "stays as it is until you ask again", "Keep it up to date"
+    return html(
+        '<p class="completion">{}</p>\n<p class="quiet">This page {}. <a href="{}">{}</a></p>\n',
+        escape(shown.cut.completion.text),
+        escape(sentence),
+        asked.again(refresh="off" if refreshes else ""),
+        escape(word),
+    )
+
+
+def _state(asked: PageRequest, shown: Overview) -> Html:
+    """Write the counts that say whether something has to be done, each with the way there."""
+    counts = Counter[str]()
+    for rule in shown.discrepancies:
+        counts[rule.severity] += rule.count
+    counts["contradictory"] += len(shown.flow.discrepancies)
+    quarantined = wiring.store().count_quarantined(asked.view.id)
+    tiles = [
+        html("<b>{}</b>records accepted", escape(f"{shown.cut.accepted:,}")),
+        _tile(asked, "discrepancies", counts["contradictory"], "contradictory discrepancies"),
+        _tile(asked, "discrepancies", counts["notable"], "notable discrepancies"),
+        _tile(asked, "quarantine", quarantined, "refused events waiting"),
+        _publication(asked),
+    ]
+    return frame.section("state", "State", unordered(tiles, "tiles"))
+
+
+def _tile(asked: PageRequest, segment: str, count: int, label: str) -> Html:
+    return html(
+        '<b><a href="{}">{}</a></b>{}', asked.link(segment), escape(f"{count:,}"), escape(label)
+    )
+
+
+def _publication(asked: PageRequest) -> Html:
+    """Say how the last publication went; when, could tell of a blinded study what nobody may."""
+    rendering = wiring.reports().last_rendering(asked.view.id)
+    if rendering is None:
+        return html("<b>\u2013</b>no documents published yet")
+    if asked.view.pooled:
+        rendering |= dict.fromkeys(("at", "behind_since"), HIDDEN)
+    behind = rendering["behind_since"] not in ("", HIDDEN)
+    state = "behind" if behind else rendering["status"]
+    when = EMPTY if rendering["at"] == HIDDEN else html(" {}", frame.instant(rendering["at"]))
+    return html("<b>{}</b>last publication{}", escape(state), when)
+
+
+def _flow(asked: PageRequest, shown: Overview) -> Html:
+    flow = shown.flow
+    return frame.section(
+        "flow",
+        flow.title,
+        drawing(flow_svg(flow, shown.cut), f"Diagram: {flow.title}", "flow"),
+        html(
+            "<details open><summary>Who is in each box</summary>\n{}</details>\n",
+            _boxes(asked, flow),
+        ),
+    )
+
+
+def _boxes(asked: PageRequest, flow: Flow) -> Html:
+    """Write every box with the way to its subjects; those who left below the stage they left."""
+    arms = {arm.label: arm.id for arm in asked.view.definition.arms}
+
+    def lines() -> Iterator[Html]:
+        for stage in flow.stages:
+            side = unordered(_box(asked, box, arms) for box in stage.visible_side)
+            for number, box in enumerate(stage.boxes, 1):
+                below = side if number == len(stage.boxes) else EMPTY
+                yield html("{}{}", _box(asked, box, arms), below)
+
+    return unordered(lines())
+
+
+def _box(asked: PageRequest, box: Box, arms: dict[str, str]) -> Html:
+    if box.n is None:
+        return html("{}: {}", bdi(name(box)), escape(count_text(box)))
+    link = asked.link("flow", box.id, "subjects", arm=arms.get(box.arm, ""))
+    return html('{}: <a href="{}">{}</a>', bdi(name(box)), link, escape(count_text(box)))
+
+
+def _sets(shown: Overview) -> Html:
+    rows = [(bdi(label), escape(f"{size:,}")) for label, size in shown.sets]
+    return frame.section(
+        "sets",
+        "Analysis sets",
+        frame.data_table("Analysis sets", frame.heads("Set", "Subjects"), rows),
+    )

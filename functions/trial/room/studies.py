@@ -1,0 +1,68 @@
+"""The first page: the studies that a person has a role in, each with its state."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from urllib.parse import quote
+
+import wiring
+from trial.access.person import Role
+from trial.errors import Rejected
+from trial.events.blinding import OPEN
+from trial.render.markup import Html, bdi, escape, html
+from trial.reporting import report
+from trial.room import frame
+from trial.room.routing import ANYBODY, READERS, PageRequest, page
+from trial.web.routing import Answer
+
+_MOST = 100
+"""How many studies are listed: of each its sums are asked for."""
+
+
+@page("/", ANYBODY, subjects=False)
+def get_studies(asked: PageRequest) -> Answer:
+    """List the studies in which the person has a role."""
+    names = [name for name in wiring.store().studies() if asked.person.may(name, *Role)]
+    after = asked.parameter("after")
+    remaining = [name for name in names if name > after]
+    body = [
+        html("<p>Studies in which you have a role.</p>\n"),
+        frame.data_table(
+            "Studies",
+            frame.heads("Study", "Title", "State", "Records", "Documents"),
+            _rows(asked, remaining[:_MOST]),
+            "You have no role in any study. Ask who administers yours.",
+        ),
+        frame.next_link(asked, after=remaining[_MOST - 1] if len(remaining) > _MOST else ""),
+    ]
+    return frame.plain_page(asked.request, asked.person, "Studies", body)
+
+
+def _rows(asked: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
+    for name in names:
+        try:
+            view = wiring.store().study(name).open
+        except Rejected:
+            continue  # it is being deleted
+        link = html('<a href="/studies/{}">{}</a>', escape(quote(name)), escape(name))
+        title = bdi(view.definition.title)
+        if not asked.person.may(name, *READERS):
+            yield link, title, escape("Not for your role"), escape(""), escape("")
+            continue
+        state = wiring.store().read_sums(view, partial(report.completed, view))
+        blinded = "blinded" if view.pooled else "open"
+        records = wiring.store().accepted(view)
+        yield (
+            link,
+            title,
+            escape(f"{state.state}, {blinded}"),
+            escape(f"{records:,}"),
+            _documents(name),
+        )
+
+
+def _documents(study: str) -> Html:
+    """Say when the documents were last made, and whether that succeeded."""
+    latest, _ = wiring.documents().latest(study, OPEN)
+    if latest is None:
+        return escape("none yet")
+    return html("of {} records", escape(f"{latest['events']:,}"))
