@@ -223,6 +223,28 @@ ROWS: Sequence[Mapping[str, Any]] = [
     },
     {"durations": {"filter": {}}, "subgroups": {"characteristic": "load"}},
     {"survival": {"time": "dose", "at": [7]}, "subgroups": {"characteristic": "region"}},
+    {"pairs": ["treated", "enrolled"], "subgroups": {"characteristic": "load"}},
+    {"pairs": ["dosed", "enrolled"], "subgroups": {"characteristic": "arm"}},
+    {"not_due": "week5-responder", "subgroups": {"characteristic": "by-dose"}},
+    {
+        "stratified": {"count": "treated", "strata": ["region"]},
+        "subgroups": {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]},
+    },
+    {
+        "stratified": {"levels": "load", "strata": ["region"]},
+        "subgroups": {"characteristic": "by-dose"},
+    },
+    {
+        "stratified": {"measure": "age", "strata": ["region"]},
+        "subgroups": {"characteristic": "arm"},
+    },
+    {"ancova": {"measure": "age", "factors": ["load"]}, "subgroups": {"characteristic": "region"}},
+    {"ancova": {"measure": "age"}, "subgroups": {"characteristic": "by-dose"}},
+    {
+        "mmrm": {"measure": {"parameter": "viral-load"}, "covariance": "compound-symmetry"},
+        "visits": ["day-14", "week-5"],
+        "subgroups": {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]},
+    },
     {"events": {"treatment": "drug"}},
     {"events": {}, "denominator": "in-a"},
     {"events": {"serious": False}, "of_records": True},

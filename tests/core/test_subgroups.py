@@ -130,12 +130,55 @@ def test_what_makes_no_subgroups_is_refused(row, pointer):
     assert refused.value.faults[0].pointer == pointer
 
 
-def test_kinds_that_take_none_say_so():
-    row = {"pairs": ["enrolled", "treated"], "subgroups": {"characteristic": "region"}}
-    with pytest.raises(Rejected) as refused:
-        parallel([row])
-    (fault,) = refused.value.faults[:1]
-    assert fault.detail.startswith("`subgroups` are of a row of count, graded, levels")
+MODELLED = [
+    *(
+        entry
+        for number in range(24)
+        for entry in person(
+            number,
+            "FM"[number % 3 == 0],
+            None if number in (4, 5) else 20 + 37 * number % 113 if number % 5 else 500,
+        )
+    ),
+    *(viral_load(7, 3000 + 211 * number % 1000, subject=f"S-{number}") for number in range(24)),
+]
+LOAD = {"parameter": "viral-load", "at": "week-5"}
+OF_ALL = [
+    {"pairs": ["below", "treated"], "column": "a"},
+    {"pairs": ["below", "late"], "column": "b", "interval": {"level": 0.9}},
+    {"not_due": "below"},
+    {"stratified": {"count": "below", "strata": ["ages"], "contrast": "difference"}},
+    {"stratified": {"levels": "ages", "strata": ["region"]}},
+    {"stratified": {"measure": LOAD, "strata": ["ages"]}},
+    {"ancova": {"measure": LOAD, "covariates": ["age"], "factors": ["ages"]}},
+    {"ancova": {"measure": "age", "scores": {"a": 1, "b": 2}}},
+    {"ancova": {"measure": "age", "factors": ["ages"],
+                "pool": {"ages": {"set": "enrolled", "minimum": 3}}}},
+    {"mmrm": {"measure": {"parameter": "viral-load"}, "covariates": ["age"]},
+     "visits": ["week-5"]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", OF_ALL, ids="-".join)
+def test_a_subgroup_prints_what_a_study_of_its_subjects_does(row):
+    """Of pairs, of who is still to come, and of models: each is fitted within the subgroup."""
+    parts = {
+        "conditions": {
+            "below": {"measure": LOAD, "below": 100},
+            "late": {"measure": LOAD, "below": 60},
+        },
+        "classes": {"ages": AGES | {"classes": [
+            {"value": "to-40", "label": "Up to 40", "at_most": 40},
+            {"value": "over-40", "label": "Over 40", "at_least": 41}]}},
+    }  # fmt: skip
+    columns = [A, B, {"id": "p", "label": "P", "compare": ["b", "a"], "counts": "fisher"}]
+    women = {f"S-{number}" for number in range(24) if number % 3}
+    alone = [entry for entry in MODELLED if entry.subject in women]
+    whole = table_of(MODELLED, row | {"subgroups": SEXES}, columns=columns, **parts)
+    apart = table_of(alone, row, columns=columns, **parts)
+    subgroup = {each.id: each.cells for each in whole.rows if each.id.startswith("row/F")}
+    assert subgroup == {each.id.replace("row", "row/F", 1): each.cells for each in apart.rows}
+    assert any(cell.statistics for cells in subgroup.values() for cell in cells)
 
 
 @pytest.mark.parametrize("row", ["row/F", "row/M"])

@@ -328,8 +328,6 @@ def rows(draw: st.DrawFn) -> Json:  # noqa: PLR0911 (a kind each)
 
 def subgrouped(row: Json) -> st.SearchStrategy[Json]:
     """Draw whether a row is made for each subgroup, of some levels or of all that are declared."""
-    if {"count", "levels", "shift", "cross"}.isdisjoint(row):
-        return st.just(row)
     women = {"characteristic": "sex", "values": [{"value": "F", "label": "Female"}]}
     by_class = [{"characteristic": name} for name in ("g1", "g4", "region")]
     return st.sampled_from([row, row, *(row | {"subgroups": of} for of in (women, *by_class))])

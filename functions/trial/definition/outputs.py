@@ -603,7 +603,8 @@ def is_by_column(value: Mapping[str, Any], table: Mapping[str, Any], model: type
     Both are as posted, and may be anything.
     """
     columns = table.get("columns")
-    ids = [column.get("id") for column in columns if isinstance(column, dict)] if columns else []
+    listed = columns if isinstance(columns, list) else []
+    ids = [column.get("id") for column in listed if isinstance(column, dict)]
     has_column = any(id_ in value for id_ in ids if isinstance(id_, str))
     return has_column or value.keys().isdisjoint(model.model_fields)
 
@@ -799,12 +800,17 @@ SUBGROUP_KINDS = (
     "graded",
     "levels",
     "summary",
+    "pairs",
+    "not_due",
     "events",
     "worst",
     "terms",
     "record_terms",
     "shift",
     "cross",
+    "stratified",
+    "ancova",
+    "mmrm",
     "incidence",
     "durations",
     "resolution",

@@ -210,7 +210,8 @@ class CompiledTable:
     @cached_property
     def _pooling_rows(self) -> list[CompiledRow]:
         """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
-        return [row for row in self.rows if isinstance(row, AncovaRow) and row.pools]
+        models = ((row, narrowed_row(row)) for row in self.rows)
+        return [row for row, model in models if isinstance(model, AncovaRow) and model.pools]
 
     def read(self, sums: Sums, rows_wanted: Collection[str] | None = None) -> Grid:
         """Read the table out of the sums: all of it, or what gives the rows of these ids."""

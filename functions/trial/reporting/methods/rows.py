@@ -150,6 +150,8 @@ _NOT_INDEPENDENT = (
     "; events are taken one by one as if they were independent, which those of one subject are"
     " not: intervals do not allow for that"
 )
+_FITTED = ("pairs", "stratified", "ancova", "mmrm")
+"""The kinds of row that have no denominator: a subgroup is what they are computed of."""
 _SAME_DAY = " (of several that began on one day, the one that lasts longest)"
 
 
@@ -302,10 +304,9 @@ class Rows:
             return ""
         named = joined(f"{level.label} ({level.value})" for level in subgroups.values)
         levels = f": {named}" if named else ""
-        return (
-            f"; for each subgroup by {self._words.category(subgroups.characteristic)}{levels},"
-            " with the subgroup's denominators"
-        )
+        of = "of its subjects alone" if row.kind in _FITTED else "with the subgroup's denominators"
+        category = self._words.category(subgroups.characteristic)
+        return f"; for each subgroup by {category}{levels}, {of}"
 
     def _visits(self, row: TableRow) -> str:
         visits = {visit.id: visit.label for visit in self._definition.visits}
