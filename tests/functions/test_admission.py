@@ -6,10 +6,12 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import wide
 from invoking import EVENTS
 
 from local.feed import read_definition
-from trial.commands import admission
+from trial.commands import abridging, admission
+from trial.definition.study import load
 from trial.errors import Rejected
 
 Definition = dict[str, Any]
@@ -121,3 +123,46 @@ def test_whatever_breaks_a_rendering_is_told_and_does_not_come_into_force(
         "the service failed to make a document of it, which is an error of the service:"
         " report ZeroDivisionError in "
     )
+
+
+class TestRehearsal:
+    """Documents are made of a few rows of each form, whatever the definition's width."""
+
+    def test_a_table_of_thirty_analytes_keeps_a_few_rows_of_each_form(self):
+        whole = wide.pilot()
+        small = abridging.abridged(whole)
+        rows = {table.id: table.rows for table in small.definition.tables}
+        of_all = {table.id: table.rows for table in whole.definition.tables}
+        assert len(of_all["14-6.03"]) == 62
+        assert len(rows["14-6.03"]) == 8
+        assert all(len(row.visits or ()) <= 2 for row in rows["14-6.03"])
+        for name, kept in rows.items():
+            assert {row.kind for row in kept} == {row.kind for row in of_all[name]}
+        assert small.definition.key_results == whole.definition.key_results
+        assert small.open.definition.blinded
+
+    def test_rows_that_others_name_stay_whole(self):
+        definition = read_definition(EVENTS / "example" / "definition.yaml")
+        table = definition["tables"][1]
+        visits = next(row for row in table["rows"] if row["id"] == "visit")
+        more = [visits | {"id": f"visit-{number}"} for number in range(5)]
+        table["rows"] = [*more, *table["rows"]]
+        study = load(json.dumps(definition))
+        kept = {row.id: row for row in abridging.abridged(study).definition.tables[1].rows}
+        assert [name for name in kept if "visit" in name] == ["visit-0", "visit-1", "visit"]
+        assert kept["visit"].visits == visits["visits"]  # of which a figure is
+        assert kept["visit-0"].visits == [visits["visits"][0], visits["visits"][-1]]
+        assert {"responders", "change"} <= kept.keys()
+
+    def test_what_names_other_parts_alike_is_one_form_and_what_asks_for_more_another(self):
+        parameters = {name: {"label": name, "unit": "u"} for name in ("x", "y", "z")}
+        forms = abridging._Forms({"parameters": parameters | {"w": {"unit": "u", "places": 1}}})
+        x, y, z, w = ({"id": name, "summary": {"parameter": name}} for name in "xyzw")
+        assert forms.of(x) == forms.of(y)
+        assert forms.of(x) != forms.of(w)
+        assert forms.of(z) != forms.of(z | {"statistics": ["n"]})
+
+    def test_a_definition_whose_rows_all_differ_is_rehearsed_as_it_is(self, definition: Definition):
+        definition["tables"][1]["rows"][-1]["visits"] = ["baseline", "week-8"]
+        study = load(json.dumps(definition))
+        assert abridging.abridged(study) is study

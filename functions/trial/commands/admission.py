@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 
+from trial.commands.abridging import abridged
 from trial.definition import size_limits
 from trial.definition.study import Study
 from trial.errors import Rejected, error_location
@@ -10,6 +11,7 @@ from trial.render.documents import render
 from trial.reporting import report
 from trial.tables import checking
 from trial.tables.checking import locations
+from trial.tables.compiled import stored_rows
 
 _TITLE = "Definition not accepted"
 
@@ -19,7 +21,7 @@ def admit(source: bytes) -> Study:
     """Read a definition; raises `Rejected` naming every path at fault.
 
     What is too much is refused before it is worked on. In the end its documents are made of no
-    records at all: what breaks a rendering then would break every one.
+    records at all and of some rows of each form: what breaks a rendering then would break all.
     """
     if len(source) > size_limits.MAX_BYTES:
         raise Rejected(
@@ -31,15 +33,16 @@ def admit(source: bytes) -> Study:
     if wrong := tuple(size_limits.limit_errors(value)):
         raise Rejected(422, _TITLE, "", *locations.in_document_order(value, wrong))
     study = checking.read_definition(source)
-    for view in study.views:
-        _rehearse(view)
+    for view, few_rows in zip(study.views, abridged(study).views, strict=True):
+        _rehearse(view, few_rows)
     return study
 
 
-def _rehearse(study: Study) -> None:
-    """Make every document of the study as it is before its first event, and keep none."""
+def _rehearse(study: Study, few_rows: Study) -> None:
+    """Place the study's cells; make every document of few of its rows, and keep none."""
     try:
-        for file in render(report.report(study, [], {}), study):
+        stored_rows(study)
+        for file in render(report.report(few_rows, [], {}), few_rows):
             for _piece in file.content:
                 pass
     except Exception as error:

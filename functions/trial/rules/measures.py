@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
@@ -170,10 +171,14 @@ class Measures:
     def _precision(self, parameter: str) -> Precision:
         """Return the precision of a parameter's measures: a mean of results has no last decimal."""
         definition = self.study.definition.parameters[parameter]
-        averages = any(visit.averages for visit in self.study.definition.visits)
-        if averages and definition.grades is None:
+        if self._averages and definition.grades is None:
             return definition.precision.averaged()
         return definition.precision
+
+    @cached_property
+    def _averages(self) -> bool:
+        """Whether a visit takes the mean of several results."""
+        return any(visit.averages for visit in self.study.definition.visits)
 
     def _converter(self, parameter: str) -> Callable[[Observation], Value]:
         """Return the conversion of a result, or a mean of results, to a measure's precision."""

@@ -389,6 +389,11 @@ class CompiledStudy:
 _COMPILED: dict[tuple[str, str], CompiledStudy] = {}
 
 
+def keep_compiled(plan: CompiledStudy) -> None:
+    """Keep what was compiled of a study without a fault, for all that asks for it later."""
+    _COMPILED.setdefault((plan.study.digest, plan.study.audience), plan)
+
+
 def compiled(study: Study) -> CompiledStudy:
     """Return a study's compiled definition; compiled once a process and audience."""
     key = study.digest, study.audience

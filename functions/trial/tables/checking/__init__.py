@@ -17,7 +17,7 @@ from trial.events.json_body import canonical, read_json
 from trial.rules.registry import FaultCollector
 from trial.tables import key_results, listings, sources
 from trial.tables.checking import locations, references, warnings
-from trial.tables.compiled import CompiledStudy
+from trial.tables.compiled import CompiledStudy, keep_compiled
 
 _TITLE = "Definition not accepted"
 
@@ -74,9 +74,12 @@ def definition_errors(study: Study, value: Any) -> Iterator[FieldError]:  # noqa
 def _built(study: Study) -> Iterable[FieldError]:
     """Make everything of a definition ready, and each audience's view once it holds together."""
     collector = FaultCollector()
-    _outputs(CompiledStudy(study, collector), collector)
-    if not collector.found and study.open is not study:
-        _outputs(CompiledStudy(study.open, collector), collector)
+    for view in (study, study.open) if study.open is not study else (study,):
+        plan = CompiledStudy(view, collector)
+        _outputs(plan, collector)
+        if collector.found:
+            break
+        keep_compiled(plan)
     return collector.found
 
 
