@@ -71,6 +71,8 @@ class Line:
     text: str
     share: str | None = None
     """The percentage beside a count, '' where there is none to show; None unless it is a count."""
+    statistic: str = ""
+    """The first of the statistics that it shows."""
 
 
 def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
@@ -83,9 +85,11 @@ def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
             parts = [texts.pop(name) for name in names]
             absent = NOT_REPORTED in parts
             name = cell.interval if label == INTERVAL else label
-            results.append(Line(name, NOT_REPORTED if absent else pattern.format(*parts)))
+            text = NOT_REPORTED if absent else pattern.format(*parts)
+            results.append(Line(name, text, statistic=names[0]))
     results += _other_intervals(texts, cell.interval)
-    return (*results, *(Line(_label(name), text) for name, text in texts.items()))
+    others = (Line(_label(name), text, statistic=name) for name, text in texts.items())
+    return (*results, *others)
 
 
 def in_reading_order(labels: Iterable[str]) -> tuple[str, ...]:
@@ -105,7 +109,8 @@ def _other_intervals(texts: dict[str, str], label: str) -> Iterator[Line]:
     for name, limits in _OTHER_INTERVALS:
         if parts := [texts.pop(limit) for limit in limits if limit in texts]:
             of = SUMMARY_STATISTICS[name].label
-            yield Line(f"{label} of the {of[0].lower()}{of[1:]}", " to ".join(parts))
+            shown = f"{label} of the {of[0].lower()}{of[1:]}"
+            yield Line(shown, " to ".join(parts), statistic=name)
 
 
 def _label(name: str) -> str:
@@ -121,10 +126,10 @@ def _take_count(texts: dict[str, str], column: Column) -> Line:
     """Return a count with its percentage, and with its denominator unless it is the column's."""
     n, size = texts.pop("n"), texts.pop("N", str(column.n))
     if "percent" not in texts:
-        return Line("n", n)
+        return Line("n", n, statistic="n")
     share = texts.pop("percent").strip("()%" + _UNKNOWN)
     text = n if size == str(column.n) else f"{n}/{size}"
-    return Line(_COUNT, text, f"({share}%)" if share else "")
+    return Line(_COUNT, text, f"({share}%)" if share else "", "n")
 
 
 def _take_events(texts: dict[str, str]) -> Line:
@@ -132,4 +137,4 @@ def _take_events(texts: dict[str, str]) -> Line:
     events, size = texts.pop("events"), texts.pop("all_events")
     share = texts.pop("events_percent").strip("()%" + _UNKNOWN)
     text = events if events == NOT_REPORTED else f"{events}/{size}"
-    return Line(_EVENTS, text, f"({share}%)" if share else "")
+    return Line(_EVENTS, text, f"({share}%)" if share else "", "events")

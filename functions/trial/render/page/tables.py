@@ -1,7 +1,7 @@
 """A table of the report as an HTML table: a caption, scoped heads, one row a line of results."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
@@ -15,11 +15,15 @@ _SHORT = 24  # characters: numbers stay on one line, anything longer may break
 _DEEPEST = 6
 _NAMES_P_VALUE = re.compile(r"P\b")
 
+type Link = Callable[[str, str, str], Html]
+"""Returns the address that a number leads to: of a row, '' for a column's size; column, statistic.
+"""
 
-def table(grid: Grid, anchor: Html, state: str) -> Iterator[Html]:
+
+def table(grid: Grid, anchor: Html, state: str, link: Link | None = None) -> Iterator[Html]:
     """Write a table; a wide one scrolls in a region of its own that the keyboard reaches.
 
-    `state` says whether it is interim or final.
+    `state` says whether it is interim or final. With a `link` each number leads somewhere.
     """
     table_layout = layout(grid)
     folded = len(grid.rows) > _LONG
@@ -31,8 +35,8 @@ def table(grid: Grid, anchor: Html, state: str) -> Iterator[Html]:
         '<div class="scroll" role="region" tabindex="0" aria-labelledby="{}"><table>\n', anchor
     )
     yield _caption(grid, anchor, state)
-    yield from _heads(table_layout)
-    yield from _bodies(table_layout)
+    yield from _heads(table_layout, link)
+    yield from _bodies(table_layout, link)
     yield html("</table></div>\n")
     if folded:
         yield html("</details>\n")
@@ -52,7 +56,7 @@ def _caption(grid: Grid, anchor: Html, state: str) -> Html:
     )
 
 
-def _heads(table_layout: TableLayout) -> Iterator[Html]:
+def _heads(table_layout: TableLayout, link: Link | None) -> Iterator[Html]:
     """Write the heads of the columns and, where needed, of the results side by side."""
     double = any(len(head.labels) > 1 for head in table_layout.heads)
     spanned = any(head.column.under for head in table_layout.heads)
@@ -65,11 +69,12 @@ def _heads(table_layout: TableLayout) -> Iterator[Html]:
             width = sum(len(head.labels) for head in heads)
             yield html('<th scope="colgroup" colspan="{}">{}</th>', width, bdi(under))
         else:
-            yield from (_head(head, depth, double=double) for head in heads)
+            yield from (_head(head, depth, link, double=double) for head in heads)
     yield html("</tr>\n")
     if spanned:
         below = (head for head in table_layout.heads if head.column.under)
-        yield html("<tr>{}</tr>\n", joined(_head(head, depth - 1, double=double) for head in below))
+        row = joined(_head(head, depth - 1, link, double=double) for head in below)
+        yield html("<tr>{}</tr>\n", row)
     if double:
         labels = (
             label for head in table_layout.heads if len(head.labels) > 1 for label in head.labels
@@ -92,11 +97,12 @@ def _rows(depth: int) -> Html:
     return html(' rowspan="{}"', depth) if depth > 1 else EMPTY
 
 
-def _head(head: ColumnHead, depth: int, *, double: bool) -> Html:
+def _head(head: ColumnHead, depth: int, link: Link | None, *, double: bool) -> Html:
     """Write a column's head, which reaches over `depth` rows or leaves the last to its results."""
     column = head.column
     name = bdi(column.label)
-    size = html(' <span class="size">{}</span>', escape(column.size)) if column.size else EMPTY
+    linked = _linked(escape(column.size), link, "", column.id, "")
+    size = html(' <span class="size">{}</span>', linked) if column.size else EMPTY
     if len(head.labels) > 1:
         rows = _rows(depth - double)
         return html(
@@ -113,15 +119,22 @@ def _head(head: ColumnHead, depth: int, *, double: bool) -> Html:
     return html('<th scope="col"{}>{}{}{}</th>', rowspan, name, size, sublabel)
 
 
-def _bodies(table_layout: TableLayout) -> Iterator[Html]:
+def _linked(shown: Html, link: Link | None, row: str, column: str, statistic: str) -> Html:
+    """Write what is shown, as a link where one is wanted."""
+    if link is None:
+        return shown
+    return html('<a href="{}">{}</a>', link(row, column, statistic), shown)
+
+
+def _bodies(table_layout: TableLayout, link: Link | None) -> Iterator[Html]:
     """Write the rows; one whose results stand below each other is a group of its own."""
     for grouped, rows in groupby(table_layout.rows, key=lambda row: _is_group(row, table_layout)):
         if grouped:
             for row in rows:
-                yield html("<tbody>\n{}</tbody>\n", joined(_group(row, table_layout.heads)))
+                yield html("<tbody>\n{}</tbody>\n", joined(_group(row, table_layout.heads, link)))
         else:
             yield html("<tbody>\n")
-            yield from (_row(row, table_layout) for row in rows)
+            yield from (_row(row, table_layout, link) for row in rows)
             yield html("</tbody>\n")
     if not table_layout.rows:
         yield html(
@@ -133,7 +146,7 @@ def _is_group(row: LaidOutRow, table_layout: TableLayout) -> bool:
     return table_layout.stacked and len(row.labels(table_layout.heads)) > 1
 
 
-def _row(row: LaidOutRow, table_layout: TableLayout) -> Html:
+def _row(row: LaidOutRow, table_layout: TableLayout, link: Link | None) -> Html:
     label = escape(row.row.label)
     if not row.lines:
         return html(
@@ -143,14 +156,14 @@ def _row(row: LaidOutRow, table_layout: TableLayout) -> Html:
             label,
         )
     if table_layout.stacked:
-        return joined(_group(row, table_layout.heads))
+        return joined(_group(row, table_layout.heads, link))
     cells = joined(
-        _cell(row, head, result) for head in table_layout.heads for result in head.labels
+        _cell(row, head, result, link) for head in table_layout.heads for result in head.labels
     )
     return html('<tr class="{}"><th scope="row">{}</th>{}</tr>\n', _css_class(row), label, cells)
 
 
-def _group(row: LaidOutRow, heads: tuple[ColumnHead, ...]) -> Iterator[Html]:
+def _group(row: LaidOutRow, heads: tuple[ColumnHead, ...], link: Link | None) -> Iterator[Html]:
     """Write a row with its results below each other.
 
     Its label and its P values stand in the first line, and span all the others.
@@ -169,13 +182,15 @@ def _group(row: LaidOutRow, heads: tuple[ColumnHead, ...]) -> Iterator[Html]:
         yield html('<th scope="row" class="statistic">{}</th>', escape(result))
         for head in heads:
             if not head.is_p_value:
-                yield _cell(row, head, result)
+                yield _cell(row, head, result, link)
             elif number == 0:
-                yield _cell(row, head, P_VALUE, rowspan)
+                yield _cell(row, head, P_VALUE, link, rowspan)
         yield html("</tr>\n")
 
 
-def _cell(row: LaidOutRow, head: ColumnHead, result: str, rowspan: Html = EMPTY) -> Html:
+def _cell(
+    row: LaidOutRow, head: ColumnHead, result: str, link: Link | None, rowspan: Html = EMPTY
+) -> Html:
     """Write the result of this name, or an empty cell."""
     lines = row.lines.get(head.column.id, ())
     line = next((line for line in lines if line.label == result), None)
@@ -185,7 +200,9 @@ def _cell(row: LaidOutRow, head: ColumnHead, result: str, rowspan: Html = EMPTY)
     share = (
         EMPTY if line.share is None else html(' <span class="share">{}</span>', escape(line.share))
     )
-    return html("<td{}{}>{}{}</td>", rowspan, words, escape(line.text), share)
+    shown = html("{}{}", escape(line.text), share)
+    shown = _linked(shown, link, row.row.id, head.column.id, line.statistic)
+    return html("<td{}{}>{}</td>", rowspan, words, shown)
 
 
 def _css_class(row: LaidOutRow) -> Html:

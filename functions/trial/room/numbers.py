@@ -1,0 +1,181 @@
+"""Who is behind a number: its subjects, why each is in it, and by which records."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import wiring
+from trial.errors import Rejected
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page.elements import unordered
+from trial.reporting import tracing
+from trial.reporting.tracing import numbers, people
+from trial.room import frame, tables
+from trial.room.frame import Crumb
+from trial.room.routing import READERS, PageRequest, page
+from trial.web.routing import Answer
+
+_RECORDS = 12
+"""How many records of a subject are named; the profile has all."""
+_STATISTICS = (
+    ("", "who counts"),
+    ("N", "whom it is of"),
+    ("not_due", "not yet due"),
+    ("missing", "missing"),
+)
+"""Whose subjects can be asked for of any number."""
+
+
+@page("/studies/{study}/tables/{table}/subjects", READERS, subjects=True)
+def get_cell_subjects(asked: PageRequest) -> Answer:
+    """List the subjects in a cell, or in a column's denominator."""
+    table, row, column = asked.parts["table"], asked.parameter("row"), asked.parameter("column")
+    if not column:
+        raise Rejected(404, "Number not found", "The address names no column of the table.")
+    among = _people(asked)
+    number = numbers.cell_number(among.view, table, row, column)
+    title = f"Table {table}: {row or 'all'}, {column}"
+    crumbs = [tables.contents(asked), Crumb(f"Table {table}", asked.link("tables", table))]
+    definition = next(t for t in among.view.definition.tables if t.id == table)
+    what = [bdi(definition.title), *_labels(definition, row, column)]
+    return _answer(asked, among, (number, _statistic(asked)), title, what, crumbs)
+
+
+def _labels(definition: Any, row: str, column: str) -> Iterator[Html]:  # noqa: ANN401
+    """Yield what the row and the column are called, as far as the definition says."""
+    name, _, rest = row.partition("/")
+    yield from (bdi(r.label) for r in definition.rows if r.id == name and r.label)
+    if rest:
+        yield bdi(rest.replace("/", ", "))
+    yield from (bdi(c.label) for c in definition.columns if c.id == column)
+
+
+@page("/studies/{study}/key-results/{key_result}/subjects", READERS, subjects=True)
+def get_key_result_subjects(asked: PageRequest) -> Answer:
+    """List the subjects in a key result."""
+    among, name = _people(asked), asked.parts["key_result"]
+    number, statistic = numbers.key_result_number(among.view, name)
+    label = next(k.label for k in among.view.definition.key_results if k.id == name)
+    wanted = _statistic(asked) or statistic
+    crumbs = [Crumb("Overview", asked.link())]
+    return _answer(asked, among, (number, wanted), "Key result", [bdi(label)], crumbs)
+
+
+@page("/studies/{study}/flow/{box}/subjects", READERS, subjects=True)
+def get_box_subjects(asked: PageRequest) -> Answer:
+    """List the subjects in a box of the flow."""
+    among, name, statistic = _people(asked), asked.parts["box"], _statistic(asked)
+    arm, reason = asked.parameter("arm"), asked.parameter("reason") or None
+    number, wanted = numbers.box_number(among.view, name, arm, reason, statistic)
+    flow = among.view.definition.flow
+    labels = (
+        {box.id: box.label for stage in flow.stages for box in (stage.box, *stage.side)}
+        if flow
+        else {}
+    )
+    what = [bdi(labels.get(name, name)), *([bdi(reason)] if reason else [])]
+    crumbs = [Crumb("Overview", asked.link())]
+    return _answer(asked, among, (number, wanted), "Box of the flow", what, crumbs)
+
+
+def _people(asked: PageRequest) -> people.People:
+    """Return the subjects as they are now or, with `cut`, as a cut saw them."""
+    store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
+    return people.people(store, documents, reports, asked.view, asked.parameter("cut"))
+
+
+def _statistic(asked: PageRequest) -> str:
+    return tracing.check_statistic(asked.parameter("statistic"))
+
+
+def _answer(
+    asked: PageRequest,
+    among: people.People,
+    wanted: tuple[numbers.Number, str],
+    title: str,
+    what: Sequence[Html],
+    crumbs: Sequence[Crumb],
+) -> Answer:
+    number, statistic = wanted
+    document = tracing.trace(among, number, statistic, asked.parameter("after"))
+    subjects = document["subjects"]
+    labels = "Subject", "Stands in it as", "Value", "Why", "By these records"
+    body = [
+        html("<p>{}</p>\n", joined(what, html(" \u00b7 "))),
+        html(
+            "<p>{} of {} subjects looked at{}{}{}.</p>\n",
+            len(subjects),
+            document["examined"],
+            html(", statistic {}", escape(statistic)) if statistic else EMPTY,
+            html(", as cut {} saw them", escape(asked.parameter("cut")))
+            if document["cut"]
+            else EMPTY,
+            EMPTY if not document["next"] else html("; more follow"),
+        ),
+        _others(asked),
+        frame.data_table(
+            "Subjects",
+            frame.heads(*labels),
+            (_row(asked, subject) for subject in subjects),
+            "Nobody, as far as was looked.",
+        ),
+        frame.next_link(asked, after=document["next"] or ""),
+        html(
+            '<p class="quiet">A record in bold is decisive: without it alone the subject would'
+            " count otherwise.</p>\n"
+        ),
+    ]
+    return frame.page_answer(asked, title, body, crumbs=crumbs)
+
+
+def _others(asked: PageRequest) -> Html:
+    """Lead to who else has to do with the number."""
+    links = (
+        html(
+            '<a href="{}"{}>{}</a>',
+            asked.again(statistic=name, after=""),
+            html(' aria-current="true"') if asked.parameter("statistic") == name else EMPTY,
+            escape(label),
+        )
+        for name, label in _STATISTICS
+    )
+    return html('<p class="pages">Show: {}</p>\n', joined(links, html(" ")))
+
+
+def _row(asked: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
+    name = subject["subject"]
+    return [
+        html('<a href="{}">{}</a>', asked.link("subjects", name), escape(name)),
+        html("{}", escape(subject["in"])),
+        unordered(
+            html("{} {} {}", bdi(v["label"]), escape(v["value"]), escape(v["unit"] or ""))
+            for v in subject["values"]
+        )
+        or tables.DASH,
+        escape(subject["explanation"]) or tables.DASH,
+        _records(asked, name, subject["records"]),
+    ]
+
+
+def _records(asked: PageRequest, subject: str, records: Sequence[Mapping[str, Any]]) -> Html:
+    """Name the records, each with the way to its rows of the journal; the decisive ones first."""
+    if not records:
+        return tables.DASH
+    ordered = sorted(records, key=lambda record: not record["decisive"])
+    names = ",".join(f"{record['kind']}/{record['record']}" for record in records)
+    lines = [_record(asked, subject, record) for record in ordered[:_RECORDS]]
+    if len(ordered) > _RECORDS:
+        lines.append(html("and {} more", len(ordered) - _RECORDS))
+    every = html(
+        '<a href="{}">Journal of these</a>',
+        asked.link("subjects", subject, "history", records=names),
+    )
+    return html("{}{}", unordered(lines), every)
+
+
+def _record(asked: PageRequest, subject: str, record: Mapping[str, Any]) -> Html:
+    link = asked.link(
+        "subjects", subject, "history", records=f"{record['kind']}/{record['record']}"
+    )
+    name = html('<a href="{}">{}</a>', link, escape(record["record"]))
+    shown = html("<b>{}</b>", name) if record["decisive"] else name
+    return html('{} <span class="quiet">{}</span>', shown, escape(record["kind"]))

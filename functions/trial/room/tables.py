@@ -1,0 +1,136 @@
+"""Tables and figures as of now; every number of a table leads to its subjects."""
+
+from collections.abc import Iterator
+
+import wiring
+from trial.errors import Rejected
+from trial.render.figures import figure_svg
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page import drawing
+from trial.render.page.elements import unordered
+from trial.render.page.tables import table
+from trial.reporting import report
+from trial.room import frame
+from trial.room.frame import Crumb
+from trial.room.routing import READERS, PageRequest, page
+from trial.statistics.cells import Share
+from trial.tables import figures
+from trial.tables.bidi import isolated
+from trial.tables.grid import Cut, Figure, Grid, Mark
+from trial.web.routing import Answer
+
+DASH = html("\u2013")
+
+
+@page("/studies/{study}/tables", READERS, subjects=False)
+def get_tables(asked: PageRequest) -> Answer:
+    """List the tables and figures of the definition."""
+    definition = asked.view.definition
+    tables = [_entry(asked, "tables", t.id, t.title, t.population) for t in definition.tables]
+    drawn = [_entry(asked, "figures", f.id, f.title, "") for f in definition.figures]
+    body = [
+        frame.section("tables", "Tables", unordered(tables, "contents-list"))
+        if tables
+        else html("<p>No tables are defined.</p>\n"),
+        frame.section("figures", "Figures", unordered(drawn, "contents-list"))
+        if drawn
+        else html(""),
+    ]
+    return frame.page_answer(asked, "Tables and figures", body)
+
+
+def _entry(asked: PageRequest, kind: str, name: str, title: str, population: str) -> Html:
+    below = html(' <span class="quiet">\u00b7 {}</span>', bdi(population)) if population else EMPTY
+    return html(
+        '<span class="number">{}</span> <span><a href="{}">{}</a>{}</span>',
+        escape(name),
+        asked.link(kind, name),
+        bdi(title),
+        below,
+    )
+
+
+def contents(asked: PageRequest) -> Crumb:
+    """Return the page that lists all tables and figures."""
+    return Crumb("Tables and figures", asked.link("tables"))
+
+
+@page("/studies/{study}/tables/{table}", READERS, subjects=False)
+def get_table(asked: PageRequest) -> Answer:
+    """Show a table as it is now."""
+    view, name = asked.view, asked.parts["table"]
+
+    def read(sums: Share) -> tuple[Cut, tuple[Grid, ...]]:
+        return report.live_cut(view, sums), report.tables(view, sums, {name})
+
+    cut, grids = wiring.store().read_sums(view, read)
+    if not grids:
+        raise Rejected(404, "Table not found", f"The definition has no table {name}.")
+    (grid,) = grids
+
+    def link(row: str, column: str, statistic: str) -> Html:
+        return asked.link(
+            "tables", name, "subjects", row=row, column=column, statistic=asked_for(statistic)
+        )
+
+    body = [
+        html(
+            '<p class="key quiet">Each number leads to its subjects. {} stands for a result that'
+            " cannot be calculated.</p>\n",
+            DASH,
+        ),
+        joined(table(grid, html("table"), cut.completion.state, link)),
+    ]
+    return frame.page_answer(asked, f"Table {grid.id}", body, crumbs=[contents(asked)])
+
+
+def asked_for(statistic: str) -> str:
+    """Return the statistic whose subjects a number is asked for by; '' is what the cell counts."""
+    return "" if statistic in ("n", "percent") else statistic
+
+
+@page("/studies/{study}/figures/{figure}", READERS, subjects=False)
+def get_figure(asked: PageRequest) -> Answer:
+    """Show a figure as it is now, with its numbers."""
+    view, name = asked.view, asked.parts["figure"]
+    if name not in {figure.id for figure in view.definition.figures}:
+        raise Rejected(404, "Figure not found", f"The definition has no figure {name}.")
+    every = figures.figures(view, wiring.store().sums(view))
+    drawn = next(figure for figure in every if figure.id == name)
+    notes = [escape(note) for note in drawn.footnotes]
+    notes += [html("Method: {}.", bdi(drawn.method))] if drawn.method else []
+    source = html(
+        'From the same sums as <a href="{}">Table {}</a>, where each number leads to its subjects.',
+        asked.link("tables", drawn.source),
+        escape(drawn.source),
+    )
+    body = [
+        html('<figure class="figure"><p>{}</p>\n', bdi(drawn.title)),
+        drawing(figure_svg(drawn), f"Figure {name}: {isolated(drawn.title)}", "chart"),
+        html("<figcaption>{}</figcaption></figure>\n", unordered([*notes, source], "notes")),
+        frame.section("numbers", "Its numbers", _numbers(drawn)),
+    ]
+    return frame.page_answer(asked, f"Figure {name}", body, crumbs=[contents(asked)])
+
+
+def _numbers(drawn: Figure) -> Html:
+    labels = "Series", drawn.x_label or "At", drawn.y_label or "Value", "Interval", "n"
+    return frame.data_table("Numbers of the figure", frame.heads(*labels), _marks(drawn))
+
+
+def _marks(drawn: Figure) -> Iterator[list[Html]]:
+    for series in drawn.series:
+        for mark in series.marks:
+            yield [bdi(series.label), *_mark(mark)]
+
+
+def _mark(mark: Mark) -> list[Html]:
+    place = bdi(mark.label) if mark.label else _shown(mark.x)
+    low_and_high = mark.low is not None and mark.high is not None
+    interval = html("{} to {}", _shown(mark.low), _shown(mark.high)) if low_and_high else DASH
+    value = _shown(mark.y if mark.y is not None else mark.x if mark.label else None)
+    return [place, value, interval, _shown(mark.n)]
+
+
+def _shown(value: object) -> Html:
+    return DASH if value is None else escape(value)
