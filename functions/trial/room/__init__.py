@@ -7,7 +7,14 @@ one for which no role is named cannot be registered.
 
 from trial.access.person import Person
 from trial.errors import Rejected
-from trial.room import assets, numbers, overview, studies, tables  # noqa: F401 (their pages)
+from trial.room import (  # noqa: F401 (their pages)
+    assets,
+    numbers,
+    overview,
+    studies,
+    subjects,
+    tables,
+)
 from trial.room.frame import error_page
 from trial.room.routing import ROUTES, PageRequest, RoomRequest, Route, match
 from trial.web.routing import Answer
