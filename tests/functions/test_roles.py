@@ -28,8 +28,8 @@ NOBODY: set[str] = set()
 DIGEST = "0" * 32
 APART = (
     "summary", "consort", "tables", "tables/{table}", "quarantine", "discrepancies",
-    "treatment-events", "subjects/{subject}/history", "reports/{cut}/{file}",
-    "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
+    "treatment-events", "subjects/{subject}/history", "subjects/{subject}/profile",
+    "reports/{cut}/{file}", "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
     "tables/{table}/subjects", "summary/subjects", "consort/subjects", "figures/{figure}/subjects",
 )  # fmt: skip
 
@@ -64,6 +64,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("GET", "discrepancies"): (READERS, 200, 200),
     ("GET", "treatment-events"): (READERS, 200, 200),
     ("GET", "subjects/{subject}/history"): (READERS, 200, 200),
+    ("GET", "subjects/{subject}/profile"): (READERS, 200, 200),
     ("GET", "reports/{cut}/{file}"): (READERS, 303, 303),
     ("GET", "reports/{cut}/datasets/{file}"): (READERS, 404, 404),
     ("GET", "reports/{cut}/changes-since/{base}"): (READERS, 404, 404),

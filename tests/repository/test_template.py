@@ -347,7 +347,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 53
+    assert len(routes) == 55
     beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
@@ -366,7 +366,8 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
                      "tables/{table}/subjects", "summary/subjects", "consort/subjects",
                      "figures/{figure}/subjects",
                      "treatment-events",
-                     "subjects/{subject}/history", "reports/{cut}/{file}",
+                     "subjects/{subject}/history", "subjects/{subject}/profile",
+                     "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip
     openly = {path.removeprefix("/studies/{study}/") for _, path in queries.routes.all}

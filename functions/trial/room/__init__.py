@@ -9,6 +9,8 @@ from trial.access.person import Person
 from trial.errors import Rejected
 from trial.room import (  # noqa: F401 (their pages)
     assets,
+    documents,
+    listings,
     numbers,
     overview,
     studies,

@@ -150,6 +150,22 @@ def form(path: str, request: RoomRequest, content: Html, css_class: str = "") ->
     )
 
 
+def select(name: str, label: str, choices: Sequence[tuple[str, str]], chosen: str) -> Html:
+    """Write a field in which one of some values is chosen."""
+    options = joined(
+        html(
+            '<option value="{}"{}>{}</option>',
+            escape(value),
+            html(" selected") if value == chosen else EMPTY,
+            escape(shown),
+        )
+        for value, shown in choices
+    )
+    return html(
+        '<label>{} <select name="{}">{}</select></label>', escape(label), escape(name), options
+    )
+
+
 def _contents(asked: PageRequest) -> Html:
     """Link to the pages of the study that the person may see."""
     open_start = "/studies/{study}"

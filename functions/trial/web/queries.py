@@ -11,19 +11,20 @@ import wiring
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import fields
-from trial.events.blinding import HIDDEN, OPEN, UNBLINDED, is_unblinding
+from trial.events.blinding import HIDDEN, OPEN, is_unblinding
 from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
+from trial.reporting.profile import profile
 from trial.statistics.cells import Share
-from trial.store.bucket import object_keys
 from trial.store.bucket.documents import STATE
-from trial.store.bucket.object_keys import AUDIT, LIVE
+from trial.store.bucket.object_keys import AUDIT
 from trial.store.rows import JournalRow
-from trial.tables.file_names import AUDIT_REPORT, CHANGES, CHANGES_SIGNATURE, UNLISTED
+from trial.tables.file_names import AUDIT_REPORT
 from trial.web import (
     activity,  # noqa: F401 (its routes)
     contract,
+    files,
     pagination,
     quarantine,
     routing,
@@ -192,6 +193,18 @@ def get_history(request: Request, view: Study, subject: str) -> Answer:
     })  # fmt: skip
 
 
+@read_route("subjects/{subject}/profile")
+def get_profile(_request: Request, view: Study, subject: str) -> Answer:
+    """Get a subject on one time axis: dates, visits, doses, adverse events, medications, results.
+
+    While the study is blinded, what tells the arm is left out.
+    """
+    stored = wiring.store().subject(view, subject) if fields.is_identifier(subject) else None
+    if stored is None:
+        raise Rejected(404, "Subject not found", f"the study has no events of {subject!r}")
+    return routing.json_answer(profile(view, stored.subject).document())
+
+
 def _is_of(request: Request, sort_key: str) -> bool:
     """Return whether a row of a journal is of the kind, record or records in the query."""
     filters = request.query.get("kind", ""), request.query.get("record", "")
@@ -248,25 +261,16 @@ def get_report(_request: Request, study: str, cut: str) -> Answer:
 @read_route("reports/{cut}/{file}")
 def get_file(_request: Request, view: Study, cut: str, file: str) -> Answer:
     """Get a link to a document: of `live`, of a cut, or of a requested report."""
-    cut_id = cut if cut == LIVE else _cut_of(view, cut)
-    if file in (CHANGES, CHANGES_SIGNATURE):
-        prefix = object_keys.changes_prefix(cut_id, cut)
-    elif file in UNLISTED:
-        prefix = object_keys.audit_prefix(cut_id)
-    else:
-        prefix = LIVE if cut == LIVE else object_keys.cut_prefix(cut_id)
-    return _link_to(view, prefix, file)
+    return _redirect(files.link(view, cut, file))
 
 
 @read_route("reports/{cut}/datasets/{file}")
 def get_dataset(_request: Request, view: Study, cut: str, file: str) -> Answer:
     """Get a link to the data set of a listing."""
-    prefix = LIVE if cut == LIVE else object_keys.cut_prefix(_cut_of(view, cut))
-    return _link_to(view, prefix, f"datasets/{file}")
+    return _redirect(files.link(view, cut, f"datasets/{file}"))
 
 
-def _link_to(view: Study, prefix: str, name: str) -> Answer:
-    link = wiring.documents().link(view.id, view.audience, prefix, name)
+def _redirect(link: str) -> Answer:
     return Answer(SEE_OTHER, {"Location": link, "Cache-Control": "no-store"})
 
 
@@ -278,13 +282,3 @@ def get_changes(request: Request, view: Study, cut: str, base: str) -> Answer:
     document = comparison.compare(store, documents, reports, view, (cut, base), after)
     document["next"] = document["next"] and f"{request.path}?after={document['next']}"
     return routing.json_answer(document)
-
-
-def _cut_of(view: Study, cut: str) -> str:
-    """Return the cut that a report became, by the report's id; a cut's own id stays as it is."""
-    requested = wiring.reports().find(view.id, cut)
-    if requested is None:
-        return cut
-    if not requested.cut:
-        raise Rejected(404, "Document not found", "the report is not ready yet: retry later")
-    return requested.unblinded_cut if view.audience == UNBLINDED else requested.cut

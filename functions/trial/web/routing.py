@@ -66,19 +66,20 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer; the text is of the type that the headers name."""
+    """An answer; the text, or the content of a file, is of the type that the headers name."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
+    content: bytes = b""
 
     def event(self) -> dict[str, Any]:
         """Return it as API Gateway takes it."""
         return {
             "statusCode": self.status,
             "multiValueHeaders": {name: [value] for name, value in self.headers.items()},
-            "body": self.text,
-            "isBase64Encoded": False,
+            "body": base64.b64encode(self.content).decode() if self.content else self.text,
+            "isBase64Encoded": bool(self.content),
         }
 
 

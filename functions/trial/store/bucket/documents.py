@@ -86,6 +86,17 @@ class Documents:
             raise _not_published()
         return stored.content
 
+    def read_live(
+        self, study: str, audience: str, latest: Mapping[str, Any], name: str
+    ) -> bytes | None:
+        """Read a live document of a publication, as `latest` names it; None where it has none."""
+        version = latest["files"].get(name)
+        if version is None:
+            return None
+        key = _key(study, audience, f"{LIVE}/{name}")
+        stored = self.bucket.read(key, VersionId=version)
+        return stored.content if stored else None
+
     def pieces(self, study: str, audience: str) -> Pieces:
         """Return what a publication of a study to an audience keeps for the next one."""
         return Pieces(self.bucket, study, audience)

@@ -1,0 +1,239 @@
+"""Listings: filter, sort, choose columns, turn pages, and take away what is seen."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from trial.definition.outputs import ListingDefinition
+from trial.errors import Rejected
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page.elements import unordered
+from trial.room import documents, frame, rows
+from trial.room.frame import Crumb
+from trial.room.routing import DOWNLOAD, READERS, PageRequest, page
+from trial.room.rows import COMPARISONS, DataColumn, Dataset, Filter, Row, Selection
+from trial.room.tables import DASH
+from trial.tables.file_names import WORKBOOK
+from trial.tables.listings import complete
+from trial.web.routing import Answer
+
+_ROWS = 100
+_MOST_PAGES = 100_000
+_FILTERS = 2
+"""How many columns can be filtered at once, beside a text in any of them."""
+MOST_BYTES = 4_000_000
+"""How long a download may be: what Lambda answers, less what is written around it."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _definitions(asked: PageRequest) -> tuple[ListingDefinition, ...]:
+    definition = asked.view.definition
+    return (*definition.listings, *complete.added(definition))
+
+
+@page("/studies/{study}/listings", READERS, subjects=False)
+def get_listings(asked: PageRequest) -> Answer:
+    """List the listings of the definition."""
+    entries = [
+        html(
+            '<span class="number">{}</span> <span><a href="{}">{}</a>'
+            ' <span class="quiet">\u00b7 {}</span></span>',
+            escape(listing.id),
+            asked.link("listings", listing.id),
+            bdi(listing.title),
+            bdi(listing.population),
+        )
+        for listing in _definitions(asked)
+    ]
+    workbook = asked.link("documents", "live", WORKBOOK)
+    body = [
+        unordered(entries, "contents-list"),
+        html('<p><a class="button" href="{}">All of them as a workbook</a></p>\n', workbook),
+    ]
+    return frame.page_answer(asked, "Listings", body)
+
+
+def _listing(asked: PageRequest) -> ListingDefinition:
+    """Return the listing of the page; raises `Rejected` (404)."""
+    name = asked.parts["listing"]
+    listing = next((listing for listing in _definitions(asked) if listing.id == name), None)
+    if listing is None:
+        raise Rejected(404, "Listing not found", f"The definition has no listing {name}.")
+    return listing
+
+
+def _selection(asked: PageRequest) -> Selection:
+    """Read which rows are asked for; a filter without a column, or that needs a value, is none."""
+    filters = []
+    for number in range(1, _FILTERS + 1):
+        column, how = asked.parameter(f"column{number}"), asked.parameter(f"how{number}")
+        value = asked.parameter(f"value{number}")
+        if column and how in COMPARISONS and (value or how == "blank"):
+            filters.append(Filter(column, how, value))
+    return Selection(asked.parameter("any").strip(), tuple(filters), asked.parameter("sort"))
+
+
+def _shown(asked: PageRequest, data: Dataset) -> list[int]:
+    """Return the positions of the columns that are shown: those asked for, or all but the study."""
+    wanted = set(asked.parameters("show"))
+    places = [i for i, column in enumerate(data.columns) if column.name in wanted]
+    return places or [i for i, column in enumerate(data.columns) if column.name != "STUDYID"]
+
+
+@page("/studies/{study}/listings/{listing}", READERS, subjects=True)
+def get_listing(asked: PageRequest) -> Answer:
+    """Show a page of a listing's rows, as chosen."""
+    listing, latest = _listing(asked), rows.publication(asked.view)
+    data = rows.dataset(asked.view, latest, listing.data_name)
+    selection, shown = _selection(asked), _shown(asked, data)
+    chosen = rows.select(data, selection)
+    last_page = max(-(-len(chosen) // _ROWS), 1)
+    number = min(asked.number("page", 1, _MOST_PAGES), last_page)
+    visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
+    body = [
+        html("<p>{} \u00b7 {}</p>\n", bdi(listing.title), bdi(listing.population)),
+        _form(asked, data, shown),
+        html(
+            "<p>{} of {} rows, page {} of {}. They are of the last publication, which counts {}"
+            " records: events of the last minute may not be among them.</p>\n",
+            escape(f"{len(chosen):,}"),
+            escape(f"{len(data.lines):,}"),
+            number,
+            last_page,
+            escape(f"{latest['events']:,}"),
+        ),
+        _table(asked, listing, data, shown, visible),
+        _turning(asked, number, last_page),
+        unordered(map(escape, listing.footnotes), "notes"),
+        _downloads(asked, listing),
+    ]
+    crumbs = [Crumb("Listings", asked.link("listings"))]
+    return frame.page_answer(asked, f"Listing {listing.id}", body, crumbs=crumbs)
+
+
+def _form(asked: PageRequest, data: Dataset, shown: Sequence[int]) -> Html:
+    """Write the form that chooses rows and columns; it is sent as an address, so it can be kept."""
+    filters = joined(_filter(asked, data, number) for number in range(1, _FILTERS + 1))
+    checks = joined(
+        html(
+            '<label><input type="checkbox" name="show" value="{}"{}>{}</label>',
+            escape(column.name),
+            html(" checked") if place in shown else EMPTY,
+            bdi(column.label),
+        )
+        for place, column in enumerate(data.columns)
+    )
+    sort = asked.parameter("sort")
+    kept = html('<input type="hidden" name="sort" value="{}">', escape(sort)) if sort else EMPTY
+    return html(
+        '<form class="panel" method="get" action="{}">\n<div class="fields">'
+        '<label>Any column contains <input name="any" value="{}"></label>{}{}</div>\n'
+        '<details><summary>Columns</summary><fieldset><legend>Show</legend><div class="checks">{}'
+        '</div></fieldset></details>\n<p class="pages"><button class="main">Show these</button>'
+        ' <a href="{}">All rows and columns</a></p>\n</form>\n',
+        escape(asked.request.path),
+        escape(asked.parameter("any")),
+        filters,
+        kept,
+        checks,
+        escape(asked.request.path),
+    )
+
+
+def _filter(asked: PageRequest, data: Dataset, number: int) -> Html:
+    column, how = asked.parameter(f"column{number}"), asked.parameter(f"how{number}")
+    names = [("", "\u2013"), *((column.name, column.label) for column in data.columns)]
+    return html(
+        '<fieldset><legend>And</legend><div class="fields">{}{}'
+        '<label>Value <input name="value{}" value="{}" size="12"></label></div></fieldset>',
+        frame.select(f"column{number}", "Column", names, column),
+        frame.select(f"how{number}", "Comparison", list(COMPARISONS.items()), how),
+        number,
+        escape(asked.parameter(f"value{number}")),
+    )
+
+
+def _table(
+    asked: PageRequest,
+    listing: ListingDefinition,
+    data: Dataset,
+    shown: Sequence[int],
+    visible: Sequence[Row],
+) -> Html:
+    subject_columns = {column.id for column in listing.columns if column.source == "subject"}
+    heads = [_head(asked, data.columns[place]) for place in shown]
+
+    def cells() -> Iterator[list[Html]]:
+        for row in visible:
+            yield [
+                _cell(asked, row[place], data.columns[place].name in subject_columns)
+                for place in shown
+            ]
+
+    return frame.data_table(listing.title, heads, cells(), "No row is as chosen.")
+
+
+def _head(asked: PageRequest, column: DataColumn) -> Html:
+    """Write a column's head as the link that sorts by it, or the other way round."""
+    sort = asked.parameter("sort")
+    arrow = {column.name: " \u2191", f"-{column.name}": " \u2193"}.get(sort, "")
+    link = asked.again(sort=f"-{column.name}" if sort == column.name else column.name, page="")
+    return html('<a href="{}">{}{}</a>', link, bdi(column.label), escape(arrow))
+
+
+def _cell(asked: PageRequest, value: Any, is_subject: bool) -> Html:  # noqa: ANN401, FBT001
+    if value is None:
+        return DASH
+    if is_subject:
+        link = asked.link("subjects", str(value))
+        return html('<a href="{}">{}</a>', link, escape(value))
+    return bdi(value)
+
+
+def _turning(asked: PageRequest, number: int, last_page: int) -> Html:
+    links = []
+    if number > 1:
+        before = asked.again(page=str(number - 1))
+        links.append(html('<a class="button" rel="prev" href="{}">Earlier rows</a>', before))
+    if number < last_page:
+        following = asked.again(page=str(number + 1))
+        links.append(html('<a class="button" rel="next" href="{}">Next rows</a>', following))
+    return html('<p class="pages">{}</p>\n', joined(links, html(" "))) if links else EMPTY
+
+
+def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
+    query = asked.request.query
+    csv_path = escape(f"{asked.path('listings', listing.id, 'csv')}?{query}".rstrip("?"))
+    dataset = asked.link("documents", "live", "datasets", f"{listing.data_name}.ndjson")
+    return html(
+        '<p class="pages"><a class="button" href="{}">Download these rows as CSV</a>'
+        ' <a href="{}">The whole listing as CDISC Dataset-JSON</a></p>\n',
+        csv_path,
+        dataset,
+    )
+
+
+@page("/studies/{study}/listings/{listing}/csv", READERS, subjects=True, action=DOWNLOAD)
+def get_csv(asked: PageRequest) -> Answer:
+    """Give the rows and columns that are chosen, all pages of them, as CSV."""
+    listing, latest = _listing(asked), rows.publication(asked.view)
+    data = rows.dataset(asked.view, latest, listing.data_name)
+    shown = _shown(asked, data)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow([data.columns[place].name for place in shown])
+    for row in rows.select(data, _selection(asked)):
+        values = rows.parsed(row)
+        writer.writerow([_csv_value(values[place], data.columns[place]) for place in shown])
+        if text.tell() > MOST_BYTES:
+            detail = "Choose fewer rows or columns, or take the whole listing as Dataset-JSON."
+            raise Rejected(422, "Too much for one download", detail)
+    name = f"{asked.study}-{listing.data_name}.csv"
+    return documents.attachment(name, "text/csv; charset=utf-8", text.getvalue())
+
+
+def _csv_value(value: Any, column: DataColumn) -> str:  # noqa: ANN401 (JSON)
+    """Write a value; a text that a spreadsheet would run as a formula is kept from it."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) and not column.is_number else text
