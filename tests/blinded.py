@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel, randomised
 
 from trial.definition.available_statistics import available_statistics, has_p_value
+from trial.definition.figures import FIGURE_KINDS, INTERACTING, estimated
 from trial.definition.outputs import CellRef, Table
 from trial.definition.study import Study
 from trial.events.envelope import Entry
@@ -478,6 +479,15 @@ def study_of(
         if kind == "terms" or any(
             not each.keys() & {"events", "worst"} for each in columns if "set" in each
         )
+    ]  # fmt: skip
+    figures += [
+        {"id": f"{row.id}-{column.id}", "title": "Forest", "population": "All", "kind": "forest",
+         "source": {"table": "t", "row": row.id, "columns": [column.id]}, "x_label": "X",
+         "y_label": "Y", "interaction": row.subgroups is not None and row.visits is None
+         and row.kind in INTERACTING}
+        for row in table.rows
+        for column in table.columns
+        if row.kind in FIGURE_KINDS["forest"] and estimated(table, row, column)
     ]  # fmt: skip
     wanted: dict[str, Any] = {
         "blinded": True,

@@ -570,7 +570,7 @@ class TestForms:
     def test_every_kind_of_row_and_figure_is_told_of_a_definition(self):
         made = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}
         assert made == ROW_KINDS.keys()
-        for kind, row in FIGURE_KINDS.items():
+        for kind, (row, *_) in FIGURE_KINDS.items():
             figure = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
                      "y_label": "y", "source": {"table": "t", "row": row}}  # fmt: skip
             sections = {each.id: each.rows for each in methods(read(WHOLE | {"figures": [figure]}))}

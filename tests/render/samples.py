@@ -565,8 +565,49 @@ def dots(terms=12):
     )
 
 
+def forest():
+    rows = (
+        ("All subjects", 0, "1.4", "0.9", "2.1"),
+        ("Region", 0, None, None, None),
+        ("North", 1, "0.8", "0.31", None),
+        ("South, and all that lies beyond it as far as the sea", 1, "2.25", "1.2", "4.4"),
+    )
+    marks = tuple(
+        Mark(
+            x,
+            str(rank),
+            low,
+            high,
+            label,
+            None,
+            level,
+            ("12/40", "9/41", f"{x} ({low} to {high or 'no limit'})")
+            if x
+            else ("", "", "P of interaction: 0.0412"),
+            x is None,
+        )
+        for rank, (label, level, x, low, high) in enumerate(rows, 1)
+    )
+    return Figure(
+        "14.2.7",
+        "Response by subgroup",
+        "ITT",
+        "forest",
+        "Odds ratio",
+        "Subgroup",
+        (Series("odds", "Active to placebo", marks),),
+        "14.2.4",
+        (("0.5", "Margin"),),
+        "Woolf logit, 95 %",
+        places=2,
+        heads=("Placebo", "Active", "Odds ratio (95% CI)"),
+        log=True,
+        neutral="1",
+    )
+
+
 def figures():
-    return (means(), survival(), waterfall(), dots())
+    return (means(), survival(), waterfall(), dots(), forest())
 
 
 def rule_count(label, severity="contradictory", count=1):

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
 from xml.etree.ElementTree import Element
@@ -18,7 +19,7 @@ from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
-KINDS = ("line", "step", "bars", "dots")
+KINDS = ("line", "step", "bars", "dots", "forest")
 HOSTILE = '<script>alert("1 & 2")</script> \x00\ud800 =cmd() ]]> \u202eevil'
 HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
 LONG = "Xanomeline " * 18 + "end"
@@ -26,6 +27,9 @@ LONG = "Xanomeline " * 18 + "end"
 
 def figure(kind, *series, **more):
     named = {"id": "14.1", "title": "Title", "population": "All", "kind": kind, "source": "t"}
+    if kind == "forest":
+        series, named["heads"] = series[:1], ("Placebo", "A drug", "Estimate (95% CI)")
+        named["neutral"] = "0"
     return Figure(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
 
 
@@ -35,6 +39,13 @@ def marks(kind, values, label="Term"):
         return tuple(
             Mark(value, str(i), label=f"{label} {i}", n=i) for i, value in enumerate(values, 1)
         )
+    if kind == "forest":
+        heading = Mark(None, "1", label=f"{label} 0", beside=("", "", "P 0.1"), is_heading=True)
+        return (heading, *(
+            Mark(value, str(i), value, None if i % 2 else value, f"{label} {i}", None, i % 2,
+                 ("12/40", "", f"{Decimal(value):.1f} (0 to {value})"))
+            for i, value in enumerate(values, 2)
+        ))  # fmt: skip
     return tuple(
         Mark(str(7 * i), value, value, value, f"Visit {i}", 40 - i)
         for i, value in enumerate(values)
@@ -91,7 +102,14 @@ class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
     @pytest.mark.parametrize("name", AWKWARD)
     def test_it_is_well_formed_and_stays_on_its_page(self, kind, name):
-        root = parsed(figure_svg(AWKWARD[name](kind)))
+        self.check(AWKWARD[name](kind))
+
+    @pytest.mark.parametrize("name", AWKWARD)
+    def test_so_does_a_forest_of_ratios(self, name):
+        self.check(replace(AWKWARD[name]("forest"), log=True, neutral="1"))
+
+    def check(self, drawn):
+        root = parsed(figure_svg(drawn))
         _, _, width, height = map(float, (root.get("viewBox") or "").split())
         assert width == 720
         for each in root.iter(f"{SVG}text"):

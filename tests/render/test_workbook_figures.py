@@ -77,7 +77,10 @@ def test_the_figure_has_titles_and_visible_axes_and_covers_no_data(figure):
     }
     assert titles == {text for text in (figure.title, figure.x_label, figure.y_label) if text}
     assert result.title.overlay is False
-    assert result.legend.overlay is False
+    if figure.kind == "forest":  # each point has its name beside it
+        assert result.legend is None
+    else:
+        assert result.legend.overlay is False
     assert result.anchor._from.col >= 8  # columns of data end at the seventh
     printed = sheet_of(figure).print_area.rpartition("!")[2]
     assert range_boundaries(printed.replace("$", ""))[2] > result.anchor._from.col
@@ -143,6 +146,31 @@ def test_bars_stand_without_gaps_in_the_order_given_and_below_their_reference():
         Decimal(mark.y) for mark in figure.series[0].marks
     ]
     assert set(values(sheet, level.val.numRef.f)) == {-1}
+
+
+def test_each_estimate_of_a_forest_stands_on_its_line_under_its_name():
+    figure = FIGURES["14.2.7"]
+    chart, sheet = drawn(figure), sheet_of(figure)
+    assert chart.y_axis.scaling.orientation == "maxMin"
+    assert chart.x_axis.scaling.logBase == 10
+    *estimates, neutral, margin = series_of(figure)
+    rows = [mark for mark in figure.series[0].marks if mark.x is not None]
+    for mark, item in zip(rows, estimates, strict=True):
+        assert item.tx.v == mark.label
+        assert item.dLbls.showSerName
+        assert values(sheet, item.xVal.numRef.f) == [float(mark.x)]
+        assert values(sheet, item.yVal.numRef.f) == [int(mark.y)]
+        low, high = (
+            values(sheet, end.numRef.f)[0] for end in (item.errBars.minus, item.errBars.plus)
+        )
+        assert float(mark.x) - low == pytest.approx(float(mark.low))
+        assert high is None if mark.high is None else True
+    for level, item in (("1", neutral), ("0.5", margin)):
+        assert set(values(sheet, item.xVal.numRef.f)) == {float(level)}
+        assert values(sheet, item.yVal.numRef.f) == [0.5, 4.5]
+    head = int(sheet.print_title_rows.split("$")[-1])
+    assert [sheet.cell(head, i).value for i in (8, 9, 10)] == list(figure.heads)
+    assert [sheet.cell(head + 1, i).value for i in (8, 9, 10)] == list(rows[0].beside)
 
 
 def test_terms_stand_from_the_top_each_with_a_bar_an_arm():

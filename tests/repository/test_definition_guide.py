@@ -86,6 +86,12 @@ def with_part(part: dict[str, Any]) -> dict[str, Any]:
     table = dict(definition["tables"][1]) | {"id": "part", "title": "Part"}
     table |= {name: part.pop(name) for name in ("columns", "rows") if name in part}
     part.setdefault("tables", []).append(table)
+    if "figures" in part:  # those of the guide are of the rows beside them
+        sources = [figure["source"] | {"table": "part"} for figure in part["figures"]]
+        part["figures"] = [
+            figure | {"source": source}
+            for figure, source in zip(part["figures"], sources, strict=True)
+        ]
     for name, value in part.items():
         if isinstance(value, list):
             definition[name] = [*definition.get(name, []), *value]
@@ -256,7 +262,7 @@ class TestReference:
 
     def test_every_kind_of_figure_has_a_row_that_names_its_row(self):
         rows = re.findall(r"^\| `(\w+)` \| `(\w+)`[^|]*\|[^|]*\|$", PROSE, re.MULTILINE)
-        assert FIGURE_KINDS.items() <= set(rows)
+        assert {(kind, first) for kind, (first, *_) in FIGURE_KINDS.items()} <= set(rows)
 
     def test_every_statistic_is_named(self):
         statistics = Statistics.__args__[0].__args__

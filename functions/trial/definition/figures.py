@@ -1,36 +1,58 @@
 """What is drawn: figures, each another read-out of one row of a table."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from trial.definition.base import Model, Name, RefersTo
-from trial.definition.outputs import Table, TableRow
+from trial.definition.base import Model, Name, RefersTo, check_unique
+from trial.definition.intervals import IntervalDefinition
+from trial.definition.outputs import Table, TableColumn, TableRow
+from trial.statistics.risks import CONTRAST_STATISTICS, DIFFERENCE
 
-FIGURE_KINDS: Mapping[str, str] = {
-    "mean": "summary",
-    "share": "count",
-    "survival": "survival",
-    "waterfall": "summary",
-    "dots": "terms",
+_OF_PROPORTIONS = ("count", "graded", "events", "levels")
+_OF_MEANS = ("summary", "ancova", "mmrm")
+FIGURE_KINDS: Mapping[str, tuple[str, ...]] = {
+    "mean": ("summary",),
+    "share": ("count",),
+    "survival": ("survival",),
+    "waterfall": ("summary",),
+    "dots": ("terms",),
+    "forest": (*_OF_PROPORTIONS, *_OF_MEANS, "stratified", "survival", "incidence"),
 }
-"""The kinds of figure, and the kind of row that each is read out of."""
+"""The kinds of figure, and the kinds of row that each is read out of."""
 BY_VISIT = frozenset(("mean", "share"))
 """The kinds whose row takes `visits`."""
+INTERACTING = ("count", "graded", "events", "summary", "survival")
+"""The kinds of row whose estimates in subgroups can be tested for being one."""
+HAZARD_RATIO, RATE_RATIO = "hazard_ratio", "rate_ratio"
+_PAIR = 2
 
 
 class FigureSource(Model):
-    """The row of a table that a figure shows, and in which columns: all that it fills."""
+    """The row of a table that a figure shows, and in which columns: all that it fills.
+
+    A `forest` shows further `rows` below it, of the one column that compares two.
+    """
 
     table: Annotated[Name, RefersTo("table")]
     row: Annotated[Name, RefersTo("row of its own")]
+    rows: Annotated[
+        list[Annotated[Name, RefersTo("row of its own")]],
+        Field(max_length=100),
+        AfterValidator(check_unique),
+    ] = []
     columns: list[Annotated[Name, RefersTo("column")]] = []
+
+    @property
+    def all_rows(self) -> list[str]:
+        """The rows that it shows, in their order."""
+        return [self.row, *self.rows]
 
 
 class Reference(Model):
-    """A level of the vertical axis that the eye should find, and what it is called."""
+    """A level of the axis of values that the eye should find, and what it is called."""
 
     value: Decimal
     label: str
@@ -41,18 +63,20 @@ class FigureDefinition(Model):
 
     `mean` and `share` go by visit, with their confidence intervals; `survival` is Kaplan-Meier's
     curve; a `waterfall` has a bar a subject; `dots` show how many subjects had each of the `most`
-    frequent terms.
+    frequent terms; a `forest` has a line for each estimate of a column that compares two, and with
+    `interaction` tests whether the subgroups of a row have the same.
     """
 
     id: Name
     title: str
     population: str
-    kind: Literal["mean", "share", "survival", "waterfall", "dots"]
+    kind: Literal["mean", "share", "survival", "waterfall", "dots", "forest"]
     source: FigureSource
     x_label: str
     y_label: str
     references: list[Reference] = []
     most: Annotated[int, Field(ge=1, le=100)] | None = None
+    interaction: bool = False
     footnotes: list[str] = []
 
     @model_validator(mode="after")
@@ -61,17 +85,32 @@ class FigureDefinition(Model):
             raise ValueError("a figure of dots takes no `references`")
         if self.kind != "dots" and self.most is not None:
             raise ValueError(f"a figure of {self.kind} takes no `most`: only dots do")
+        if self.kind != "forest" and (self.source.rows or self.interaction):
+            name = "rows" if self.source.rows else "interaction"
+            raise ValueError(f"a figure of {self.kind} takes no `{name}`: only a forest does")
+        if self.source.row in self.source.rows:
+            raise ValueError(f"lists row {self.source.row} twice")
         return self
 
     def columns_of(self, table: Table, row: TableRow) -> list[str]:
         """Return the columns it shows: those it names or, without any, all that it can show."""
         return self.source.columns or self.fitting(table, row)
 
+    def rows_of(self, table: Table) -> list[TableRow]:
+        """Return the rows that it shows, as far as its table has them."""
+        rows = {row.id: row for row in table.rows}
+        return [rows[name] for name in self.source.all_rows if name in rows]
+
     def fitting(self, table: Table, row: TableRow) -> list[str]:
         """Return the columns of subjects in which a row holds what a figure of this kind shows.
 
-        A waterfall needs each value, which sums keep only for order statistics.
+        A waterfall needs each value, which sums keep only for order statistics. A forest is of the
+        columns that compare two, and has both limits of their intervals.
         """
+        if self.kind == "forest":
+            return [
+                column.id for column in table.columns if estimated(table, row, column) is not None
+            ]
         by_column = getattr(row, row.kind) if row.kind else {}
         return [
             column.id
@@ -82,3 +121,45 @@ class FigureDefinition(Model):
             and (column.id in by_column if isinstance(by_column, dict) else True)
             and (self.kind != "waterfall" or row.tallied(column.id))
         ]
+
+
+def estimated(table: Table, row: TableRow, column: TableColumn) -> tuple[str, str] | None:
+    """Return what a row estimates with two limits in a column that compares two, and of what.
+
+    The first is the statistic's name; estimates of one name and one kind stand on one axis.
+    """
+    compared = column.compare or ()
+    if len(compared) != _PAIR or not _filled(table, row, compared):
+        return None
+    asked = column.interval or (
+        row.interval_asked if row.kind in ("stratified", "survival", "ancova", "mmrm") else None
+    )
+    if (asked or IntervalDefinition()).limits != "both":
+        return None
+    return _estimated(row, column)
+
+
+def _estimated(row: TableRow, column: TableColumn) -> tuple[str, str] | None:
+    if row.kind in _OF_PROPORTIONS:
+        return (CONTRAST_STATISTICS[column.contrast], "proportions") if column.contrasts else None
+    if row.kind in _OF_MEANS:
+        tested = row.kind == "summary" and column.means == "anova"
+        return None if tested else (CONTRAST_STATISTICS[DIFFERENCE], "means")
+    if row.stratified is not None and row.stratified.contrast is not None:
+        return CONTRAST_STATISTICS[row.stratified.contrast], "proportions"
+    if row.survival is not None and row.survival.hazard_ratio_asked is not None:
+        return HAZARD_RATIO, "hazards"
+    if row.incidence is not None and row.by_term is None and column.rates is not None:
+        ratio = column.rates == "ratio"
+        return RATE_RATIO if ratio else CONTRAST_STATISTICS[DIFFERENCE], "rates"
+    return None
+
+
+def _filled(table: Table, row: TableRow, compared: Sequence[str]) -> bool:
+    """Return whether a row shows something in all columns that one compares."""
+    by_column = getattr(row, row.kind) if row.kind else None
+    return all(
+        row.fills(column) and (not isinstance(by_column, dict) or column.id in by_column)
+        for column in table.columns
+        if column.id in compared
+    )

@@ -24,6 +24,7 @@ from trial.statistics.survival import (
 from trial.tables import notes
 from trial.tables.bidi import isolated
 from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
+from trial.tables.forest import NOMINAL_INTERACTION, RATIOS, Forest
 from trial.tables.grid import Figure, FigureKind, Mark, Series
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
@@ -103,6 +104,8 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
     columns = [(i, column.head(sums, places, budget)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
     source = _Source(figure, table, compiled_study.study.visits, columns_shown, sums)
+    if figure.kind == "forest":
+        return _forest(figure, Forest(figure, table, sums))
     kind, read = _KINDS[figure.kind]
     return Figure(
         id=figure.id,
@@ -113,9 +116,7 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         y_label=figure.y_label,
         series=read(source),
         source=figure.source.table,
-        references=tuple(
-            (exact_text(reference.value), reference.label) for reference in figure.references
-        ),
+        references=_references(figure),
         method=_with_imputation(
             _interval_method(source) if figure.kind in _WITH_INTERVAL else "", source
         ),
@@ -123,6 +124,31 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         places=_places(source),
         y_range=_PERCENT if figure.kind in {"share", "survival"} else None,
     )
+
+
+def _forest(figure: FigureDefinition, forest: Forest) -> Figure:
+    is_ratio = forest.statistic in RATIOS
+    return Figure(
+        id=figure.id,
+        title=figure.title,
+        population=figure.population,
+        kind="forest",
+        x_label=figure.x_label,
+        y_label=figure.y_label,
+        series=forest.series(),
+        source=figure.source.table,
+        references=_references(figure),
+        method=forest.method,
+        footnotes=(*figure.footnotes, *([NOMINAL_INTERACTION] if figure.interaction else ())),
+        places=forest.places,
+        heads=forest.heads,
+        log=is_ratio,
+        neutral="1" if is_ratio else "0",
+    )
+
+
+def _references(figure: FigureDefinition) -> tuple[tuple[str, str], ...]:
+    return tuple((exact_text(level.value), level.label) for level in figure.references)
 
 
 def _means(source: _Source) -> tuple[Series, ...]:

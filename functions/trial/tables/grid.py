@@ -209,6 +209,12 @@ class Mark:
     high: str | None = None
     label: str = ""
     n: int | None = None
+    level: int = 0
+    """How far its label is indented."""
+    beside: tuple[str, ...] = ()
+    """What stands beside it in words and figures, under the heads of its figure."""
+    is_heading: bool = False
+    """Whether it is no mark, but what the marks below it stand under."""
 
 
 @dataclass(frozen=True)
@@ -227,7 +233,7 @@ class Series:
     at_risk: tuple[tuple[str, int], ...] = ()
 
 
-FigureKind = Literal["line", "step", "bars", "dots"]
+FigureKind = Literal["line", "step", "bars", "dots", "forest"]
 
 
 @dataclass(frozen=True)
@@ -235,10 +241,12 @@ class Figure:
     """One figure: means or shares by visit, curves of survival, a waterfall, dots by term.
 
     `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
-    order given, `dots` have a line a term (`label`), from the top. `references` are levels of the
-    vertical axis that the eye should find, each with its name. It is read out of the same sums as
-    the table named by `source`. `places` are the decimals that its numbers are told with, `y_range`
-    what the vertical axis shows in any case.
+    order given, `dots` have a line a term (`label`), from the top; so has a `forest` for each row,
+    with an interval along it. `references` are levels of the axis of values that the eye should
+    find, each with its name. It is read out of the same sums as the table named by `source`.
+    `places` are the decimals that its numbers are told with, `y_range` what the vertical axis shows
+    in any case. `heads` are those of what stands beside its marks. Ratios stand on a `log` axis,
+    and `neutral` is where neither side is better.
     """
 
     id: str
@@ -254,6 +262,9 @@ class Figure:
     footnotes: tuple[str, ...] = ()
     places: int = 1
     y_range: tuple[str, str] | None = None
+    heads: tuple[str, ...] = ()
+    log: bool = False
+    neutral: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from functools import partial
 
 from trial.definition.design import Visit
-from trial.definition.figures import BY_VISIT, FIGURE_KINDS, FigureDefinition
+from trial.definition.figures import (
+    BY_VISIT,
+    FIGURE_KINDS,
+    INTERACTING,
+    FigureDefinition,
+    estimated,
+)
 from trial.definition.outputs import Table, TableRow
 from trial.definition.study import Study
 from trial.errors import Rejected
@@ -20,26 +26,70 @@ def check(study: Study, faults: FaultCollector) -> None:
 
 
 def _check(figure: FigureDefinition, study: Study, path: str) -> None:
-    source, kind = figure.source, FIGURE_KINDS[figure.kind]
+    source = figure.source
     table = next(
         (candidate for candidate in study.definition.tables if candidate.id == source.table), None
     )
     if table is None:
         raise unknown(f"{path}/table", "table", source.table)
-    row = next((candidate for candidate in table.rows if candidate.id == source.row), None)
-    if row is None:
-        raise unknown(f"{path}/row", f"row of table {table.id}", source.row)
-    if row.kind != kind:
-        raise refused(
-            f"{path}/row", f"must be a row of kind {kind}, which a figure of {figure.kind} draws"
-        )
-    _check_visits(figure, row, study.visits, f"{path}/row")
+    row = _row(figure, table, source.row, f"{path}/row")
+    if figure.kind != "forest":
+        _check_visits(figure, row, study.visits, f"{path}/row")
     fitting_columns = figure.fitting(table, row)
     if not fitting_columns:
         raise refused(f"{path}/row", f"has no statistics that a figure of {figure.kind} can draw")
     for i, name in enumerate(source.columns):
         if name not in fitting_columns:
             raise _unfit(figure, table, name, fitting_columns, f"{path}/columns/{i}")
+    if figure.kind == "forest":
+        _check_forest(figure, table, row, path)
+
+
+def _row(figure: FigureDefinition, table: Table, name: str, path: str) -> TableRow:
+    """Return a row that a figure is read from, of a kind that it draws."""
+    row = next((candidate for candidate in table.rows if candidate.id == name), None)
+    if row is None:
+        raise unknown(path, f"row of table {table.id}", name)
+    kinds = FIGURE_KINDS[figure.kind]
+    if row.kind not in kinds:
+        detail = (
+            f"must be a row of kind {' or '.join(kinds)}, which a figure of {figure.kind} draws"
+        )
+        raise refused(path, detail)
+    return row
+
+
+def _check_forest(figure: FigureDefinition, table: Table, row: TableRow, path: str) -> None:
+    """Refuse a forest of several columns, or of estimates that no axis can show together."""
+    names = figure.columns_of(table, row)
+    if len(names) != 1:
+        detail = f"must name the one column that a forest shows: {', '.join(names)}"
+        raise refused(f"{path}/columns", detail)
+    (column,) = (candidate for candidate in table.columns if candidate.id == names[0])
+    first = estimated(table, row, column)
+    for i, name in enumerate(figure.source.rows):
+        other = _row(figure, table, name, f"{path}/rows/{i}")
+        shown = estimated(table, other, column)
+        if shown is None:
+            detail = f"has no estimate with two limits in column {column.id}"
+            raise refused(f"{path}/rows/{i}", detail)
+        if first is not None and shown != first:
+            of_each = " and ".join(f"{_words(name)} of {of}" for name, of in (shown, first))
+            raise refused(
+                f"{path}/rows/{i}", f"cannot stand on one axis with row {row.id}: {of_each}"
+            )
+    if figure.interaction and not any(map(_has_interaction, figure.rows_of(table))):
+        detail = f"must show a row with `subgroups` and without `visits`: {', '.join(INTERACTING)}"
+        raise refused(f"{path.removesuffix('/source')}/interaction", detail)
+
+
+def _words(statistic: str) -> str:
+    return statistic.replace("_", " ")
+
+
+def _has_interaction(row: TableRow) -> bool:
+    """Return whether a row has subgroups whose estimates can be tested for being one."""
+    return row.subgroups is not None and row.visits is None and row.kind in INTERACTING
 
 
 def _unfit(

@@ -35,6 +35,8 @@ def number(figure: Figure, value: str) -> str:
 
 def of_mark(figure: Figure, mark: Mark) -> str:
     """Describe one mark: its label, its value, its interval, its number of subjects."""
+    if figure.kind == "forest":
+        return f"{isolated(mark.label)}: {', '.join(_beside(figure, mark))}"
     value = mark.x if figure.kind == "dots" else mark.y
     parts = [number(figure, value) if value is not None else "no value"]
     if mark.low is not None and mark.high is not None:
@@ -48,7 +50,7 @@ def of_mark(figure: Figure, mark: Mark) -> str:
 def description(figure: Figure) -> str:
     """Describe a whole figure."""
     across, up = isolated(figure.x_label), isolated(figure.y_label)
-    axes = f"{up} by {across}" if figure.kind != "dots" else across
+    axes = f"{up} by {across}" if figure.kind not in {"dots", "forest"} else across
     sentences = _BY_KIND[figure.kind](figure) if drawn(figure) else iter([NO_DATA])
     levels = (f"Line at {value}: {isolated(label)}" for value, label in figure.references)
     return (
@@ -94,4 +96,18 @@ def _dots(figure: Figure) -> Iterator[str]:
         yield f"{isolated(row[0].label)}: {', '.join(marks)}"
 
 
-_BY_KIND = {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots}
+def _forest(figure: Figure) -> Iterator[str]:
+    yield from map(name, figure.series)
+    for mark in marks(figure):
+        texts = list(_beside(figure, mark))
+        yield f"{isolated(mark.label)}: {', '.join(texts)}" if texts else isolated(mark.label)
+
+
+def _beside(figure: Figure, mark: Mark) -> Iterator[str]:
+    """Yield what stands beside a mark, each after its head; what a heading says, by itself."""
+    for head, text in zip(figure.heads, mark.beside, strict=True):
+        if text:
+            yield text if mark.is_heading else f"{isolated(head)} {text}"
+
+
+_BY_KIND = {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots, "forest": _forest}

@@ -20,6 +20,7 @@ from trial.tables.rounding import decimal_text, ticks
 
 HEIGHT = 300
 INSET = 16  # from the frame to the first and the last mark
+_TWO_DECADES = 100
 _CLOSE = 3.0  # between two numbers under the axis
 _SHORT = 26.0  # a sample beside them
 RIGHT = float(WIDTH - 2 * PAD)
@@ -44,6 +45,38 @@ class Scale:
     def holds(self, value: Decimal) -> bool:
         """Return whether a value is on the scale."""
         return self.low <= value <= self.high
+
+    def labels(self, values: Sequence[Decimal]) -> list[str]:
+        """Write some values of the scale, all to as many decimals as the finest needs."""
+        return labels(values)
+
+
+@dataclass(frozen=True)
+class LogScale(Scale):
+    """Where values above 0 stand on the page, by their logarithms."""
+
+    def __call__(self, value: str | Decimal) -> float:
+        """Return where a value above 0 stands."""
+        span = float((self.high / self.low).ln()) or 1.0
+        share = float((Decimal(value) / self.low).ln()) / span
+        return self.start + share * (self.end - self.start)
+
+    def labels(self, values: Sequence[Decimal]) -> list[str]:
+        """Write each value with the decimals that it needs itself."""
+        return [f"{value.normalize():f}" for value in values]
+
+
+def log_ticks(low: Decimal, high: Decimal) -> list[Decimal]:
+    """Return ticks of a logarithmic axis: 1, 2 and 5 times powers of ten, or these alone.
+
+    The first is not above `low` nor the last below `high`, both being above 0.
+    """
+    powers = range(low.adjusted() - 1, high.adjusted() + 3)
+    digits = (1, 2, 5) if high / low <= _TWO_DECADES else (1,)
+    rungs = [Decimal(digit).scaleb(power) for power in powers for digit in digits]
+    first = max(i for i, rung in enumerate(rungs) if rung <= low)
+    last = min(i for i, rung in enumerate(rungs) if rung >= high)
+    return rungs[first : max(last, first + 1) + 1]
 
 
 @dataclass(frozen=True)
@@ -110,7 +143,7 @@ def across(
 ) -> None:
     """Draw the horizontal axis with as many labels as fit, and its title."""
     shown_values = [value for value in values if x.holds(value)]
-    texts = labels(shown_values)
+    texts = x.labels(shown_values)
     canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
     places = [(x(value), width_of(text)) for value, text in zip(shown_values, texts, strict=True)]
     for i in non_overlapping(places):
@@ -125,7 +158,11 @@ def across(
 def name_across(canvas: Canvas, figure: Figure, ends: tuple[float, float]) -> None:
     """Write the label of the horizontal axis."""
     start, end = ends
-    canvas.paragraph((start + end) / 2, lines_of(figure.x_label, end - start), "middle", "muted")
+    middle = (start + end) / 2
+    width = end - start
+    if figure.kind == "forest":  # whose plot is narrow: its label may stand under all of the page
+        width = 2 * min(middle, WIDTH - middle) - 2 * PAD
+    canvas.paragraph(middle, lines_of(figure.x_label, width), "middle", "muted")
 
 
 def numbers_below(

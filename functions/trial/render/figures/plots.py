@@ -1,4 +1,4 @@
-"""The kinds of plot: lines by visit, steps of survival, bars by subject, dots by term."""
+"""The kinds of plot: lines by visit, steps of survival, bars by subject, dots by term, forests."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -27,6 +27,7 @@ from trial.render.figures.canvas import (
     series_style,
     width_of,
 )
+from trial.render.figures.forest import forest
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
@@ -217,4 +218,5 @@ PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {
     "step": step,
     "bars": bars,
     "dots": dots,
+    "forest": forest,
 }

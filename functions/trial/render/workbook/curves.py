@@ -9,7 +9,11 @@ from typing import Literal
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 
-CurveKind = Literal["line", "step", "bars", "dots", "censored", "reference"]
+NO_EFFECT = "No effect"
+"""What the line is called where neither side is better."""
+_HALF = Decimal("0.5")
+
+CurveKind = Literal["line", "step", "bars", "dots", "censored", "reference", "forest"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ def curves(chart: Figure) -> tuple[Curve, ...]:
             drawn = list(_bars(chart))
         case "dots":
             return tuple(_dots(chart))
+        case "forest":
+            return tuple(_forest(chart))
         case "step":
             drawn = list(_steps(chart))
         case "line":
@@ -125,6 +131,21 @@ def _dots(chart: Figure) -> Iterator[Curve]:
             for term in ranked
         )
         yield Curve(series.label, "dots", tuple(points), place)
+
+
+def _forest(chart: Figure) -> Iterator[Curve]:
+    """Return each estimate as a curve of its own, whose name stands beside it; then the levels."""
+    (series,) = chart.series
+    for mark in series.marks:
+        if mark.x is not None:
+            error = _point("", mark.x, mark)
+            point = Point(Decimal(mark.x), Decimal(mark.y or 0), error.to_low, error.to_high)
+            yield Curve(mark.label, "forest", (point,))
+    foot = Decimal(len(series.marks)) + _HALF
+    neutral = () if chart.neutral is None else ((chart.neutral, NO_EFFECT),)
+    for value, label in (*neutral, *chart.references):
+        ends = (Point(Decimal(value), end) for end in (_HALF, foot))
+        yield Curve(label, "reference", tuple(ends))
 
 
 def _whole_width(places: Sequence[Decimal | str], chart: Figure) -> list[Decimal | str]:

@@ -7,6 +7,7 @@ from openpyxl.chart import BarChart, LineChart, Reference, ScatterChart
 from openpyxl.chart.axis import ChartLines, NumericAxis, TextAxis
 from openpyxl.chart.data_source import NumDataSource, NumRef
 from openpyxl.chart.error_bar import ErrorBars
+from openpyxl.chart.label import DataLabelList
 from openpyxl.chart.legend import Legend
 from openpyxl.chart.marker import Marker
 from openpyxl.chart.series import Series
@@ -36,7 +37,11 @@ type Placed = tuple[Curve, int, int]
 
 def height(chart: Figure, drawn: Sequence[Curve]) -> float:
     """Return how high the chart is, in cm: a term takes a line of its own."""
-    lines = max((len(curve.points) for curve in drawn), default=0) if chart.kind == "dots" else 0
+    lines = 0
+    if chart.kind == "dots":
+        lines = max((len(curve.points) for curve in drawn), default=0)
+    if chart.kind == "forest":
+        lines = len(chart.series[0].marks) * 2
     return min(max(_LEAST_HEIGHT, _LINE_OF_A_TERM * lines + 4), _MOST_HEIGHT)
 
 
@@ -46,7 +51,7 @@ def draw(sheet: Worksheet, chart: Figure, placed: Sequence[Placed], anchor: str)
     plot = _bars(sheet, chart, placed) if by_category else _curves(sheet, chart, placed)
     plot.title = _title(chart.title, 1200)
     plot.legend = None
-    if len(placed) > 1:
+    if len(placed) > 1 and chart.kind != "forest":
         plot.legend = Legend()
         plot.legend.position, plot.legend.overlay = "b", False
     size: Any = plot  # in cm: openpyxl's own sizes are whole, its drawings are not
@@ -62,15 +67,33 @@ def _curves(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> Scatte
         series = _plotted(sheet, curve, first, last, places)
         if curve.kind == "line":
             series.errBars = _error_bars(sheet, curve, first, last, "y")
+        if curve.kind == "forest":
+            series.errBars = _error_bars(sheet, curve, first, last, "x")
+            series.dLbls = DataLabelList(
+                dLblPos="t", showSerName=True, showVal=False, showCatName=False, showLegendKey=False
+            )
         plot.series.append(series)
     _set_axis(plot.x_axis, chart.x_label)
     _set_axis(plot.y_axis, chart.y_label)
     plot.x_axis.majorGridlines = None
     plot.x_axis.crosses = plot.y_axis.crosses = "min"  # along the edges, whatever the signs
+    if chart.kind == "forest":
+        _turn(plot, chart)
     if chart.y_range:
         low, high = map(float, chart.y_range)
         plot.y_axis.scaling.min, plot.y_axis.scaling.max = low, high
     return plot
+
+
+def _turn(plot: ScatterChart, chart: Figure) -> None:
+    """Count the lines of a forest from the top, and let ratios stand by their logarithms."""
+    plot.y_axis.scaling.orientation = "maxMin"
+    plot.x_axis.crosses = "max"  # where the turned axis ends: at the foot
+    plot.x_axis.tickLblPos = "nextTo"
+    plot.y_axis.scaling.min, plot.y_axis.scaling.max = 0, len(chart.series[0].marks) + 1
+    plot.y_axis.majorUnit, plot.y_axis.majorGridlines = 1, None
+    if chart.log:
+        plot.x_axis.scaling.logBase = 10
 
 
 def _bars(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> BarChart:
@@ -112,6 +135,8 @@ def _dress(series: Series, curve: Curve) -> None:
     line = LineProperties(w=1.75 * _POINT, solidFill=colour)
     symbol: Any = "none"
     match curve.kind:
+        case "forest":
+            line, symbol = LineProperties(noFill=True), "square"
         case "line":
             symbol = _SYMBOLS[curve.place % len(_SYMBOLS)]
         case "censored":
@@ -131,7 +156,11 @@ def _dress(series: Series, curve: Curve) -> None:
 
 
 def _error_bars(
-    sheet: Worksheet, curve: Curve, first: int, last: int, direction: Literal["y"] | None = None
+    sheet: Worksheet,
+    curve: Curve,
+    first: int,
+    last: int,
+    direction: Literal["x", "y"] | None = None,
 ) -> ErrorBars | None:
     """Draw intervals, where there are any; upright and lying bars take no direction."""
     if all(point.to_low is None and point.to_high is None for point in curve.points):

@@ -22,7 +22,6 @@ _HEADS = ("Series", "Label", "X", "Y", "Low", "High", "n")
 _POINT_HEADS = ("Series", "Label", "X", "Y", "To low", "To high")
 _TEXTS = 2  # columns of texts; those that follow hold numbers
 _TEXT_WIDTHS, _NUMBER_WIDTH = range(14, 40), 11
-_CHART_COLUMN = len(_HEADS) + 2
 _CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
 _ROW = 0.45  # cm, at least
 
@@ -30,15 +29,16 @@ _ROW = 0.45  # cm, at least
 def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
     """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
     rows = list(_rows(chart))
+    heads = [*_heads(_HEADS), *(CellValue(head, "head text") for head in chart.heads)]
     layout = SheetLayout(
-        "Figure", chart.id, chart.title, chart.population, (_heads(_HEADS),), _widths(rows),
+        "Figure", chart.id, chart.title, chart.population, (heads,), _widths(rows, chart),
         _notes(chart),
     )  # fmt: skip
     first, last = write_sheet(target, layout, rows, cut)
-    drawn = curves(chart)
-    anchor = f"{get_column_letter(_CHART_COLUMN)}{first}"
+    drawn, chart_column = curves(chart), len(heads) + 2
+    anchor = f"{get_column_letter(chart_column)}{first}"
     last = max(last, first + ceil(height(chart, drawn) / _ROW))
-    columns = [get_column_letter(_CHART_COLUMN + n) for n in range(_CHART_COLUMNS)]
+    columns = [get_column_letter(chart_column + n) for n in range(_CHART_COLUMNS)]
     for column in columns:
         target.column_dimensions[column].width = _CHART_COLUMN_WIDTH
     target.print_area = f"A1:{columns[-1]}{last}"
@@ -51,10 +51,10 @@ def _heads(names: Sequence[str]) -> list[CellValue]:
     return [CellValue(name, style) for name, style in zip(names, styles, strict=True)]
 
 
-def _widths(rows: Sequence[Sequence[CellValue]]) -> tuple[int, ...]:
+def _widths(rows: Sequence[Sequence[CellValue]], chart: Figure) -> tuple[int, ...]:
     """Fit the columns of texts to what they hold."""
-    widths = [_NUMBER_WIDTH] * len(_HEADS)
-    for n in range(_TEXTS):
+    widths = [_NUMBER_WIDTH] * (len(_HEADS) + len(chart.heads))
+    for n in (*range(_TEXTS), *range(len(_HEADS), len(widths))):
         needed = max((digits(str(row[n].value)) for row in rows), default=0)
         widths[n] = min(max(needed, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
     return tuple(widths)
@@ -69,18 +69,25 @@ def _notes(chart: Figure) -> tuple[str, ...]:
 
 def _rows(chart: Figure) -> Iterator[list[CellValue]]:
     marks = [(series.label, mark) for series in chart.series for mark in _marks(series)]
-    marks += [(name, Mark(None, level, label="Reference")) for level, name in chart.references]
-    across = _shape((mark.x for _, mark in marks), chart.places)
-    upright = _shape((y for _, m in marks for y in (m.y, m.low, m.high)), chart.places)
+    lies = chart.kind == "forest"  # its values and intervals are along the horizontal axis
+    for level, name in chart.references:
+        x, y = (level, None) if lies else (None, level)
+        marks.append((name, Mark(x, y, label="Reference")))
+    ends = [end for _, mark in marks for end in (mark.low, mark.high)]
+    across = _shape((*(mark.x for _, mark in marks), *(ends if lies else ())), chart.places)
+    upright = _shape((*(mark.y for _, mark in marks), *(() if lies else ends)), chart.places)
     for name, mark in marks:
-        numbers = (_number(text, upright) for text in (mark.y, mark.low, mark.high))
+        limits = (_number(text, across if lies else upright) for text in (mark.low, mark.high))
         n = _number(None if mark.n is None else str(mark.n), "0")
+        beside = mark.beside or ("",) * len(chart.heads)
         yield [
             CellValue(name, "label"),
             CellValue(mark.label),
             _number(mark.x, across),
-            *numbers,
+            _number(mark.y, upright),
+            *limits,
             n,
+            *map(CellValue, beside),
         ]
 
 

@@ -30,7 +30,12 @@ _DRAWN = {
     "survival": "Kaplan-Meier's curve",
     "waterfall": "a bar a subject, the greatest value first",
     "dots": "the terms of the most subjects over the columns shown, equal ones by name",
+    "forest": "the estimate of each row with its interval, as the table has them",
 }
+_INTERACTION = (
+    "; of the subgroups of a row the P value of their having one effect, by Cochran's Q test"
+    " of their independent estimates"
+)
 
 
 def sections(definition: Definition, words: Wording) -> Iterator[Section]:
@@ -87,7 +92,9 @@ def _figure(figure: FigureDefinition, labels: Mapping[str, str], definition: Def
     survival = next((row.survival for row in rows if row.id == source.row), None)
     if survival is not None and survival.estimate == "cumulative-incidence":
         contents = "Aalen and Johansen's curve of cumulative incidence"
-    return f"{contents[0].upper()}{contents[1:]}; out of table {source.table}, {labels[source.row]}"
+    named = joined(label for name in source.all_rows if (label := labels[name]))
+    interaction = _INTERACTION if figure.interaction else ""
+    return f"{contents[0].upper()}{contents[1:]}{interaction}; out of table {source.table}, {named}"
 
 
 def _listing(listing: ListingDefinition, words: Wording) -> str:

@@ -241,8 +241,8 @@ def mark_number(
     """Return a mark of a figure's series, and the statistic of it; raises `Rejected` (404).
 
     Of means and shares by visit `mark` is the visit, of dots the term after those that it is under
-    (`soc/pt`), of a waterfall the bar's value, of a curve the day. Without one, all of a series
-    whose marks are of one row.
+    (`soc/pt`), of a waterfall the bar's value, of a curve the day, of a forest the row of its
+    table. Without one, all of a series whose marks are of one row.
     """
     figures = {figure.id: figure for figure in view.definition.figures}
     if name not in figures:
@@ -253,6 +253,9 @@ def mark_number(
     shown = figure.columns_of(table, row)
     if series not in shown:
         raise _not_found(view, "Series", f"series in figure {name}", series, shown)
+    if figure.kind == "forest":
+        number = cell_number(view, source.table, _row_of(view, figure, mark), series)
+        return NamedNumber(number, {"figure": name, "series": series, "mark": mark}), statistic
     if figure.kind in _BY_ROW:
         number = cell_number(view, source.table, f"{source.row}/{mark}", series)
         return NamedNumber(number, {"figure": name, "series": series, "mark": mark}), statistic
@@ -262,6 +265,14 @@ def mark_number(
     # A day of a curve has those censored too, whom the cell has in its denominator alone.
     wanted = "N" if at_risk else statistic
     return MarkNumber(figure, cell, series, mark, is_at), wanted
+
+
+def _row_of(view: Study, figure: FigureDefinition, mark: str) -> str:
+    """Return the row that a mark of a forest is of, its first where none is named."""
+    row = mark or figure.source.row
+    if row.partition("/")[0] not in figure.source.all_rows:
+        raise _not_found(view, "Mark", f"mark in figure {figure.id}", mark, figure.source.all_rows)
+    return row
 
 
 def _test_of_value(mark: str, *, at_risk: bool) -> Callable[[Sequence[AnalysisRecord]], bool]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from trial.rules.categories import Category
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TESTS, TIES, TRANSFORMS, Cox
 from trial.statistics.cox import Covariates as Design
-from trial.statistics.inference import TOO_MUCH_WORK, Confidence
+from trial.statistics.inference import TOO_MUCH_WORK, Confidence, NormalEstimate
 from trial.statistics.margins import Margin
 from trial.statistics.survival import Times
 from trial.tables import notes
@@ -73,6 +73,11 @@ class HazardModel:
             )
             label = "Test of proportional hazards"
             yield Row(f"{row.id}/{PROPORTIONAL_HAZARDS}", label, inner, checks)
+
+    def estimate(self, compared: Sequence[TimesByLevels], strata: int) -> NormalEstimate | None:
+        """Return the logarithm of the hazard ratio of two columns, the reference first, if any."""
+        model = _Model.of(self, compared, strata)
+        return model.cox.term(model.arms, self.test).estimate if model.is_of_all else None
 
     def _method(self, model: "_Model", confidence: Confidence) -> str:
         stratified = ", stratified" if len(model.cox.strata) > 1 else ""

@@ -9,6 +9,7 @@ from trial.rules.categories import Category
 from trial.rules.dating import Time
 from trial.statistics.cells import Share, Sums
 from trial.statistics.competing import AALEN_JOHANSEN, CompetingTimes
+from trial.statistics.inference import NormalEstimate
 from trial.statistics.survival import KAPLAN_MEIER, Times, all_together, kaplan_meier
 from trial.subject.derivation import Derivation
 from trial.tables import notes
@@ -124,6 +125,17 @@ class SurvivalRow(CurveRow):
         means = self.means.rows(row, heads, curves) if self.means else ()
         hazards = self.hazards.rows(row, heads, by_levels, len(self.strata)) if self.hazards else ()
         return [row, *below, *means, *hazards]
+
+    def follows(self, sums: Sums, columns: Iterable[int]) -> bool:
+        """Return whether there is somebody in each of some columns."""
+        return all(self.times(sums, column) for column in columns)
+
+    def hazard(self, sums: Sums, columns: Sequence[int]) -> NormalEstimate | None:
+        """Return the logarithm of the hazard ratio of two columns, if it can be estimated."""
+        if self.hazards is None:
+            return None
+        times = [self._times_by_levels(sums, column) for column in columns]
+        return self.hazards.estimate(times, len(self.strata))
 
     def incidences(self, sums: Sums, columns: Iterable[int]) -> Incidences:
         """Return events and competing events of some columns, by stratum."""
