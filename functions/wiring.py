@@ -3,10 +3,10 @@
 import hashlib
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from botocore import session
 from botocore.config import Config
@@ -29,6 +29,9 @@ from trial.store.submissions import Submissions
 from trial.store.table import Table
 from trial.tables import compiled
 
+if TYPE_CHECKING:
+    from trial.access.issuer import Issuer
+
 
 class Settings(BaseModel):
     """What a function must be told; every missing variable is named at once."""
@@ -42,6 +45,15 @@ class Settings(BaseModel):
     SIGNING_KEY: str = ""
     AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
     SUBMISSIONS_URL: str = ""
+    AWS_ENDPOINT_URL: str = ""
+    # The reading room's alone
+    ISSUER: str = ""
+    CLIENT_ID: str = ""
+    ROLES_CLAIM: str = ""
+    PRINCIPAL_CLAIM: str = "sub"
+    SESSION_MINUTES: Annotated[int, Field(ge=1, le=60)] = 60
+    ROOM_URL: str = ""
+    ROOM_PART: Literal["", "open", "unblinded", "changes"] = ""
 
 
 class _Files(JSONFileLoader):
@@ -89,6 +101,8 @@ DOCUMENTS = Config(
     s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
     user_agent="LiveTLF",
 )
+HANDLERS = "api", "audit", "ingest", "publish", "room", "wiring"
+"""The modules beside `trial`, which Lambda starts."""
 MARGIN = 20_000
 """How long before its time limit a function stops, ms: its leases are then ended in order."""
 
@@ -192,10 +206,36 @@ def signer() -> Signer:
 
 
 @cache
+def issuer() -> "Issuer":
+    """Return the issuer that people sign in with."""
+    # Only the room's functions verify tokens; what does so loads slowly.
+    from trial.access import fetching  # noqa: PLC0415
+    from trial.access import issuer as issuers  # noqa: PLC0415
+
+    known = settings()
+    client = issuers.Client(
+        known.ISSUER,
+        known.CLIENT_ID,
+        known.ROLES_CLAIM,
+        known.PRINCIPAL_CLAIM,
+        timedelta(minutes=known.SESSION_MINUTES),
+        local=known.AWS_ENDPOINT_URL.startswith("http://"),
+    )
+    return issuers.Issuer(client, fetching.fetch, now)
+
+
+def room_address() -> str:
+    """Return the address of the reading room, as browsers know it."""
+    return settings().ROOM_URL.rstrip("/")
+
+
+@cache
 def code_version() -> str:
     """Return the version of the code that makes documents: a digest of its modules."""
     root = Path(__file__).parent
-    handlers = [root / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "wiring")]
+    handlers = [
+        root / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "room", "wiring")
+    ]
     sources = sorted([*handlers, *(root / "trial").rglob("*.py")])
     parts = (f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]

@@ -33,12 +33,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 RANKS = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 EDGE = {name for names in LAYERS[-7:] for name in names}
-CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl"}
+CLIENTS = {"boto3", "botocore", "aws_lambda_powertools", "openpyxl", "jwt", "urllib3"}
 MAY_IMPORT = {  # who may know which client; everybody else knows none
     "api": {"aws_lambda_powertools"},
     "audit": {"aws_lambda_powertools"},
     "ingest": {"aws_lambda_powertools"},
     "publish": {"aws_lambda_powertools"},
+    "room": {"aws_lambda_powertools"},
+    "trial.access.fetching": {"urllib3"},
+    "trial.access.issuer": {"jwt"},
+    "trial.access.tokens": {"jwt"},
     "wiring": {"boto3", "botocore"},
     "trial.store.bucket.client": {"botocore"},
     "trial.store.failures": {"botocore"},
@@ -57,6 +61,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
 }
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 MAY_BE_IMPURE = {
+    "trial.access.cookies": {"secrets"},  # what a sign-in begins with
     "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
     "wiring": {"os"},  # the settings
     "trial.store.dynamodb": {"time"},  # the default of an argument
@@ -199,7 +204,7 @@ def loaded(statement: str, *names: str) -> list[str]:
 @pytest.mark.parametrize("handler", ["api", "ingest"])
 def test_handlers_that_make_no_workbook_load_nothing_heavy(handler: str) -> None:
     statement = f"import {handler}; {handler}.wiring.store(); {handler}.wiring.documents()"
-    assert loaded(statement, *NEVER_LOADED, "mpmath") == []
+    assert loaded(statement, *NEVER_LOADED, "mpmath", "jwt") == []
 
 
 def test_the_cipher_is_loaded_only_when_something_is_sealed() -> None:
@@ -209,7 +214,7 @@ def test_the_cipher_is_loaded_only_when_something_is_sealed() -> None:
     assert loaded(f"import api; {seal}; sealing._cipher(b'k' * 32)", cipher) == [cipher]
 
 
-@pytest.mark.parametrize("handler", ["api", "audit", "ingest", "publish"])
+@pytest.mark.parametrize("handler", ["api", "audit", "ingest", "publish", "room"])
 def test_no_handler_loads_the_resources_of_boto3(handler: str) -> None:
     assert loaded(f"import {handler}", "boto3.resources") == []
 

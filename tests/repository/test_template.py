@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +57,7 @@ STATEMENTS = [
 EVENTS = [
     (f"{name}.{event}", source)
     for name, function in FUNCTIONS.items()
-    for event, source in function["Events"].items()
+    for event, source in function.get("Events", {}).items()
 ]
 SOURCES = [(name, source) for name, source in EVENTS if source["Type"] in {"SQS", "DynamoDB"}]
 
@@ -151,7 +153,7 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
 
 HARMLESS = {  # what is in order, or told to whoever sent it
     "Batches", "Requests", "EventsRecorded", "EventsDuplicated", "EventsRejected",
-    "EventsSubmitted", "StudiesPublished", "PublicationsSkipped",
+    "EventsSubmitted", "StudiesPublished", "PublicationsSkipped", "RoomRequests", "RoomDenied",
 }  # fmt: skip
 
 
@@ -213,6 +215,7 @@ def test_errors_throttles_and_ages_raise_an_alarm() -> None:
     assert watched("IteratorAge", "AWS/Lambda") == fed == {"PublishFunction", "AuditFunction"}
     assert watched("ApproximateAgeOfOldestMessage", "AWS/SQS") == {"Queue", "Submissions"}
     assert watched("5XXError", "AWS/ApiGateway") == {"AWS::StackName"}
+    assert watched("5xx", "AWS/ApiGateway") == {"RoomApi"}
     assert RESOURCES["Api"]["Properties"]["Name"] == {"Ref": "AWS::StackName"}
     assert ALARMS["DocumentLagAlarm"]["TreatMissingData"] == "breaching"
 
@@ -262,6 +265,8 @@ def test_nothing_has_a_name_that_a_second_stack_would_want() -> None:
         "RoleName",
     )
     for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::Lambda::Permission":
+            continue  # it says of which function it is
         for kind in kinds:
             value = resource["Properties"].get(kind, {"Ref": "AWS::StackName"})
             assert "AWS::StackName" in json.dumps(value), f"{name} {kind}"
@@ -415,11 +420,118 @@ def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights()
     assert [item for item in rights("AuditFunction") if "Delete" in item] == ["dynamodb:DeleteItem"]
     assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
     sending = {function for function in FUNCTIONS if "sqs:SendMessage" in rights(function)}
-    assert sending == {"ApiFunction", "IngestFunction"}
+    assert sending == {"ApiFunction", "IngestFunction", "RoomChangesFunction"}
     for _, statement in STATEMENTS:
         if "sqs:SendMessage" in listed(statement["Action"]):
             assert statement["Resource"] == {"Fn::GetAtt": ["Submissions", "Arn"]}
     assert "s3:PutObject" not in rights("ApiFunction")
+
+
+ROOMS = "RoomFunction", "RoomUnblindedFunction", "RoomChangesFunction"
+
+
+def allowed(function: str, action: str, partition: str) -> bool:
+    """Decide as IAM does whether a function may do this with items of a partition."""
+    for name, statement in STATEMENTS:
+        if name != function or action not in listed(statement["Action"]):
+            continue
+        tests = statement.get("Condition", {})
+        like = tests.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
+        unlike = tests.get("ForAllValues:StringNotLike", {}).get("dynamodb:LeadingKeys", [])
+        if any(fnmatchcase(partition, item) for item in like) and not any(
+            fnmatchcase(partition, item) for item in unlike
+        ):
+            return True
+    return False
+
+
+def test_the_open_room_may_read_no_sums_by_arm_no_submission_and_no_unblinded_file() -> None:
+    from trial.events.blinding import UNBLINDED  # noqa: PLC0415
+    from trial.store import keys  # noqa: PLC0415
+
+    apart = keys.sum_partition("S", 3, UNBLINDED), keys.submission_partition("S")
+    read = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
+    for action, partition in product(read, apart):
+        assert not allowed("RoomFunction", action, partition)
+        assert allowed("RoomUnblindedFunction", action, partition)
+    beside = (
+        keys.STUDIES, keys.current("S")[0], keys.sum_partition("S", 3),
+        keys.journal_partition("S", "1"), keys.quarantine_partition("S"),
+    )  # fmt: skip
+    for action, partition in product(read, beside):
+        assert allowed("RoomFunction", action, partition)
+    files = {
+        statement["Resource"]["Fn::Sub"]
+        for name, statement in STATEMENTS
+        if name in ("RoomFunction", "RoomChangesFunction")
+        and "s3:GetObject" in listed(statement["Action"])
+    }
+    assert files == {"${Bucket.Arn}/studies/*/open/*"}
+
+
+@pytest.mark.parametrize("function", ROOMS[:2])
+def test_who_shows_pages_may_write_down_who_read_and_nothing_else(function: str) -> None:
+    from trial.store import keys  # noqa: PLC0415
+
+    writing = {item for item in rights(function) if not item.startswith(("s3:Get", "s3:List"))}
+    assert writing - {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"} == {
+        "dynamodb:PutItem"
+    }
+    assert allowed(function, "dynamodb:PutItem", keys.activity_partition("S"))
+    for partition in (keys.STUDIES, keys.current("S")[0], keys.shard_partition("S", 0)):
+        assert not allowed(function, "dynamodb:PutItem", partition)
+
+
+def test_the_room_is_there_only_for_who_asks_for_it() -> None:
+    assert DOCUMENT["Parameters"]["Room"]["Default"] == "false"
+    for name, resource in RESOURCES.items():
+        if name.startswith("Room"):
+            assert resource["Condition"].startswith("HasRoom"), name
+    assert {*ROOMS} == {name for name in FUNCTIONS if name.startswith("Room")}
+
+
+def test_each_function_of_the_room_has_its_part_and_its_routes() -> None:
+    parts = {name: FUNCTIONS[name]["Environment"]["Variables"]["ROOM_PART"] for name in ROOMS}
+    assert parts == dict(zip(ROOMS, ("open", "unblinded", "changes"), strict=True))
+    targets = {
+        route["RouteKey"]: route["Target"]["Fn::Sub"]
+        for route in of_type("AWS::ApiGatewayV2::Route").values()
+    }
+    assert targets == {
+        "$default": "integrations/${RoomIntegration}",
+        "GET /unblinded/{proxy+}": "integrations/${RoomUnblindedIntegration}",
+        "POST /{proxy+}": "integrations/${RoomChangesIntegration}",
+    }
+    for name in ROOMS:
+        part = name.removesuffix("Function")
+        integration = RESOURCES[f"{part}Integration"]["Properties"]
+        assert integration["IntegrationUri"] == {"Fn::GetAtt": [name, "Arn"]}
+        assert integration["PayloadFormatVersion"] == "2.0"
+
+
+def test_people_of_the_stacks_own_pool_are_invited_and_prove_who_they_are_twice() -> None:
+    pool, client = RESOURCES["RoomUsers"], RESOURCES["RoomClient"]["Properties"]
+    assert pool["DeletionPolicy"] == pool["UpdateReplacePolicy"] == "Retain"
+    assert pool["Properties"]["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["Properties"]["MfaConfiguration"] == "ON"
+    assert (client["GenerateSecret"], client["AllowedOAuthFlows"]) == (False, ["code"])
+    assert client["IdTokenValidity"] <= 60
+    for kind, path in (("CallbackURLs", "/sign-in/callback"), ("LogoutURLs", "/signed-out")):
+        (address,) = client[kind]
+        assert all(item["Fn::Sub"].endswith(path) for item in address["Fn::If"][1:])
+
+
+def test_only_https_can_be_an_issuer_but_beside_a_local_stack() -> None:
+    pattern = DOCUMENT["Parameters"]["Issuer"]["AllowedPattern"]
+    for address in ("", "https://issuer.example/a", "http://127.0.0.1:1", "http://localhost:1"):
+        assert re.fullmatch(pattern, address)
+    for address in (
+        "http://issuer.example",
+        "issuer",
+        "http://127.0.0.1.example",
+        "http://127x0x0x1",
+    ):
+        assert not re.fullmatch(pattern, address)
 
 
 def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:

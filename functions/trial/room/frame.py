@@ -131,11 +131,15 @@ def _answer(
 
 
 def _bar(request: RoomRequest, person: Person) -> Html:
-    return html(
-        '<div class="bar" role="banner"><a class="place" href="/">Reading room</a>'
-        '<span class="who">{}</span>{}</div>\n',
+    """Name the person, who can sign out; who has not signed in is not named."""
+    who = html(
+        '<span class="who">{}</span>{}',
         bdi(person.name or person.principal),
         form("/sign-out", request, html("<button>Sign out</button>"), css_class="inline"),
+    )
+    return html(
+        '<div class="bar" role="banner"><a class="place" href="/">Reading room</a>{}</div>\n',
+        who if person.principal else EMPTY,
     )
 
 

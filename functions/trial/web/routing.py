@@ -28,7 +28,7 @@ class Request:
     `resource` is the route with its parameters open, `/studies/{study}/events`, and `parts` are
     their values, decoded: the same however the API is mounted and however the path was escaped.
     `query` holds the query parameters, of each the last; `beat` raises `OutOfTime` when an answer
-    is due. `csrf` is what a form of the reading room must send back in its field `csrf`.
+    is due.
     """
 
     method: str
@@ -39,7 +39,6 @@ class Request:
     principal: str
     query: Mapping[str, str] = field(default_factory=dict)
     beat: Beat = lambda: None
-    csrf: str = ""
 
     @property
     def path(self) -> str:
