@@ -104,7 +104,8 @@ WHOLE: dict[str, Any] = json.loads(
         conditions={
             "liver": {"results": [{"parameter": "cd4", "at_least": 3, "where": {"method": "A"}},
                                   {"parameter": "weight", "below": 90}],
-                      "within_days": 30, "in_order": True, "days_after_last_dose": 7}},
+                      "within_days": 30, "in_order": True, "days_after_last_dose": 7},
+            "traced": {"measure": {"parameter": "found", "at": "week-5"}, "more_than": "Trace"}},
         parameters={
             "bmi": {"label": "BMI", "unit": "kg/m2", "formula": "weight / (cd4 / 100) ^ 2",
                     "carried": ["cd4"], "together": "visit", "replicates": "mean", "places": 1},

@@ -22,6 +22,8 @@ from builders import (
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected
 from trial.events.envelope import Entry
+from trial.rules import Rules
+from trial.rules.registry import FaultCollector
 from trial.subject.acceptance import check_acceptable
 from trial.tables import checking
 from trial.tables.discrepancies import EditChecks
@@ -211,3 +213,76 @@ class TestOrderedWords:
         with pytest.raises(Rejected) as refused:
             check_acceptable(self.STUDY, viral_load(5, word, parameter="protein", unit="dipstick"))
         assert [fault.pointer for fault in refused.value.faults] == ["/data/result"]
+
+
+PROTEIN = {"label": "Protein", "unit": "1", "places": 0,
+           "texts": {"negative": 0, "trace": 1, "1+": "2", "2+": 3, "hazy": "<1"}}  # fmt: skip
+KNOWN = "known texts: negative, trace, 1+, 2+"
+BANDS = [
+    {"value": "none", "label": "None", "below": "trace"},
+    {"value": "some", "label": "Some", "at_least": "trace", "below": "2+"},
+    {"value": "much", "label": "Much", "at_least": "2+"},
+]
+
+
+def of_protein(**conditions: Any) -> Study:
+    measures = {"protein": {"parameter": "protein", "at": "day-0"}}
+    return tiny(
+        parameters=TINY["parameters"] | {"protein": PROTEIN},
+        measures=TINY["measures"] | measures,
+        classes={"protein": {"label": "Protein", "measure": "protein", "classes": BANDS}},
+        conditions=TINY["conditions"] | conditions,
+    )
+
+
+class TestWordsInBounds:
+    """A bound may be a word of the parameter: what it counts as is what is compared."""
+
+    @pytest.mark.parametrize(("result", "more", "level"), [
+        ("negative", False, "none"), ("trace", False, "some"), ("1+", True, "some"),
+        ("2+", True, "much"), ("3", True, "much"), ("0", False, "none"),
+    ])  # fmt: skip
+    def test_conditions_and_classes_go_by_the_number(self, result, more, level):
+        study = of_protein(
+            high={"measure": "protein", "more_than": "trace"},
+            in_place={"measure": {"parameter": "protein", "at": "day-0"}, "at_most": " trace "},
+            later={"results": [{"parameter": "protein", "at_least": "1+"}]},
+        )
+        entries = [enrolment(), dose(0), viral_load(0, result, parameter="protein", unit="1")]
+        assert truth("high", *entries, study=study) is more
+        assert truth("in_place", *entries, study=study) is not more
+        category = derive(*entries, study=study)
+        assert Rules(study, FaultCollector()).category("protein", "")(category) == level
+
+    def test_it_is_the_definition_with_the_numbers(self):
+        by_words = of_protein(high={"measure": "protein", "more_than": "trace"})
+        by_numbers = of_protein(high={"measure": "protein", "more_than": 1})
+        assert by_words.definition == by_numbers.definition
+        assert by_words.digest != by_numbers.digest  # the source stays as it was sent
+
+    @pytest.mark.parametrize(
+        ("condition", "detail"),
+        [
+            ({"measure": "protein", "below": "3+"},
+             f"is no number, and no text of protein that counts as one: 3+ ({KNOWN})"),
+            ({"measure": "protein", "below": "hazy"},
+             f"is no number, and no text of protein that counts as one: hazy ({KNOWN})"),
+            ({"measure": {"parameter": "weight", "at": "day-0"}, "below": "1+"},
+             "is no number, and no text of weight that counts as one: 1+ (known texts: none)"),
+            ({"measure": {"parameter": "protein", "at": "week-5", "change_from": "baseline"},
+              "below": "1+"}, "is no number: a change has no words, and 1+ is one"),
+            ({"measure": "age", "below": "trace"},
+             "is no number, and no text that counts as one: trace (known texts: none)"),
+        ],
+    )  # fmt: skip
+    def test_a_word_that_stands_for_no_number_is_refused_where_it_stands(self, condition, detail):
+        with pytest.raises(Rejected) as refused:
+            of_protein(wrong=condition)
+        faults = {fault.pointer: fault.detail for fault in reversed(refused.value.faults)}
+        assert faults["/conditions/wrong/below"] == detail
+
+    def test_a_column_may_bear_the_name_of_a_bound(self):
+        columns = [{"id": "below", "label": "B", "set": "enrolled"}]
+        rows = [{"id": "row", "label": "R", "count": {"below": "enrolled"}}]
+        table = {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": rows}
+        assert tiny(tables=[table], key_results=[]).definition.tables

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidatorFunctionWrapHandler,
+    WithJsonSchema,
     WrapValidator,
     model_validator,
 )
@@ -109,13 +110,20 @@ def only_form(
 BOUNDS = ("at_least", "more_than", "at_most", "below")
 
 
-class Bounds(Model):
-    """A stretch of values; every bound given must hold."""
+Bound = Annotated[Decimal, WithJsonSchema({"anyOf": [{"type": "number"}, {"type": "string"}]})]
+"""A number; or, as posted, a text of the parameter that counts as one (`worded_bounds`)."""
 
-    at_least: Decimal | None = None
-    more_than: Decimal | None = None
-    at_most: Decimal | None = None
-    below: Decimal | None = None
+
+class Bounds(Model):
+    """A stretch of values; every bound given must hold.
+
+    A bound on a parameter whose `texts` count as numbers may be one of these, such as `trace`.
+    """
+
+    at_least: Bound | None = None
+    more_than: Bound | None = None
+    at_most: Bound | None = None
+    below: Bound | None = None
 
     @model_validator(mode="after")
     def _hold_something(self) -> "Bounds":

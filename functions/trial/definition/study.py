@@ -15,6 +15,7 @@ from trial.definition.grading import Grading, rules_for
 from trial.definition.pooling import pooled
 from trial.definition.usage import Place, asks_for, results_used
 from trial.definition.validation_errors import validation_errors
+from trial.definition.worded_bounds import WordedBounds
 from trial.errors import Rejected
 from trial.events import json_body
 from trial.events.blinding import OPEN, UNBLINDED
@@ -139,12 +140,13 @@ def generation(digest: str, version: int) -> str:
 def load(text: str | bytes, version: int | None = None) -> Study:
     """Read a definition; raises `Rejected` naming every path at fault."""
     value: Any = json_body.read_json(text)
+    bounds = WordedBounds(value)
     try:
         # By name, as its source is stored: one digest means one order of everything it names.
-        ordered = json.dumps(value, default=str, sort_keys=True)
+        ordered = json.dumps(bounds.resolved, default=str, sort_keys=True)
         definition = Definition.model_validate_json(ordered)
     except ValidationError as error:
-        errors = validation_errors(error, value)
+        errors = [*bounds.faults, *validation_errors(error, value)]
         raise Rejected(422, "Definition not accepted", "", *errors) from None
     definition = in_place.named(definition)
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
