@@ -37,8 +37,16 @@ USERS = [
     *(User(f"{role}-elsewhere", "", [f"{OTHER}:{role}"]) for role in Role),
     User("visitor", "", []),
 ]
-PARTS = {"study": STUDY, "subject": "S-0", "table": "t", "figure": "f", "file": "x", "cut": "live",
-         "listing": "subjects", "digest": "0" * 32, "base": "0" * 32}  # fmt: skip
+
+
+class Parts(dict[str, str]):
+    """What stands in the paths that are tried; some of it is in no study."""
+
+    def __missing__(self, name: str) -> str:
+        return "x"
+
+
+PARTS = Parts(study=STUDY, subject="S-0", table="t", cut="live", listing="subjects")
 
 
 @dataclass

@@ -1,5 +1,6 @@
 """A browser before the room's handler: it keeps cookies and follows addresses, as browsers do."""
 
+from base64 import b64decode
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
 from types import ModuleType
@@ -70,8 +71,10 @@ class Browser:
                 self.cookies.pop(name, None)
             else:
                 self.cookies[name] = morsel.value
-        assert answer["isBase64Encoded"] is False
-        return Shown(answer["statusCode"], answer["headers"], answer["body"], answer["cookies"])
+        body = answer["body"]
+        if answer["isBase64Encoded"]:
+            body = b64decode(body).decode(errors="replace")
+        return Shown(answer["statusCode"], answer["headers"], body, answer["cookies"])
 
     def get(self, address: str) -> Shown:
         return self.ask("GET", address)

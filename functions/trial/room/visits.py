@@ -54,13 +54,9 @@ class Reply:
     def event(self) -> dict[str, Any]:
         """Return it as an HTTP API takes it, with the headers that every answer has."""
         headers = {"Cache-Control": _NOT_KEPT, **self.answer.headers, **SECURITY_HEADERS}
-        return {
-            "statusCode": self.answer.status,
-            "headers": headers,
-            "cookies": list(self.cookies),
-            "body": self.answer.text,
-            "isBase64Encoded": False,
-        }
+        event = self.answer.event()
+        del event["multiValueHeaders"]
+        return event | {"headers": headers, "cookies": list(self.cookies)}
 
 
 def parse_visit(event: Mapping[str, Any], beat: Beat) -> Visit:
