@@ -11,6 +11,7 @@ from trial.events.field_errors import not_in_list
 from trial.render.tables_json import Document
 from trial.reporting import report
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
+from trial.statistics.cells import Cells
 from trial.store.dynamodb import Store
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import audience_share, compiled
@@ -32,6 +33,7 @@ class DiscrepancyQuery:
     rule: str
     severity: str
     subject: str
+    site: str
     after: _Position
 
     def selects(self, discrepancy: Discrepancy) -> bool:
@@ -52,7 +54,11 @@ def parse_query(query: Mapping[str, str]) -> DiscrepancyQuery:
         raise Rejected(422, "Discrepancies not listed", "", *errors)
     after = query.get("after", ""), int(query.get("skip", "0"))
     return DiscrepancyQuery(
-        query.get("rule", ""), query.get("severity", ""), query.get("subject", ""), after
+        query.get("rule", ""),
+        query.get("severity", ""),
+        query.get("subject", ""),
+        query.get("site", ""),
+        after,
     )
 
 
@@ -61,22 +67,27 @@ def list_page(
 ) -> tuple[Document, _Position | None]:
     """List discrepancies in order of their subjects, from one snapshot of the study.
 
-    `rules` count all that there are, whatever the query selects. Where more follow, the position of
-    the last one is returned too.
+    `rules` and `sites` count all that there are, whatever the query selects. Where more follow, the
+    position of the last one is returned too.
     """
-    snapshot, with_own = _read_snapshot(store, study)
+    snapshot, own_counts = _read_snapshot(store, study)
     survey = CrossSubjectSurvey(snapshot)
     disputes = report.open_disputes_of(snapshot, store.disputes(study))
     # Disputes and what several subjects show together are in no sums: they are counted here.
     uncounted = Counter({"disputed": sum(map(len, disputes.values()))})
     rows: list[tuple[_Position, Document]] = []
+    by_site: dict[str, Counter[str]] = {}
     for subject in snapshot:
         across = survey.discrepancies_of(subject)
         uncounted.update(rule for rule, _, _ in across)
-        if not (subject.id in with_own or across or subject.id in disputes):
+        if not (subject.id in own_counts or across or subject.id in disputes):
             continue
         derivation = Derivation(study, subject)
         derivation.across, derivation.disputed = across, disputes.get(subject.id, ())
+        found = by_site.setdefault(_site(derivation), Counter())
+        found.update(own_counts.get(subject.id, {}))
+        found.update(rule for rule, _, _ in across)
+        found["disputed"] += len(derivation.disputed)
         if len(rows) <= MOST:
             rows += _rows(study, derivation, query)
     page = rows[:MOST]
@@ -84,6 +95,10 @@ def list_page(
     document: Document = {
         "study": study.id,
         "rules": [vars(count) for count in report.discrepancies(study, sums, uncounted)],
+        "sites": [
+            {"site": site or None, "rules": {rule: n for rule, n in sorted(found.items()) if n}}
+            for site, found in sorted(by_site.items())
+        ],
         "discrepancies": [document for _, document in page],
     }
     return document, page[-1][0] if len(rows) > MOST else None
@@ -96,17 +111,26 @@ def _rows(
     subject = derivation.subject.id
     if query.subject not in ("", subject) or subject < query.after[0]:
         return
+    if query.site not in ("", _site(derivation)):
+        return
     selected = filter(query.selects, compiled(study).checks.find(derivation))
     for number, discrepancy in enumerate(selected, 1):
         if (subject, number) > query.after:
             yield (subject, number), discrepancy.document(subject)
 
 
-def _read_snapshot(store: Store, study: Study) -> tuple[StudySnapshot, set[str]]:
-    """Read the subjects, and the ids of those that have discrepancies of their own."""
-    snapshot, with_own = StudySnapshot(), set()
+def _site(derivation: Derivation) -> str:
+    """Return the site of a subject: where it was enrolled, or else screened; '' if nobody says."""
+    screened = derivation.records("subject.screened")
+    known = [derivation.fact("site"), *(record.data.get("site") for record in screened)]
+    return next((str(site) for site in known if site), "")
+
+
+def _read_snapshot(store: Store, study: Study) -> tuple[StudySnapshot, dict[str, Cells]]:
+    """Read the subjects, and of those that have discrepancies of their own how many by rule."""
+    snapshot, own_counts = StudySnapshot(), dict[str, Cells]()
     for row in store.subjects(study):
         snapshot.add(row.subject, row.share, JournalPosition(row.version, row.head))
-        if ROW in audience_share(study, row.share):
-            with_own.add(row.id)
-    return snapshot, with_own
+        if counted := audience_share(study, row.share).get(ROW):
+            own_counts[row.id] = counted
+    return snapshot, own_counts

@@ -9,13 +9,18 @@ from trial.access.person import Person
 from trial.errors import Rejected
 from trial.room import (  # noqa: F401 (their pages)
     assets,
+    cuts,
+    definition,
+    discrepancies,
     documents,
     listings,
     numbers,
     overview,
+    quarantine,
     studies,
     subjects,
     tables,
+    trail,
 )
 from trial.room.frame import error_page
 from trial.room.routing import ROUTES, PageRequest, RoomRequest, Route, match

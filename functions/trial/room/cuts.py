@@ -1,0 +1,344 @@
+"""Cuts: who asked for which, when and why; ask for one; compare two; take one away."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import wiring
+from trial.definition.study import Study
+from trial.errors import Rejected
+from trial.events.blinding import UNBLINDED
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page.elements import unordered
+from trial.reporting import comparison
+from trial.room import frame
+from trial.room.frame import Crumb
+from trial.room.routing import CHANGE, READERS, PageRequest, page
+from trial.room.tables import DASH
+from trial.store.reports import PENDING, READY, ReportRequest
+from trial.tables.file_names import (
+    CHANGES,
+    CHANGES_SIGNATURE,
+    HEADS,
+    MANIFEST,
+    SIGNATURE,
+    TRAIL,
+)
+from trial.web import files, request_bodies
+from trial.web.routing import Answer
+
+_MOST = 100
+_SEE_OTHER = 303
+_WAITING = 5
+"""After how many seconds a cut that is being made is asked for anew."""
+_BESIDE = (SIGNATURE, HEADS, TRAIL, CHANGES, CHANGES_SIGNATURE)
+"""What the unblinded have beside the files that the manifest lists."""
+
+
+@page("/studies/{study}/cuts", READERS, subjects=False)
+def get_cuts(asked: PageRequest) -> Answer:
+    """List the cuts that were asked for, the newest first; ask for one; compare two."""
+    view = asked.view
+    requests = sorted(wiring.reports().all(view.id), key=lambda r: r.order, reverse=True)
+    names = [request.id for request in requests]
+    after = asked.parameter("after")
+    start = names.index(after) + 1 if after in names else 0
+    shown = requests[start : start + _MOST]
+    more = shown[-1].id if len(requests) > start + _MOST else ""
+    heads = "Asked", "By", "Why", "Of", "Status", "Records"
+    body = [
+        frame.section(
+            "kept",
+            "Cuts that are kept",
+            frame.data_table(
+                "Cuts",
+                frame.heads(*heads),
+                (_row(asked, request) for request in shown),
+                "Nobody has asked for one yet.",
+            ),
+            frame.next_link(asked, after=more),
+        ),
+        _comparing(asked, requests),
+        _asking(asked, view),
+    ]
+    answer = frame.page_answer(asked, "Cuts", body)
+    waiting = any(request.status == PENDING for request in shown)
+    return _refreshing(answer) if waiting else answer
+
+
+def _refreshing(answer: Answer) -> Answer:
+    return Answer(answer.status, {**answer.headers, "Refresh": str(_WAITING)}, answer.text)
+
+
+def _row(asked: PageRequest, request: ReportRequest) -> Sequence[Html]:
+    return (
+        html(
+            '<a href="{}">{}</a>',
+            asked.link("cuts", request.id),
+            frame.instant(request.requested_at),
+        ),
+        escape(request.requested_by),
+        bdi(request.reason) if request.reason else DASH,
+        _what(request),
+        _status(request),
+        escape(f"{request.accepted:,}") if request.status == READY else DASH,
+    )
+
+
+def _what(request: ReportRequest) -> Html:
+    """Say of when it is, and as what it was asked for."""
+    words = [f"clinical cut-off {request.cutoff}"] if request.cutoff else []
+    words += [f"as recorded by {request.as_of[:19]}"] if request.as_of else []
+    words += [f"look {request.look}"] if request.look else []
+    words += ["final"] if request.final else []
+    return escape(", ".join(words) or "as of the request")
+
+
+def _status(request: ReportRequest) -> Html:
+    kind = {READY: "good", PENDING: ""}.get(request.status, "bad")
+    shown = "being made" if request.status == PENDING else request.status
+    detail = f" {request.detail}" if request.detail else ""
+    return html('<span class="tag {}">{}</span>{}', escape(kind), escape(shown), escape(detail))
+
+
+def _comparing(asked: PageRequest, requests: Sequence[ReportRequest]) -> Html:
+    ready = [request for request in requests if request.status == READY]
+    if len(ready) < 2:  # noqa: PLR2004 (two are compared)
+        return EMPTY
+    choices = [
+        (r.id, f"{r.requested_at[:19].replace('T', ' ')} {r.reason}"[:80]) for r in ready[:_MOST]
+    ]
+    return frame.section(
+        "compare",
+        "Compare two",
+        html(
+            '<form class="fields" method="get" action="{}">{}{}<button>Compare</button></form>\n',
+            asked.link("compare"),
+            frame.select("old", "From", choices, ready[1].id),
+            frame.select("new", "To", choices, ready[0].id),
+        ),
+    )
+
+
+def _asking(asked: PageRequest, view: Study) -> Html:
+    testing = view.definition.testing
+    looks = [(look.id, look.label) for look in testing.planned] if testing else []
+    look = frame.select("look", "Planned look", [("", "none"), *looks], "") if looks else EMPTY
+    fields = html(
+        '<p><label>Why <span>(kept with the cut)</span><textarea name="reason" maxlength="4000">'
+        '</textarea></label></p>\n<div class="fields"><label>Clinical cut-off date <span>(blank: '
+        'none)</span> <input type="date" name="cutoff"></label><label>As recorded by, in UTC '
+        '<span>(blank: now)</span> <input type="datetime-local" step="1" name="as_of"></label>{}'
+        '<label class="checks"><input type="checkbox" name="final" value="yes"> Final analysis'
+        '</label></div>\n<p class="pages"><button class="main">Ask for a cut</button></p>',
+        look,
+    )
+    path = f"/studies/{view.id}/cuts"
+    return frame.section("ask", "Ask for a cut", frame.form(path, asked.request, fields, "panel"))
+
+
+@page("/studies/{study}/cuts", READERS, subjects=False, method="POST", action=CHANGE, twin=False)
+def post_cut(asked: PageRequest) -> Answer:
+    """Ask for a cut; Publish makes it."""
+    form, view = asked.request.fields, asked.view
+    body: dict[str, Any] = {"reason": form.get("reason", "").strip()}
+    if cutoff := form.get("cutoff"):
+        body["cutoff"] = cutoff
+    if as_of := form.get("as_of"):
+        body["as_of"] = _with_zone(as_of)
+    if look := form.get("look"):
+        body["look"] = look
+    if form.get("final") == "yes":
+        body["final"] = True
+    testing = wiring.store().study(view.id).definition.testing
+    request = request_bodies.parse_report_request(
+        body, asked.person.principal, wiring.now(), testing
+    )
+    wiring.reports().request(view.id, request)
+    return Answer(_SEE_OTHER, {"Location": asked.path("cuts", request.id)})
+
+
+def _with_zone(instant: str) -> str:
+    """Return an instant as the API takes it: a browser leaves out zone and full seconds."""
+    whole = f"{instant}:00" if instant.count(":") == 1 else instant
+    return whole if whole.endswith("Z") else f"{whole}Z"
+
+
+@page("/studies/{study}/cuts/{cut}", READERS, subjects=False)
+def get_cut(asked: PageRequest) -> Answer:
+    """Show a cut: who asked for it, what became of it, its files."""
+    view, name = asked.view, asked.parts["cut"]
+    request = wiring.reports().get(view.id, name)
+    facts = (
+        ("Asked", frame.instant(request.requested_at)),
+        ("By", escape(request.requested_by)),
+        ("Why", bdi(request.reason)),
+        ("Of", _what(request)),
+        ("Status", _status(request)),
+        ("State", escape(request.completion)),
+        ("Records", escape(f"{request.accepted:,}") if request.status == READY else EMPTY),
+        ("Cut", escape(_cut_id(view, request))),
+    )
+    body = [
+        html(
+            '<dl class="source">{}</dl>\n',
+            joined(html("<dt>{}</dt><dd>{}</dd>\n", escape(k), v) for k, v in facts if v),
+        )
+    ]
+    if request.status == READY:
+        body += _files(asked, view, request)
+    elif request.status == PENDING:
+        body.append(html("<p>It is being made; this page asks for itself until it is there.</p>\n"))
+    crumbs = [Crumb("Cuts", asked.link("cuts"))]
+    answer = frame.page_answer(asked, "Cut", body, crumbs=crumbs)
+    return _refreshing(answer) if request.status == PENDING else answer
+
+
+def _cut_id(view: Study, request: ReportRequest) -> str:
+    return request.unblinded_cut if view.audience == UNBLINDED else request.cut
+
+
+def _files(asked: PageRequest, view: Study, request: ReportRequest) -> Iterator[Html]:
+    """Yield the files of a cut, each with its digest, and what compares it with the one before."""
+    if request.previous:
+        link = asked.link("cuts", request.id, "changes-since", request.previous)
+        yield html('<p><a href="{}">What changed since the cut before it</a></p>\n', link)
+    cut = files.cut_of(view, request.id)
+    manifest = wiring.documents().manifest(view.id, view.audience, cut)
+    listed = manifest["files"] if manifest else []
+    rows = [
+        (
+            _file(asked, request.id, entry["name"]),
+            escape(f"{entry['size']:,}"),
+            escape(entry["sha256"]),
+        )
+        for entry in listed
+    ]
+    known = {entry["name"] for entry in listed}
+    beside = _BESIDE if view.audience == UNBLINDED else request.files
+    rows += [(_file(asked, request.id, name), DASH, DASH) for name in beside if name not in known]
+    if MANIFEST not in beside:
+        rows.append((_file(asked, request.id, MANIFEST), DASH, DASH))
+    yield html(
+        '<p class="pages"><a class="button" href="{}">All of these as one ZIP</a></p>\n',
+        asked.link("cuts", request.id, "zip"),
+    )
+    yield frame.section(
+        "files",
+        "Files",
+        frame.data_table("Files", frame.heads("File", "Bytes", "SHA-256"), rows),
+    )
+
+
+def _file(asked: PageRequest, cut: str, name: str) -> Html:
+    link = asked.link("documents", cut, *name.split("/"))
+    return html('<a href="{}">{}</a>', link, escape(name))
+
+
+@page("/studies/{study}/compare", READERS, subjects=False)
+def get_compare(asked: PageRequest) -> Answer:
+    """Lead to the comparison of two cuts that were chosen."""
+    new, old = asked.parameter("new"), asked.parameter("old")
+    if not new or not old:
+        raise Rejected(422, "Nothing to compare", "Choose two cuts.")
+    return Answer(_SEE_OTHER, {"Location": asked.path("cuts", new, "changes-since", old)})
+
+
+@page("/studies/{study}/cuts/{cut}/changes-since/{base}", READERS, subjects=True)
+def get_changes(asked: PageRequest) -> Answer:
+    """Compare two cuts: which numbers differ, and whose records moved them."""
+    names = asked.parts["cut"], asked.parts["base"]
+    document = comparison.compare(
+        wiring.store(),
+        wiring.documents(),
+        wiring.reports(),
+        asked.view,
+        names,
+        asked.parameter("after"),
+    )
+    before, after = (document[side]["requested_at"] for side in ("before", "after"))
+    body = [
+        html("<p>From {} to {}.</p>\n", frame.instant(before), frame.instant(after)),
+        html('<p class="warning">Not compared: {}</p>\n', escape(document["not_compared"]))
+        if document["not_compared"]
+        else EMPTY,
+        frame.section("key-results", "Key results", _changed_key_results(asked, document)),
+        frame.section("cells", "Numbers of tables", _changed_cells(asked, document)),
+        frame.section("subjects", "Subjects whose records differ", *_changed(asked, document)),
+        frame.next_link(asked, after=document["next"] or ""),
+    ]
+    crumbs = [Crumb("Cuts", asked.link("cuts")), Crumb("Cut", asked.link("cuts", names[0]))]
+    return frame.page_answer(asked, "What changed", body, crumbs=crumbs)
+
+
+def _changed_key_results(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+    rows = (
+        (
+            bdi(changed["label"]),
+            escape(changed["before"]["text"]) or DASH,
+            escape(changed["after"]["text"]) or DASH,
+            unordered(_contributor(asked, contributor) for contributor in changed["contributors"])
+            or DASH,
+        )
+        for changed in document["key_results"]
+    )
+    heads = frame.heads("Key result", "Before", "After", "Moved by")
+    return frame.data_table("Key results", heads, rows, "None differ.")
+
+
+def _contributor(asked: PageRequest, contributor: Mapping[str, Any]) -> Html:
+    name, records = contributor["subject"], contributor["records"]
+    if not records:
+        link = asked.link("subjects", name, "history")
+        return html('<a href="{}">{}</a>', link, escape(name))
+    keys = ",".join(f"{record['kind']}/{record['record']}" for record in records)
+    shown = ", ".join(record["record"] for record in records)
+    link = asked.link("subjects", name, "history", records=keys)
+    return html('<a href="{}">{}</a> ({})', link, escape(name), escape(shown))
+
+
+def _changed_cells(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+    rows = (
+        (
+            html(
+                '<a href="{}">Table {}</a>',
+                asked.link("tables", cell["table"]),
+                escape(cell["table"]),
+            ),
+            bdi(f"{cell['label']}, {cell['column']}"),
+            escape(statistic["statistic"]),
+            _text(statistic["before"]),
+            _text(statistic["after"]),
+            joined((_subject(asked, name) for name in cell["contributors"][:10]), html(", "))
+            or DASH,
+        )
+        for cell in document["cells"]
+        for statistic in cell["statistics"]
+    )
+    heads = frame.heads("Table", "Row, column", "Statistic", "Before", "After", "Moved by")
+    return frame.data_table("Numbers of tables", heads, rows, "None differ.")
+
+
+def _text(value: Mapping[str, Any] | None) -> Html:
+    return (escape(value["text"]) or DASH) if value else html("not there")
+
+
+def _subject(asked: PageRequest, name: str) -> Html:
+    return html('<a href="{}">{}</a>', asked.link("subjects", name), escape(name))
+
+
+def _changed(asked: PageRequest, document: Mapping[str, Any]) -> Iterator[Html]:
+    yield html("<p>{} subjects differ in all.</p>\n", document["differing_subjects"])
+    rows = (
+        (
+            _subject(asked, subject["subject"]),
+            html("{} {}", escape(record["kind"]), escape(record["record"])),
+            escape(record["change"]),
+            frame.instant(record["received"]),
+            escape(record["principal"]),
+            bdi(record["reason_for_change"]) if record["reason_for_change"] else DASH,
+        )
+        for subject in document["subjects"]
+        for record in subject["records"]
+    )
+    heads = frame.heads("Subject", "Record", "Change", "Recorded", "Sent by", "Reason")
+    yield frame.data_table("Subjects whose records differ", heads, rows, "None on this page.")

@@ -1,0 +1,178 @@
+"""The definition: what is in force and since when, in words, as shells, and how it came about."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import wiring
+from trial.events import json_body
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.page import closing
+from trial.render.page.elements import Anchors
+from trial.render.page.tables import table
+from trial.reporting import report
+from trial.reporting.methods import methods
+from trial.room import frame
+from trial.room.frame import Crumb
+from trial.room.routing import STAFF, PageRequest, page
+from trial.room.tables import DASH
+from trial.store.amendments import Amendment
+from trial.web.json_diff import Difference, differences
+from trial.web.routing import Answer
+
+_MOST_CHANGES, _MOST_DIFFERENCES, _LONGEST_VALUE = 200, 300, 600
+_WORDS = {
+    "created": "in force at once",
+    "backfilling": "being prepared",
+    "cancelled": "preparation cancelled",
+    "in force": "in force",
+}
+
+
+@page("/studies/{study}/definition", STAFF, subjects=False)
+def get_definition(asked: PageRequest) -> Answer:
+    """Show which definition is in force, and every change of it."""
+    store, name = wiring.store(), asked.study
+    store.invalidate(name)
+    view = asked.view
+    current = store.current(name)
+    amendments = list(islice(store.amendments(name, asked.parameter("after")), _MOST_CHANGES + 1))
+    shown = amendments[:_MOST_CHANGES]
+    more = shown[-1].number if len(amendments) > _MOST_CHANGES else ""
+    facts = [("In force", view.digest), ("Tables", str(len(view.definition.tables)))]
+    facts += [("Figures", str(len(view.definition.figures)))]
+    facts += [("Listings", str(len(view.definition.listings)))]
+    if current and current.backfilling:
+        facts.append(("Being prepared", current.backfilling))
+    if current and current.retired:
+        facts.append(("Retired", f"{current.retired.at[:19]} by {current.retired.principal}"))
+    body = [
+        html('<dl class="source">{}</dl>\n', joined(
+            html("<dt>{}</dt><dd>{}</dd>\n", escape(label), escape(fact)) for label, fact in facts
+        )),
+        html(
+            '<p class="pages"><a class="button" href="{}">In words</a> <a class="button" href="{}">'
+            'As shells</a> <a class="button" href="{}">As written</a></p>\n',
+            asked.link("definition", "words"),
+            asked.link("definition", "shells"),
+            asked.link("definition", "versions", view.digest),
+        ),
+        frame.section(
+            "history",
+            "Its history",
+            frame.data_table(
+                "History of the definition",
+                frame.heads("When", "What", "Definition", "By", "Why", "Differences"),
+                (_change(asked, amendment) for amendment in shown),
+            ),
+            frame.next_link(asked, after=more),
+        ),
+    ]  # fmt: skip
+    return frame.page_answer(asked, "Definition", body)
+
+
+def _change(asked: PageRequest, amendment: Amendment) -> Sequence[Html]:
+    compared = DASH
+    if amendment.before not in ("", amendment.definition):
+        link = asked.link(
+            "definition", "versions", amendment.definition, "changes-since", amendment.before
+        )
+        compared = html('<a href="{}">since the one before</a>', link)
+    return (
+        frame.instant(amendment.at),
+        escape(_WORDS.get(amendment.change, amendment.change)),
+        html(
+            '<a href="{}">{}</a>',
+            asked.link("definition", "versions", amendment.definition),
+            escape(amendment.definition[:12]),
+        ),
+        escape(amendment.principal) or DASH,
+        bdi(amendment.reason) if amendment.reason else DASH,
+        compared,
+    )
+
+
+def _crumbs(asked: PageRequest) -> list[Crumb]:
+    return [Crumb("Definition", asked.link("definition"))]
+
+
+@page("/studies/{study}/definition/words", STAFF, subjects=False)
+def get_words(asked: PageRequest) -> Answer:
+    """Say in words how every number is counted."""
+    body = closing.methods(methods(asked.view.definition))
+    return frame.page_answer(asked, "Definition in words", body, crumbs=_crumbs(asked))
+
+
+@page("/studies/{study}/definition/shells", STAFF, subjects=False)
+def get_shells(asked: PageRequest) -> Answer:
+    """Show every table as it is without a single record."""
+    anchors = Anchors()
+    grids = report.tables(asked.view, {})
+    body = [
+        html('<p class="quiet">Tables as they are without a record: rows that come with what is'
+             " recorded are not there yet.</p>\n"),
+        *(joined(table(grid, anchors.take("table", grid.id), "Shell")) for grid in grids),
+    ]  # fmt: skip
+    return frame.page_answer(asked, "Shells", body, crumbs=_crumbs(asked))
+
+
+@page("/studies/{study}/definition/versions/{digest}", STAFF, subjects=False)
+def get_version(asked: PageRequest) -> Answer:
+    """Show a definition that the study has or had, as it is stored and as it was posted."""
+    source, posted = wiring.store().source(asked.study, asked.parts["digest"])
+    body = [
+        frame.section("source", "As it counts", _written(source)),
+        frame.section("posted", "As it was posted", _written(posted)) if posted else EMPTY,
+    ]
+    return frame.page_answer(asked, "Definition as written", body, crumbs=_crumbs(asked))
+
+
+def _written(source: str) -> Html:
+    """Write JSON on lines, its numbers as they were written."""
+    value = json_body.read_json(source)
+    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    return html(
+        '<pre tabindex="0" role="region" aria-label="The definition">{}</pre>\n', escape(text)
+    )
+
+
+@page("/studies/{study}/definition/versions/{digest}/changes-since/{base}", STAFF, subjects=False)
+def get_differences(asked: PageRequest) -> Answer:
+    """Compare two definitions: where they differ, and the value in each."""
+    store, start = wiring.store(), asked.number("skip", 0, 10**6)
+    before, after = (
+        json_body.read_json(store.source(asked.study, asked.parts[side])[0])
+        for side in ("base", "digest")
+    )
+    found = list(islice(differences(before, after), start, start + _MOST_DIFFERENCES + 1))
+    more = str(start + _MOST_DIFFERENCES) if len(found) > _MOST_DIFFERENCES else ""
+    body = [
+        html(
+            "<p>From {} to {}.</p>\n",
+            escape(asked.parts["base"][:12]),
+            escape(asked.parts["digest"][:12]),
+        ),
+        frame.data_table(
+            "Differences",
+            frame.heads("Where", "Before", "After"),
+            _differing(found[:_MOST_DIFFERENCES]),
+            "They do not differ.",
+        ),
+        frame.next_link(asked, skip=more),
+    ]
+    return frame.page_answer(asked, "What changed", body, crumbs=_crumbs(asked))
+
+
+def _differing(found: Sequence[Difference]) -> Iterator[Sequence[Html]]:
+    for difference in found:
+        document = difference.document()
+        sides = (_value(document, side) for side in ("before", "after"))
+        yield (escape(difference.pointer or "/"), *sides)
+
+
+def _value(document: dict[str, object], side: str) -> Html:
+    if side not in document:
+        return DASH
+    text = json_body.canonical(document[side])
+    shown = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}\u2026"
+    return bdi(shown)

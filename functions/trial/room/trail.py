@@ -1,0 +1,173 @@
+"""The audit trail: who did what, when and why; by person, by period, by subject."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import wiring
+from trial.render.markup import EMPTY, Html, bdi, escape, html
+from trial.room import frame
+from trial.room.routing import AUDITORS, READERS, PageRequest, page
+from trial.room.tables import DASH
+from trial.web.routing import Answer
+
+_MOST, _MOST_READ = 200, 5_000
+"""How many rows a page lists, and how many it looks at for them."""
+
+
+@dataclass(frozen=True)
+class _Deed:
+    """What somebody did."""
+
+    at: str
+    principal: str
+    action: str
+    resource: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """Whose deeds are asked for, and of when: both days are in."""
+
+    person: str
+    first: str
+    last: str
+    subject: str
+
+    def includes(self, deed: _Deed) -> bool:
+        """Return whether a deed is asked for."""
+        about = f"/subjects/{self.subject}"
+        return (
+            self.person.lower() in deed.principal.lower()
+            and deed.at >= self.first
+            and (not self.last or deed.at[:10] <= self.last)
+            and (not self.subject or about in f"{deed.resource}/".replace(f"{about}/", about))
+        )
+
+
+@page("/studies/{study}/trail", AUDITORS, subjects=True, twin=False)
+def get_trail(asked: PageRequest) -> Answer:
+    """List what was done with a study beside posting events."""
+    wanted = _Wanted(
+        asked.parameter("person").strip(),
+        asked.parameter("from").strip(),
+        asked.parameter("to").strip(),
+        asked.parameter("subject").strip(),
+    )
+    deeds, more = _activities(asked, wanted)
+    body = [
+        _form(asked, wanted),
+        _journal_link(asked, wanted),
+        frame.section(
+            "seen",
+            "Seen, downloaded, tried again",
+            _table("Seen, downloaded, tried again", deeds),
+            frame.next_link(asked, after=more),
+        ),
+        frame.section(
+            "decided", "Definition and senders", _table("Changes", _changes(asked, wanted))
+        ),
+        frame.section("asked", "Cuts that were asked for", _table("Cuts", _cuts(asked, wanted))),
+    ]
+    return frame.page_answer(asked, "Audit trail", body)
+
+
+def _activities(asked: PageRequest, wanted: _Wanted) -> tuple[list[_Deed], str]:
+    """Return a page of what was noted, and the instant after which the next begins."""
+    after = max(asked.parameter("after"), wanted.first)
+    listed: list[_Deed] = []
+    rows = wiring.activities().all(asked.study, after)
+    last = ""
+    for number, activity in enumerate(rows, 1):
+        if wanted.last and activity.at[:10] > wanted.last:
+            return listed, ""
+        if len(listed) == _MOST or number > _MOST_READ:
+            return listed, last
+        deed = _Deed(**vars(activity))
+        last = deed.at
+        if wanted.includes(deed):
+            listed.append(deed)
+    return listed, ""
+
+
+def _changes(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+    """Yield the changes of the definition and of the senders."""
+    for amendment in islice(wiring.store().amendments(asked.study), _MOST_READ):
+        deed = _Deed(
+            amendment.at,
+            amendment.principal,
+            f"definition: {amendment.change}",
+            amendment.definition,
+            amendment.reason,
+        )
+        if wanted.includes(deed):
+            yield deed
+    for version in wiring.senders().all(asked.study):
+        document = version.document()
+        deed = _Deed(
+            str(document["at"]),
+            str(document["principal"]),
+            "senders",
+            f"{len(document['senders'])} senders",
+            str(document["reason"]),
+        )
+        if wanted.includes(deed):
+            yield deed
+
+
+def _cuts(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+    requests = sorted(wiring.reports().all(asked.study), key=lambda request: request.order)
+    for request in requests:
+        deed = _Deed(
+            request.requested_at,
+            request.requested_by,
+            "asked for a cut",
+            request.id,
+            request.reason,
+        )
+        if wanted.includes(deed):
+            yield deed
+
+
+def _table(label: str, deeds: Sequence[_Deed] | Iterator[_Deed]) -> Html:
+    rows = (
+        (
+            frame.instant(deed.at),
+            escape(deed.principal) or DASH,
+            escape(deed.action),
+            escape(deed.resource) or DASH,
+            bdi(deed.reason) if deed.reason else DASH,
+        )
+        for deed in deeds
+    )
+    heads = frame.heads("When", "Who", "Did", "With what", "Why")
+    return frame.data_table(label, heads, rows, "Nothing, as chosen.")
+
+
+def _form(asked: PageRequest, wanted: _Wanted) -> Html:
+    return html(
+        '<form class="panel fields" method="get" action="{}">'
+        '<label>Person <input name="person" value="{}"></label>'
+        '<label>From <input type="date" name="from" value="{}"></label>'
+        '<label>To <input type="date" name="to" value="{}"></label>'
+        '<label>Subject <input name="subject" value="{}"></label>'
+        '<button class="main">Show these</button></form>\n',
+        escape(asked.request.path),
+        escape(wanted.person),
+        escape(wanted.first),
+        escape(wanted.last),
+        escape(wanted.subject),
+    )
+
+
+def _journal_link(asked: PageRequest, wanted: _Wanted) -> Html:
+    """Lead to who sent what of a subject: that is its journal, for those who may read it."""
+    if not wanted.subject or not asked.person.may(asked.study, *READERS):
+        return EMPTY
+    link = asked.link("subjects", wanted.subject, "history")
+    return html(
+        '<p><a href="{}">The journal of {}</a> says who sent its events.</p>\n',
+        link,
+        escape(wanted.subject),
+    )
