@@ -321,6 +321,16 @@ ROWS: Sequence[Mapping[str, Any]] = [
     },
     {"stratified": {"count": "enrolled", "strata": ["region"], "contrast": "odds-ratio"}},
     {"stratified": {"measure": "age", "strata": ["region", "by-dose"]}},
+    {
+        "logistic": {
+            "count": "treated",
+            "covariates": ["sex", "load"],
+            "interaction": "sex",
+            "test": "likelihood-ratio",
+        },
+        "interval": {"method": "profile"},
+    },
+    {"logistic": {"count": "enrolled", "covariates": ["by-dose"]}},
     {"survival": {"time": "drug"}},
     {"survival": {"time": "dose", "at": [7], "strata": ["region"]}},
     {"survival": {"time": "dose", "strata": ["by-dose"]}},
@@ -367,6 +377,8 @@ ROWS: Sequence[Mapping[str, Any]] = [
         },
         "visits": ["day-14", "week-5"],
     },
+    {"event_rate": {"filter": {}, "covariates": ["region"], "interaction": "region"}},
+    {"event_rate": {"filter": {"treatment": "drug"}, "distribution": "poisson"}},
     {},
 ]
 

@@ -122,6 +122,26 @@ FEV = (
 A word a subject: arm (P placebo, T treatment), race (A, B, W), sex (F, M); - is no value.
 """
 
+QUINE = (
+    "AM0S:2,11,14 AM0A:5,5,13,20,22 AM1S:6,6,15 AM1A:7,14 AM2S:6,32,53,57 "
+    "AM2A:14,16,16,17,40,43,46 AM3A:8,23,23,28,34,36,38 AF0S:3 AF0A:5,11,24,45 "
+    "AF1S:5,6,6,9,13,23,25,32,53,54 AF1A:5,5,11,17,19 AF2S:8,13,14,20,47,48,60,81 AF2A:2 "
+    "AF3A:0,2,3,5,10,14,21,36,40 NM0S:6,17,67 NM0A:0,0,2,7,11,12 NM1S:0,0,5,5,5,11,17 NM1A:3,4 "
+    "NM2S:22,30,36 NM2A:8,0,1,5,7,16,27 NM3A:0,30,10,14,27,41,69 NF0S:25 NF0A:10,11,20,33 "
+    "NF1S:5,7,0,1,5,5,5,5,7,11,15 NF1A:5,14,6,6,7,28 NF2S:0,5,14,2,2,3,8,10,12 NF2A:1 "
+    "NF3A:1,9,22,3,3,5,15,18,22,37"
+)
+"""Days absent from school of 146 children (Quine; Venables and Ripley, MASS).
+
+A word a group: origin (A, N), sex, age (0 to 3), and whether it learns slowly (S) or not (A).
+"""
+
+UCB = {
+    "M": ((512, 313), (353, 207), (120, 205), (138, 279), (53, 138), (22, 351)),
+    "F": ((89, 19), (17, 8), (202, 391), (131, 244), (94, 299), (24, 317)),
+}
+"""Applicants to Berkeley, admitted and not, in departments A to F (Bickel and others 1975)."""
+
 
 def outcomes(text: str) -> Iterator[tuple[int, str]]:
     """Yield the days of subjects, each with the letter that stands behind it."""

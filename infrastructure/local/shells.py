@@ -101,6 +101,8 @@ _SHOWN = {
     "survival": _COUNT,
     "ancova": "xx.x (xx.xx)",
     "mmrm": "xx.x (xx.xx)",
+    "logistic": _COUNT,
+    "event_rate": "xx, xx.x years, rate xx.xx",
     "pairs": "",
     "stratified": "",
 }
@@ -121,14 +123,20 @@ def _filled(table: Table, row: TableRow, placeholder: str) -> list[str]:
     ]
 
 
+def _compared_rates(column: TableColumn, row: TableRow, *, pair: bool) -> str:
+    ratio = "xx.xx (xx.xx to xx.xx) x.xxxx"
+    if row.kind != "incidence":
+        return ratio if pair else "x.xxxx"
+    return {"ratio": ratio, "difference": "xx.x (xx.x to xx.x)"}.get(column.rates or "", "")
+
+
 def _compared(column: TableColumn, row: TableRow) -> str:
     if column.compare is None or row.kind in ("not_due", "shift", "pairs", "durations"):
         return ""
     if row.resolution is not None:
         return "x.xxxx" if row.resolution.occurrences == "first" else ""
-    if row.kind == "incidence":
-        shown = {"ratio": "xx.xx (xx.xx to xx.xx) x.xxxx", "difference": "xx.x (xx.x to xx.x)"}
-        return shown.get(column.rates or "", "")
+    if row.kind in ("logistic", "event_rate", "incidence"):
+        return _compared_rates(column, row, pair=len(column.compare) == 2)  # noqa: PLR2004
     if row.stratified is not None and row.stratified.contrast and len(column.compare) == 2:  # noqa: PLR2004
         return "xx.x (xx.x to xx.x) x.xxxx"
     means = row.kind in ("summary", "ancova", "mmrm")

@@ -87,6 +87,12 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "mmrm", "visits": ["day-7", "week-5"], "decimals": 1, "mmrm": {
                 "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["sex"],
                 "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
+            {"id": "logistic", "interval": {"method": "profile", "level": 0.9}, "logistic": {
+                "count": "enrolled", "covariates": ["sex", "group"], "interaction": "sex",
+                "test": "likelihood-ratio", "decimals": 3}},
+            {"id": "event-rate", "interval": {"limits": "lower"}, "event_rate": {
+                "filter": {}, "covariates": ["region"], "interaction": "region", "per": 2,
+                "distribution": "poisson", "test": "wald", "decimals": 1}},
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},

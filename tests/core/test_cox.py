@@ -15,7 +15,9 @@ from scipy.optimize import linprog
 from statsmodels.duration.hazard_regression import PHReg
 
 from trial.errors import Rejected
-from trial.statistics.cox import INFINITE, NOT_ESTIMABLE, TOO_MUCH_WORK, Cox
+from trial.statistics.cox import Cox
+from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK
+from trial.statistics.maximisation import INFINITE
 from trial.statistics.separation import direction, independent, product
 from trial.statistics.survival import log_rank
 from trial.tables import checking

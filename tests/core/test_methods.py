@@ -51,11 +51,13 @@ from trial.definition.outputs import (
     Ancova,
     Cross,
     Durations,
+    EventRate,
     HazardRatio,
     Incidence,
     KeyResultDefinition,
     Levels,
     ListingDefinition,
+    Logistic,
     MarginDefinition,
     Mmrm,
     Pooling,
@@ -217,6 +219,9 @@ WHOLE |= {
         {"id": "plain", "label": "Plain", "survival": {"time": "fall"}},
         {"id": "mmrm", "label": "Repeated", "visits": ["day-7"], "mmrm": {
             "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["region"]}},
+        {"id": "odds", "label": "Odds", "logistic": {"count": "early", "covariates": ["region"]}},
+        {"id": "rates", "label": "Rates", "event_rate": {
+            "filter": _FILTER, "covariates": ["region"], "interaction": "region"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
@@ -375,6 +380,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/12": {"ancova": {"measure": "age"}, "interval": {"limits": "upper"}},
         "tables/0/rows/13": {"survival": {"time": "fall"}, "interval": {"method": "plain"}},
         "tables/0/rows/14": {"incidence": {"filter": {}}},
+        "tables/0/rows/27": {"logistic": {"count": "no"}},
+        "tables/0/rows/28": {"event_rate": {"filter": {}}},
         "tables/0/rows/26": {"mmrm": {"measure": {"parameter": "viral-load"}}},
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
         "tables/0/rows/16": {"durations": {"filter": {}}},
@@ -428,6 +435,12 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Mmrm: {"tables/0/rows/26/mmrm": {
         "measure": {"parameter": "viral-load"}, "covariates": ["score"], "factors": ["sex"],
         "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
+    Logistic: {"tables/0/rows/27/logistic": {
+        "count": "no", "covariates": ["sex"], "interaction": "region", "decimals": 3,
+        "test": "likelihood-ratio"}},
+    EventRate: {"tables/0/rows/28/event_rate": {
+        "filter": {}, "covariates": ["sex", "region"], "interaction": None, "decimals": 3,
+        "test": "likelihood-ratio", "distribution": "poisson", "per": 3}},
     RestrictedMean: {"tables/0/rows/13/survival/restricted_mean": {
         "to": [8, 9], "contrasts": ["ratio"], "decimals": 0}},
     HazardRatio: {"tables/0/rows/13/survival/hazard_ratio": {

@@ -23,6 +23,8 @@ _TESTS = frozenset(("fisher", "pearson"))
 _NOTHING: frozenset[str] = frozenset()
 _HAZARDS = ("hazard-ratio", "proportional-hazards")
 """The rows of a survival that only columns that compare have something in."""
+_RATIOS: Mapping[str, str] = {"logistic": "odds_ratio", "event_rate": "rate_ratio"}
+"""The kinds of row that are a regression, and what ratio each gives."""
 _PAIR = 2
 """Columns that a difference, a contrast or a test of ranks is between."""
 
@@ -199,6 +201,14 @@ def _adjusted_by_visit(row: TableRow, column: TableColumn, inner: Sequence[str])
     return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
 
 
+def _in_model(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    if inner:
+        return _NOTHING
+    if row.logistic is not None:
+        return _COUNT | _OPEN
+    return _UNDATED | {"n", "events", "years", "rate"}
+
+
 def _rated(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     assert row.incidence is not None
     if bool(inner) != (row.by_term is not None):
@@ -240,6 +250,8 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "stratified": _in_strata,
     "ancova": _adjusted,
     "mmrm": _adjusted_by_visit,
+    "logistic": _in_model,
+    "event_rate": _in_model,
     "survival": _surviving,
     "incidence": _rated,
     "durations": _lasting,
@@ -257,16 +269,31 @@ def _compared(
     """Return the names of what a row has in a column that compares some others."""
     if not _fills(row, compared_columns):
         return _NOTHING
+    if (found := _COMPARED.get(str(row.kind))) is not None:
+        return found(row, column, inner)
     if row.kind in ("ancova", "mmrm"):
         modelled = _modelled(table, row, column, compared_columns, inner)
         return modelled if inner else modelled | _kept(row, column)
-    if row.kind in ("levels", "worst"):
-        return _compared_levels(row, column, inner)
     if row.survival is not None and inner:
         return _below_curve(row, row.survival, column, inner[0])
     if not _at_comparison(row, inner):
         return _NOTHING
     return _compared_row(row, column) | _kept(row, column)
+
+
+def _ratio(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
+    """Return what a regression has: the ratio of two columns, or the test of its interaction."""
+    asked = row.logistic or row.event_rate
+    if inner and (asked is None or asked.interaction is None or inner[0] != "interaction"):
+        return _NOTHING
+    if len(inner) == 1:
+        return _P
+    dispersed = row.event_rate is not None and row.event_rate.distribution != "poisson"
+    others = _P | ({"dispersion"} if dispersed else _NOTHING)
+    if len(column.compare or ()) != _PAIR:
+        return others
+    limits = _limits(column.interval) if column.interval else _always(row)
+    return limits | others | {_RATIOS[str(row.kind)]}
 
 
 def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -281,6 +308,15 @@ def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -
         return _contrasted(column) if of_each else _NOTHING
     labelled = bool(row.label) or row.visits is not None
     return _contrasted(column) if labelled and not depth and not of_records else _NOTHING
+
+
+_COMPARED: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
+    "levels": _compared_levels,
+    "worst": _compared_levels,
+    "logistic": _ratio,
+    "event_rate": _ratio,
+}
+"""The kinds of row whose comparisons are like those of no other."""
 
 
 def _below_curve(

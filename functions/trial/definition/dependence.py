@@ -19,7 +19,7 @@ from trial.definition.exposure import DURATION, Exposure
 from trial.definition.outputs import Levels, RecordTerms, SetDenominator, TableRow
 from trial.events import blinding
 
-_OF_EVENTS = ("terms", "worst", "incidence", "durations", "resolution")
+_OF_EVENTS = ("terms", "worst", "incidence", "event_rate", "durations", "resolution")
 """The kinds of row that take a filter of adverse events."""
 
 

@@ -16,6 +16,8 @@ MEAN_INTERVALS = ("t", "z")
 """Reference distributions of a mean's interval, the default first."""
 SURVIVAL_INTERVALS = tuple(TRANSFORMATIONS)
 """Scales on which the limits of a survival are symmetric, the default first."""
+RATIO_INTERVALS = ("wald", "profile")
+"""How limits of a ratio in a regression are found, the default first."""
 INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "count": tuple(PROPORTION_INTERVALS),
     "graded": tuple(PROPORTION_INTERVALS),
@@ -24,6 +26,8 @@ INTERVAL_METHODS: dict[str, Sequence[str]] = {
     "durations": MEAN_INTERVALS,
     "survival": SURVIVAL_INTERVALS,
     "resolution": SURVIVAL_INTERVALS,
+    "logistic": RATIO_INTERVALS,
+    "event_rate": RATIO_INTERVALS,
 }
 """The methods that a kind of row takes, the default first; other kinds have one method."""
 
@@ -33,14 +37,15 @@ class IntervalDefinition(Model):
 
     `method` is `clopper-pearson` (the default), `wilson`, `wald`, `jeffreys` or `agresti-coull` of
     a proportion; of a mean `t` (the default) or `z`, the normal distribution; of a survival
-    `log-log` (the default), `log` or `plain`, the scale on which its limits are symmetric. `level`
-    is a share of 1. One limit alone, `lower` or `upper`, leaves the whole error on its side.
+    `log-log` (the default), `log` or `plain`, the scale on which its limits are symmetric; of a
+    ratio in a regression `wald` (the default) or `profile`, by profile likelihood. `level` is a
+    share of 1. One limit alone, `lower` or `upper`, leaves the whole error on its side.
     """
 
     method: (
         Literal[
             "clopper-pearson", "wilson", "wald", "jeffreys", "agresti-coull", "t", "z",
-            "log-log", "log", "plain",
+            "log-log", "log", "plain", "profile",
         ]
         | None
     ) = None  # fmt: skip

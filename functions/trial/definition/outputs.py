@@ -400,6 +400,49 @@ class Ancova(Model):
         return self
 
 
+class RatioModelDefinition(Model):
+    """What models of odds and of rates have in common: they are of the columns compared alone.
+
+    `covariates` sort subjects, and who lacks one is not in the model. P is by the `test` of the
+    columns given the covariates. `interaction` names one of them: rows below show its P, and the
+    ratio at each level.
+    """
+
+    covariates: Annotated[
+        list[CategoryName], Field(max_length=6), AfterValidator(check_unique)
+    ] = []
+    interaction: CategoryName | None = None
+    test: Literal["wald", "likelihood-ratio"] = "wald"
+    decimals: Decimals = 2
+
+    @model_validator(mode="after")
+    def _terms_differ(self) -> "RatioModelDefinition":
+        if ARM in self.covariates:
+            raise ValueError("must not list the arm: the columns compared are of arms")
+        if self.interaction is not None and self.interaction not in self.covariates:
+            raise ValueError(f"`interaction` is with a covariate: {self.interaction} is none")
+        return self
+
+
+class Logistic(RatioModelDefinition):
+    """A logistic regression of a condition: who meets it, and the odds ratio of two columns."""
+
+    count: Ref
+
+
+class EventRate(RatioModelDefinition):
+    """A regression of how often adverse events come, and the rate ratio of two columns.
+
+    All events at risk count, by the logarithm of the days at risk as offset. The `distribution` is
+    `negative-binomial`, whose variance grows with the square of the mean (NB2), or `poisson`. Rates
+    are a year's, or `per` so many.
+    """
+
+    filter: AdverseEventFilter
+    distribution: Literal["negative-binomial", "poisson"] = "negative-binomial"
+    per: Annotated[int, Field(ge=1)] = 1
+
+
 class HazardRatio(Model):
     """Cox's model of the columns that a column compares: the hazard ratio, its interval and P.
 
@@ -727,6 +770,8 @@ class TableRow(Model):
     stratified: Stratified | None = None
     ancova: Ancova | None = None
     mmrm: Mmrm | None = None
+    logistic: Logistic | None = None
+    event_rate: EventRate | None = None
     survival: Survival | None = None
     incidence: Incidence | None = None
     durations: Durations | None = None
@@ -815,6 +860,8 @@ SUBGROUP_KINDS = (
     "durations",
     "resolution",
     "survival",
+    "logistic",
+    "event_rate",
 )
 """The kinds of row that can be made once for each subgroup."""
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
@@ -833,13 +880,15 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "stratified": ("interval", "margin"),
     "ancova": ("decimals", "interval", "margin"),
     "mmrm": ("visits", "decimals", "interval"),
+    "logistic": ("interval",),
+    "event_rate": ("interval",),
     "survival": ("interval", "margin"),
     "incidence": ("interval",),
     "durations": ("statistics", "decimals", "interval"),
     "resolution": ("interval",),
 }
 """The kinds of row, and what each takes beside itself."""
-EVENT_ROWS = ("events", "terms", "worst", "incidence", "durations", "resolution")
+EVENT_ROWS = ("events", "terms", "worst", "incidence", "event_rate", "durations", "resolution")
 """The kinds of row that count adverse events."""
 WORST_ROWS = ("events", "terms", "worst")
 """Those of them that count subjects once, so that a column can be of their worst grade."""
@@ -907,7 +956,7 @@ class KeyResultDefinition(Model):
     source: CellRef
     show: Literal[
         "n", "count-percent", "events", "mean", "median", "difference", "odds-ratio",
-        "relative-risk", "hazard-ratio", "p", "p-adjusted",
+        "relative-risk", "hazard-ratio", "rate-ratio", "p", "p-adjusted",
     ]  # fmt: skip
     decimals: Decimals | None = None
     floor: Annotated[Decimal, AfterValidator(_power_of_ten)] | None = None

@@ -26,7 +26,7 @@ from trial.definition.references import find_output, find_row
 from trial.definition.reporting import CompletionDefinition, Testing
 
 ALL_ARMS = "All arms"
-_BY_ARM = ("stratified", "ancova", "mmrm")
+_BY_ARM = ("stratified", "ancova", "mmrm", "logistic", "event_rate")
 _BY_COLUMN = ("count", "summary", "not_due", "statistics")
 
 type _Stands = Mapping[str, str]

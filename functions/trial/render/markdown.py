@@ -178,6 +178,7 @@ _WORDS = {
     "odds_ratio": "odds ratio",
     "relative_risk": "relative risk",
     "hazard_ratio": "hazard ratio",
+    "dispersion": "dispersion",
     "mean_ratio": "ratio of means",
     "restricted_mean": "restricted mean",
     "competing": "competing event",

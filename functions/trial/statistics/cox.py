@@ -12,18 +12,20 @@ from functools import cached_property
 
 from trial.statistics import maximisation, separation
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, NormalEstimate
-from trial.statistics.maximisation import NOT_CONVERGED, Arithmetic, Maximum, Slope, tail
+from trial.statistics.maximisation import (
+    INFINITE,
+    NOT_CONVERGED,
+    Arithmetic,
+    Maximum,
+    Slope,
+    Term,
+    tail,
+)
 from trial.statistics.survival import Times, all_together, kaplan_meier
 
 COX = "Cox proportional hazards"
 TIES: Mapping[str, str] = {"efron": "Efron", "breslow": "Breslow"}
 """How events at one time are taken, the default first, and who it is named after."""
-TESTS: Mapping[str, str] = {
-    "wald": "Wald test",
-    "score": "score test",
-    "likelihood-ratio": "likelihood ratio test",
-}
-"""What tests a term of the model, the default first."""
 GRAMBSCH_THERNEAU = "Grambsch-Therneau score test"
 TRANSFORMS: Mapping[str, str] = {
     "km": "1 minus Kaplan-Meier",
@@ -38,23 +40,6 @@ MOST_STEPS = 500_000
 type Covariates = tuple[int, ...]
 type Stratum = Mapping[Covariates, Times]
 """The times of the subjects of one stratum, by their covariates."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """What is told of some columns of a model together: estimate where it is one, and P value.
-
-    `estimate` is of the logarithm of the hazard ratio; None where there is none that is finite, and
-    `reason` says why. `p` is None where there is no test.
-    """
-
-    estimate: NormalEstimate | None
-    p: Decimal | None
-    reason: str = ""
-
-
-INFINITE = "no finite estimate"
-"""In place of an estimate towards which the likelihood rises for ever."""
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,27 @@ digits right after it are some twice as many.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Protocol
 
 from trial.statistics.distributions import chi_square_tail
-from trial.statistics.inference import WORKING
+from trial.statistics.inference import WORKING, NormalEstimate
 
 STEP = Decimal("1e-15")
 """The last step of a solution is smaller, in every coefficient; the error is of its square."""
 NOT_CONVERGED = "did not converge"
 """In place of an estimate that was not come to."""
+INFINITE = "no finite estimate"
+"""In place of an estimate towards which the likelihood rises for ever."""
+TESTS: Mapping[str, str] = {
+    "wald": "Wald test",
+    "score": "score test",
+    "likelihood-ratio": "likelihood ratio test",
+}
+"""What tests a term of a model, the default first."""
 _CLOSE, _MOST_STEPS, _MOST_HALVINGS, _MOST_DECIMAL_STEPS = 1e-7, 60, 40, 12
 _FLAT = 1e-9
 """What a likelihood may fall by where rounding alone moves it, as a share of itself."""
@@ -84,9 +92,22 @@ class Maximum:
         return statistic
 
 
+@dataclass(frozen=True)
+class Term:
+    """What is told of some columns of a model together: estimate where it is one, and P value.
+
+    `estimate` is of the logarithm of a ratio; None where there is none that is finite, and `reason`
+    says why. `p` is None where there is no test.
+    """
+
+    estimate: NormalEstimate | None
+    p: Decimal | None
+    reason: str = ""
+
+
 def maximise(likelihood: Likelihood, start: Sequence[float] = ()) -> Maximum | None:
     """Return the maximum, by default from 0; None where Newton's steps do not come to one."""
-    approximate = _climbed(likelihood, list(start) or [0.0] * likelihood.size)
+    approximate = climbed(likelihood, list(start) or [0.0] * likelihood.size)
     if approximate is None:
         return None
     with localcontext(WORKING):
@@ -110,9 +131,9 @@ def _polished(likelihood: Likelihood, point: list[Decimal]) -> Maximum | None:
     return None
 
 
-def _climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
+def climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
     """Climb in binary numbers, halving steps that lead down, until steps are short."""
-    slope = _tried(likelihood, point)
+    slope = attempted(likelihood, point)
     if slope is None:
         return None
     for _ in range(_MOST_STEPS):
@@ -125,7 +146,7 @@ def _climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
             tried = [
                 number + change / 2**halving for number, change in zip(point, step, strict=True)
             ]
-            tried_slope = _tried(likelihood, tried)
+            tried_slope = attempted(likelihood, tried)
             allowed = _FLAT * (1 + abs(slope.value))
             if tried_slope is not None and tried_slope.value >= slope.value - allowed:
                 point, slope = tried, tried_slope
@@ -135,7 +156,7 @@ def _climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
     return None
 
 
-def _tried(likelihood: Likelihood, point: Sequence[float]) -> Slope[float] | None:
+def attempted(likelihood: Likelihood, point: Sequence[float]) -> Slope[float] | None:
     """Return the slope at a point; None where it is too far out for binary numbers."""
     try:
         slope = likelihood.at(point, BINARY)

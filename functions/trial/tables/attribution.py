@@ -14,10 +14,11 @@ from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable
 from trial.tables.grid import Row, Value
 from trial.tables.rows.counts import HeadingRow
 from trial.tables.rows.crossing import CrossRow
+from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
-from trial.tables.rows.models import AncovaRow, StratifiedLevelsRow, StratifiedRow
+from trial.tables.rows.models import AncovaRow, InStrataRow, StratifiedLevelsRow
 from trial.tables.rows.ranked import StratifiedRanksRow
 from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import ResolutionTermsRow
@@ -31,8 +32,8 @@ _ROWS_BY_LEVEL = (LevelsRow, CrossRow, TermsRow, IncidenceTermsRow, ResolutionTe
 A subject contributes to the kind as a whole, so the statistics of each printed row tell which of
 them it moves.
 """
-_IN_STRATA = (StratifiedRow, StratifiedLevelsRow, StratifiedRanksRow)
-_MODELS = (AncovaRow, RepeatedRow, *_IN_STRATA, SurvivalRow)
+_IN_STRATA = (InStrataRow, StratifiedLevelsRow, StratifiedRanksRow)
+_MODELS = (AncovaRow, RepeatedRow, *_IN_STRATA, SurvivalRow, EventRateRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 COUNTS = (
     "n", "N", "events", "all_events", "not_due", "missing", "undated", "censored", "observed",

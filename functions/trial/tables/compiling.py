@@ -24,6 +24,7 @@ from trial.definition.outputs import (
     MOST_REPEATED_VISITS,
     ByTerm,
     Levels,
+    RatioModelDefinition,
     SetDenominator,
     Subgroups,
     Survival,
@@ -44,6 +45,7 @@ from trial.rules.categories import Category, in_no_class, known_levels, level_te
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
+from trial.statistics.families import LOGISTIC
 from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.margins import Margin
 from trial.statistics.pairs import PAIRED_TANGO
@@ -55,14 +57,17 @@ from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
+from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
 from trial.tables.rows.hazards import HazardModel
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
+from trial.tables.rows.logistic import LogisticRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.ranked import StratifiedRanksRow
+from trial.tables.rows.ratios import WALD, Interaction, RatioModel
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
@@ -85,6 +90,8 @@ DETERMINED_PER_ROW_OF_SUMS = 40
 The first 40 are counted in the study's row, with the sizes of the sets that they are parts of:
 every event touches that row anyway, and it stays within the 1 KB that an ADD is billed by.
 """
+MOST_PATTERNS = 500
+"""Combinations of levels of a regression's covariates."""
 STUDY_SUMS = "study"
 """The row of sums every change touches: accepted revisions, sizes of sets, complete subjects."""
 _METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
@@ -285,6 +292,8 @@ class Compiler:
             "stratified": self._stratified,
             "ancova": self._ancova,
             "mmrm": self._mmrm,
+            "logistic": self._logistic,
+            "event_rate": self._event_rate,
             "survival": self._survival,
         }
         if row.subgroups is not None:
@@ -824,41 +833,102 @@ class Compiler:
             yield self._stratified_ranks(row, row.stratified.measure, stratified_path)
             return
         assert row.stratified.count is not None
-        test = self._rules.condition(row.stratified.count, f"{stratified_path}/count")
+        counted = self._in_strata(row.stratified.count, strata, stratified_path, "strata")
+        yield StratifiedRow(
+            *self._placed(row, 2 * self._patterns(strata)),
+            *counted,
+            row.stratified.contrast,
+            row.stratified.method,
+            self._confidences(row, path, _NAMED_BY_METHOD),
+            self._margin(row, path),
+        )
+
+    def _patterns(self, names: Sequence[str]) -> int:
+        """Return how many combinations of levels some categories have; of free text as eight."""
+        return prod(len(known_levels(self._study, name) or range(8)) for name in names)
+
+    def _in_strata(
+        self, count: Ref, names: Sequence[str], path: str, part: str
+    ) -> tuple[Test, Sequence[Category], PendingTest, Sequence[str], Test]:
+        """Return what a condition is counted by, within categories that a part of a row names."""
+        test = self._rules.condition(count, f"{path}/count")
         categories = [
-            self._rules.category(name, f"{stratified_path}/strata/{i}")
-            for i, name in enumerate(strata)
+            self._rules.category(name, f"{path}/{part}/{i}") for i, name in enumerate(names)
         ]
-        size = prod(len(known_levels(self._study, name) or range(8)) for name in strata)
-        stratum = self._any_pending(
-            list(zip(categories, strata, strict=True)), f"{stratified_path}/strata"
-        )
-        condition_pending = determination.pending_test(
-            self._rules, row.stratified.count, f"{stratified_path}/count"
-        )
+        stratum = self._any_pending(list(zip(categories, names, strict=True)), f"{path}/{part}")
+        condition_pending = determination.pending_test(self._rules, count, f"{path}/count")
 
         def pending(derivation: Derivation) -> bool:
             return stratum(derivation) or (
                 test(derivation) is None and condition_pending(derivation)
             )
 
-        event_fields = determination.optional_event_fields(self._rules, row.stratified.count)
-        strict_test = determination.strict_test(
-            self._rules, row.stratified.count, f"{stratified_path}/count"
+        event_fields = determination.optional_event_fields(self._rules, count)
+        strict_test = determination.strict_test(self._rules, count, f"{path}/count")
+        return test, categories, pending, event_fields, strict_test if event_fields else test
+
+    def _logistic(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        assert row.logistic is not None
+        asked, logistic_path = row.logistic, f"{path}/logistic"
+        counted = self._in_strata(asked.count, asked.covariates, logistic_path, "covariates")
+        model = self._ratio_model(row, asked, LOGISTIC, path)
+        placed = self._placed(row, 2 * self._patterns(asked.covariates))
+        yield LogisticRow(*placed, *counted, model=model)
+
+    def _event_rate(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        assert row.event_rate is not None
+        asked, rate_path = row.event_rate, f"{path}/event_rate"
+        _, index = self._place(0)
+        yield EventRateRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#rate{index}.",
+            [column.arm for column in self._table.columns],
+            self._event_selections(asked.filter, f"{rate_path}/filter"),
+            [
+                self._rules.category(name, f"{rate_path}/covariates/{i}")
+                for i, name in enumerate(asked.covariates)
+            ],
+            asked.per,
+            self._ratio_model(row, asked, asked.distribution, path),
         )
-        placed = self._placed(row, 2 * size)
-        yield StratifiedRow(
-            *placed,
-            test,
-            categories,
-            pending,
-            event_fields,
-            strict_test if event_fields else test,
-            row.stratified.contrast,
-            row.stratified.method,
-            self._confidences(row, path, _NAMED_BY_METHOD),
-            self._margin(row, path),
+
+    def _ratio_model(
+        self, row: TableRow, asked: RatioModelDefinition, family: str, path: str
+    ) -> RatioModel:
+        """Return the model of ratios of a row; refuses one of too many patterns of covariates."""
+        model_path = f"{path}/{row.kind}"
+        if (patterns := self._patterns(asked.covariates)) > MOST_PATTERNS:
+            detail = (
+                f"have {patterns} combinations of levels, and a model of at most {MOST_PATTERNS} is"
+                " fitted while a reader waits: name fewer, or classes with fewer levels"
+            )
+            raise refused(f"{model_path}/covariates", detail)
+        interval = self._interval(row, path) or RowInterval(WALD)
+        return RatioModel(
+            family,
+            len(asked.covariates),
+            asked.test,
+            interval.method,
+            asked.decimals,
+            self._crossing(asked),
+            self._levels_of_contrasts(row),
         )
+
+    def _crossing(self, asked: RatioModelDefinition) -> Interaction | None:
+        """Return the interaction that a model asks for, if any."""
+        if (name := asked.interaction) is None:
+            return None
+        definition = self._study.definition
+        labels = {
+            key: part.label
+            for parts in (definition.characteristics, definition.classes)
+            for key, part in parts.items()
+        }
+        levels = known_levels(self._study, name) or ()
+        named = {level_text(level.value): level.label for level in levels}
+        return Interaction(asked.covariates.index(name), labels.get(name, name), named)
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
         """Return the row of levels that are declared: of free text the test would have no end."""

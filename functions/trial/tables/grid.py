@@ -48,9 +48,9 @@ class Statistic:
     Names in use: n, N (denominator), percent, not_due and missing (who is in neither), events,
     observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
     sd, se, median, q1, q3, min, max, ci_low, ci_high, p, p_margin, conclusion, p_adjusted,
-    difference, odds_ratio, relative_risk, hazard_ratio, mean_ratio, lsmean, years, rate, censored,
-    competing, days, survival, incidence, restricted_mean and the four pairs both, first, second,
-    neither.
+    difference, odds_ratio, relative_risk, hazard_ratio, mean_ratio, lsmean, years, rate,
+    dispersion, censored, competing, days, survival, incidence, restricted_mean and the four pairs
+    both, first, second, neither.
     """
 
     name: str

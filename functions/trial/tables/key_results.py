@@ -36,14 +36,13 @@ from trial.tables.rows.summaries import SummaryRow
 _EMPTY, _NO_ROW = Cell(""), Row("", "", 0)
 """A row of terms that did not occur is not there, and counts nobody."""
 type _Ends = tuple[str | None, str | None]
-_MEASURED = ("mean", "median", *CONTRAST_STATISTICS, "hazard-ratio")
+_RATIOS = "hazard-ratio", "rate-ratio"
+_MEASURED = ("mean", "median", *CONTRAST_STATISTICS, *_RATIOS)
 _P_VALUES = ("p", "p-adjusted")
 NO_LOOK = "at a planned look only"
 """In place of an adjusted P value, which none of another time has."""
 _LIMITS = {
-    **dict.fromkeys(
-        ("count-percent", "mean", *CONTRAST_STATISTICS, "hazard-ratio"), INTERVALS["ci"]
-    ),
+    **dict.fromkeys(("count-percent", "mean", *CONTRAST_STATISTICS, *_RATIOS), INTERVALS["ci"]),
     "median": INTERVALS["median_ci"],
 }
 """The limits in a cell by what they are of; a number and a P value have none of their own."""
@@ -66,6 +65,7 @@ _STATISTIC = {
     **{name: name for name in ("n", "events", "mean", "median")},
     **CONTRAST_STATISTICS,
     "hazard-ratio": "hazard_ratio",
+    "rate-ratio": "rate_ratio",
     "p": "p",
     "p-adjusted": P_ADJUSTED,
     "count-percent": "percent",

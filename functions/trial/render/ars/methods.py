@@ -31,6 +31,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "rate_ratio": ("Ratio of the rate to that of the reference", "X.XX"),
     "odds_ratio": ("Odds ratio, to the reference", "X.XX"),
     "relative_risk": ("Relative risk, to the reference", "X.XX"),
+    "dispersion": ("Dispersion of a negative binomial (NB2)", "X.XXX"),
     "hazard_ratio": ("Hazard ratio to the reference", "X.XX"),
     "days": ("Day at which the share is reached", "X"),
     "survival": ("Share without event, in percent", "X.X"),

@@ -40,6 +40,7 @@ _LINES = (
     (INTERVAL, ("ci_low", "ci_high"), "{} to {}"),
     (INTERVAL, ("ci_low",), "{}"),
     (INTERVAL, ("ci_high",), "{}"),
+    ("Dispersion", ("dispersion",), "{}"),
     ("Median", ("median",), "{}"),
     ("Q1, Q3", ("q1", "q3"), "{}, {}"),
     ("Min, max", ("min", "max"), "{}, {}"),

@@ -75,6 +75,10 @@ _STATISTICS = {
     ),
     "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),
+    "dispersion": (
+        "Dispersion",
+        "What the square of the mean is multiplied by in the variance of a negative binomial",
+    ),
     "hazard_ratio": ("Hazard ratio", "Hazard of the event over that of the reference"),
     "survival": ("Survival", "Estimated share without the event at that time"),
     "incidence": ("Incidence", "Estimated share with the event by that time"),

@@ -45,6 +45,7 @@ _NAMES = {
     "odds_ratio": "Odds ratio",
     "relative_risk": "Relative risk",
     "hazard_ratio": "Hazard ratio",
+    "dispersion": "Dispersion",
     "mean_ratio": "Ratio of means",
     "restricted_mean": "Restricted mean",
     "competing": "Competing event",

@@ -21,6 +21,7 @@ _SHOWN = {
     "odds-ratio": "the odds ratio",
     "relative-risk": "the relative risk",
     "hazard-ratio": "the hazard ratio",
+    "rate-ratio": "the rate ratio",
     "p": "the P value",
     "p-adjusted": "the P value, adjusted for all confirmatory tests",
 }

@@ -10,6 +10,7 @@ from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
     ROW_KINDS,
     ByTerm,
+    RatioModelDefinition,
     SetDenominator,
     Survival,
     Table,
@@ -23,9 +24,10 @@ from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, w
 from trial.statistics.competing import AALEN_JOHANSEN, AALEN_VARIANCE, GRAY
 from trial.statistics.contingency import CMH, CMH_GENERAL
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS
-from trial.statistics.cox import TESTS as COX_TESTS
+from trial.statistics.families import FAMILIES, LOGISTIC, NEGATIVE_BINOMIAL
 from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
+from trial.statistics.maximisation import TESTS as MODEL_TESTS
 from trial.statistics.mmrm import COVARIANCES, MMRM, SATTERTHWAITE
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
@@ -579,6 +581,54 @@ class Rows:
             " left out, and so is who lacks a covariate or factor"
         )
 
+    def _logistic(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        asked = row.logistic
+        assert asked is not None
+        return (
+            f"Subjects of whom {self._words.condition(asked.count)}; odds ratio to the first column"
+            f" compared by {FAMILIES[LOGISTIC]} of the columns compared{self._modelled(row, asked)}"
+        )
+
+    def _event_rate(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        asked = row.event_rate
+        assert asked is not None
+        window = self._definition.adverse_events.days_after_last_dose
+        until = (
+            "" if window is None else f", or {window} days after the last dose if that is earlier"
+        )
+        dispersion = (
+            ", the dispersion estimated by maximum likelihood together with the rest, and standard"
+            " errors by the observed information; where counts vary no more than Poisson's it is 0"
+            " and the model is Poisson's"
+        )
+        dispersed = dispersion if asked.distribution == NEGATIVE_BINOMIAL else ""
+        return (
+            f"All of {self._words.events(asked.filter)} with an onset at risk, by time at risk:"
+            f" days from the first dose to the last contact{until}, both counted; rates are of all"
+            f" subjects together, per {asked.per} years of 365.25 days; rate ratio to the first"
+            f" column compared by {FAMILIES[asked.distribution]} of the columns compared, the"
+            f" logarithm of the days at risk as offset{dispersed}{self._modelled(row, asked)}"
+        )
+
+    def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:
+        """Say what a model of ratios is adjusted for, how its limits and its P are found."""
+        given = [self._words.category(name) for name in asked.covariates]
+        adjusted = f", adjusted for {joined(given)} (who lacks one is left out)" if given else ""
+        by_profile = row.interval_asked is not None and row.interval_asked.method == "profile"
+        limits = "profile likelihood" if by_profile else "the normal distribution of its logarithm"
+        test = MODEL_TESTS[asked.test]
+        text = (
+            f"{adjusted}; limits by {limits}, {_confidence(row).words}, to {asked.decimals}"
+            f" decimals; P by the {test} of the columns. What separates the outcome is named: then"
+            " the estimate is that of the subjects whom it does not decide, or there is none"
+        )
+        if asked.interaction is None:
+            return text
+        return (
+            f"{text}; interaction of the columns with {self._words.category(asked.interaction)} by"
+            f" the {test}, and the ratio at each level by the model with it"
+        )
+
     def _survival(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         survival = row.survival
         assert survival is not None
@@ -615,7 +665,7 @@ class Rows:
             f"; hazard ratio to the first column compared by {COX} of the columns compared"
             f"{adjusted}{strata}, ties by {TIES[asked.ties]}, limits by the normal distribution of"
             f" its logarithm, {_confidence(row).words}, to {asked.decimals} decimals; P by the"
-            f" {COX_TESTS[asked.test]} of the columns"
+            f" {MODEL_TESTS[asked.test]} of the columns"
         )
         if asked.proportional_hazards is None:
             return text

@@ -13,6 +13,7 @@ from trial.reporting.tracing.explaining import Evidence, Explanations
 from trial.subject.derivation import Derivation
 from trial.tables.analysis import variables
 from trial.tables.compiled import CompiledStudy
+from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import WorstRow
 from trial.tables.rows.incidence import IncidenceRow
 from trial.tables.rows.kinds import CompiledRow
@@ -93,7 +94,10 @@ class RowReason:
             return
         events = [event for event in derivation.adverse_events if event.record in names]
         compiled_row = narrowed_row(self.compiled)
-        if isinstance(compiled_row, WorstRow | IncidenceRow) and standing.in_numerator:
+        if (
+            isinstance(compiled_row, WorstRow | IncidenceRow | EventRateRow)
+            and standing.in_numerator
+        ):
             selection = compiled_row.selections[self.position]
             events = list(selection.counted(derivation.adverse_events))
             if isinstance(compiled_row, WorstRow) and self.level is not None:
@@ -113,6 +117,7 @@ class RowReason:
         row = self.row
         refs = [self._of_column(part) for part in (row.count, row.not_due)]
         refs += [*(row.pairs or ()), row.stratified.count if row.stratified else None]
+        refs += [row.logistic.count] if row.logistic else []
         return [self._at_visit(ref) for ref in refs if ref is not None]
 
     @cached_property
@@ -143,6 +148,8 @@ class RowReason:
             names = row.ancova.factors
         if row.mmrm is not None:
             names = row.mmrm.factors
+        if (model := row.logistic or row.event_rate) is not None:
+            names = model.covariates
         if row.survival is not None:
             asked = row.survival.hazard_ratio_asked
             names = [*row.survival.strata, *(asked.covariates if asked else ())]

@@ -35,13 +35,16 @@ from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import MISSING_LEVEL, CrossRow, Uncounted
 from trial.tables.rows.durations import DurationsRow
+from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.hazards import HAZARD_RATIO, PROPORTIONAL_HAZARDS
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
+from trial.tables.rows.logistic import LogisticRow
 from trial.tables.rows.models import (
     AncovaRow,
+    InStrataRow,
     StratifiedLevelsRow,
     StratifiedRow,
     arm_in_model,
@@ -362,8 +365,9 @@ def _stratum(levels: Sequence[str | None]) -> AnalysisRecord:
     return {STRATUM: " / ".join(map(str, levels)) or None}
 
 
-@analysis_of.register
-def _stratified(row: StratifiedRow, column: int) -> RowAnalysis:
+@analysis_of.register(StratifiedRow)
+@analysis_of.register(LogisticRow)
+def _stratified(row: InStrataRow, column: int) -> RowAnalysis:
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         if not members.where[column]:
             return
@@ -495,6 +499,32 @@ def _incidence(row: IncidenceRow, column: int) -> RowAnalysis:
     }
     records = RowRecords(VALUE, selections, (_ANALYSED,))
     return RowAnalysis.of(records, find, *_TIME, EVENT)
+
+
+@analysis_of.register
+def _event_rate(row: EventRateRow, column: int) -> RowAnalysis:
+    """Give a record of the days at risk of who is in the model, and one an event."""
+    selection = row.selections[column]
+
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        risk = Risk.of(derivation) if members.where[column] else None
+        levels = [covariate(derivation) for covariate in row.covariates]
+        if risk is None or None in levels:
+            return
+        events = selection.counted(derivation.adverse_events)
+        time = _time(risk.days, event=False, undated=row.is_undated(events))
+        yield {**time, **_stratum(levels)}
+        for event in events:
+            if risk.onsets([event]):
+                yield {EVENT: event.record, CENSORED: 0}
+
+    selections = {
+        "": (_ANALYSED,),
+        "events": (equal(CENSORED, "0"),),
+        "undated": (equal(UNDATED, YES),),
+    }
+    records = RowRecords(VALUE, selections, (_ANALYSED,))
+    return RowAnalysis.of(records, find, *_TIME, EVENT, STRATUM)
 
 
 @analysis_of.register

@@ -365,6 +365,14 @@ def _of_hazards(row: JsonObject) -> Iterator[str]:
         yield "proportional-hazards"
 
 
+def _of_interaction(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
+    """List the rows of a regression's interaction: its test, and those of the levels."""
+    if (name := row.get("interaction")) is None:
+        return []
+    levels = _levels_of(name, definition)
+    return None if levels is None else ["interaction", *(f"interaction/{x}" for x in levels)]
+
+
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
@@ -376,6 +384,8 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
     "mmrm": lambda _row, _: [],
+    "logistic": _of_interaction,
+    "event_rate": _of_interaction,
     "ancova": lambda row, _: ["trend"] if row.get("scores") else [],
 }
 

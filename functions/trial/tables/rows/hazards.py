@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from trial.rules.categories import Category
-from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TESTS, TIES, TRANSFORMS, Cox
+from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS, Cox
 from trial.statistics.cox import Covariates as Design
 from trial.statistics.inference import TOO_MUCH_WORK, Confidence, NormalEstimate
 from trial.statistics.margins import Margin
+from trial.statistics.maximisation import TESTS
 from trial.statistics.survival import Times
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -56,19 +56,14 @@ _PAIR = 2
 
 
 @dataclass(frozen=True)
-class StratifiedRow(PlacedRow):
-    """A condition by arm and stratum, for Cochran-Mantel-Haenszel in columns that compare."""
+class InStrataRow(PlacedRow):
+    """A condition by column and stratum: who meets it, of those for whom both are known."""
 
     test: Test
     strata: Sequence[Category]
     pending: PendingTest
     optional_fields: Sequence[str]
     strict_test: Test
-    contrast: str | None = None
-    method: str = ""
-    confidences: Sequence[Confidence] = ()
-    """By column, of the contrast that it shows."""
-    margin: Margin | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject in its stratum (`d`) and, where the condition holds, once more (`n`).
@@ -90,44 +85,88 @@ class StratifiedRow(PlacedRow):
                 for name in names:
                     put_cell(share, self.sums, f"{self.index}.{column}.{name}", 1)
 
-    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give, of all strata, the subjects counted; and compare columns within strata."""
+    def by_stratum(self, sums: Sums) -> list[tuple[str, dict[int, tuple[int, int]]]]:
+        """Return by stratum, in JSON, and column who meets the condition, and who does not."""
         cells, start = sums.get(self.sums, {}), f"{self.index}."
-        cell_names = (name.split(".", 2)[2] for name in cells if name.startswith(start))
-        strata = {name[1:] for name in cell_names} - {""}
+        counts: dict[str, dict[int, tuple[int, int]]] = {}
+        for name, number in cells.items():
+            if name.startswith(start):
+                _, column, cell = name.split(".", 2)
+                if stratum := cell[1:]:
+                    n, others = counts.setdefault(stratum, {}).get(int(column), (0, 0))
+                    counted = cell.startswith("n")
+                    pair = (n + number, others - number) if counted else (n, others + number)
+                    counts[stratum][int(column)] = pair
+        return sorted(counts.items())
 
-        def counts(column: int, stratum: str) -> tuple[int, int]:
-            n, size = (cells.get(f"{start}{column}.{cell}{stratum}", 0) for cell in "nd")
-            return n, size - n
-
-        row_cells, left_out = [], []
+    def counted_cells(
+        self, sums: Sums, heads: Sequence[ColumnHead], counts: Mapping[int, tuple[int, int]]
+    ) -> dict[int, Cell]:
+        """Return the cells of columns of subjects, by position: who is counted, and who is not."""
+        cells = {}
         for i, head in enumerate(heads):
             if head.comparison is None:
-                tables = [counts(i, stratum) for stratum in strata]
-                n, size = sum(n for n, _ in tables), sum(map(sum, tables))
-                missing = cells.get(f"{start}{i}.m", 0)
-                not_counted = not_counted_statistics(head.shown - size - missing, missing)
-                row_cells.append(
-                    Cell(head.id, (*count_statistics(n, head, denominator=size), *not_counted))
-                )
-            else:
-                columns = head.comparison.columns
-                tested = [
-                    [counts(compared_column, stratum) for compared_column in columns]
-                    for stratum in sorted(strata)
-                ]
-                row_cells.append(self._compared(head, i, tested))
-                if self.contrast is not None and len(columns) == _PAIR:
-                    sides = zip(sorted(strata), tested, strict=True)
-                    lone = [stratum for stratum, table in sides if not all(map(any, table))]
-                    left_out.append((head.label, [json.loads(stratum) for stratum in lone]))
+                n, others = counts.get(i, (0, 0))
+                missing = sums.get(self.sums, {}).get(f"{self.index}.{i}.m", 0)
+                not_counted = not_counted_statistics(head.shown - n - others - missing, missing)
+                shown = count_statistics(n, head, denominator=n + others)
+                cells[i] = Cell(head.id, (*shown, *not_counted))
+        return cells
+
+    def lack_notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
+        """Yield whose answer hangs on what was not reported."""
+        cells = sums.get(self.sums, {})
         lack = (
-            (head.label, cells.get(f"{start}{i}.l", 0))
+            (head.label, cells.get(f"{self.index}.{i}.l", 0))
             for i, head in enumerate(heads)
             if head.comparison is None
         )
+        yield from notes.optional_fields_notes(self.label, self.optional_fields, lack)
+
+
+def over_strata(
+    counts: Iterable[Mapping[int, tuple[int, int]]],
+) -> dict[int, tuple[int, int]]:
+    """Return by column what is counted in all strata together."""
+    together: dict[int, tuple[int, int]] = {}
+    for by_column in counts:
+        for column, (n, others) in by_column.items():
+            all_n, all_others = together.get(column, (0, 0))
+            together[column] = all_n + n, all_others + others
+    return together
+
+
+@dataclass(frozen=True)
+class StratifiedRow(InStrataRow):
+    """A condition by arm and stratum, for Cochran-Mantel-Haenszel in columns that compare."""
+
+    contrast: str | None = None
+    method: str = ""
+    confidences: Sequence[Confidence] = ()
+    """By column, of the contrast that it shows."""
+    margin: Margin | None = None
+
+    def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
+        """Give, of all strata, the subjects counted; and compare columns within strata."""
+        strata = self.by_stratum(sums)
+        counted = self.counted_cells(sums, heads, over_strata(counts for _, counts in strata))
+        row_cells, left_out = [], []
+        for i, head in enumerate(heads):
+            if head.comparison is None:
+                row_cells.append(counted[i])
+            else:
+                columns = head.comparison.columns
+                tested = [
+                    [counts.get(compared_column, (0, 0)) for compared_column in columns]
+                    for _, counts in strata
+                ]
+                row_cells.append(self._compared(head, i, tested))
+                if self.contrast is not None and len(columns) == _PAIR:
+                    sides = zip(strata, tested, strict=True)
+                    lone = [stratum for (stratum, _), table in sides if not all(map(any, table))]
+                    left_out.append((head.label, [json.loads(stratum) for stratum in lone]))
         footnotes = (
-            *notes.optional_fields_notes(self.label, self.optional_fields, lack),
+            *self.lack_notes(sums, heads),
             *notes.strata_left_out(self.label, left_out),
             *notes.margin(self.label, self.margin),
         )

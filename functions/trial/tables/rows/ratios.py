@@ -1,0 +1,254 @@
+"""Ratios by a regression model, in columns that compare: of odds, or of rates."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+
+from trial.statistics.families import FAMILIES, LOGISTIC, NEGATIVE_BINOMIAL, Pattern
+from trial.statistics.inference import Confidence
+from trial.statistics.maximisation import INFINITE, TESTS, Term
+from trial.statistics.regression import Regression, Tally
+from trial.tables.grid import Cell, Row, Statistic
+from trial.tables.rows.comparing import NO_LIMIT
+from trial.tables.rows.intervals import LIMIT_NAMES
+from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value, row_id
+
+INTERACTION = "interaction"
+"""The end of the id of the row that tests an interaction; those of its levels follow it."""
+WALD, PROFILE = "wald", "profile"
+PROFILE_WORDS = "profile likelihood"
+DISPERSION_PLACES = 3
+
+type Levels = tuple[str | None, ...]
+"""The covariates of a subject, of which None are not known."""
+type TalliesByLevels = Mapping[Levels, Tally]
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """Of which covariate, by its place, an interaction with the arm is.
+
+    `levels` are those that are declared, with their labels; without any those that occur are shown.
+    """
+
+    place: int
+    label: str
+    levels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class RatioModel:
+    """A model of the columns compared: its family, what it is adjusted for, and what is shown.
+
+    `confidences` are by column.
+    """
+
+    family: str
+    covariates: int
+    test: str
+    interval: str
+    places: int
+    interaction: Interaction | None
+    confidences: Sequence[Confidence]
+
+    def rows(
+        self, row: Row, heads: Sequence[ColumnHead], tallies: Mapping[int, TalliesByLevels]
+    ) -> list[Row]:
+        """Return a row with the ratios in it, and those of an interaction below it."""
+        designs = {
+            place: _Designs(self, [tallies.get(i, {}) for i in head.comparison.columns])
+            for place, head in enumerate(heads)
+            if head.comparison is not None
+        }
+        ratios = (
+            self._cell(heads[place].id, place, designs[place].common, designs[place].arms)
+            for place in designs
+        )
+        whole = Row(row.id, row.label, row.level, (*row.cells, *ratios), notes=row.notes)
+        return [whole, *(self._interaction(row, heads, designs) if self.interaction else ())]
+
+    def _interaction(
+        self, row: Row, heads: Sequence[ColumnHead], designs: "Mapping[int, _Designs]"
+    ) -> Iterator[Row]:
+        """Yield the test of an interaction and, at each level, the ratio of the model with it."""
+        asked = self.interaction
+        assert asked is not None
+        cells = tuple(
+            self._test(heads[place].id, design.crossed, design.products)
+            for place, design in designs.items()
+        )
+        inner = row.level + 1
+        yield Row(row_id(row.id, INTERACTION), f"Interaction with {asked.label}", inner, cells)
+        shown = sorted({level for design in designs.values() for level in design.crossing})
+        for level, label in (asked.levels or dict(zip(shown, shown, strict=True))).items():
+            cells = tuple(
+                self._cell(heads[place].id, place, design.nested, design.at(level))
+                for place, design in designs.items()
+            )
+            yield Row(row_id(row.id, INTERACTION, level), label, inner + 1, cells)
+
+    def _test(self, column: str, model: Regression | None, products: Sequence[int]) -> Cell:
+        """Return the P value of an interaction."""
+        if model is None:
+            return Cell(column)
+        term = model.term(products, self.test)
+        method = f"{self._method}, {TESTS[self.test]} of the interaction"
+        return Cell(column, (p_value(term.p, term.reason),), method)
+
+    def _cell(self, column: str, place: int, model: Regression | None, arms: Sequence[int]) -> Cell:
+        """Return the ratio of two columns with its interval, and the P value of all."""
+        if model is None:
+            return Cell(column)
+        confidence, term = self.confidences[place], model.term(arms, self.test)
+        method = f"{self._method}, {TESTS[self.test]}"
+        if model.separation:
+            method = f"{method}, {model.separation}"
+        if len(arms) != 1:
+            return Cell(column, (p_value(term.p, term.reason), *self._dispersion(model)), method)
+        estimate = None if term.estimate is None else term.estimate.ratio()
+        statistics = (
+            number_statistic(self.statistic, estimate, self.places, term.reason),
+            *self._limits(model, term, arms[0], confidence),
+            p_value(term.p, term.reason),
+            *self._dispersion(model),
+        )
+        words = f"{PROFILE_WORDS}, {confidence.words}" if self._by_profile else confidence.words
+        return Cell(column, statistics, f"{method}, {words}", confidence.label)
+
+    def _limits(
+        self, model: Regression, term: Term, arm: int, confidence: Confidence
+    ) -> Iterator[Statistic]:
+        """Yield the limits asked for; of an infinite estimate the one that its profile may have."""
+        level, absent = confidence.two_sided, ""
+        limits: tuple[Decimal | None, Decimal | None] | None = None
+        if self._by_profile and (term.estimate is not None or term.reason == INFINITE):
+            limits, absent = model.ratio_limits(arm, level), NO_LIMIT
+        elif term.estimate is not None:
+            limits = term.estimate.ratio_interval(level)
+        chosen: Mapping[str, Decimal | None] = confidence.chosen(limits)
+        for side, limit in chosen.items():
+            yield number_statistic(LIMIT_NAMES[side], limit, self.places, absent)
+
+    def _dispersion(self, model: Regression) -> tuple[Statistic, ...]:
+        if self.family != NEGATIVE_BINOMIAL or model.dispersion is None:
+            return ()
+        return (number_statistic("dispersion", model.dispersion, DISPERSION_PLACES),)
+
+    @property
+    def statistic(self) -> str:
+        """What its ratio is of, as a statistic's name."""
+        return "odds_ratio" if self.family == LOGISTIC else "rate_ratio"
+
+    @property
+    def _by_profile(self) -> bool:
+        return self.interval == PROFILE
+
+    @property
+    def _method(self) -> str:
+        return FAMILIES[self.family] + (", adjusted" if self.covariates else "")
+
+
+@dataclass(frozen=True)
+class _Designs:
+    """The models of the columns compared: one in common, and with an interaction two forms of it.
+
+    The first column is the reference, of each covariate the first level. Covariates stand before
+    arms, so that what they determine is not taken for an effect of the arm. There is no model
+    where a column has nobody.
+    """
+
+    asked: RatioModel
+    compared: Sequence[TalliesByLevels]
+
+    @cached_property
+    def _complete(self) -> list[TalliesByLevels]:
+        """Who has all covariates."""
+        return [
+            {levels: tally for levels, tally in by_levels.items() if None not in levels and tally}
+            for by_levels in self.compared
+        ]
+
+    @cached_property
+    def _shown(self) -> list[list[str]]:
+        """The levels of each covariate that occur."""
+        return [
+            sorted({str(levels[place]) for by_levels in self._complete for levels in by_levels})
+            for place in range(self.asked.covariates)
+        ]
+
+    @property
+    def _first(self) -> int:
+        """The place of the first column of arms: an intercept and covariates stand before it."""
+        return 1 + sum(len(shown) - 1 for shown in self._shown)
+
+    @property
+    def _others(self) -> range:
+        return range(1, len(self.compared))
+
+    @cached_property
+    def arms(self) -> Sequence[int]:
+        """The columns of the common model that tell the columns compared apart."""
+        return range(self._first, self._first + len(self._others))
+
+    @cached_property
+    def products(self) -> Sequence[int]:
+        """The columns of an interaction, after those of the common model."""
+        first = self._first + len(self._others)
+        return range(first, first + len(self._others) * (len(self.crossing) - 1))
+
+    def at(self, level: str) -> Sequence[int]:
+        """Return the columns that tell the columns compared apart at a level."""
+        if level not in self.crossing:
+            return ()
+        first = self._first + self.crossing.index(level) * len(self._others)
+        return range(first, first + len(self._others))
+
+    @cached_property
+    def common(self) -> Regression | None:
+        """The model without an interaction."""
+        return self._model([None])
+
+    @cached_property
+    def crossed(self) -> Regression | None:
+        """The model with an interaction, as what it adds to the common one."""
+        return self._model([None, *self.crossing[1:]])
+
+    @cached_property
+    def nested(self) -> Regression | None:
+        """The model with an interaction, as an effect at each level."""
+        return self._model(self.crossing)
+
+    @cached_property
+    def crossing(self) -> Sequence[str]:
+        """The levels of the covariate that an interaction is with, as they occur."""
+        return self._shown[self.asked.interaction.place] if self.asked.interaction else ()
+
+    def _model(self, at: Sequence[str | None]) -> Regression | None:
+        """Return the model with an effect of arms at some levels, of which None are all."""
+        if not all(self._complete):
+            return None
+        tallies: dict[Pattern, dict[tuple[int, int], int]] = {}
+        for arm, by_levels in enumerate(self._complete):
+            for levels, tally in by_levels.items():
+                coded = (
+                    int(level == other)
+                    for level, shown in zip(levels, self._shown, strict=True)
+                    for other in shown[1:]
+                )
+                own = levels[self.asked.interaction.place] if self.asked.interaction else None
+                effects = (
+                    int(arm == other and level in (None, own))
+                    for level in at
+                    for other in self._others
+                )
+                into = tallies.setdefault((1, *coded, *effects), {})
+                for key, n in tally.items():
+                    into[key] = into.get(key, 0) + n
+        width = self._first + len(at) * len(self._others)
+        return Regression(self.asked.family, tallies, width)
+
+
+def left_out(tallies: TalliesByLevels) -> int:
+    """Return how many subjects are in no model, for lack of a covariate."""
+    return sum(sum(tally.values()) for levels, tally in tallies.items() if None in levels)
