@@ -43,7 +43,7 @@ get: CALL ?= /studies/$(STUDY)/summary
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all help demo up get send post down check test test-rest test-quick coverage soak mutants bench bench-large scan readers init check-definition replay audit-trail verify build invoke schema contract gallery requirements
+.PHONY: all help demo room up get send post down check test test-rest test-quick coverage soak mutants bench bench-large scan readers init check-definition replay audit-trail verify build invoke schema contract gallery requirements
 
 all: check test
 
@@ -55,6 +55,9 @@ help: ## list the commands
 
 demo: $(READY) ## replay TMB-301 into out/TMB-301/ and compare it with what was published
 	@$(LOCAL) demo
+
+room: $(READY) ## open the reading room on TMB-301; or on DEFINITION=… EVENTS=…, at PORT=…
+	@$(LOCAL) room $(if $(PORT),--port "$(PORT)") "$(DEFINITION)" "$(EVENTS)"
 
 up: $(READY) ## start the local stack and leave it running; prints its addresses and calls to try
 	@$(LOCAL) up --host "$(HOST)"

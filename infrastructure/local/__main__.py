@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import boto3
 
-from local import containers, emulator, stack, starting, trail
+from local import containers, emulator, room, stack, starting, trail
 from local.client import Client
 from local.demo import DEFINITION, FEED, demo
 from local.emulator import ROOT, Emulator, LocalError
@@ -44,6 +44,7 @@ _POST_USAGE = "usage: make post EVENTS=events.ndjson STUDY=TMB-301"
 _SEND_USAGE = 'usage: make send CALL=/studies/TMB-301/reports BODY=\'{"reason": "…"}\' METHOD=POST'
 _INIT_USAGE = "usage: make init STUDY=MY-1, optionally with OUT=definition.yaml"
 _INVOKE_USAGE = "usage: make invoke EVENT=events/api/get-summary.json"
+_ROOM_USAGE = "usage: make room, optionally with DEFINITION=definition.yaml EVENTS=events.ndjson"
 _REPLAY_USAGE = "usage: make replay DEFINITION=definition.yaml EVENTS=events.ndjson OUT=directory"
 
 
@@ -143,6 +144,17 @@ def post_events(options: argparse.Namespace) -> int:
 def run_demo(_: argparse.Namespace) -> int:
     """Show TMB-301; fails unless every published figure is found again."""
     return 0 if demo() else _FAILED
+
+
+def run_room(options: argparse.Namespace) -> int:
+    """Open the reading room on TMB-301, or on another study."""
+    place = room.Place()
+    if options.definition or options.events:
+        if not (options.definition and options.events):
+            raise BadFileError(f"DEFINITION and EVENTS go together\n{_ROOM_USAGE}")
+        place = room.Place(Path(options.definition), Path(options.events))
+    room.open_room(place, options.port)
+    return 0
 
 
 def run_replay(options: argparse.Namespace) -> int:
@@ -259,6 +271,11 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser(
         "demo", help="replay TMB-301 into out/ and compare it with what was published"
     ).set_defaults(command=run_demo)
+    verb = verbs.add_parser("room", help="open the reading room on a study")
+    for name in ("definition", "events"):
+        verb.add_argument(name, nargs="?", default="")
+    verb.add_argument("--port", type=int, default=0, help="the port that it listens on")
+    verb.set_defaults(command=run_room)
     verb = verbs.add_parser(
         "replay", help="post a study's events to a new stack and download the documents"
     )

@@ -31,7 +31,8 @@ _LONGEST_FORM = 10_000
 _WARNING = "Development issuer: it asks for no password. Not for real people, not for real data."
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark"><title>{title} (development)</title></head>
+<meta name="color-scheme" content="light dark"><link rel="icon" href="data:,">
+<title>{title} (development)</title></head>
 <body style="font: 1.1rem/1.5 sans-serif; max-width: 40rem; margin: 2rem auto; padding: 0 1rem">
 <p role="alert" style="border: 2px solid; padding: .5rem 1rem"><strong>{warning}</strong></p>
 <main><h1>{title}</h1>

@@ -80,21 +80,25 @@ def replay(job: Job) -> list[Result]:
 
 
 def _replay_on(deployed: stack.Stack, job: Job) -> list[Result]:
-    client = Client(deployed.api_url)
-    step(
-        f"Registering {job.study}", lambda: client.put_definition(job.study, job.source.definition)
-    )
-    with stack.publishing_paused(deployed.endpoint):
-        posted = post(client, job.study, job.lines)
-    refused = posted.refused
+    refused = fill(deployed, job.source, job.lines)
     _write_quarantine(job.out, refused)
-    step(
-        "Waiting for the documents",
-        lambda: wait_until_published(deployed, job.study, posted.submitted),
-    )
+    client = Client(deployed.api_url)
     for name, content in step("Downloading", lambda: download(client, job.study)).items():
         write(job.out / name, content)
     return refused
+
+
+def fill(deployed: stack.Stack, source: Source, lines: Lines) -> list[Result]:
+    """Register a study, post its events, wait for its documents; return what was refused."""
+    client, study = Client(deployed.api_url), source.definition["study"]
+    step(f"Registering {study}", lambda: client.put_definition(study, source.definition))
+    with stack.publishing_paused(deployed.endpoint):
+        posted = post(client, study, lines)
+    step(
+        "Waiting for the documents",
+        lambda: wait_until_published(deployed, study, posted.submitted),
+    )
+    return posted.refused
 
 
 def post(client: Client, study: str, lines: Lines) -> Posted:

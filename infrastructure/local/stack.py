@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -47,6 +47,8 @@ class Stack:
     queue_url: str
     signing_key: str
     submissions_url: str
+    room: str = ""
+    """The id of the reading room's HTTP API, where there is one."""
 
     def aws(self, service: str) -> Any:  # noqa: ANN401 - clients are made at run time
         """Return a boto3 client of the account in which this stack stands."""
@@ -125,11 +127,14 @@ def build(processor: str = "") -> Path:
     return target / "template.yaml"
 
 
-def deploy(template: Path, emulator: Emulator) -> Stack:
-    """Deploy a built template to the emulator, with the parameters of samconfig's `local`."""
+def deploy(template: Path, emulator: Emulator, further: Sequence[str] = ()) -> Stack:
+    """Deploy a built template to the emulator, with the parameters of samconfig's `local`.
+
+    Further ones are given as `Name=value`.
+    """
     aws("s3", emulator.endpoint).create_bucket(Bucket=_ARTEFACTS)
     where = [f"--template-file={template}", f"--s3-bucket={_ARTEFACTS}", "--no-progressbar"]
-    _sam(["deploy", *where, "--parameter-overrides", *parameters()], emulator.endpoint)
+    _sam(["deploy", *where, "--parameter-overrides", *parameters(), *further], emulator.endpoint)
     stack = _describe(emulator)
     (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
     (emulator.state / VARIABLES).write_text(json.dumps(stack.variables()))
@@ -240,4 +245,5 @@ def _describe(emulator: Emulator) -> Stack:
         outputs["QueueUrl"],
         outputs["SigningKey"],
         outputs["SubmissionsUrl"],
+        outputs.get("RoomId", ""),
     )

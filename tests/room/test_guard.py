@@ -1,42 +1,25 @@
 """Who gets into the room, and who does not: through its handler, with tokens of a real issuer."""
 
-import io
 import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import product
-from types import ModuleType
 from typing import Any
 
 import pytest
-from blinded import SOURCES, listing, study_of
-from builders import dose, enrolment, viral_load
-from parallel import TOTAL, A, B, randomised
-from rooms import Room
+from houses import STUDY, USERS, House, opened
 from visiting import ADDRESS, Browser, Shown, query_of
 
 import wiring
-from local.issuer import CLIENT, ROLES_CLAIM, DevelopmentIssuer, User
-from trial.access import cookies, fetching
+from local.issuer import CLIENT, ROLES_CLAIM
+from trial.access import cookies
 from trial.access.issuer import Client, Issuer
 from trial.access.person import Role
 from trial.errors import Unavailable
 from trial.room import ROUTES, Route, guard
 from trial.room.visits import SECURITY_HEADERS
-
-STUDY, OTHER = "TINY", "OTHER"
-SOURCE = study_of(
-    [{"summary": "age"}, {"count": "enrolled"}, {"events": {}}], [A, B, TOTAL],
-    listings=[listing(name, sources) for name, sources in SOURCES.items()],
-).source  # fmt: skip
-USERS = [
-    *(User(role, "", [f"{STUDY}:{role}"]) for role in Role),
-    *(User(f"{role}-elsewhere", "", [f"{OTHER}:{role}"]) for role in Role),
-    User("visitor", "", []),
-]
 
 
 class Parts(dict[str, str]):
@@ -49,54 +32,10 @@ class Parts(dict[str, str]):
 PARTS = Parts(study=STUDY, subject="S-0", table="t", cut="live", listing="subjects")
 
 
-@dataclass
-class House:
-    """The room with an issuer, a blinded study, and a log."""
-
-    room: Room
-    issuer: DevelopmentIssuer
-    handler: ModuleType
-    log: io.StringIO
-
-    def browser(self, user: str = "", **claims: Any) -> Browser:
-        """Give a browser in which a user has a session already."""
-        if not user:
-            return Browser(self.handler)
-        token = self.issuer.sign(self.issuer.claims(user) | claims)
-        return Browser(self.handler, {cookies.SESSION: token})
-
-    def noted(self) -> list[dict[str, Any]]:
-        return [vars(activity) for activity in wiring.activities().all(STUDY)]
-
-
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
-    import room as handler  # noqa: PLC0415 (powertools looks at the environment)
-
-    issuer = DevelopmentIssuer(users=USERS).start()
-    with pytest.MonkeyPatch.context() as patch:
-        room = Room(patch)
-        known = Issuer(
-            Client(issuer.address, CLIENT, ROLES_CLAIM, local=True),
-            fetching.fetch,
-            lambda: datetime.now(UTC),
-        )
-        patch.setattr(wiring, "issuer", lambda: known)
-        settings = wiring.Settings(TABLE_NAME="t", BUCKET_NAME="b", ROOM_URL=ADDRESS)
-        patch.setattr(wiring, "settings", lambda: settings)
-        log = io.StringIO()
-        for item in handler.logger.handlers:
-            patch.setattr(item, "stream", log)
-        study = room.define(SOURCE)
-        subjects = [("S-0", "a", "drug"), ("S-1", "b", "placebo")]
-        for name, arm, treatment in subjects:
-            room.record(study, [
-                enrolment(subject=name), randomised(arm, name),
-                dose(subject=name, treatment=treatment), viral_load(0, 5000, subject=name),
-            ])  # fmt: skip
-        room.publish(study)
-        yield House(room, issuer, handler, log)
-    issuer.stop()
+    with opened() as house:
+        yield house
 
 
 @pytest.fixture(autouse=True)

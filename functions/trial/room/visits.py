@@ -73,7 +73,8 @@ def parse_visit(event: Mapping[str, Any], beat: Beat) -> Visit:
         headers.get("content-type", ""),
         beat=beat,
     )
-    return Visit(request, headers, cookies.read(event.get("cookies") or ()))
+    sent = event.get("cookies") or [headers.get("cookie", "")]  # an emulator leaves them there
+    return Visit(request, headers, cookies.read(sent))
 
 
 def _bytes(event: Mapping[str, Any]) -> bytes:
