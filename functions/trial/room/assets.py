@@ -24,9 +24,14 @@ margin:0 auto;padding:.5rem 1rem;font-size:.875rem;border-bottom:1px solid var(-
 .bar .who{margin-left:auto}
 .bar form,.inline{display:inline}
 header{padding-bottom:1rem}
+header .study{margin-top:.5rem}
+header .notice{margin-top:.6rem}
+main .facts{margin:0 0 1rem}
+main .table+.table,main form+.table,main form+section{margin-top:1rem}
 nav a[aria-current]{font-weight:700;background:var(--shade);box-shadow:inset .2rem 0 var(--accent)}
 main{min-width:0}
 main:focus{outline:none}
+main>section>p{margin-bottom:.75rem}
 main>p,main>form,main>ul,main>.scroll{margin-bottom:1rem}
 footer{max-width:92rem;margin:0 auto;padding:1rem;color:var(--quiet);font-size:.8125rem;
 border-top:1px solid var(--line)}
@@ -37,6 +42,7 @@ border-left-width:.4rem;border-radius:.4rem;padding:.5rem .9rem;margin:.6rem 0 0
 .tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:.5rem;padding:.9rem 1rem}
 .panel+.panel{margin-top:1rem}
+section>.fields{margin-bottom:1rem}
 .fields{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end}
 .fields>*{min-width:0}
 label{display:block;font-size:.875rem;font-weight:600}
@@ -49,14 +55,19 @@ legend{font-size:.875rem;font-weight:600;padding:0 .3rem}
 input,select,textarea,button,.button{font:inherit;color:var(--ink);background:var(--paper);
 border:1px solid var(--edge);border-radius:.3rem;padding:.35rem .6rem;min-height:2.25rem;
 max-width:100%}
-input[type=checkbox]{min-height:0;width:1.15rem;height:1.15rem;margin:0}
+input,select,textarea{font-weight:400}
+input[type=checkbox]{min-height:0;width:1.5rem;height:1.5rem;margin:0}
+.panel>.fields,.panel>p,.panel>details{margin-top:.6rem}
 textarea{width:100%;min-height:4rem}
 button,.button{font-weight:600;cursor:pointer;display:inline-block;text-decoration:none;
 color:var(--accent);border-color:var(--accent)}
 button.main{background:var(--accent);color:var(--paper)}
 .pages{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center}
 .data tbody td,.data thead th{text-align:left}
-.data tbody td{white-space:normal;max-width:34rem;overflow-wrap:anywhere}
+.data tbody td{white-space:normal;max-width:34rem;overflow-wrap:break-word}
+.data tbody td ul{list-style:none;padding:0}
+.data tbody td .quiet{font-size:.8125rem}
+.data tbody th{min-width:min(30cqi,8rem)}
 .data td.n,.data thead th.n{text-align:right}
 .data thead a{color:inherit}
 .data .nowrap{white-space:nowrap}

@@ -25,7 +25,7 @@ from trial.tables.rounding import ticks
 
 MOST_BARS, MOST_CURVES, MOST_ROWS = 24, 8, 10
 """How many adverse events or medications, curves and other rows are drawn; the table has all."""
-_LEFT = 210.0
+_LEFT = 250.0
 _BAR = 12.0
 _CURVE = 96
 _INSET = 8

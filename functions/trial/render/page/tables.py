@@ -200,9 +200,8 @@ def _cell(
     share = (
         EMPTY if line.share is None else html(' <span class="share">{}</span>', escape(line.share))
     )
-    shown = html("{}{}", escape(line.text), share)
-    shown = _linked(shown, link, row.row.id, head.column.id, line.statistic)
-    return html("<td{}{}>{}</td>", rowspan, words, shown)
+    shown = _linked(escape(line.text), link, row.row.id, head.column.id, line.statistic)
+    return html("<td{}{}>{}{}</td>", rowspan, words, shown, share)
 
 
 def _css_class(row: LaidOutRow) -> Html:
