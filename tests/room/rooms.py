@@ -1,5 +1,6 @@
 """The reading room in this process, before a table and a bucket in memory."""
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ import wiring
 from trial import room
 from trial.access.person import EVERY_STUDY, Person, Role
 from trial.commands import intake
+from trial.commands import submissions as settling
 from trial.commands.intake import PostedEvent
 from trial.commands.intake_context import Channel
 from trial.definition import study as studies
@@ -117,6 +119,11 @@ class Room:
             # Word of a submission is what makes it count, and it comes by the queue.
             context = wiring.intake_context(SENDER, Channel.QUEUE if telling else Channel.EVENTS)
             intake.take(context, study, [PostedEvent(text, value)])
+        for message in map(json.loads, self.sent):
+            assert settling.record(
+                self.store, wiring.submissions(), message["study"], message["submitted"]
+            )
+        self.sent.clear()
 
     @property
     def writer(self) -> DocumentWriter:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from urllib.parse import unquote
 
 import wiring
 from trial.render.markup import EMPTY, Html, bdi, escape, html
@@ -37,13 +38,19 @@ class _Wanted:
 
     def includes(self, deed: _Deed) -> bool:
         """Return whether a deed is asked for."""
-        about = f"/subjects/{self.subject}"
         return (
             self.person.lower() in deed.principal.lower()
             and deed.at >= self.first
             and (not self.last or deed.at[:10] <= self.last)
-            and (not self.subject or about in f"{deed.resource}/".replace(f"{about}/", about))
+            and self.subject in ("", _subject_of(deed.resource))
         )
+
+
+def _subject_of(resource: str) -> str:
+    """Return the subject that a path is of; '' where it is of none."""
+    names = resource.partition("?")[0].split("/")
+    after = names.index("subjects") + 1 if "subjects" in names else len(names)
+    return unquote(names[after]) if after < len(names) else ""
 
 
 @page("/studies/{study}/trail", AUDITORS, subjects=True, twin=False)

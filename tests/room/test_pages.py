@@ -1,0 +1,456 @@
+"""The pages of the room: every link leads somewhere, every number to as many as it counts."""
+
+import hashlib
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from blinded import SOURCES, listing, study_of
+from builders import adverse_event, coding, dose, enrolment, event, viral_load
+from parallel import TOTAL, A, B, randomised
+from rooms import (
+    ADMINISTRATOR,
+    EVERYTHING,
+    MANAGER,
+    READER,
+    TOKEN,
+    UNBLINDED,
+    Room,
+    links,
+    person,
+    text_of,
+)
+
+from local.feed import read_definition
+from trial import room as pages
+from trial.access.person import Role
+from trial.definition.study import Study
+from trial.events.envelope import Entry
+from trial.room.routing import READERS, page
+from trial.store.encoding import sealing
+
+EXAMPLE = Path(__file__).parents[2] / "events" / "example"
+START = "/studies/DEMO-1"
+NOT_SHOWN = re.compile(r"<script|<style| style=| on[a-z]+=|javascript:", re.IGNORECASE)
+NUMBER = re.compile(r'<a href="([^"]*/tables/[^"]*/subjects[^"]*)">([^<]*)<')
+VOID = {"meta", "link", "input", "br", "img", "path", "rect", "polyline", "polygon"}
+
+
+class Example:
+    """The guide's example in a room: published, with a cut, a correction, and a second cut."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.room = Room(patch)
+        self.study: Study = self.room.define(
+            json.dumps(read_definition(EXAMPLE / "definition.yaml"))
+        )
+        lines = (EXAMPLE / "feed.ndjson").read_text(encoding="utf-8").splitlines()
+        self.room.record(self.study, lines)
+        unknown = json.loads(lines[0])
+        unknown["data"]["ward"] = "7"
+        self.room.record(self.study, [json.dumps(unknown | {"id": "refused"})])
+        self.room.publish(self.study)
+        self.cuts = [self._cut("First look")]
+        corrected = _corrected(lines)
+        self.room.record(self.study, [corrected])
+        self.cuts.append(self._cut("After the correction"))
+        self.room.publish(self.study)
+
+    def _cut(self, reason: str) -> str:
+        self.room.clock.pause(100)
+        answer = self.room.answer(f"{START}/cuts", READER, "POST", csrf=TOKEN, reason=reason)
+        assert answer.status == 303
+        self.room.make_reports(self.study)
+        self.room.clock.pause(100)
+        return answer.headers["Location"].rpartition("/")[2]
+
+
+def _problem(pointer: str, detail: str) -> dict[str, object]:
+    errors = [{"pointer": pointer, "detail": detail}]
+    return {"title": "Event not accepted", "status": 422, "errors": errors}
+
+
+def _corrected(lines: list[str]) -> str:
+    """Give the correction of a result, which moves a number."""
+    values = [json.loads(line) for line in lines]
+    value = next(v for v in values if v["data"].get("result") == "130")
+    value["data"] |= {"revision": 2, "result": "145", "reason_for_change": "Misread"}
+    return json.dumps(value | {"id": "corrected"})
+
+
+@pytest.fixture(scope="module")
+def example() -> Iterator[Example]:
+    with pytest.MonkeyPatch.context() as patch:
+        yield Example(patch)
+
+
+class Outline(HTMLParser):
+    """Checks that elements are closed in order; counts ids and elements."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: Counter[str] = Counter()
+        self.tags: Counter[str] = Counter()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] += 1
+        self.ids.update(value for name, value in attrs if name == "id" and value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            assert self.open.pop() == tag
+
+
+def crawl(room: Room, start: str, who: object = EVERYTHING, most: int = 400) -> dict[str, str]:
+    """Follow every link from a page on; give each page that there is."""
+    found: dict[str, str] = {}
+    waiting = [start]
+    while waiting and len(found) < most:
+        path = waiting.pop(0)
+        if path in found:
+            continue
+        answer = room.answer(path, who)  # type: ignore[arg-type]
+        assert answer.status in {200, 303}, (path, text_of(answer.text))
+        found[path] = answer.text or answer.headers.get("Location", "")
+        if answer.headers.get("Content-Type", "").startswith("text/html"):
+            waiting += [link for link in links(answer.text) if link.startswith("/")]
+    return found
+
+
+def test_every_link_leads_to_a_page_that_is_well_formed_and_needs_no_script(
+    example: Example,
+) -> None:
+    found = crawl(example.room, "/")
+    assert len(found) > 150
+    for path, text in found.items():
+        if not text.startswith("<!DOCTYPE"):
+            continue
+        assert not NOT_SHOWN.search(text), path
+        outline = Outline()
+        outline.feed(text)
+        assert outline.open == [], path
+        assert outline.tags["h1"] == outline.tags["main"] == 1, path
+        assert max(outline.ids.values()) == 1, path
+    # Each kind of page was come by, but those that only forms lead to.
+    reached = {
+        route.path
+        for route in pages.ROUTES
+        for path in found
+        if route.method == "GET" and route.parts(path.partition("?")[0]) is not None
+    }
+    open_pages = {r.path for r in pages.ROUTES if r.method == "GET" and not r.unblinded}
+    assert open_pages - reached == {
+        "/assets/{file}",
+        "/studies/{study}/compare",
+        "/studies/{study}/definition/versions/{digest}/changes-since/{base}",
+    }
+
+
+def test_the_first_page_is_small(example: Example) -> None:
+    for path in ("/", START):
+        page_bytes = len(example.room.page(path).encode())
+        dress = sum(len(a.content.encode()) for a in pages.assets.assets().values())
+        assert page_bytes + dress < 100_000, path
+
+
+def test_each_count_of_a_table_leads_to_as_many_subjects(example: Example) -> None:
+    tried = 0
+    for table in example.study.definition.tables:
+        markup = example.room.page(f"{START}/tables/{table.id}")
+        for link, shown in re.findall(
+            r'<a href="([^"]*/tables/[^"]*/subjects[^"]*)">([^<]*)<', markup
+        ):
+            path = link.replace("&amp;", "&")
+            listed = text_of(example.room.page(path))
+            count = re.search(r"(\d+) of \d+ subjects looked at", listed)
+            assert count is not None
+            size = re.fullmatch(r"\(N = (\d+)\)", shown)
+            if shown.isdecimal() or size:
+                expected = int(size[1] if size else shown)
+                assert int(count[1]) == expected, (path, shown)
+                tried += 1
+    assert tried > 15
+
+
+def test_key_results_and_boxes_lead_to_their_subjects(example: Example) -> None:
+    markup = example.room.page(START)
+    boxes = re.findall(r'<a href="([^"]*/flow/[^"]*)">n = (\d+)', markup)
+    assert len(boxes) > 2
+    for link, count in boxes:
+        assert f"{count} of " in text_of(example.room.page(link.replace("&amp;", "&")))
+    assert "key-results/" in markup
+
+
+def test_a_subject_has_its_picture_its_records_and_its_journal(example: Example) -> None:
+    listed = example.room.page(f"{START}/subjects")
+    subject = next(link for link in links(listed) if re.search(r"/subjects/[^/]+$", link))
+    markup = example.room.page(subject)
+    assert 'role="img"' in markup
+    assert "Records in order of time" in markup
+    assert "the chain of their hashes is unbroken" in text_of(markup)
+    rows = text_of(example.room.page(f"{subject}/history"))
+    assert "upstream" in rows
+    name = subject.rpartition("/")[2]
+    found = example.room.answer(f"{START}/subjects?subject={name}")
+    assert (found.status, found.headers["Location"]) == (303, subject)
+    assert example.room.answer(f"{START}/subjects?subject=nobody").status == 404
+
+
+def test_a_cut_is_asked_for_made_compared_and_taken_away(example: Example) -> None:
+    first, second = example.cuts
+    listed = text_of(example.room.page(f"{START}/cuts"))
+    assert "After the correction" in listed
+    assert "First look" in listed
+    assert "issuer|somebody" in listed
+    compared = text_of(example.room.page(f"{START}/cuts/{second}/changes-since/{first}"))
+    assert "Misread" in compared
+    assert "1 subjects differ in all" in compared
+    chosen = example.room.answer(f"{START}/compare?new={second}&old={first}")
+    assert chosen.headers["Location"] == f"{START}/cuts/{second}/changes-since/{first}"
+    packed = example.room.answer(f"{START}/cuts/{second}/zip")
+    with zipfile.ZipFile(BytesIO(packed.content)) as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+        names = {entry["name"] for entry in manifest["files"]}
+        assert {*archive.namelist()} == names | {"manifest.json"}
+        for entry in manifest["files"]:
+            digest = hashlib.sha256(archive.read(entry["name"])).hexdigest()
+            assert digest == entry["sha256"]
+    assert packed.event()["isBase64Encoded"]
+    again = example.room.answer(f"{START}/cuts/{second}/zip")
+    assert again.content == packed.content
+    shown = example.room.page(f"{START}/cuts/{second}")
+    assert all(entry["sha256"] in shown for entry in manifest["files"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"as_of": "2999-01-01T00:00"}, "must be at least 60 s ago"),
+        ({"cutoff": "soon"}, "cutoff"),
+        ({"look": "none-such"}, "look"),
+        ({"final": "yes"}, "reason"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_refused_in_words(
+    example: Example, fields: dict[str, str], expected: str
+) -> None:
+    answer = example.room.answer(f"{START}/cuts", READER, "POST", csrf=TOKEN, **fields)
+    assert answer.status == 422
+    assert expected in text_of(answer.text)
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_a_form_that_is_none_is_refused(example: Example) -> None:
+    request = pages.RoomRequest("POST", f"{START}/cuts", body=b"{}", content_type="text/plain")
+    assert pages.serve(request, READER).status == 415
+    request = pages.RoomRequest("POST", f"{START}/cuts", body=b"x" * 30_000)
+    assert pages.serve(request, READER).status == 413
+
+
+def test_refused_events_say_what_is_wrong_and_are_tried_again_by_those_who_may(
+    example: Example,
+) -> None:
+    shown = example.room.page(f"{START}/quarantine", MANAGER)
+    assert "<b>ward</b>" in shown
+    assert "Try those that wait again" in shown
+    assert "Try those that wait again" not in example.room.page(f"{START}/quarantine", READER)
+    path = f"{START}/quarantine/redrive"
+    assert example.room.answer(path, READER, "POST", csrf=TOKEN).status == 403
+    tried = example.room.answer(path, MANAGER, "POST", csrf=TOKEN, reason="Mapping mended")
+    assert "1 were tried: 0 are accepted now, 1 still wait" in text_of(tried.text)
+    trail = text_of(example.room.page(f"{START}/trail", ADMINISTRATOR))
+    assert "Mapping mended" in trail
+
+
+def test_discrepancies_are_counted_by_rule_and_site(example: Example) -> None:
+    shown = text_of(example.room.page(f"{START}/discrepancies"))
+    assert "By rule and site" in shown
+    answer = example.room.answer(f"{START}/discrepancies?rule=no-such-rule")
+    assert answer.status == 422
+    assert "rule" in text_of(answer.text)
+
+
+def test_the_definition_is_shown_in_words_as_shells_and_with_its_changes(example: Example) -> None:
+    shown = text_of(example.room.page(f"{START}/definition"))
+    assert "First version" in shown
+    assert "sponsor" in shown
+    words = example.room.page(f"{START}/definition/words")
+    assert example.study.definition.tables[1].rows[0].label in words
+    shells = text_of(example.room.page(f"{START}/definition/shells"))
+    assert "(N = 0)" in shells
+    digest = example.study.digest
+    same = f"{START}/definition/versions/{digest}/changes-since/{digest}"
+    assert "They do not differ" in text_of(example.room.page(same))
+
+
+def test_the_trail_is_chosen_by_person_period_and_subject(example: Example) -> None:
+    wired = pages.routing.wiring.activities()
+    wired.note(example.study.id, "alice", "read", f"{START}/subjects/S-77", "")
+    wired.note(example.study.id, "bob", "download", f"{START}/documents/live/x", "Weekly")
+
+    def rows(query: str) -> str:
+        return text_of(example.room.page(f"{START}/trail?{query}", ADMINISTRATOR))
+
+    assert "alice" in rows("")
+    assert "bob" not in rows("person=ALI")
+    assert "S-77" in rows("subject=S-77")
+    assert "Weekly" not in rows("subject=S-7")
+    assert "alice" not in rows("subject=S-7")
+    assert "alice" not in rows("to=2020-01-01")
+    assert "alice" not in rows("from=2999-01-01")
+
+
+def test_the_overview_asks_for_itself_anew_until_that_is_stopped(example: Example) -> None:
+    assert example.room.answer(START).headers["Refresh"] == "120"
+    stopped = example.room.answer(f"{START}?refresh=off")
+    assert "Refresh" not in stopped.headers
+    assert "Stop this" in example.room.page(START)
+
+
+# Who may see what
+
+
+def test_a_page_without_a_role_cannot_be_registered() -> None:
+    with pytest.raises(ValueError, match="no role"):
+        page("/studies/{study}/open-to-all", frozenset(), subjects=False)
+    assert all(route.roles for route in pages.ROUTES)
+
+
+def test_a_page_of_single_subjects_says_so() -> None:
+    """Whoever sees one is noted: pages that name subjects in their path or list them are told."""
+    for route in pages.ROUTES:
+        if "subject" in route.path or route.path.endswith(("/csv", "/zip")):
+            assert route.subjects, route.path
+
+
+@pytest.mark.parametrize(
+    ("who", "path", "expected"),
+    [
+        (READER, START, 200),
+        (READER, f"{START}/trail", 403),
+        (ADMINISTRATOR, f"{START}/trail", 200),
+        (ADMINISTRATOR, START, 403),
+        (ADMINISTRATOR, f"{START}/definition", 200),
+        (person("submitter"), START, 403),
+        (person("reader", study="OTHER"), START, 404),
+        (person(), START, 404),
+        (person(), "/", 403),
+        (READER, "/studies/NONE", 404),
+        (READER, f"/unblinded{START}", 403),
+        (UNBLINDED, f"/unblinded{START}", 404),
+        (READER, f"{START}/tables/%2e%2e%2fx", 404),
+        (READER, f"{START}/figures/none", 404),
+        (READER, f"{START}/tables/none", 404),
+        (READER, f"{START}/listings/none", 404),
+        (READER, f"{START}/cuts/none", 404),
+        (READER, f"{START}/cuts/none/zip", 404),
+        (READER, f"{START}/documents/live/none", 404),
+        (READER, f"{START}/definition/versions/none", 404),
+        (READER, f"{START}/subjects/none", 404),
+        (READER, "/assets/none.css", 404),
+    ],
+)
+def test_denial_is_the_default(example: Example, who: object, path: str, expected: int) -> None:
+    answer = example.room.answer(path, who)  # type: ignore[arg-type]
+    assert answer.status == expected, text_of(answer.text)
+    assert answer.headers["Content-Type"].startswith("text/html")
+
+
+def test_contents_lead_only_to_what_the_person_may_see(example: Example) -> None:
+    shown = example.room.page(f"{START}/definition", ADMINISTRATOR)
+    assert f"{START}/trail" in links(shown)
+    assert f"{START}/tables" not in links(shown)
+    assert f"{START}/trail" not in links(example.room.page(START))
+
+
+def test_what_a_person_may_see_follows_from_the_roles_alone() -> None:
+    for route in pages.ROUTES:
+        for role in Role:
+            somebody = person(role)
+            held = somebody.roles["*"]
+            assert route.allows(somebody, "ANY") == bool(held & route.roles)
+    assert {r.path for r in pages.ROUTES if r.unblinded and READERS & r.roles} == set()
+
+
+# Blinding
+
+
+BLINDED = study_of(
+    [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events": {}}],
+    [A, B, TOTAL],
+    listings=[listing(name, sources) for name, sources in SOURCES.items()],
+).source
+
+
+def drawn_feed(arms: str) -> list[Entry]:
+    """Give a subject for each arm, whose treatment is named after it."""
+    entries = []
+    for i, arm in enumerate(arms):
+        name = f"S-{i}"
+        treatment, amount = {"a": ("drug", 800), "b": ("placebo", 5)}[arm]
+        entries += [
+            enrolment(subject=name, age=30 + i),
+            randomised(arm, name),
+            dose(subject=name, treatment=treatment, amount=amount),
+            viral_load(0, 5000, subject=name),
+            adverse_event(subject=name),
+            coding(subject=name),
+        ]
+    return entries
+
+
+def blinded(patch: pytest.MonkeyPatch, arms: str) -> tuple[Room, Study]:
+    patch.setattr(sealing.secrets, "token_bytes", bytes)
+    room = Room(patch)
+    study = room.define(BLINDED)
+    room.record(study, drawn_feed(arms))
+    telling = event("subject.randomised", "S-9", date="2015-06-01", arm=arms[0], ward=arms[0])
+    for body in (telling, event("dose.given", "S-9", treatment=arms[0])):
+        room.store.quarantine(
+            study.id, json.dumps(body), _problem(f"/data/{arms[0]}", arms[0]), "edc"
+        )
+    room.publish(study)
+    return room, study
+
+
+def test_open_pages_of_a_blinded_study_are_the_same_whatever_the_arms() -> None:
+    shown = []
+    for arms in ("ab", "ba"):
+        with pytest.MonkeyPatch.context() as patch:
+            room, study = blinded(patch, arms)
+            somebody = person("reader", "administrator", "data-manager")
+            found = crawl(room, f"/studies/{study.id}", somebody)
+            assert len(found) > 40
+            assert all(not path.startswith("/unblinded") for path in found)
+            shown.append(found)
+    first, second = shown
+    assert first.keys() == second.keys()
+    for path, text in first.items():
+        assert text == second[path], path
+
+
+def test_unblinded_pages_tell_arms_and_say_so() -> None:
+    shown = []
+    for arms in ("ab", "ba"):
+        with pytest.MonkeyPatch.context() as patch:
+            room, study = blinded(patch, arms)
+            start = f"/unblinded/studies/{study.id}"
+            found = crawl(room, start, UNBLINDED, most=60)
+            assert "Unblinded: this page tells arms apart" in text_of(found[start])
+            assert room.answer(start, READER).status == 403
+            shown.append(found[f"{start}/subjects/S-0"])
+    assert shown[0] != shown[1]
