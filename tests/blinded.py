@@ -407,6 +407,7 @@ COLUMNS: Sequence[Mapping[str, Any]] = [
     {"id": "mild", "label": "Mild", "set": "received", "arm": "a", "worst": {"grade": [2, 0]},
      "events": {"emergent": True}},
     {"id": "from-2", "label": "Grade 2 or more", "set": "enrolled", "worst": {"grade_at_least": 2}},
+    {"id": "severe", "label": "Severe", "set": "received", "worst": {"severity": ["SEVERE"]}},
 ]  # fmt: skip
 
 SOURCES: Mapping[str, Sequence[str]] = {
@@ -635,8 +636,9 @@ _EVENTS = st.one_of(
     st.builds(viral_load, st.integers(0, 42), st.integers(1, 10**6)),
     st.builds(builders.cd4, st.sampled_from([14, 35]),
               st.integers(1, 900)),
-    st.builds(lambda at, grade: adverse_event(at, grade=grade), st.integers(0, 60),
-              st.integers(1, 4)),
+    st.builds(lambda at, grade, severity: adverse_event(at, grade=grade, **severity),
+              st.integers(0, 60), st.integers(1, 4),
+              st.sampled_from([{}, {"severity": "MILD"}, {"severity": "SEVERE"}])),
     st.builds(disposition, st.integers(10, 60)),
     st.builds(lambda record, dates: entry("conmed.recorded", record=record, drug="x", **dates),
               _RECORDS, st.sampled_from([{}, {"start": "2015-06"}, {"start": builders.day(3)},

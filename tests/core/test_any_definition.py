@@ -106,7 +106,8 @@ WHOLE: dict[str, Any] = json.loads(
          {"id": "grave", "label": "Grave", "under": "Both", "set": "randomised",
           "arms": ["a", "b"], "events": {"grade": [3, 4], "scope": "broad"}},
          {"id": "worse", "label": "Worse", "set": "randomised", "worst": {"grade": [2, 4]}},
-         {"id": "from-3", "label": "3", "set": "randomised", "worst": {"grade_at_least": 3}}],
+         {"id": "from-3", "label": "3", "set": "randomised", "worst": {"grade_at_least": 3}},
+         {"id": "severe", "label": "S", "set": "randomised", "worst": {"severity": ["SEVERE"]}}],
         conditions={
             "liver": {"results": [{"parameter": "cd4", "at_least": 3, "where": {"method": "A"}},
                                   {"parameter": "weight", "below": 90}],

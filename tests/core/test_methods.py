@@ -168,6 +168,9 @@ WHOLE |= {
          "arms": ["a", "b"], "events": {"serious": True}},
         {"id": "worst", "label": "4", "set": "randomised", "worst": {"grade": [4]}},
         {"id": "from", "label": "2", "set": "randomised", "worst": {"grade_at_least": 2}},
+        {"id": "mild", "label": "Mild", "set": "randomised", "worst": {"severity": ["MILD"]}},
+        {"id": "up", "label": "Up", "set": "randomised",
+         "worst": {"severity_at_least": "MODERATE"}},
         {"id": "odds", "label": "Odds", "compare": ["a", "b"], "counts": "wald",
          "contrast": "odds-ratio"},
     ], "rows": [
@@ -360,7 +363,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                "interval": {"level": 0.9}},
         "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {},
                                "worst": {"grade": [3]}},
-        "tables/0/columns/6": {"contrast": "relative-risk", "counts": "exact"}},
+        "tables/0/columns/8": {"contrast": "relative-risk", "counts": "exact"}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {
@@ -394,7 +397,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     MarginDefinition: {"tables/0/rows/24/margin": {"lower": 0.6, "upper": 3, "alpha": 0.05}},
     WorstGrade: {
         "tables/0/columns/4/worst": {"grade": [3, 5]},
-        "tables/0/columns/5/worst": {"grade_at_least": 3}},
+        "tables/0/columns/5/worst": {"grade_at_least": 3},
+        "tables/0/columns/6/worst": {"severity": ["MILD", "SEVERE"]},
+        "tables/0/columns/7/worst": {"severity_at_least": "SEVERE"}},
     Subgroups: {"tables/0/rows/3/subgroups": {
         "characteristic": "region", "values": [{"value": "young", "label": "Young"}]}},
     SetDenominator: {"tables/0/rows/1/denominator": {"set": "received"}},

@@ -139,6 +139,94 @@ class TestOfAdverseEvents:
         assert texts(grid, "treated", "p") == {}
 
 
+class TestBySeverity:
+    """Columns by the worst severity: those of grades, had each event the grade of its severity."""
+
+    WORDS = ("MILD", "MODERATE", "SEVERE")
+    COLUMNS: ClassVar[list[dict[str, Any]]] = [
+        TOTAL,
+        *(at(TOTAL, f"{i}", worst={"severity": [word]}) for i, word in enumerate(WORDS, 1)),
+        at(TOTAL, "1-3", worst={"severity": ["SEVERE", "MILD"]}),
+        at(TOTAL, "from-2", worst={"severity_at_least": "MODERATE"}),
+        at(TOTAL, "related-3", events={"related": True}, worst={"severity": ["SEVERE"]}),
+    ]  # fmt: skip
+    OF_GRADES: ClassVar[list[dict[str, Any]]] = [
+        *(at(TOTAL, f"{i}", worst={"grade": [i]}) for i in (1, 2, 3)),
+        at(TOTAL, "1-3", worst={"grade": [1, 3]}), at(TOTAL, "from-2", worst={"grade_at_least": 2}),
+        at(TOTAL, "related-3", events={"related": True}, worst={"grade": [3]}),
+    ]  # fmt: skip
+
+    @classmethod
+    def events(cls) -> list[Entry]:
+        """Give each subject events of all severities, of none, and of both terms."""
+        kinds = [(1, 3), (2,), (3, None), (None,), (1, 1, 2)]
+        return [
+            each
+            for i, grades in enumerate(kinds, 1)
+            for j, grade in enumerate(grades)
+            for each in event(
+                f"S-{i}", f"{i}{j}", ("Pain", "Rash")[j % 2], grade,
+                causality=("RELATED", "NOT RELATED")[i % 2],
+                **({"severity": cls.WORDS[grade - 1]} if grade else {}),
+            )
+        ]  # fmt: skip
+
+    def test_they_count_what_columns_of_grades_do(self):
+        entries = [*(each for i in range(1, 7) for each in person(f"S-{i}")), *self.events()]
+        rows = TestOfAdverseEvents.ROWS[:2]
+        by_severity = table_of(entries, *rows, columns=self.COLUMNS)
+        by_grade = table_of(entries, *rows, columns=[TOTAL, *self.OF_GRADES])
+        assert raws(by_severity, "any", "n") == {
+            "total": 5, "total-1": 0, "total-2": 2, "total-3": 2, "total-1-3": 2,
+            "total-from-2": 4, "total-related-3": 0,
+        }  # fmt: skip
+        for row in ("any", "terms/S", "terms/S/Pain", "terms/S/Rash"):
+            for statistic in ("n", "N", "percent", "events"):
+                there = raws(by_grade, row, statistic)
+                assert raws(by_severity, row, statistic) == there, (row, statistic)
+        assert any("of which severity is not" in note for note in by_severity.footnotes)
+
+    def test_graded_results_leave_them_empty(self):
+        rows = [{"id": "x", "label": "X", "graded": "worst"}]
+        grid = table_of(TestOfResults.RESULTS, *rows, columns=self.COLUMNS, **GRADED)
+        assert set(raws(grid, "x", "n")) == {"total"}
+
+    def test_the_order_is_that_of_the_vocabulary(self):
+        vocabularies = {"adverse-event.reported": {"severity": ["LOW", "HIGH"]}}
+        columns = [at(TOTAL, "x", worst={"severity_at_least": "HIGH"}),
+                   at(TOTAL, "y", worst={"severity_at_least": "LOW"})]  # fmt: skip
+        entries = [*person("S-1"), *event("S-1", "1", "Pain", None, severity="LOW")]
+        row = {"id": "any", "label": "", "events": {}}
+        grid = table_of(entries, row, columns=columns, vocabularies=vocabularies)
+        assert raws(grid, "any", "n") == {"total-x": 0, "total-y": 1}
+
+    @pytest.mark.parametrize(
+        ("vocabulary", "worst", "end", "words"),
+        [
+            ("open", {"severity": ["MILD"]}, "", "vocabulary of severity, from the mildest up"),
+            (["LOW"], {"severity": ["MILD"]}, "/severity/0", "MILD"),
+            (["LOW"], {"severity_at_least": "MILD"}, "/severity_at_least", "LOW"),
+        ],
+    )
+    def test_what_has_no_order_is_refused(self, vocabulary, worst, end, words):
+        vocabularies = {"adverse-event.reported": {"severity": vocabulary}}
+        found = faults(
+            at(TOTAL, "x", worst=worst), row={"events": {}}, vocabularies=vocabularies
+        )  # fmt: skip
+        assert words in found[f"/tables/0/columns/0/worst{end}"]
+
+    def test_methods_say_so(self):
+        study = parallel(TestOfAdverseEvents.ROWS[:1], self.COLUMNS)
+        text = " ".join(
+            str(cell) for part in methods(study.definition) for row in part.rows for cell in row
+        )
+        assert (
+            "Only rows of adverse events fill it: subjects by the worst severity of what a row"
+            " counts, those for whom it is MODERATE or more; who is in it is in the columns of"
+            " milder severities too. Events counted are those of these severities." in text
+        )
+
+
 SCALE: dict[str, Any] = {"label": "Own", "version": "1", "terms": {
     "low": {"label": "Low", "direction": "low", "by_unit": {"u": [
         {"grade": grade, "any": [{"below": bound}]}

@@ -70,19 +70,32 @@ class WorstGrade(Model):
     """The grades that a column is for: of each subject the worst of what a row counts decides.
 
     With `grade` a subject is in the column of its worst grade and in no other; with
-    `grade_at_least` in those of milder ones too.
+    `grade_at_least` in those of milder ones too. `severity` and `severity_at_least` are the same of
+    the severity of adverse events, whose order is that of the study's vocabulary.
     """
 
     grade: Annotated[
         list[Annotated[int, Field(ge=0, le=MAX_GRADE)]], AfterValidator(check_unique)
     ] = []
     grade_at_least: Annotated[int, Field(ge=1, le=MAX_GRADE)] | None = None
+    severity: Annotated[
+        list[Annotated[str, RefersTo("severity")]], AfterValidator(check_unique)
+    ] = []
+    severity_at_least: Annotated[str, RefersTo("severity")] | None = None
 
     @model_validator(mode="after")
     def _one_form(self) -> "WorstGrade":
-        if bool(self.grade) == (self.grade_at_least is not None):
-            raise ValueError("takes exactly one of grade, grade_at_least")
+        forms = self.grade, self.grade_at_least, self.severity, self.severity_at_least
+        if len([form for form in forms if form]) != 1:
+            raise ValueError(
+                "takes exactly one of grade, grade_at_least, severity, severity_at_least"
+            )
         return self
+
+    @property
+    def field(self) -> Literal["grade", "severity"]:
+        """What of an adverse event it is the worst of."""
+        return "severity" if self.severity or self.severity_at_least else "grade"
 
     @property
     def grades(self) -> tuple[int, ...]:
@@ -97,7 +110,7 @@ class TableColumn(Model):
 
     With `arm` both are of that arm, with `arms` of these together. With `events` only rows of
     adverse events show something in it: of those events that meet its filter and the row's. With
-    `worst` only these and rows of graded results do: of subjects at these grades, as worst. A
+    `worst` only these and, by grade, rows of graded results do: of subjects whose worst it is. A
     column that compares stands for no subjects: of the counts and means that others show in the
     same row, it gives a test or a difference. The first named is the reference. `under` is the
     head that columns side by side share.
@@ -826,7 +839,8 @@ class TableRow(Model):
         """Return whether it can show something in a column, by what that narrows."""
         if column.worst is None:
             return column.events is None or self.counts_events
-        return self.kind in WORST_ROWS or (self.kind == "graded" and column.events is None)
+        graded = column.events is None and column.worst.field == "grade"
+        return self.kind in WORST_ROWS or (self.kind == "graded" and graded)
 
     def statistics_of(self, column: str) -> Statistics:
         """Return the statistics that a summary shows in a column."""

@@ -33,6 +33,7 @@ from trial.definition.outputs import (
     TableRow,
     TermSorting,
     Worst,
+    WorstGrade,
 )
 from trial.definition.study import Study
 from trial.definition.summary_statistics import INTERVALS, ORDER_STATISTICS
@@ -58,7 +59,7 @@ from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
 from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
 from trial.tables.rows.event_rates import EventRateRow
-from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstRow
+from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstLevels, WorstRow
 from trial.tables.rows.hazards import HazardModel
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
@@ -631,7 +632,9 @@ class Compiler:
         if column.events is not None:
             own_filter = _without_scope(column.events)
             selection = selection.narrowed(self._event_selection(own_filter, f"{path}/events"))
-        return selection if column.worst is None else selection.of_worst(column.worst.grades)
+        if column.worst is None:
+            return selection
+        return selection.of_worst(_worst_levels(column.worst, self._study, f"{path}/worst"))
 
     def _event_selection(self, event_filter: AdverseEventFilter, path: str) -> EventSelection:
         return EventSelection(
@@ -1503,6 +1506,23 @@ def _without_scope(event_filter: AdverseEventFilter) -> AdverseEventFilter:
 def _term_scope(terms: ByTerm, column: TableColumn) -> str:
     """Return how far groups go that terms are sorted into, in a column."""
     return (column.events and column.events.scope) or terms.filter.scope or "narrow"
+
+
+def _worst_levels(worst: WorstGrade, study: Study, path: str) -> WorstLevels:
+    """Return the levels that a column is for; those of severity are ordered by its vocabulary."""
+    if worst.field == "grade":
+        return WorstLevels("grade", {grade: grade for grade in range(MAX_GRADE + 1)}, worst.grades)
+    words = study.vocabularies.get("adverse-event.reported", {}).get("severity")
+    if not words:
+        detail = "needs a vocabulary of severity, from the mildest up: here it is open"
+        raise refused(path, detail)
+    least = worst.severity_at_least
+    for word in filter(None, (least, *worst.severity)):
+        if word not in words:
+            raise unknown(f"{path}/severity{'_at_least' if least else ''}", "severity", word)
+    places: dict[object, int] = {word: place for place, word in enumerate(words)}
+    named = words[words.index(least) :] if least else worst.severity
+    return WorstLevels("severity", places, tuple(places[word] for word in named))
 
 
 def _severity(worst: Worst, study: Study) -> Severity:

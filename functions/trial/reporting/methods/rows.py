@@ -256,15 +256,18 @@ class Rows:
     def _of_worst(self, column: TableColumn, worst: WorstGrade) -> str:
         """Return which subjects a column of grades shows."""
         rows, of = "rows of adverse events and of graded results", ""
+        if column.events is not None or worst.field == "severity":
+            rows = "rows of adverse events"
         if column.events is not None:
-            rows, of = "rows of adverse events", f", of {self._words.events(column.events)}"
-        cumulative = (
-            f"{worst.grade_at_least} or more; who is in it is in the columns of milder grades too"
-        )
-        grades = cumulative if worst.grade_at_least else joined(map(str, worst.grades), "or")
+            of = f", of {self._words.events(column.events)}"
+        least, field = worst.grade_at_least or worst.severity_at_least, worst.field
+        plural = "grades" if field == "grade" else "severities"
+        cumulative = f"{least} or more; who is in it is in the columns of milder {plural} too"
+        levels = joined(worst.severity or map(str, worst.grades), "or")
         return (
-            f"Only {rows} fill it: subjects by the worst grade of what a row counts{of}, those for"
-            f" whom it is {grades}. Events counted are those of these grades."
+            f"Only {rows} fill it: subjects by the worst {field} of what a row counts{of}, those"
+            f" for whom it is {cumulative if least else levels}. Events counted are those of these"
+            f" {plural}."
         )
 
     def rows(self, table: Table) -> Iterator[tuple[str, str, str]]:

@@ -25,7 +25,6 @@ from trial.tables.rows.kinds import (
 )
 from trial.tables.rows.levels import LevelsRow
 
-GRADE = "grade"
 EventCounts = Mapping[tuple[int, str], int]
 """Counts by column and statistic: subjects (`n`) and events (`e`) of those that match.
 
@@ -75,33 +74,49 @@ def _in_percent(
 
 
 @dataclass(frozen=True)
+class WorstLevels:
+    """Some levels of the field that grades adverse events, as places in its order from the mildest.
+
+    `places` are those of all its levels, `shown` those that a column is for.
+    """
+
+    field: str
+    places: Mapping[object, int]
+    shown: Collection[int]
+
+    def place(self, event: AdverseEvent) -> int | None:
+        """Return the place of an event's level; None where it has none that is known."""
+        return self.places.get(event.data.get(self.field))
+
+
+@dataclass(frozen=True)
 class EventSelection:
     """A filter of adverse events, and the fields that it asks for and an event may lack.
 
     Events that lack one are not counted; a footnote says how many there are. With `worst`, of the
-    subject's events those at some grades are counted if the worst of its grades is one of them.
+    subject's events those at some levels are counted if the worst of its levels is one of them.
     """
 
     matches: EventMatcher
     optional_fields: Sequence[str]
-    worst: Collection[int] | None = None
+    worst: WorstLevels | None = None
 
     def counted(self, events: Iterable[AdverseEvent]) -> Sequence[AdverseEvent]:
         """Return those of a subject's events that are counted."""
         return self.at_worst(list(filter(self.matches, events)))
 
     def at_worst(self, events: Sequence[AdverseEvent]) -> Sequence[AdverseEvent]:
-        """Return those of a subject's matching events that are counted, by the worst grade."""
-        if self.worst is None:
+        """Return those of a subject's matching events that are counted, by the worst level."""
+        if (worst := self.worst) is None:
             return events
-        graded = [(grade, event) for event in events if (grade := _grade(event)) is not None]
-        if max((grade for grade, _ in graded), default=None) not in self.worst:
+        placed = [(place, event) for event in events if (place := worst.place(event)) is not None]
+        if max((place for place, _ in placed), default=None) not in worst.shown:
             return []
-        return [event for grade, event in graded if grade in self.worst]
+        return [event for place, event in placed if place in worst.shown]
 
     def _truth(self, event: AdverseEvent) -> Truth:
         truth = self.matches(event)
-        return None if truth and self.worst is not None and _grade(event) is None else truth
+        return None if truth and self.worst and self.worst.place(event) is None else truth
 
     def undetermined_counts(self, events: Sequence[AdverseEvent]) -> dict[str, int]:
         """Count a subject's events that lack a field asked for, and the subject if none matches.
@@ -122,15 +137,10 @@ class EventSelection:
             lambda event: all_true(matches(event) for matches in both), list(fields), self.worst
         )
 
-    def of_worst(self, grades: Collection[int]) -> "EventSelection":
-        """Return the selection of what counts in a column of some worst grades."""
-        fields = dict.fromkeys((*self.optional_fields, GRADE))
-        return replace(self, optional_fields=list(fields), worst=grades)
-
-
-def _grade(event: AdverseEvent) -> int | None:
-    grade: int | None = event.data.get(GRADE)
-    return grade
+    def of_worst(self, worst: WorstLevels) -> "EventSelection":
+        """Return the selection of what counts in a column of some worst levels."""
+        fields = dict.fromkeys((*self.optional_fields, worst.field))
+        return replace(self, optional_fields=list(fields), worst=worst)
 
 
 def by_part[Part](parts: Sequence[Part]) -> list[tuple[Part, list[int]]]:
