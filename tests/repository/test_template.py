@@ -6,54 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
-from fnmatch import fnmatchcase
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from policies import DOCUMENT, FUNCTIONS, RESOURCES, STATEMENTS, TEMPLATE, allowed, listed, of_type
 
-TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
-
-
-class Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short functions, `!Ref x` read as {"Ref": x}."""
-
-
-def short_function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        return {name: value.split(".", 1) if suffix == "GetAtt" else value}
-    if isinstance(node, yaml.SequenceNode):
-        return {name: loader.construct_sequence(node, deep=True)}
-    return {name: loader.construct_mapping(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", short_function)
-
-DOCUMENT = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506
-RESOURCES = DOCUMENT["Resources"]
-
-
-def of_type(kind: str) -> dict[str, dict[str, Any]]:
-    return {
-        name: resource["Properties"]
-        for name, resource in RESOURCES.items()
-        if resource["Type"] == kind
-    }
-
-
-FUNCTIONS = of_type("AWS::Serverless::Function")
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 CODE = sorted((TEMPLATE.parent / "functions").rglob("*.py"))
-STATEMENTS = [
-    (name, statement)
-    for name, function in FUNCTIONS.items()
-    for policy in function["Policies"]
-    for statement in policy["Statement"]
-]
 EVENTS = [
     (f"{name}.{event}", source)
     for name, function in FUNCTIONS.items()
@@ -75,10 +35,6 @@ def dead_letter_queues() -> set[str]:
         if "DestinationConfig" in source["Properties"]
     ]
     return {target["Fn::GetAtt"][0] for target in (*redriven, *failed)}
-
-
-def listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def test_every_queue_that_is_read_has_a_dead_letter_queue_and_patience() -> None:
@@ -428,21 +384,6 @@ def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights()
 
 
 ROOMS = "RoomFunction", "RoomUnblindedFunction", "RoomChangesFunction"
-
-
-def allowed(function: str, action: str, partition: str) -> bool:
-    """Decide as IAM does whether a function may do this with items of a partition."""
-    for name, statement in STATEMENTS:
-        if name != function or action not in listed(statement["Action"]):
-            continue
-        tests = statement.get("Condition", {})
-        like = tests.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
-        unlike = tests.get("ForAllValues:StringNotLike", {}).get("dynamodb:LeadingKeys", [])
-        if any(fnmatchcase(partition, item) for item in like) and not any(
-            fnmatchcase(partition, item) for item in unlike
-        ):
-            return True
-    return False
 
 
 def test_the_open_room_may_read_no_sums_by_arm_no_submission_and_no_unblinded_file() -> None:

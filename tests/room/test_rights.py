@@ -1,0 +1,119 @@
+"""The functions of the room have rights enough for each of their pages, and the open one no more.
+
+Every page is asked for through a table and a bucket that refuse what the template does not allow.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from houses import STUDY, House, opened
+from policies import allowed, may_get
+from test_guard import GETS, path_of
+from visiting import Shown
+
+import wiring
+from trial.access.person import Role
+from trial.events.blinding import UNBLINDED
+from trial.store import keys
+
+FUNCTIONS = {"open": "RoomFunction", "unblinded": "RoomUnblindedFunction"}
+
+
+def denied(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, operation)
+
+
+def partitions(value: Any) -> Iterator[str]:
+    """Give every partition key that a request names."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            if name in {"PK", ":partition"}:
+                yield item["S"]
+            else:
+                yield from partitions(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from partitions(item)
+
+
+class Guarded:
+    """A client of DynamoDB or S3 with the rights of one function."""
+
+    ACTIONS = {  # noqa: RUF012 (never changed)
+        "get_item": "dynamodb:GetItem", "batch_get_item": "dynamodb:BatchGetItem",
+        "query": "dynamodb:Query", "put_item": "dynamodb:PutItem",
+        "transact_get_items": "dynamodb:GetItem",
+    }  # fmt: skip
+    READING = frozenset({"get_object", "head_object", "generate_presigned_url"})
+
+    def __init__(self, client: Any, function: str) -> None:
+        self._client, self._function = client, function
+        self.touched: set[str] = set()
+        self.exceptions = getattr(client, "exceptions", None)
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            if operation in self.READING:
+                key = options.get("Key") or options["Params"]["Key"]
+                names, right = [key], may_get(self._function, key)
+            else:
+                names = list(partitions(options))
+                assert names, (operation, options)
+                action = self.ACTIONS[operation]
+                right = all(allowed(self._function, action, name) for name in names)
+            self.touched |= set(names)
+            if not right:
+                raise denied(operation)
+            return getattr(self._client, operation)(*arguments, **options)
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def house() -> Iterator[House]:
+    with opened() as house:
+        yield house
+
+
+def asked(
+    house: House, part: str, function: str, monkeypatch: pytest.MonkeyPatch
+) -> tuple[dict[str, Shown], Any]:
+    """Ask for all pages of a part, with the rights of a function and no others."""
+    guarded = Guarded(wiring.table()._client, function)
+    monkeypatch.setattr(wiring.table(), "_client", guarded)
+    bucket = house.room.documents.bucket
+    monkeypatch.setattr(bucket, "_client", Guarded(bucket._client, function))
+    settings = wiring.settings().model_copy(update={"ROOM_PART": part})
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    user = {"open": [*Role], "unblinded": [Role.UNBLINDED_READER]}[part]
+    answers = {
+        f"{role} {route.path}": house.browser(role).get(path_of(route))
+        for route in GETS
+        if route.unblinded == (part == "unblinded")
+        for role in user
+    }
+    return answers, guarded
+
+
+@pytest.mark.parametrize("part", ["open", "unblinded"])
+def test_no_page_needs_a_right_that_its_function_does_not_have(
+    house: House, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    answers, guarded = asked(house, part, FUNCTIONS[part], monkeypatch)
+    assert {name for name, answer in answers.items() if answer.status >= 500} == set()
+    assert sum(answer.status == 200 for answer in answers.values()) >= 10
+    apart = {keys.sum_partition(STUDY, 0, UNBLINDED), keys.submission_partition(STUDY)}
+    assert (keys.sum_partition(STUDY, 0, UNBLINDED) in guarded.touched) == (part == "unblinded")
+    if part == "open":
+        assert not apart & guarded.touched
+
+
+def test_what_the_open_function_may_not_read_it_could_not_show_if_it_tried(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, _ = asked(house, "unblinded", FUNCTIONS["open"], monkeypatch)
+    for path in ("", "/tables/{table}"):
+        answer = answers[f"unblinded-reader /unblinded/studies/{{study}}{path}"]
+        assert answer.status == 500, path
