@@ -462,6 +462,15 @@ def test_people_of_the_stacks_own_pool_are_invited_and_prove_who_they_are_twice(
         assert all(item["Fn::Sub"].endswith(path) for item in address["Fn::If"][1:])
 
 
+def test_the_guide_to_the_room_names_its_parameters_and_its_functions() -> None:
+    guide = (TEMPLATE.parent / "docs" / "room-access.md").read_text(encoding="utf-8")
+    parameters = list(DOCUMENT["Parameters"])
+    ours = parameters[parameters.index("Room") : parameters.index("EndpointUrl")]
+    for name in (*ours, *ROOMS, "RoomAddress", "RoomUsersId"):
+        assert f"`{name}`" in guide, name
+    assert {"RoomAddress", "RoomUsersId"} < DOCUMENT["Outputs"].keys()
+
+
 def test_only_https_can_be_an_issuer_but_beside_a_local_stack() -> None:
     pattern = DOCUMENT["Parameters"]["Issuer"]["AllowedPattern"]
     for address in ("", "https://issuer.example/a", "http://127.0.0.1:1", "http://localhost:1"):
