@@ -87,6 +87,9 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "mmrm", "visits": ["day-7", "week-5"], "decimals": 1, "mmrm": {
                 "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["sex"],
                 "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
+            {"id": "repeated", "visits": ["day-7", "week-5"], "mmrm": {
+                "measure": {"parameter": "cd4"}, "covariance": "ar1",
+                "degrees_of_freedom": "kenward-roger"}},
             {"id": "logistic", "interval": {"method": "profile", "level": 0.9}, "logistic": {
                 "count": "enrolled", "covariates": ["sex", "group"], "interaction": "sex",
                 "test": "likelihood-ratio", "decimals": 3}},

@@ -439,7 +439,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                "tables/0/rows/25/survival": {"estimate": "cumulative-incidence"}},
     Mmrm: {"tables/0/rows/26/mmrm": {
         "measure": {"parameter": "viral-load"}, "covariates": ["score"], "factors": ["sex"],
-        "by_visit": "all", "covariance": "toeplitz", "weights": "observed"}},
+        "by_visit": "all", "covariance": "toeplitz", "weights": "observed",
+        "degrees_of_freedom": "kenward-roger"}},
     Logistic: {"tables/0/rows/27/logistic": {
         "count": "no", "covariates": ["sex"], "interaction": "region", "decimals": 3,
         "test": "likelihood-ratio"}},

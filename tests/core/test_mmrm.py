@@ -1,6 +1,7 @@
 """Models for repeated measures from sums: against mmrm, statsmodels and the subjects one by one."""
 
 import math
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -14,7 +15,9 @@ from published import FEV
 from scipy import stats
 
 from trial.errors import Rejected
+from trial.statistics.maximisation import BINARY
 from trial.statistics.mmrm import (
+    KENWARD_ROGER,
     NOT_CONVERGED,
     NOT_ESTIMABLE,
     OBSERVED,
@@ -95,6 +98,90 @@ class TestPublished:
         observed = [values for levels, _, values in fev() if levels[0] == "P"]
         for visit in range(4):
             assert self.MODEL.n("P", visit) == sum(row[visit] is not None for row in observed)
+
+
+class _OneEffect(Design):
+    """A design with a mean for each arm, the same at all visits."""
+
+    @property
+    def columns(self):
+        return {arm: place for place, arm in enumerate(self.arms)}
+
+    def row(self, levels, _visit):
+        return [(self.columns[levels[0]], 0)]
+
+    def mean(self, arm, *_):
+        return [Fraction(int(arm == other)) for other in self.arms]
+
+
+class TestKenwardRoger:
+    """openpharma/mmrm, design/ddfm_covtype: PROC MIXED, FEV1 ~ ARMCD, DDFM=KENWARDROGER."""
+
+    @pytest.mark.parametrize(
+        ("structure", "estimate", "se", "df"),
+        [
+            ("unstructured", 3.819725, 0.661244, 160.733266),
+            ("ar1", 4.225743, 0.958654, 188.469349),
+            ("compound-symmetry", 4.196636, 0.796470, 177.038486),
+            ("toeplitz", 4.470519, 0.878398, 160.027408),
+        ],
+    )
+    def test_sas(self, structure, estimate, se, df):
+        sums = summed([((levels[0],), given, values) for levels, given, values in fev()])
+        gain = Repeated(
+            _OneEffect(("P", "T"), 4, 0, ()), sums, structure, KENWARD_ROGER
+        ).difference("P", "T", 0)
+        assert float(gain.estimate) == pytest.approx(estimate, rel=1e-5)
+        assert float(gain.se) == pytest.approx(se, rel=1e-4)
+        assert float(gain.df) == pytest.approx(df, rel=1e-3)
+
+    @pytest.mark.parametrize("structure", ["unstructured", "ar1"])
+    def test_the_adjustment_is_that_of_the_rows(self, structure):
+        """Kenward and Roger's formulas with derivatives by differences, subject by subject."""
+        subjects = drawn(1, n=30)
+        sums, rows = summed(subjects, 1), rows_of(subjects)
+        design = Design(("a", "b"), 3, 1, (("x", "y", "z"),))
+        model = Repeated(design, sums, structure, KENWARD_ROGER)
+        plain = Repeated(design, sums, structure)
+        gain = model.difference("a", "b", 2)
+        unit, matrix = float(model._unit) ** 2, designed(rows)
+        point = np.array([float(x) for x in model._solution.point])
+
+        def covariance(parameters):
+            values = model._covariances.covariance([*map(float, parameters)], BINARY)
+            return unit * np.array(values)
+
+        h, size = 1e-4, range(len(point))
+        steps = h * np.eye(len(point))
+        first = [(covariance(point + s) - covariance(point - s)) / (2 * h) for s in steps]
+        second = [[(covariance(point + s + t) - covariance(point + s - t)
+                    - covariance(point - s + t) + covariance(point - s - t)) / (4 * h * h)
+                   for t in steps] for s in steps]  # fmt: skip
+        hessian = [[-sum(a * b * likelihood(rows, matrix, covariance(point + a * s + b * t))[0]
+                         for a in (-1, 1) for b in (-1, 1)) / (4 * h * h)
+                    for t in steps] for s in steps]  # fmt: skip
+        uncertainty = np.linalg.inv(np.array(hessian))
+        spread = np.linalg.inv(likelihood(rows, matrix, covariance(point))[2])
+        pulls = [np.zeros_like(spread) for _ in size]
+        middle = np.zeros_like(spread)
+        for _, frame in rows.groupby("subject"):
+            places = np.ix_(frame.visit, frame.visit)
+            inverse, x = np.linalg.inv(covariance(point)[places]), matrix[frame.index]
+            for i in size:
+                pulls[i] -= x.T @ inverse @ first[i][places] @ inverse @ x
+                for j in size:
+                    twice = first[i][places] @ inverse @ first[j][places] - second[i][j][places] / 4
+                    middle += uncertainty[i, j] * x.T @ inverse @ twice @ inverse @ x
+        for i in size:
+            for j in size:
+                middle -= uncertainty[i, j] * pulls[i] @ spread @ pulls[j]
+        contrast = np.zeros(matrix.shape[1])
+        contrast[[5, 2]] = 1, -1
+        adjusted = spread + 2 * spread @ middle @ spread
+        assert float(gain.se) == pytest.approx(math.sqrt(contrast @ adjusted @ contrast), rel=1e-6)
+        other = plain.difference("a", "b", 2)
+        assert (gain.estimate, gain.df) == (other.estimate, other.df)
+        assert gain.se > other.se
 
 
 def drawn(seed, n=60, visits=3, arms="ab", missing=0.15):
@@ -182,17 +269,23 @@ def satterthwaite(rows, design, covariance, point, contrast):
 
 
 @pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize("structure", ["unstructured", "toeplitz", "compound-symmetry"])
+@pytest.mark.parametrize("structure", ["unstructured", "toeplitz", "compound-symmetry", "ar1"])
 def test_the_fit_is_the_maximum_over_the_rows(seed, structure):
     subjects = drawn(seed)
     model, rows = fitted(subjects, structure, covariates=1), rows_of(subjects)
     assert not model.reason
     unit = float(model._unit) ** 2
     point = [float(x) * unit for x in model._solution.point]
+    if structure == "ar1":
+        point[1] /= unit  # a correlation has no unit
 
     def covariance(parameters):
+        if structure == "ar1":
+            return parameters[0] * float(parameters[1]) ** np.abs(
+                np.subtract.outer(*2 * [range(3)])
+            )
         matrix = np.zeros((3, 3))
-        for parameter, entries in zip(parameters, model._bases, strict=True):
+        for parameter, entries in zip(parameters, model._covariances.supports, strict=True):
             for i, j in entries:
                 matrix[i, j] = parameter
         return matrix
@@ -273,6 +366,7 @@ class TestWithoutFit:
         subjects = [(("ab"[i % 2],), (), [i, None] if i % 3 else [None, i]) for i in range(12)]
         assert fitted(subjects).reason == NOT_ESTIMABLE
         assert fitted(subjects, "compound-symmetry").reason == NOT_ESTIMABLE
+        assert fitted(subjects, "ar1").reason == NOT_ESTIMABLE
 
     def test_values_that_do_not_vary(self):
         subjects = [(("ab"[i % 2],), (), [3, 4]) for i in range(8)]
@@ -363,6 +457,7 @@ class TestRow:
 
     def test_options_are_those_of_the_model(self):
         asked = MODEL | {"by_visit": "none", "factors": ["sex"], "covariance": "toeplitz"}
+        asked |= {"degrees_of_freedom": "kenward-roger"}
         row = ROW | {"mmrm": asked, "interval": {"level": 0.9, "limits": "lower"}}
         entries = [*people(), enrolment(subject="S-00", age=30, sex="F", revision=2)]
         entries += [
@@ -375,8 +470,9 @@ class TestRow:
             for i, ((arm,), given, values) in enumerate(counted())
         ]
         model = fitted(subjects, "toeplitz", covariates=1, covariates_by_visit=False)
-        gain = model.difference("a", "b", 1)
+        gain = replace(model, degrees_of_freedom=KENWARD_ROGER).difference("a", "b", 1)
         low, _ = gain.interval(Fraction(8, 10))
+        assert "Kenward-Roger" in cell(grid, "row/week-5", "p").method
         found = printed(grid, "row/week-5", "p")
         assert found["ci_low"] == f"{low:.1f}"
         assert "ci_high" not in found
@@ -412,7 +508,7 @@ class TestRow:
             ({"mmrm": MODEL}, "an mmrm row needs `visits`"),
             (ROW | {"mmrm": MODEL | {"factors": ["arm"]}}, "must not list the arm"),
             (ROW | {"mmrm": MODEL | {"measure": "age"}}, "is the same at every visit"),
-            (ROW | {"mmrm": MODEL | {"covariance": "ar1"}}, "unstructured"),
+            (ROW | {"mmrm": MODEL | {"covariance": "arh1"}}, "unstructured"),
             (ROW | {"interval": {"method": "z"}}, "is always Student's t"),
             (ROW | {"decimals": {"mean": 1}}, "must be one number"),
             (ROW | {"visits": ["day-15"]}, "day-15"),

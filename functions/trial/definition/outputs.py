@@ -490,7 +490,9 @@ class Mmrm(Model):
 
     The arm has a mean at each visit; `covariates` have an effect at each visit and `factors` one
     effect, or `by_visit` `all` have one at each or `none` has. The values of one subject are
-    correlated by the `covariance`. A visit without a value is left out, the subject's others stay.
+    correlated by the `covariance`: of `ar1` by a power of how many visits lie between. Estimates
+    are referred to Student's t by `degrees_of_freedom`; `kenward-roger` adjusts standard errors
+    too. A visit without a value is left out, the subject's others stay.
     Columns show least-squares means, with the factors' levels weighted by `weights`; those that
     compare two, differences.
     """
@@ -499,7 +501,8 @@ class Mmrm(Model):
     covariates: list[MeasureRef] = []
     factors: Annotated[list[CategoryName], AfterValidator(check_unique)] = []
     by_visit: Literal["covariates", "all", "none"] = "covariates"
-    covariance: Literal["unstructured", "toeplitz", "compound-symmetry"] = "unstructured"
+    covariance: Literal["unstructured", "toeplitz", "compound-symmetry", "ar1"] = "unstructured"
+    degrees_of_freedom: Literal["satterthwaite", "kenward-roger"] = "satterthwaite"
     weights: Literal["equal", "observed"] = "equal"
 
     @model_validator(mode="after")

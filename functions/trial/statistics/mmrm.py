@@ -5,7 +5,7 @@ these visits and their covariates, squared and multiplied. The restricted likeli
 model with correlated visits is a function of these sums, so it is fitted without the subjects.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -13,6 +13,7 @@ from functools import cached_property
 from math import log10, pi
 
 from trial.statistics import elimination, maximisation
+from trial.statistics.covariances import STRUCTURES, Structure, Weighted
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, StudentT
 from trial.statistics.maximisation import (
     BINARY,
@@ -25,13 +26,12 @@ from trial.statistics.maximisation import (
 from trial.statistics.products import CrossProducts, Levels
 
 MMRM = "mixed model for repeated measures, REML"
-SATTERTHWAITE = "Satterthwaite degrees of freedom"
-COVARIANCES: Mapping[str, str] = {
-    "unstructured": "unstructured covariance",
-    "toeplitz": "Toeplitz covariance",
-    "compound-symmetry": "compound symmetry",
+SATTERTHWAITE, KENWARD_ROGER = "satterthwaite", "kenward-roger"
+DEGREES_OF_FREEDOM: Mapping[str, str] = {
+    SATTERTHWAITE: "Satterthwaite degrees of freedom",
+    KENWARD_ROGER: "Kenward-Roger standard errors and degrees of freedom",
 }
-"""How values of one subject may be correlated, the default first."""
+"""How estimates are referred to Student's t, the default first."""
 EQUAL, OBSERVED = "equal", "observed"
 MOST_STEPS = 1_500_000
 """How much work one evaluation of the likelihood may be; some fifteen are needed."""
@@ -40,7 +40,6 @@ type Pattern = tuple[int, ...]
 """The visits at which a subject was observed, by their position."""
 type RepeatedSums = Mapping[tuple[Pattern, Levels], CrossProducts]
 """Sums over subjects of a pattern and of levels (the arm first): of covariates, then of values."""
-type _Entries = Sequence[tuple[int, int]]
 type _Blocks[Number] = dict[tuple[int, int], dict[tuple[int, int], Number]]
 
 
@@ -115,31 +114,6 @@ class Design:
         return coefficients
 
 
-def unstructured(visits: int) -> list[_Entries]:
-    """Return where each parameter of a covariance stands: one for each pair of visits."""
-    return [sorted({(i, j), (j, i)}) for i in range(visits) for j in range(i, visits)]
-
-
-def toeplitz(visits: int) -> list[_Entries]:
-    """Return the same of one that depends on how many visits lie between."""
-    places = [(i, j) for i in range(visits) for j in range(visits)]
-    return [[(i, j) for i, j in places if abs(i - j) == band] for band in range(visits)]
-
-
-def compound_symmetry(visits: int) -> list[_Entries]:
-    """Return the same of one that has a variance and a covariance."""
-    places = [(i, j) for i in range(visits) for j in range(visits)]
-    split = [[(i, j) for i, j in places if (i == j) is same] for same in (True, False)]
-    return [entries for entries in split if entries]
-
-
-_STRUCTURES: Mapping[str, Callable[[int], list[_Entries]]] = {
-    "unstructured": unstructured,
-    "toeplitz": toeplitz,
-    "compound-symmetry": compound_symmetry,
-}
-
-
 @dataclass(frozen=True)
 class _Observed[Number: (float, Decimal)]:
     """What was summed of a pattern, ready for a likelihood: numbers and where they belong.
@@ -179,6 +153,7 @@ class Repeated:
     design: Design
     sums: RepeatedSums
     structure: str = "unstructured"
+    degrees_of_freedom: str = SATTERTHWAITE
 
     @cached_property
     def reason(self) -> str:
@@ -186,7 +161,7 @@ class Repeated:
         if not self.sums or self._observations <= len(self._kept):
             return NOT_ESTIMABLE
         seen = {(i, j) for pattern, _ in self.sums for i in pattern for j in pattern}
-        if not all(seen & set(entries) for entries in self._bases):
+        if not all(seen & set(places) for places in self._covariances.supports):
             return NOT_ESTIMABLE
         if self.steps > MOST_STEPS:
             return TOO_MUCH_WORK
@@ -195,7 +170,7 @@ class Repeated:
     @property
     def size(self) -> int:
         """How many parameters the covariance has."""
-        return len(self._bases)
+        return self._covariances.size
 
     @cached_property
     def steps(self) -> int:
@@ -284,7 +259,11 @@ class Repeated:
         ]
 
     def _estimate(self, coefficients: Sequence[Fraction]) -> StudentT | None:
-        """Return a combination of effects with Satterthwaite's degrees of freedom."""
+        """Return a combination of effects, with the degrees of freedom of its variance.
+
+        Those of Kenward and Roger (1997, Biometrics 53:983) are Satterthwaite's for one
+        combination; both are by the observed information on the covariance, as SAS and R's mmrm do.
+        """
         if self.reason or self._final is None or not self._is_estimable(coefficients):
             return None
         final, information = self._final
@@ -298,8 +277,51 @@ class Repeated:
             if not variance > 0 or not uncertainty:
                 return None
             df = Fraction(2 * variance * variance / uncertainty)
+            if self.degrees_of_freedom == KENWARD_ROGER:
+                variance += self._adjustment(final, spread)
+                if not variance > 0:
+                    return None
             unit = Fraction(self._unit)
             return StudentT(Fraction(estimate) * unit, Fraction(variance) * unit**2, df)
+
+    def _adjustment(self, final: _Point[Decimal], spread: Sequence[Decimal]) -> Decimal:
+        """Return what Kenward and Roger add to the variance of a combination.
+
+        `spread` is the covariance of effects times the combination.
+        """
+        total = Decimal(0)
+        for observed, doubled in zip(self._decimal, self._doubled, strict=True):
+            for (a, b), block in observed.squares.items():
+                within = sum(
+                    (square * spread[i] * spread[j] for (i, j), square in block.items()),
+                    Decimal(0),
+                )
+                total += doubled[a][b] * within
+        pulled = [_times(weight, spread) for weight in final.weights]
+        lifted = [_times(final.covariance, pull) for pull in pulled]
+        for k, pull in enumerate(pulled):
+            for m, lift in enumerate(lifted):
+                total -= self._uncertainty[k][m] * _dot(pull, lift)
+        return 2 * total
+
+    @cached_property
+    def _uncertainty(self) -> Matrix[Decimal]:
+        """The covariance of the parameters of the covariance, by the observed information."""
+        assert self._final is not None
+        with localcontext(WORKING):
+            return maximisation.inverse(self._final[1])
+
+    @cached_property
+    def _doubled(self) -> list[Matrix[Decimal]]:
+        """By pattern, what its design's products have in the adjustment.
+
+        With the inverse W of its covariance and the derivatives E: over pairs of parameters the sum
+        of their covariance times W E W F W, less a quarter of that times W D W of second ones D.
+        """
+        assert self._solution is not None
+        with localcontext(WORKING):
+            evaluation = _Evaluation(self._decimal, self._covariances, len(self._kept), DECIMAL)
+            return evaluation.doubled(self._solution.point, self._uncertainty)
 
     def _is_estimable(self, coefficients: Sequence[Fraction]) -> bool:
         """Return whether data tell a combination: what they leave open has no part in it."""
@@ -357,8 +379,8 @@ class Repeated:
         return vectors
 
     @cached_property
-    def _bases(self) -> list[_Entries]:
-        return _STRUCTURES[self.structure](self.design.visits)
+    def _covariances(self) -> Structure:
+        return STRUCTURES[self.structure](self.design.visits)
 
     @cached_property
     def _unit(self) -> Fraction:
@@ -448,7 +470,7 @@ class Repeated:
         for observed in self._binary:
             for a in range(len(observed.pattern)):
                 variance = max(variance, observed.values[a][a] / max(observed.n, 1.0) / 4)
-        return [variance if all(i == j for i, j in entries) else 0.0 for entries in self._bases]
+        return self._covariances.start(variance)
 
     @cached_property
     def _solution(self) -> maximisation.Maximum | None:
@@ -473,8 +495,8 @@ class Repeated:
         self, point: Sequence[Number], numbers: Arithmetic[Number]
     ) -> _Point[Number]:
         """Evaluate the likelihood and its derivatives (Lindstrom and Bates 1988, JASA 83:1014)."""
-        return _Evaluation(self._patterns(numbers), self._bases, len(self._kept), numbers).at(
-            point, self.design.visits
+        return _Evaluation(self._patterns(numbers), self._covariances, len(self._kept), numbers).at(
+            point
         )
 
 
@@ -490,18 +512,23 @@ class _Derivatives[Number: (float, Decimal)]:
         self.pulls: Matrix[Number] = [[zero] * size for _ in range(count)]
         self.traces: Matrix[Number] = square(count)
         self.squares: Matrix[Number] = square(count)
+        self.bends: Matrix[Number] = square(count)
 
     def add_slopes(
         self,
         n: Number,
         inverse: Matrix[Number],
         sides: Matrix[Number],
-        arounds: Mapping[int, tuple[_Entries, Matrix[Number]]],
+        arounds: Mapping[int, tuple[Weighted[Number], Matrix[Number]]],
+        bends: Mapping[tuple[int, int], Weighted[Number]],
     ) -> None:
-        """Add tr E (n W - W (S + H) W), of which the last part is `sides`."""
+        """Add tr E (n W - W (S + H) W), of which the last part is `sides`; and of second E."""
         for k, (entries, _) in arounds.items():
-            for a, b in entries:
-                self.slopes[k] += n * inverse[a][b] - sides[a][b]
+            for a, b, weight in entries:
+                self.slopes[k] += weight * (n * inverse[a][b] - sides[a][b])
+        for (k, m), entries in bends.items():
+            for a, b, weight in entries:
+                self.bends[k][m] += weight * (n * inverse[a][b] - sides[a][b])
 
     def add_weights(
         self,
@@ -524,14 +551,14 @@ class _Derivatives[Number: (float, Decimal)]:
         k: int,
         n: Number,
         products: tuple[Matrix[Number], Matrix[Number], Matrix[Number]],
-        arounds: Mapping[int, tuple[_Entries, Matrix[Number]]],
+        arounds: Mapping[int, tuple[Weighted[Number], Matrix[Number]]],
     ) -> None:
         """Add n tr W E W F - 2 tr W E W F W H, and tr W E W F W S, over all parameters F."""
         around, by_lever, by_spread = products
         for m, (entries, _) in arounds.items():
-            for a, b in entries:
-                self.traces[k][m] += n * around[b][a] - 2 * by_lever[b][a]
-                self.squares[k][m] += by_spread[b][a]
+            for a, b, weight in entries:
+                self.traces[k][m] += weight * (n * around[b][a] - 2 * by_lever[b][a])
+                self.squares[k][m] += weight * by_spread[b][a]
 
 
 class _Evaluation[Number: (float, Decimal)]:
@@ -545,22 +572,19 @@ class _Evaluation[Number: (float, Decimal)]:
     def __init__(
         self,
         patterns: Sequence[_Observed[Number]],
-        bases: Sequence[_Entries],
+        structure: Structure,
         size: int,
         numbers: Arithmetic[Number],
     ) -> None:
         self._patterns: Sequence[_Observed[Number]] = patterns
         self._numbers: Arithmetic[Number] = numbers
-        self._bases, self._size = bases, size
+        self._structure, self._size = structure, size
         self._zero: Number = numbers.of(0)
 
-    def at(self, point: Sequence[Number], visits: int) -> _Point[Number]:
+    def at(self, point: Sequence[Number]) -> _Point[Number]:
         """Return value and derivatives at a covariance; `ValueError` where it is none."""
         zero, size = self._zero, self._size
-        covariance = [[zero] * visits for _ in range(visits)]
-        for number, entries in zip(point, self._bases, strict=True):
-            for i, j in entries:
-                covariance[i][j] += number
+        covariance = self._structure.covariance(point, self._numbers)
         value, information = zero, self._square(size)
         right: list[Number] = [zero] * size
         inverses: list[Matrix[Number]] = []
@@ -581,23 +605,55 @@ class _Evaluation[Number: (float, Decimal)]:
         inverted, logarithm = self._inverted(information)
         effects = _times(inverted, right)
         value += _dot(effects, right) - logarithm
-        return self._derived(value / self._numbers.of(2), inverses, inverted, effects)
+        return self._derived(point, value / self._numbers.of(2), inverses, inverted, effects)
+
+    def doubled(self, point: Sequence[Number], uncertainty: Matrix[Number]) -> list[Matrix[Number]]:
+        """Return by pattern the sums of products of derivatives, weighted by `uncertainty`."""
+        covariance = self._structure.covariance(point, self._numbers)
+        slopes = self._structure.slopes(point, self._numbers)
+        bends = self._structure.bends(point, self._numbers)
+        quarter = self._numbers.of(1) / self._numbers.of(4)
+        doubled = []
+        for observed in self._patterns:
+            part = [[covariance[i][j] for j in observed.pattern] for i in observed.pattern]
+            inverse, _ = self._inverted(part)
+            width = len(observed.pattern)
+            middle = self._square(width)
+            for k, slope in enumerate(slopes):
+                combined = self._square(width)
+                for m, other in enumerate(slopes):
+                    for a, b, weight in _within(observed.pattern, other):
+                        combined[a][b] += uncertainty[k][m] * weight
+                around = _product(inverse, combined)
+                for a, b, weight in _within(observed.pattern, slope):
+                    for c in range(width):
+                        middle[a][c] += weight * around[b][c]
+            for (k, m), bend in bends.items():
+                for a, b, weight in _within(observed.pattern, bend):
+                    middle[a][b] -= quarter * uncertainty[k][m] * weight
+            doubled.append(_product(_product(inverse, middle), inverse))
+        return doubled
 
     def _derived(
         self,
+        point: Sequence[Number],
         value: Number,
         inverses: Sequence[Matrix[Number]],
         inverted: Matrix[Number],
         effects: list[Number],
     ) -> _Point[Number]:
-        count = len(self._bases)
+        count = self._structure.size
+        slopes = self._structure.slopes(point, self._numbers)
+        bends = self._structure.bends(point, self._numbers)
         half = self._numbers.of(1) / self._numbers.of(2)
         sums: _Derivatives[Number] = _Derivatives(count, self._size, self._zero)
         for observed, inverse in zip(self._patterns, inverses, strict=True):
             residuals, leverage, pulled = self._residuals(observed, inverted, effects)
             spread, lever = _product(inverse, residuals), _product(inverse, leverage)
-            arounds = self._arounds(observed, inverse)
-            sums.add_slopes(observed.n, inverse, _product(_added(spread, lever), inverse), arounds)
+            arounds = self._arounds(observed, inverse, slopes)
+            sides = _product(_added(spread, lever), inverse)
+            within = {pair: _within(observed.pattern, bend) for pair, bend in bends.items()}
+            sums.add_slopes(observed.n, inverse, sides, arounds, within)
             for k, (_, around) in arounds.items():
                 sums.add_weights(k, observed, around, pulled)
                 by_spread, by_lever = _product(spread, around), _product(lever, around)
@@ -613,29 +669,34 @@ class _Evaluation[Number: (float, Decimal)]:
             value,
             [-half * slope for slope in sums.slopes],
             [[half * entry for entry in row] for row in traces],
-            [[squares[k][m] - half * traces[k][m] for m in range(count)] for k in range(count)],
+            [
+                [squares[k][m] - half * (traces[k][m] - sums.bends[k][m]) for m in range(count)]
+                for k in range(count)
+            ],
             effects,
             inverted,
             sums.weights,
         )
 
     def _arounds(
-        self, observed: _Observed[Number], inverse: Matrix[Number]
-    ) -> dict[int, tuple[_Entries, Matrix[Number]]]:
+        self,
+        observed: _Observed[Number],
+        inverse: Matrix[Number],
+        slopes: Sequence[Weighted[Number]],
+    ) -> dict[int, tuple[Weighted[Number], Matrix[Number]]]:
         """Return, by parameter, where it stands in a pattern's covariance, E, and W E W."""
         width = range(len(observed.pattern))
-        place_of = {visit: place for place, visit in enumerate(observed.pattern)}
-        arounds: dict[int, tuple[_Entries, Matrix[Number]]] = {}
-        for k, entries in enumerate(self._bases):
-            local = [
-                (place_of[i], place_of[j]) for i, j in entries if i in place_of and j in place_of
-            ]
-            if local:
+        arounds: dict[int, tuple[Weighted[Number], Matrix[Number]]] = {}
+        for k, entries in enumerate(slopes):
+            if local := _within(observed.pattern, entries):
                 arounds[k] = (
                     local,
                     [
                         [
-                            sum((inverse[a][i] * inverse[j][b] for i, j in local), self._zero)
+                            sum(
+                                (weight * inverse[a][i] * inverse[j][b] for i, j, weight in local),
+                                self._zero,
+                            )
                             for b in width
                         ]
                         for a in width
@@ -685,6 +746,18 @@ class _Evaluation[Number: (float, Decimal)]:
                 if i != k and factor:
                     rows[i] = [a - factor * b for a, b in zip(rows[i], rows[k], strict=True)]
         return [row[size:] for row in rows], logarithm
+
+
+def _within[Number: (float, Decimal)](
+    pattern: Pattern, entries: Weighted[Number]
+) -> Weighted[Number]:
+    """Return the entries of a covariance that a pattern has, by their places in it."""
+    place_of = {visit: place for place, visit in enumerate(pattern)}
+    return [
+        (place_of[i], place_of[j], weight)
+        for i, j, weight in entries
+        if i in place_of and j in place_of
+    ]
 
 
 def _product[Number: (float, Decimal)](

@@ -1057,6 +1057,7 @@ class Compiler:
             },
             mmrm.by_visit,
             mmrm.covariance,
+            mmrm.degrees_of_freedom,
             mmrm.weights,
             row.decimals if isinstance(row.decimals, int) else precision.decimals,
             self._confidences(row, path, "of least-squares means is always Student's t"),

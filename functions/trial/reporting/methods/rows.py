@@ -23,12 +23,13 @@ from trial.reporting.methods.values import time
 from trial.reporting.methods.wording import RECORDS, Wording, by_name, joined, where
 from trial.statistics.competing import AALEN_JOHANSEN, AALEN_VARIANCE, GRAY
 from trial.statistics.contingency import CMH, CMH_GENERAL
+from trial.statistics.covariances import COVARIANCES
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS
 from trial.statistics.families import FAMILIES, LOGISTIC, NEGATIVE_BINOMIAL
 from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.maximisation import TESTS as MODEL_TESTS
-from trial.statistics.mmrm import COVARIANCES, MMRM, SATTERTHWAITE
+from trial.statistics.mmrm import DEGREES_OF_FREEDOM, MMRM
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
 from trial.statistics.ranks import (
@@ -579,9 +580,9 @@ class Rows:
             f"{self._words.measure(model.measure)} at the visits of the rows, by a {MMRM}"
             f" ({COVARIANCES[model.covariance]} of a subject's values): {joined(effects)};"
             f" {weights}, covariates at their mean over all values; differences from the first"
-            f" column compared; {SATTERTHWAITE}; intervals by Student's t,"
-            f" {_confidence(row).words}. A visit without a value, be it missing or not yet due, is"
-            " left out, and so is who lacks a covariate or factor"
+            f" column compared; {DEGREES_OF_FREEDOM[model.degrees_of_freedom]}; intervals by"
+            f" Student's t, {_confidence(row).words}. A visit without a value, be it missing or not"
+            " yet due, is left out, and so is who lacks a covariate or factor"
         )
 
     def _logistic(self, row: TableRow, _columns: Mapping[str, str]) -> str:

@@ -12,11 +12,11 @@ from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
 from trial.statistics.cells import Cells, Share, Sums
+from trial.statistics.covariances import COVARIANCES
 from trial.statistics.inference import NOT_ESTIMABLE, Confidence, StudentT
 from trial.statistics.mmrm import (
-    COVARIANCES,
+    DEGREES_OF_FREEDOM,
     MMRM,
-    SATTERTHWAITE,
     Design,
     Repeated,
     RepeatedSums,
@@ -59,6 +59,7 @@ class RepeatedRow:
     factors: Mapping[str, Category]
     by_visit: str
     covariance: str
+    degrees_of_freedom: str
     weights: str
     decimals: int
     confidences: Sequence[Confidence]
@@ -139,7 +140,7 @@ class RepeatedRow:
             covariates_by_visit=self.by_visit != "none",
             factors_by_visit=self.by_visit == "all",
         )
-        return Repeated(design, summed, self.covariance)
+        return Repeated(design, summed, self.covariance, self.degrees_of_freedom)
 
     def _summed(self, sums: Sums) -> RepeatedSums:
         cells_by_text: dict[str, Cells] = {}
@@ -157,7 +158,8 @@ class RepeatedRow:
 
     @cached_property
     def _method(self) -> str:
-        return f"{MMRM}, {COVARIANCES[self.covariance]}, {SATTERTHWAITE}"
+        by = DEGREES_OF_FREEDOM[self.degrees_of_freedom]
+        return f"{MMRM}, {COVARIANCES[self.covariance]}, {by}"
 
     def _cells(self, model: Repeated, visit: int, heads: Sequence[ColumnHead]) -> Iterator[Cell]:
         for place, head in enumerate(heads):
