@@ -35,10 +35,7 @@ SELECTIONS = st.builds(
 
 
 def dataset(values: list[tuple[Any, ...]]) -> Dataset:
-    head = {"columns": [{"name": c.name, "label": c.label, "dataType": c.kind} for c in COLUMNS]}
-    lines = [head, *map(list, values)]
-    text = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines)
-    return Dataset.read(text.encode())
+    return Dataset.read(document(values))
 
 
 def holds(row: list[Any], condition: Filter) -> bool:
@@ -84,6 +81,53 @@ def test_rows_are_those_that_a_recount_chooses_in_its_order(
     present = [convert(row[place]) for row in found if row[place] is not None]
     assert present == sorted(present, reverse=selection.sort.startswith("-"))
     assert [row[place] for row in found[len(present) :]] == [None] * (len(found) - len(present))
+
+
+def document(values: list[tuple[Any, ...]]) -> bytes:
+    columns = [{"name": c.name, "label": c.label, "dataType": c.kind} for c in COLUMNS]
+    lines = [{"records": len(values), "columns": columns}, *map(list, values)]
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
+
+
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.integers(1, 5), st.integers(1, 400))
+def test_pages_of_rows_as_they_stand_hold_each_row_once(
+    values: list[tuple[Any, ...]], count: int, part: int
+) -> None:
+    content = document(values)
+
+    class Stored(rows.Source):
+        def read(self, part: tuple[int, int] | None = None) -> bytes:
+            return content if part is None else content[part[0] : sum(part)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "_PART", part)
+        rows.head.cache_clear()
+        source = Stored("S", "open", "datasets/x.ndjson", "v1")
+        found: list[Any] = []
+        start = 0
+        while True:
+            page = rows.page_from(source, start, count)
+            assert len(page.rows) <= count
+            found += page.rows
+            if not (start := page.next_start):
+                break
+        assert found == [list(row) for row in values]
+        assert rows.head(source).records == len(values)
+    rows.head.cache_clear()
+
+
+def test_a_listing_that_is_too_long_to_be_sorted_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = document([("S-1", "1", "x")] * 50)
+    monkeypatch.setattr(rows, "MOST_BYTES", 100)
+    monkeypatch.setattr(
+        rows.Source, "read",
+        lambda _, part=None: content if part is None else content[part[0] : sum(part)],
+    )  # fmt: skip
+    rows.head.cache_clear()
+    with pytest.raises(Rejected, match="Too many rows"):
+        rows.whole(rows.Source("S", "open", "datasets/x.ndjson", "v1"))
+    rows.head.cache_clear()
 
 
 def test_a_number_is_compared_with_numbers_alone_and_a_column_must_be_there() -> None:

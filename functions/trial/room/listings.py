@@ -12,7 +12,16 @@ from trial.render.page.elements import unordered
 from trial.room import documents, frame, rows
 from trial.room.frame import Crumb
 from trial.room.routing import DOWNLOAD, READERS, PageRequest, page
-from trial.room.rows import COMPARISONS, DataColumn, Dataset, Filter, Row, Selection
+from trial.room.rows import (
+    COMPARISONS,
+    DataColumn,
+    Dataset,
+    Filter,
+    Head,
+    Row,
+    Selection,
+    Source,
+)
 from trial.room.tables import DASH
 from trial.tables.file_names import WORKBOOK
 from trial.tables.listings import complete
@@ -74,7 +83,7 @@ def _selection(asked: PageRequest) -> Selection:
     return Selection(asked.parameter("any").strip(), tuple(filters), asked.parameter("sort"))
 
 
-def _shown(asked: PageRequest, data: Dataset) -> list[int]:
+def _shown(asked: PageRequest, data: Head) -> list[int]:
     """Return the positions of the columns that are shown: those asked for, or all but the study."""
     wanted = set(asked.parameters("show"))
     places = [i for i, column in enumerate(data.columns) if column.name in wanted]
@@ -85,26 +94,24 @@ def _shown(asked: PageRequest, data: Dataset) -> list[int]:
 def get_listing(asked: PageRequest) -> Answer:
     """Show a page of a listing's rows, as chosen."""
     listing, latest = _listing(asked), rows.publication(asked.view)
-    data = rows.dataset(asked.view, latest, listing.data_name)
-    selection, shown = _selection(asked), _shown(asked, data)
-    chosen = rows.select(data, selection)
-    last_page = max(-(-len(chosen) // _ROWS), 1)
-    number = min(asked.number("page", 1, _MOST_PAGES), last_page)
-    visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
+    source = rows.source(asked.view, latest, listing.data_name)
+    head, selection = rows.head(source), _selection(asked)
+    shown = _shown(asked, head)
+    if selection.is_everything:
+        visible, told, turning = _as_they_stand(asked, source)
+    else:
+        visible, told, turning = _as_chosen(asked, rows.whole(source), selection)
     body = [
         html("<p>{} \u00b7 {}</p>\n", bdi(listing.title), bdi(listing.population)),
-        _form(asked, data, shown),
+        _form(asked, head, shown),
         html(
-            "<p>{} of {} rows, page {} of {}. They are of the last publication, which counts {}"
-            " records: events of the last minute may not be among them.</p>\n",
-            escape(f"{len(chosen):,}"),
-            escape(f"{len(data.lines):,}"),
-            number,
-            last_page,
+            "<p>{} They are of the last publication, which counts {} records: events of the last"
+            " minute may not be among them.</p>\n",
+            told,
             escape(f"{latest['events']:,}"),
         ),
-        _table(asked, listing, data, shown, visible),
-        _turning(asked, number, last_page),
+        _table(asked, listing, head, shown, visible),
+        turning,
         unordered(map(escape, listing.footnotes), "notes"),
         _downloads(asked, listing),
     ]
@@ -112,7 +119,37 @@ def get_listing(asked: PageRequest) -> Answer:
     return frame.page_answer(asked, f"Listing {listing.id}", body, crumbs=crumbs)
 
 
-def _form(asked: PageRequest, data: Dataset, shown: Sequence[int]) -> Html:
+def _as_they_stand(asked: PageRequest, source: Source) -> tuple[list[Row], Html, Html]:
+    """Return a page of all rows, which rows they are, and the way to the next."""
+    records, number = rows.head(source).records, asked.number("row", 1, 10**9)
+    part = rows.page_from(source, asked.number("at", 0, 10**12), _ROWS)
+    last = number + len(part.rows) - 1
+    told = html("Rows {} to {} of {}.", number if part.rows else 0, last, escape(f"{records:,}"))
+    if not part.next_start:
+        return part.rows, told, EMPTY
+    following = asked.again(at=str(part.next_start), row=str(last + 1))
+    return part.rows, told, _next(following)
+
+
+def _as_chosen(
+    asked: PageRequest, data: Dataset, selection: Selection
+) -> tuple[list[Row], Html, Html]:
+    """Return a page of the rows that are chosen, how many there are, and the way to others."""
+    chosen = rows.select(data, selection)
+    last_page = max(-(-len(chosen) // _ROWS), 1)
+    number = min(asked.number("page", 1, _MOST_PAGES), last_page)
+    visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
+    told = html(
+        "{} of {} rows, page {} of {}.",
+        escape(f"{len(chosen):,}"),
+        escape(f"{data.head.records:,}"),
+        number,
+        last_page,
+    )
+    return visible, told, _turning(asked, number, last_page)
+
+
+def _form(asked: PageRequest, data: Head, shown: Sequence[int]) -> Html:
     """Write the form that chooses rows and columns; it is sent as an address, so it can be kept."""
     filters = joined(_filter(asked, data, number) for number in range(1, _FILTERS + 1))
     checks = joined(
@@ -141,7 +178,7 @@ def _form(asked: PageRequest, data: Dataset, shown: Sequence[int]) -> Html:
     )
 
 
-def _filter(asked: PageRequest, data: Dataset, number: int) -> Html:
+def _filter(asked: PageRequest, data: Head, number: int) -> Html:
     column, how = asked.parameter(f"column{number}"), asked.parameter(f"how{number}")
     names = [("", "\u2013"), *((column.name, column.label) for column in data.columns)]
     return html(
@@ -157,7 +194,7 @@ def _filter(asked: PageRequest, data: Dataset, number: int) -> Html:
 def _table(
     asked: PageRequest,
     listing: ListingDefinition,
-    data: Dataset,
+    data: Head,
     shown: Sequence[int],
     visible: Sequence[Row],
 ) -> Html:
@@ -178,7 +215,8 @@ def _head(asked: PageRequest, column: DataColumn) -> Html:
     """Write a column's head as the link that sorts by it, or the other way round."""
     sort = asked.parameter("sort")
     arrow = {column.name: " \u2191", f"-{column.name}": " \u2193"}.get(sort, "")
-    link = asked.again(sort=f"-{column.name}" if sort == column.name else column.name, page="")
+    wanted = f"-{column.name}" if sort == column.name else column.name
+    link = asked.again(sort=wanted, page="", at="", row="")
     return html('<a href="{}">{}{}</a>', link, bdi(column.label), escape(arrow))
 
 
@@ -197,9 +235,13 @@ def _turning(asked: PageRequest, number: int, last_page: int) -> Html:
         before = asked.again(page=str(number - 1))
         links.append(html('<a class="button" rel="prev" href="{}">Earlier rows</a>', before))
     if number < last_page:
-        following = asked.again(page=str(number + 1))
-        links.append(html('<a class="button" rel="next" href="{}">Next rows</a>', following))
+        return _next(asked.again(page=str(number + 1)), *links)
     return html('<p class="pages">{}</p>\n', joined(links, html(" "))) if links else EMPTY
+
+
+def _next(following: Html, *before: Html) -> Html:
+    link = html('<a class="button" rel="next" href="{}">Next rows</a>', following)
+    return html('<p class="pages">{}</p>\n', joined((*before, link), html(" ")))
 
 
 def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
@@ -218,14 +260,14 @@ def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
 def get_csv(asked: PageRequest) -> Answer:
     """Give the rows and columns that are chosen, all pages of them, as CSV."""
     listing, latest = _listing(asked), rows.publication(asked.view)
-    data = rows.dataset(asked.view, latest, listing.data_name)
-    shown = _shown(asked, data)
+    data = rows.whole(rows.source(asked.view, latest, listing.data_name))
+    shown = _shown(asked, data.head)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([data.columns[place].name for place in shown])
+    writer.writerow([data.head.columns[place].name for place in shown])
     for row in rows.select(data, _selection(asked)):
         values = rows.parsed(row)
-        writer.writerow([_csv_value(values[place], data.columns[place]) for place in shown])
+        writer.writerow([_csv_value(values[place], data.head.columns[place]) for place in shown])
         if text.tell() > MOST_BYTES:
             detail = "Choose fewer rows or columns, or take the whole listing as Dataset-JSON."
             raise Rejected(422, "Too much for one download", detail)

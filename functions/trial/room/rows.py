@@ -1,11 +1,12 @@
 """The rows of a listing as they were published: chosen, sorted and paged without a database.
 
-A published data set holds every row of a listing, and is never more than a publication behind. It
-is read whole, so a filter finds what it finds among all rows and not among those of a page.
+A published data set holds every row of a listing, and is never more than a publication behind.
+Rows as they stand are read a page at a time, however many there are. To filter or sort them all are
+read, so a filter finds what it finds among all rows and not among those of a page.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
@@ -21,6 +22,12 @@ _KEPT = 2
 """How many data sets a process keeps: whoever turns a page asks for the same one."""
 _AT_ONCE = 20_000
 """How many rows are parsed together."""
+_PART, _SAMPLE = 262_144, 200
+"""How many bytes are read for a page, and how many rows tell how long they are."""
+MOST_BYTES = 60_000_000
+"""How long a data set may be that is filtered or sorted."""
+_FLOAT_DIGITS = 15
+"""A number of at most so many characters is told from any other such by its float."""
 NUMBERS = ("integer", "decimal")
 
 
@@ -39,21 +46,32 @@ class DataColumn:
 
 
 @dataclass(frozen=True)
-class Dataset:
-    """A data set as published: its columns, and its rows as lines of JSON."""
+class Source:
+    """A published data set: which file, and which version of it, which never changes."""
+
+    study: str
+    audience: str
+    file: str
+    version: str
+
+    def read(self, part: tuple[int, int] | None = None) -> bytes:
+        """Read it, or a part by its first byte and its length; raises `Rejected` (404)."""
+        content = wiring.documents().read_live(
+            self.study, self.audience, self.file, self.version, part
+        )
+        if content is None and part is None:
+            raise _not_published()
+        return content or b""
+
+
+@dataclass(frozen=True)
+class Head:
+    """What the first line of a data set says: its columns, and how many rows follow."""
 
     columns: tuple[DataColumn, ...]
-    lines: tuple[bytes, ...]
-
-    @classmethod
-    def read(cls, content: bytes) -> "Dataset":
-        """Read what its first line says of it, and keep the others as they are."""
-        head, *lines = content.splitlines()
-        columns = tuple(
-            DataColumn(column["name"], column["label"], column["dataType"])
-            for column in json.loads(head)["columns"]
-        )
-        return cls(columns, tuple(lines))
+    records: int
+    length: int
+    """Of the line, in bytes."""
 
     def position(self, name: str) -> int:
         """Return where a column stands; raises `Rejected` (422) for one that is not there."""
@@ -62,6 +80,38 @@ class Dataset:
                 return number
         known = ", ".join(column.name for column in self.columns)
         raise Rejected(422, "No such column", f"The listing has no column {name}, but: {known}.")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set read whole: its head, and its rows as lines of JSON."""
+
+    head: Head
+    lines: tuple[bytes, ...]
+
+    @classmethod
+    def read(cls, content: bytes) -> "Dataset":
+        """Read what its first line says of it, and keep the others as they are."""
+        first, *lines = content.split(b"\n")
+        return cls(read_head(first), tuple(filter(None, lines)))
+
+
+def read_head(line: bytes) -> Head:
+    """Read the first line of a data set."""
+    value = json.loads(line)
+    columns = tuple(
+        DataColumn(column["name"], column["label"], column["dataType"])
+        for column in value["columns"]
+    )
+    return Head(columns, value["records"], len(line) + 1)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rows as they stand; `next_start` is the byte at which those after them begin, or 0."""
+
+    rows: list[Row]
+    next_start: int
 
 
 @dataclass(frozen=True)
@@ -107,22 +157,66 @@ def publication(view: Study) -> Mapping[str, Any]:
     return latest
 
 
-def dataset(view: Study, latest: Mapping[str, Any], name: str) -> Dataset:
+def source(view: Study, latest: Mapping[str, Any], name: str) -> Source:
     """Return a data set of a publication; raises `Rejected` (404) where it has none such."""
     file = f"datasets/{name}.ndjson"
-    version = latest["files"].get(file, "")
-    return _dataset(view.id, view.audience, file, version)
+    if not (version := latest["files"].get(file, "")):
+        raise _not_published()
+    return Source(view.id, view.audience, file, version)
+
+
+def _not_published() -> Rejected:
+    detail = "It comes with the next publication, which follows within a minute of an event."
+    return Rejected(404, "Listing not published yet", detail)
+
+
+@lru_cache(maxsize=256)
+def head(of: Source) -> Head:
+    """Return the head of a data set."""
+    length = _PART
+    while True:
+        content = of.read((0, length))
+        line, ended, _ = content.partition(b"\n")
+        if ended or len(content) < length:
+            if not line:
+                raise _not_published()
+            return read_head(line)
+        length *= 4
+
+
+def page_from(of: Source, start: int, count: int) -> Page:
+    """Return so many rows that begin at a byte, or at the first where that is none of theirs."""
+    start = max(start, head(of).length)
+    length = _PART
+    while True:
+        content = of.read((start, length))
+        lines = content.split(b"\n")
+        whole = lines[:-1]  # the last is cut off, or nothing
+        if len(whole) >= count or len(content) < length:
+            break
+        length *= 4
+    shown = whole[:count]
+    taken = sum(len(line) + 1 for line in shown)
+    more = taken < len(content)
+    return Page([json.loads(line) for line in shown], start + taken if more else 0)
+
+
+def whole(of: Source) -> Dataset:
+    """Return all rows of a data set; raises `Rejected` (422) where they are too many for that."""
+    known, sample = head(of), page_from(of, 0, _SAMPLE).rows
+    row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
+    if known.records * row_bytes > MOST_BYTES:
+        detail = (
+            f"The listing has {known.records:,} rows: too many to be filtered or sorted here. Turn"
+            " its pages, take it whole as Dataset-JSON, or see a subject's own page."
+        )
+        raise Rejected(422, "Too many rows", detail)
+    return _whole(of)
 
 
 @lru_cache(maxsize=_KEPT)
-def _dataset(study: str, audience: str, file: str, version: str) -> Dataset:
-    """Read a data set; its version never changes, so what was read may be kept."""
-    latest = {"files": {file: version}} if version else {"files": {}}
-    content = wiring.documents().read_live(study, audience, latest, file)
-    if content is None:
-        detail = "It comes with the next publication, which follows within a minute of an event."
-        raise Rejected(404, "Listing not published yet", detail)
-    return Dataset.read(content)
+def _whole(of: Source) -> Dataset:
+    return Dataset.read(of.read())
 
 
 def select(data: Dataset, selection: Selection) -> Sequence[bytes | Row]:
@@ -133,8 +227,8 @@ def select(data: Dataset, selection: Selection) -> Sequence[bytes | Row]:
     if not selection.sort:
         return list(rows)
     downwards = selection.sort.startswith("-")
-    place = data.position(selection.sort.removeprefix("-"))
-    key = _sort_key(place, is_number=data.columns[place].is_number)
+    place = data.head.position(selection.sort.removeprefix("-"))
+    key = _sort_key(place, is_number=data.head.columns[place].is_number)
     blank: list[Row] = []
     present: list[Row] = []
     for row in rows:
@@ -153,30 +247,41 @@ def parsed(row: bytes | Row) -> Row:
 def _chosen(data: Dataset, selection: Selection) -> Iterator[Row]:
     tests = [_test(data, condition) for condition in selection.filters]
     needle = selection.anywhere.lower()
-    for row in _rows(data.lines, needle):
+    for row in _rows(data.lines, list(_needles(data, selection))):
         if needle and not any(needle in str(value).lower() for value in row if value is not None):
             continue
         if all(test(row) for test in tests):
             yield row
 
 
-def _rows(lines: Sequence[bytes], needle: str) -> Iterator[Row]:
-    """Parse lines; those that cannot hold a text are passed over unparsed."""
-    # A quotation mark or a backslash stands otherwise in a line than in the value.
-    plain = needle.isascii() and needle.isprintable() and not {'"', "\\"} & set(needle)
-    wanted = needle.encode()
-    looked_at: Iterable[bytes] = lines
-    if needle and plain:
-        looked_at = [line for line in lines if wanted in line.lower()]
-    kept = list(looked_at)
+def _needles(data: Dataset, selection: Selection) -> Iterator[bytes]:
+    """Yield texts that stand in the line of every row that is chosen, in lower case."""
+    texts = [selection.anywhere]
+    texts += [
+        condition.value
+        for condition in selection.filters
+        if condition.how in ("contains", "is")
+        and not data.head.columns[data.head.position(condition.column)].is_number
+    ]
+    for text in texts:
+        # A quotation mark or a backslash stands otherwise in a line than in the value.
+        if text.isascii() and text.isprintable() and not {'"', "\\"} & set(text):
+            yield text.lower().encode()
+
+
+def _rows(lines: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[Row]:
+    """Parse lines; those that lack a text are passed over unparsed."""
+    kept = lines
+    for needle in filter(None, needles):
+        kept = [line for line in kept if needle in line.lower()]
     for start in range(0, len(kept), _AT_ONCE):
         yield from json.loads(b"[" + b",".join(kept[start : start + _AT_ONCE]) + b"]")
 
 
 def _test(data: Dataset, condition: Filter) -> Callable[[Row], bool]:
     """Return the test of a row by a filter; what is blank is neither above nor below anything."""
-    place = data.position(condition.column)
-    is_number, wanted = data.columns[place].is_number, condition.value
+    place = data.head.position(condition.column)
+    is_number, wanted = data.head.columns[place].is_number, condition.value
     match condition.how:
         case "contains":
             text = wanted.lower()
@@ -187,36 +292,34 @@ def _test(data: Dataset, condition: Filter) -> Callable[[Row], bool]:
             return lambda row: not _equals(row[place], wanted, is_number=is_number)
         case "blank":
             return lambda row: row[place] is None
-    limit = _comparable(wanted, is_number=is_number)
+    comparable = _number if is_number else str
+    limit = comparable(wanted)
     if condition.how == "from":
-        return lambda row: (
-            row[place] is not None and (_comparable(row[place], is_number=is_number) >= limit)
-        )
-    return lambda row: (
-        row[place] is not None and (_comparable(row[place], is_number=is_number) <= limit)
-    )
+        return lambda row: row[place] is not None and comparable(row[place]) >= limit
+    return lambda row: row[place] is not None and comparable(row[place]) <= limit
 
 
 def _equals(value: Any, wanted: str, *, is_number: bool) -> bool:  # noqa: ANN401 (JSON)
     if value is None:
         return False
     if is_number:
-        return bool(_comparable(value, is_number=True) == _comparable(wanted, is_number=True))
+        return bool(_number(value) == _number(wanted))
     return str(value) == wanted
 
 
-def _comparable(value: Any, *, is_number: bool) -> Any:  # noqa: ANN401 (JSON)
-    """Return a value as it compares; raises `Rejected` (422) for a text that is no number."""
-    if not is_number:
-        return str(value)
+def _number(value: Any) -> Any:  # noqa: ANN401 (JSON)
+    """Return a number as it compares; raises `Rejected` (422) for a text that is none.
+
+    A short one is compared as a float, which is exact for that and much faster.
+    """
+    text = str(value)
     try:
-        return Decimal(str(value))
-    except InvalidOperation as error:
+        return float(text) if len(text) <= _FLOAT_DIGITS else Decimal(text)
+    except (ValueError, InvalidOperation) as error:
         detail = "The column holds numbers: compare it with a number."
         raise Rejected(422, "Not a number", detail) from error
 
 
 def _sort_key(place: int, *, is_number: bool) -> Callable[[Row], Any]:
-    if is_number:
-        return lambda row: Decimal(str(row[place]))
-    return lambda row: str(row[place])
+    comparable = _number if is_number else str
+    return lambda row: comparable(row[place])

@@ -87,14 +87,20 @@ class Documents:
         return stored.content
 
     def read_live(
-        self, study: str, audience: str, latest: Mapping[str, Any], name: str
+        self,
+        study: str,
+        audience: str,
+        name: str,
+        version: str,
+        part: tuple[int, int] | None = None,
     ) -> bytes | None:
-        """Read a live document of a publication, as `latest` names it; None where it has none."""
-        version = latest["files"].get(name)
-        if version is None:
-            return None
+        """Read a version of a live document, or a part of it by its first byte and its length.
+
+        None where there is none, or nothing in that part.
+        """
+        options = {} if part is None else {"Range": f"bytes={part[0]}-{sum(part) - 1}"}
         key = _key(study, audience, f"{LIVE}/{name}")
-        stored = self.bucket.read(key, VersionId=version)
+        stored = self.bucket.read(key, VersionId=version, **options)
         return stored.content if stored else None
 
     def pieces(self, study: str, audience: str) -> Pieces:

@@ -1,0 +1,188 @@
+"""The room as people use it: its main tasks, by eye, by keyboard and by ear, on desk and phone."""
+
+import re
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from browser.conftest import chromium  # noqa: F401 (a fixture)
+from rooms import EVERYTHING, TOKEN
+from test_pages import START, Example
+from test_pages import example as example  # noqa: PLC0414 (a fixture)
+
+from trial import room as pages
+from trial.room.visits import SECURITY_HEADERS
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+SUBJECT = f"{START}/subjects/D-1"
+LOOKED_AT = (
+    "/", START, f"{START}/tables", f"{START}/tables/14.2", f"{START}/figures/14.2.1",
+    f"{START}/tables/14.2/subjects?row=responders&column=drug", f"{START}/subjects", SUBJECT,
+    f"{SUBJECT}/history", f"{START}/listings", f"{START}/listings/16.2.7", f"{START}/discrepancies",
+    f"{START}/quarantine", f"{START}/cuts", f"{START}/definition", f"{START}/definition/words",
+    f"{START}/trail",
+)  # fmt: skip
+
+
+class Served(BaseHTTPRequestHandler):
+    """Hands what a browser asks for to the room, as somebody with every role."""
+
+    def do_GET(self) -> None:
+        self._answer("GET")
+
+    def do_POST(self) -> None:
+        self._answer("POST")
+
+    def _answer(self, method: str) -> None:
+        parts = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        asked = pages.RoomRequest(method, parts.path, parts.query, body, csrf=TOKEN)
+        answer = pages.serve(asked, EVERYTHING)
+        content = answer.content or answer.text.encode()
+        self.send_response(answer.status)
+        for name, value in {**answer.headers, **SECURITY_HEADERS}.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def address(example: Example) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Served)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+class Window:
+    """The room in a window, with all that the browser says or asks for elsewhere."""
+
+    def __init__(self, chromium: Any, address: str, width: int, scheme: str) -> None:  # noqa: F811
+        self.address = address
+        self.context = chromium.new_context(
+            viewport={"width": width, "height": 800}, color_scheme=scheme
+        )
+        self.page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.complaints: list[str] = []
+        self.elsewhere: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._note)
+
+    def _note(self, request: Any) -> None:
+        if not request.url.startswith(self.address):
+            self.elsewhere.append(request.url)
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.address + path)
+
+    def heading(self) -> str:
+        return str(self.page.locator("h1").inner_text())
+
+
+@pytest.fixture(scope="module")
+def windows(chromium: Any, address: str) -> Iterator[dict[str, Window]]:  # noqa: F811
+    made = {
+        "desk": Window(chromium, address, 1280, "light"),
+        "phone": Window(chromium, address, 360, "dark"),
+    }
+    yield made
+    for window in made.values():
+        window.context.close()
+
+
+@pytest.mark.parametrize("name", ["desk", "phone"])
+def test_no_rule_of_level_a_or_aa_is_violated_on_any_kind_of_page(
+    windows: dict[str, Window], name: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 (reads its script)
+
+    window, axe = windows[name], Axe()
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+    width = {"desk": 1280, "phone": 360}[name]
+    for path in LOOKED_AT if name == "desk" else LOOKED_AT[1::4]:
+        window.open(path)
+        assert window.page.evaluate("document.documentElement.scrollWidth") == width, path
+        violations = axe.run(window.page, options=options).response["violations"]
+        assert [(v["id"], v["nodes"][0]["html"]) for v in violations] == [], path
+    assert window.complaints == []
+    assert window.elsewhere == []
+
+
+def test_from_a_key_result_to_the_journal_rows_of_a_subject(windows: dict[str, Window]) -> None:
+    window = windows["desk"]
+    window.open("/")
+    window.page.get_by_role("link", name="DEMO-1").click()
+    assert window.heading() == "Overview"
+    window.page.locator(".cards .value a").first.click()
+    assert window.heading() == "Key result"
+    window.page.get_by_role("link", name="whom it is of").click()
+    window.page.get_by_role("link", name="Journal of these").first.click()
+    assert window.heading() == "Journal of some records"
+    assert window.page.locator("tbody tr").count() > 0
+    window.page.locator(".crumbs a").last.click()
+    assert window.heading().startswith("Subject ")
+    assert window.page.get_by_role("img", name=re.compile("Profile of")).is_visible()
+
+
+def test_a_listing_is_filtered_sorted_and_cut_to_columns_without_a_script(
+    windows: dict[str, Window],
+) -> None:
+    window = windows["desk"]
+    window.open(f"{START}/listings/16.2.7")
+    window.page.get_by_label("Any column contains").fill("cough")
+    window.page.get_by_role("button", name="Show these").click()
+    assert window.page.locator("tbody tr").count() == 1
+    window.page.get_by_text("Columns", exact=True).click()
+    window.page.get_by_label("Onset", exact=True).uncheck()
+    window.page.get_by_role("button", name="Show these").click()
+    assert "Onset" not in window.page.locator("thead").inner_text().splitlines()
+    window.page.get_by_role("link", name="All rows and columns").click()
+    window.page.get_by_role("link", name="Subject", exact=True).click()
+    assert window.page.locator("tbody tr").count() == 2
+
+
+def test_a_cut_is_asked_for_and_looked_at(
+    windows: dict[str, Window],
+    example: Example,
+) -> None:
+    window = windows["desk"]
+    window.open(f"{START}/cuts")
+    window.page.get_by_label("Why").fill("For the monitor")
+    window.page.get_by_role("button", name="Ask for a cut").click()
+    assert window.heading() == "Cut"
+    assert "being made" in window.page.locator("main").inner_text()
+    example.room.make_reports(example.study)
+    window.page.reload()
+    assert "report.html" in window.page.locator("main").inner_text()
+
+
+def test_the_keyboard_reaches_the_content_and_shows_where_it_is(windows: dict[str, Window]) -> None:
+    window = windows["desk"]
+    window.open(START)
+    window.page.keyboard.press("Tab")
+    focused = "document.activeElement"
+    assert window.page.evaluate(f"{focused}.textContent") == "Skip to the content"
+    window.page.keyboard.press("Enter")
+    assert window.page.evaluate(f"{focused}.id") == "content"
+    window.page.keyboard.press("Tab")
+    assert window.page.evaluate(f"getComputedStyle({focused}).outlineStyle") == "solid"
+
+
+def test_on_paper_there_is_the_content_and_nothing_to_press(windows: dict[str, Window]) -> None:
+    window = windows["desk"]
+    window.open(SUBJECT)
+    window.page.emulate_media(media="print")
+    assert not window.page.locator(".bar").is_visible()
+    assert not window.page.locator("nav").is_visible()
+    assert window.page.locator("svg").first.is_visible()
+    window.page.emulate_media(media="screen")
