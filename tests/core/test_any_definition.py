@@ -157,6 +157,12 @@ WHOLE: dict[str, Any] = json.loads(
                     "grade_at_least": 3}}},
                 {"value": "dosed", "label": "Dosed", "condition": "treated"},
                 {"value": "rest", "label": "Rest", "condition": {"none": ["treated"]}}]}},
+        estimands=[{
+            "id": "odds", "label": "Odds", "population": "randomised", "treatment": "Drug",
+            "source": {"table": "t", "row": "logistic", "column": "p"}, "variable": "Response",
+            "intercurrent_events": [{"event": "Rescue", "strategy": "composite",
+                                     "handling": "Counts as none"}],
+            "summary": "Odds ratio"}],
         testing={
             "alpha": 0.05, "order": [{"table": "t", "row": "kept", "column": "risk"}],
             "procedure": "fixed-sequence",

@@ -32,6 +32,7 @@ from trial.definition.conditions import (
     TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.estimands import Estimand, IntercurrentEvent
 from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS
 from trial.definition.flow import FlowBox, FlowStage
@@ -227,6 +228,12 @@ WHOLE |= {
             "filter": _FILTER, "covariates": ["region"], "interaction": "region"}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
+    "estimands": [{
+        "id": "e", "label": "Primary", "source": {"table": "t", "row": "summary", "column": "p"},
+        "population": "randomised", "treatment": "Drug or placebo", "variable": "Change",
+        "summary": "Difference of means", "intercurrent_events": [
+            {"event": "Rescue", "strategy": "hypothetical", "handling": "Later values are left out"}
+        ]}],
     "testing": {"alpha": 0.05, "order": [{"table": "t", "row": "summary", "column": "p"}],
                 "looks": [{"id": "one", "label": "Look", "alpha": 0.01}]},
     "key_results": [{"id": "f", "label": "F", "show": "mean", "rule": "Observed",
@@ -455,6 +462,11 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Incidence: {"tables/0/rows/14/incidence": {
         "filter": {}, "per": 1, "by": ["soc"], "pooled": True, "order": "alphabetical",
         "order_by": "a", "occurrences": "all"}},
+    Estimand: {"estimands/0": {
+        "label": "Main", "source": {"table": "t", "row": "summary", "column": "a"},
+        "population": "received", "treatment": "Drug", "variable": "Value", "summary": "Means"}},
+    IntercurrentEvent: {"estimands/0/intercurrent_events/0": {
+        "event": "Death", "strategy": "composite", "handling": "Counts as worst"}},
     reporting.Testing: {"testing": {
         "alpha": 0.04, "order": [{"table": "t", "row": "count", "column": "p"}], "looks": [],
         "procedure": "holm"}},
@@ -503,6 +515,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "adverse_events",
         "medications",
         "tables",
+        "estimands",
         "testing",
         "key_results",
         "figures",
@@ -525,6 +538,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Terms: {"chunks"},  # a matter of storing
     Incidence: {"chunks"},
     Resolution: {"chunks"},
+    Estimand: {"id", "intercurrent_events"},
     KeyResultDefinition: {"id", "decimals", "floor", "unit", "population", "primary"},  # seen there
     reporting.Testing: {"graph", "spending"},  # with their words in test_multiplicity
     reporting.Look: {"information"},

@@ -21,6 +21,7 @@ from trial.definition.conditions import (
     TimeToEvent,
 )
 from trial.definition.design import Arm, Baseline, Characteristic, Parameter, Period, Visit
+from trial.definition.estimands import Estimand, IntercurrentEvent
 from trial.definition.exposure import Exposure
 from trial.definition.figures import FIGURE_KINDS, FigureDefinition, FigureSource, Reference
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
@@ -244,7 +245,7 @@ class TestReference:
          Incidence, Shift, Cross, Subgroups, IntervalDefinition, KeyResultDefinition,
          FigureDefinition, FigureSource, Reference,
          FlowDefinition, FlowBox, FlowStage, ListingDefinition, reporting.Testing,
-         reporting.Look, reporting.CompletionDefinition],
+         Estimand, IntercurrentEvent, reporting.Look, reporting.CompletionDefinition],
         ids=lambda model: model.__name__,
     )  # fmt: skip
     def test_every_field_is_named(self, model: type[BaseModel]):

@@ -28,6 +28,7 @@ from trial.definition.design import (
     check_no_overlap,
 )
 from trial.definition.discrepancies import Discrepancies
+from trial.definition.estimands import Estimand, check_no_cell_twice
 from trial.definition.extension import ExtendedPiece
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
@@ -86,6 +87,9 @@ class Definition(Model):
     adverse_events: AdverseEvents = AdverseEvents()
     medications: Medications = Medications()
     tables: Annotated[list[Table], AfterValidator(check_unique)] = []
+    estimands: Annotated[
+        list[Estimand], AfterValidator(check_unique), AfterValidator(check_no_cell_twice)
+    ] = []
     testing: Testing | None = None
     key_results: Annotated[list[KeyResultDefinition], AfterValidator(check_unique)] = []
     figures: Annotated[list[FigureDefinition], AfterValidator(check_unique)] = []

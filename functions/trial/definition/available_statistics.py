@@ -94,6 +94,17 @@ def testing_order_errors(definition: Definition) -> Iterator[FieldError]:
     yield from _information_errors(definition)
 
 
+def estimand_errors(definition: Definition) -> Iterator[FieldError]:
+    """Find estimands of a cell that holds nothing."""
+    for i, estimand in enumerate(definition.estimands):
+        ref, path = estimand.source, f"/estimands/{i}/source"
+        if find_row(ref, definition.tables) is None:
+            yield FieldError(path, f"no row {ref.row} in column {ref.column} of table {ref.table}")
+        elif not available_statistics(ref, definition.tables):
+            detail = f"holds nothing in column {ref.column} of table {ref.table}"
+            yield FieldError(path, f"row {ref.row} {detail}, so that nothing estimates it there")
+
+
 def _information_errors(definition: Definition) -> Iterator[FieldError]:
     """Find where what is to be counted as information is no count of subjects."""
     spending = definition.testing.spending if definition.testing else None

@@ -59,6 +59,11 @@ def pooled(definition: Definition) -> Definition:
             "arms": [],
             "tables": tables,
             "completion": _completion(definition.completion, tells),
+            "estimands": [
+                estimand
+                for estimand in definition.estimands
+                if _stands(estimand.source, tables) and not tells.set(estimand.population)
+            ],
             "testing": _testing(definition.testing, tables),
             "key_results": [
                 result for result in definition.key_results if _stands(result.source, tables)

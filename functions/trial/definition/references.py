@@ -13,6 +13,8 @@ _DEPTH = {
     "survival": 1,
     "resolution": 1,
     "ancova": 1,
+    "logistic": 2,
+    "event_rate": 2,
 }
 """How many names follow a row's own, `<row>/…`, in the kinds that give several rows."""
 

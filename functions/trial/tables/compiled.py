@@ -128,6 +128,8 @@ class CompiledTable:
     rows: Sequence[CompiledRow]
     scales: Callable[[], Iterable[str]] = tuple
     """States by which scales what is shown is graded."""
+    estimands: Callable[[], Iterable[str]] = tuple
+    """States what its cells estimate."""
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Add the subject's contribution to this table to its share."""
@@ -246,6 +248,7 @@ class CompiledTable:
         derived = (
             *changes,
             *self.scales(),
+            *self.estimands(),
             *notes.denominators(rows, heads),
             *order,
             *notes.empty(columns),
@@ -365,6 +368,7 @@ class CompiledStudy:
             [column for column in columns if column is not None],
             rows,
             partial(self._scales_shown, table),
+            partial(notes.estimands, self.study.definition, table),
         )
 
     def _scales_shown(self, table: Table) -> Iterator[str]:

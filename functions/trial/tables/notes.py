@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from trial.definition import Definition
+from trial.definition.outputs import Table
 from trial.rules.measures import Quantity
 from trial.statistics.margins import Margin
 from trial.tables.bidi import isolated
@@ -65,6 +66,26 @@ def scales(definition: Definition, parameters: Iterable[str]) -> Iterator[str]:
             yield (
                 f"{isolated(parameter.label)}: by {isolated(scale.label)}"
                 f" {isolated(scale.version)}, {isolated(term.label)}."
+            )
+
+
+def estimands(definition: Definition, table: Table) -> Iterator[str]:
+    """Yield what cells of a table estimate (ICH E9(R1)), as the definition states it."""
+    rows = {row.id: row.label for row in table.rows}
+    columns = {column.id: column.name for column in table.columns}
+    for estimand in definition.estimands:
+        if estimand.source.table == table.id:
+            row, *below = estimand.source.row.split("/")
+            cell = (rows.get(row) or row, *below, columns[estimand.source.column])
+            events = "; ".join(
+                f"{part.event} ({part.strategy.replace('-', ' ')})"
+                for part in estimand.intercurrent_events
+            )
+            yield (
+                f"Estimand, {isolated(estimand.label)} ({', '.join(map(isolated, cell))}):"
+                f" population: {definition.sets[estimand.population].label}; treatment:"
+                f" {estimand.treatment}; variable: {estimand.variable}; intercurrent events:"
+                f" {events}; summary measure: {estimand.summary}."
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from trial.definition import Definition
+from trial.definition.estimands import STRATEGIES
 from trial.definition.reporting import Look, Spending, Testing
 from trial.definition.summary_statistics import SUMMARY_STATISTICS
 from trial.reporting.methods.wording import Wording, joined, labels_of
@@ -49,7 +50,28 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section("statistics", "Statistics", heads, (*described, *_PRINTED))
     states = tuple(_completion(definition, words))
     yield Section("completion", "Interim and final", ("State", "When"), states)
+    attributes = ("Estimand", "Attribute", "As the definition states it")
+    stated = tuple(_estimands(definition))
+    yield Section("estimands", "Estimands (ICH E9(R1))", attributes, stated)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
+
+
+def _estimands(definition: Definition) -> Iterator[tuple[str, str, str]]:
+    """Yield the attributes of each estimand, and the cell that estimates it."""
+    tables = {table.id: labels_of(table) for table in definition.tables}
+    for estimand in definition.estimands:
+        source, label = estimand.source, estimand.label
+        labels = tables[source.table]
+        row, *below = source.row.split("/")
+        cell = ", ".join((labels.get(row) or row, *below, labels.get(source.column, "")))
+        yield label, "Estimated by", f"table {source.table}, {cell}"
+        yield label, "Population", definition.sets[estimand.population].label
+        yield label, "Treatment", estimand.treatment
+        yield label, "Variable", estimand.variable
+        for part in estimand.intercurrent_events:
+            handled = f". {part.handling}" if part.handling else ""
+            yield label, f"Intercurrent event: {part.event}", STRATEGIES[part.strategy] + handled
+        yield label, "Population-level summary", estimand.summary
 
 
 def statistics_used(definition: Definition) -> set[str]:

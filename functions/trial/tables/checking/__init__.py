@@ -89,6 +89,7 @@ def _outputs(plan: CompiledStudy, collector: FaultCollector) -> None:
     listings.check(plan, collector)
     key_results.check(plan, collector)
     collector.add(*available_statistics.testing_order_errors(definition))
+    collector.add(*available_statistics.estimand_errors(definition))
 
 
 def _settle(value: Any, faults: Iterable[FieldError]) -> None:  # noqa: ANN401 (any JSON)
