@@ -442,6 +442,7 @@ def test_each_function_of_the_room_has_its_part_and_its_routes() -> None:
         "$default": "integrations/${RoomIntegration}",
         "GET /unblinded/{proxy+}": "integrations/${RoomUnblindedIntegration}",
         "POST /{proxy+}": "integrations/${RoomChangesIntegration}",
+        "ANY /api/{proxy+}": "integrations/${RoomApiIntegration}",
     }
     for name in ROOMS:
         part = name.removesuffix("Function")

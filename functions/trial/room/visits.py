@@ -1,6 +1,5 @@
 """A browser's request as an HTTP API hands it over, and the reply that this takes back."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ from urllib.parse import quote
 from trial.access import cookies
 from trial.errors import Beat
 from trial.room.routing import RoomRequest
-from trial.web.routing import Answer
+from trial.web.routing import Answer, body_bytes
 
 # What a page holds comes from here alone, and it is shown nowhere else. `same-origin` keeps
 # addresses, which name subjects, from other sites; under `no-referrer` forms would have no origin.
@@ -69,18 +68,9 @@ def parse_visit(event: Mapping[str, Any], beat: Beat) -> Visit:
         event["requestContext"]["http"]["method"],
         quote(event.get("rawPath") or "/", safe="/%:@!$&'()*+,;=~"),
         event.get("rawQueryString") or "",
-        _bytes(event),
+        body_bytes(event),
         headers.get("content-type", ""),
         beat=beat,
     )
     sent = event.get("cookies") or [headers.get("cookie", "")]  # an emulator leaves them there
     return Visit(request, headers, cookies.read(sent))
-
-
-def _bytes(event: Mapping[str, Any]) -> bytes:
-    body = event.get("body") or ""
-    encoded: bytes = body.encode(errors="surrogatepass")
-    try:
-        return base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else encoded
-    except ValueError:
-        return encoded

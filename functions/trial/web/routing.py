@@ -114,23 +114,24 @@ def parse_request(event: Mapping[str, Any], beat: Beat) -> Request:
 
     API Gateway passes the parameters of a path as they were escaped.
     """
-    body = event.get("body") or ""
     identity = event["requestContext"].get("identity") or {}
     return Request(
         event["httpMethod"],
         event["resource"],
         {name: unquote(value) for name, value in (event.get("pathParameters") or {}).items()},
         {name.lower(): value for name, value in (event.get("headers") or {}).items()},
-        _bytes(body, encoded=bool(event.get("isBase64Encoded"))),
+        body_bytes(event),
         identity.get("userArn") or identity.get("caller") or "unknown",
         event.get("queryStringParameters") or {},
         beat,
     )
 
 
-def _bytes(body: str, *, encoded: bool) -> bytes:
+def body_bytes(event: Mapping[str, Any]) -> bytes:
     """Return a body as it was sent; what should be base 64 and is not stays as it came."""
+    body: str = event.get("body") or ""
     try:
+        encoded = bool(event.get("isBase64Encoded"))
         return base64.b64decode(body, validate=True) if encoded else body.encode()
     except ValueError:
         return body.encode(errors="surrogatepass")
