@@ -430,6 +430,14 @@ SOURCES: Mapping[str, Sequence[str]] = {
     "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10"],
 }  # fmt: skip
 
+_LISTED: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "": [{}, {"subjects": "indirect"}],
+    "adverse-event.reported": [{}, {"events": {"treatment": "drug"}}, {"events": {"grade": 3}}],
+    "observations:viral-load": [{}, {"out_of_range": True}, {"results": [
+        {"parameter": "viral-load", "below": 1000}]}],
+}  # fmt: skip
+"""What a listing of records may show of them."""
+
 _STAGES = [
     {"id": "one", "label": "One", "box": {"id": "all", "label": "All", "count": "enrolled"}},
     {"id": "two", "label": "Two", "by_arm": True,
@@ -589,7 +597,7 @@ def _studies(draw: st.DrawFn) -> Study:
         rows = [row for row in rows if "pairs" not in row] or [{"events": {}}]
     records = draw(st.lists(st.sampled_from(sorted(SOURCES)), unique=True))
     listings = [
-        listing(each, SOURCES[each], **draw(st.sampled_from([{}, {"subjects": "indirect"}])))
+        listing(each, SOURCES[each], **draw(st.sampled_from(_LISTED.get(each, _LISTED[""]))))
         for each in records
     ]
     outputs = ["t", *(each["id"] for each in listings)]

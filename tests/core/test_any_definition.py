@@ -170,6 +170,12 @@ WHOLE: dict[str, Any] = json.loads(
                 "table": "t", "row": "stratified", "column": "a"}},
             "looks": [{"id": "first", "label": "First", "information": 45},
                       {"id": "final", "label": "Final"}]},
+        listings=[
+            {"id": "high", "title": "H", "population": "P", "records": "observations:cd4",
+             "results": [{"parameter": "cd4", "more_than": 5}], "out_of_range": True,
+             "columns": [{"id": "S", "label": "S", "source": "subject"}]},
+            {"id": "grave", "title": "G", "population": "P", "records": "adverse-event.reported",
+             "events": {"grade": [3, 4]}, "columns": [{"id": "S", "label": "S", "source": "pt"}]}],
         medications={"dictionary": "W", "prior": "ended-before", "days_after_last_dose": 3},
         times={"left": {"label": "Left", "start": "randomisation",
                         "events": ["death", {"parameter": "cd4", "below": 10}]},

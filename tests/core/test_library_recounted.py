@@ -57,7 +57,7 @@ PIECES: dict[str, dict[str, Any]] = {
     "e3-tables": {}, "e3-efficacy": {"endpoint": "sbp", "last_visit": "week-12",
                                      "responder": "responder"},
     "e3-listings": {"efficacy": "observations:sbp", "laboratory": "observations:alt,bilirubin",
-                    "efficacy_set": "completed"},
+                    "ranged": "observations:alt,bilirubin", "efficacy_set": "completed"},
 }  # fmt: skip
 
 

@@ -240,6 +240,13 @@ WHOLE |= {
                  "source": {"table": "t", "row": "summary", "column": "a"}}],
     "listings": [{"id": "L", "title": "L", "population": "All", "records": "death.reported",
                   "where": {"related": "True"}, "subjects": "early",
+                  "columns": [{"id": "S", "label": "S", "source": "subject"}]},
+                 {"id": "R", "title": "R", "population": "All",
+                  "records": "observations:viral-load", "results": [
+                      {"parameter": "viral-load", "at_least": 5, "where": {"method": "A"}}],
+                  "columns": [{"id": "S", "label": "S", "source": "subject"}]},
+                 {"id": "E", "title": "E", "population": "All",
+                  "records": "adverse-event.reported", "events": _FILTER,
                   "columns": [{"id": "S", "label": "S", "source": "subject"}]}],
 }  # fmt: skip
 
@@ -480,7 +487,9 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                   "box": {"id": "x", "label": "X", "count": "no"}}},
     FlowBox: {"flow/stages/1/side/0": {"label": "Gone", "count": "no", "reasons": None}},
     ListingDefinition: {"listings/0": {"id": "M", "records": "visit.missed", "where": {},
-                                       "subjects": None}},
+                                       "subjects": None},
+                        "listings/1": {"results": [], "out_of_range": True},
+                        "listings/2": {"events": {"serious": True}}},
 }  # fmt: skip
 WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Exposure: {"decimals"},  # seen

@@ -312,6 +312,8 @@ def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinit
         return None
     if listing.subjects is not None and tells.condition(listing.subjects):
         return None
+    if listing.events is not None and tells.events(listing.events):
+        return None
     columns = [
         column
         for column in listing.columns

@@ -106,9 +106,18 @@ def _listing(listing: ListingDefinition, words: Wording) -> str:
             text = "A row for each record that does not agree with others"
         case str() as kind if parameters := parameters_of(kind):
             text = f"A row a result of {joined(map(words.parameter, parameters))}"
+            text += _results_listed(listing, words)
         case kind:
             text = f"A row for each record of {RECORDS[kind]}{where(listing.where)}"
+            text += f" that is {words.events(listing.events)}" if listing.events else ""
     subjects = (
         f", of subjects of whom {words.condition(listing.subjects)}" if listing.subjects else ""
     )
     return f"{text}{subjects}. {order(listing)}"
+
+
+def _results_listed(listing: ListingDefinition, words: Wording) -> str:
+    """Return which results a listing shows, where it does not show all."""
+    text = " beyond the reference range reported with it" if listing.out_of_range else ""
+    wanted = [words.results_within(part) for part in listing.results]
+    return f"{text}, if it is one of {joined(wanted, 'or')}" if wanted else text

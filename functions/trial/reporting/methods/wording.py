@@ -22,6 +22,7 @@ from trial.definition.conditions import (
     RecordDate,
     Ref,
     ResultDate,
+    ResultFilter,
     Where,
 )
 from trial.definition.design import ARM
@@ -207,13 +208,7 @@ class Wording:
         return f"{text} is {within} (a value that is due and missing {counted})"
 
     def _results(self, condition: Condition) -> str:
-        parts = []
-        for part in condition.results or ():
-            within = bounds(part, self._definition.parameters[part.parameter].unit)
-            is_within = f" that is {within}" if within else ""
-            parts.append(
-                f"a result of {self.parameter(part.parameter)}{where(part.where)}{is_within}"
-            )
+        parts = [self.results_within(part) for part in condition.results or ()]
         until = condition.days_after_last_dose
         last = "" if until is None else f" and not more than {until} days after the last"
         days = "on one day" if not condition.within_days else f"within {condition.within_days} days"
@@ -223,6 +218,12 @@ class Wording:
             f"after the first dose{last} there are, {when}{order}, {joined(parts)} (unknown until"
             " each of these parameters has a result then)"
         )
+
+    def results_within(self, part: ResultFilter) -> str:
+        """Return which results of a parameter a filter selects."""
+        within = bounds(part, self._definition.parameters[part.parameter].unit)
+        is_within = f" that is {within}" if within else ""
+        return f"a result of {self.parameter(part.parameter)}{where(part.where)}{is_within}"
 
     # Measures
 

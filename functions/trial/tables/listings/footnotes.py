@@ -18,6 +18,12 @@ IMPUTED = (
 )
 """The footnote of a listing with an imputed date."""
 
+OUT_OF_RANGE = (
+    "Listed are results beyond the limits of the reference range that was reported with each; one"
+    " without a limit on its side is not."
+)
+"""The footnote of a listing of results out of range."""
+
 
 def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterator[str]:
     """Yield the order of the rows, directions of changes, the meaning of blanks, imputed dates."""
@@ -28,6 +34,8 @@ def footnotes(rules: Rules, definition: ListingDefinition, path: str) -> Iterato
         for quantity in measures_of(rules, prefix, name, path)
     ]
     yield order(definition)
+    if definition.out_of_range:
+        yield OUT_OF_RANGE
     changes = [
         (label, quantity.unit, quantity.direction)
         for label, prefix, quantity in measured

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from trial.definition.conditions import AdverseEventFilter
 from trial.definition.outputs import ListingDefinition
 from trial.events.kinds import names_of
 from trial.events.payloads import KINDS, Circumstances
 from trial.rules import Rules
-from trial.rules.matching import matcher, unknown
+from trial.rules.matching import bounded, matcher, refused, unknown
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
-from trial.subject.results import Observation
+from trial.subject.results import Observation, distance
 from trial.tables.discrepancies import EditChecks
 from trial.tables.grid import Value
 
@@ -48,17 +49,19 @@ def item_finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemF
     if kind == DISCREPANCIES:
         return _discrepancies(EditChecks(rules.study))
     if parameters := parameters_of(kind):
-        return _observations(rules, parameters, path)
+        return _observations(rules, parameters, _admission(rules, definition, path), path)
     if kind not in KINDS:
         raise unknown(f"{path}/records", "kind of record", kind)
     matches = matcher(definition.where)
     if kind == EVENTS:
+        event_filter = definition.events or AdverseEventFilter()
+        is_listed = rules.adverse_event_matcher(event_filter, f"{path}/events")
         return lambda derivation: [
             ListingItem(
                 event.record, event.onset.day if event.onset else None, event.data, event=event
             )
             for event in derivation.adverse_events
-            if matches(event.data)
+            if matches(event.data) and is_listed(event)
         ]
     return lambda derivation: [
         _item(derivation, record) for record in derivation.ordered(kind) if matches(record.data)
@@ -95,7 +98,42 @@ def _item(derivation: Derivation, record: Record) -> ListingItem:
     return ListingItem(record.record, dated.day if dated else None, record.data)
 
 
-def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
+type _Admission = Callable[[str, Observation], bool]
+"""Whether a result of a parameter is listed."""
+
+
+def _admission(rules: Rules, definition: ListingDefinition, path: str) -> _Admission:
+    """Return the test of the results that a listing of observations shows."""
+    parameters, shown = rules.study.definition.parameters, parameters_of(definition.records)
+    for name in shown if definition.out_of_range else ():
+        if name in parameters and parameters[name].is_derived:
+            detail = f"must be of reported parameters: {name} is derived, and has no range"
+            raise refused(f"{path}/out_of_range", detail)
+    wanted = []
+    for i, part in enumerate(definition.results):
+        part_path = f"{path}/results/{i}"
+        if part.parameter not in shown:
+            detail = f"is none of those that are listed: {', '.join(shown)}"
+            raise refused(f"{part_path}/parameter", detail)
+        if part.parameter not in parameters:
+            raise unknown(f"{part_path}/parameter", "parameter", part.parameter)
+        holds = bounded(parameters[part.parameter].precision, part, part_path)
+        wanted.append((part.parameter, matcher(part.where), holds))
+
+    def is_listed(name: str, observation: Observation) -> bool:
+        if definition.out_of_range and (distance(observation, parameters[name]) or 0) <= 0:
+            return False
+        return not wanted or any(
+            parameter == name and matches(observation.item) and holds(observation.value)
+            for parameter, matches, holds in wanted
+        )
+
+    return is_listed
+
+
+def _observations(
+    rules: Rules, parameters: list[str], is_listed: _Admission, path: str
+) -> ItemFinder:
     for name in parameters:
         if name not in rules.study.definition.parameters:
             raise unknown(f"{path}/records", "parameter", name)
@@ -104,6 +142,8 @@ def _observations(rules: Rules, parameters: list[str], path: str) -> ItemFinder:
         for name in parameters:
             visits = _visit_labels(rules, derivation, name)
             for observation in derivation.series(name).observations:
+                if not is_listed(name, observation):
+                    continue
                 yield ListingItem(
                     observation.record,
                     observation.day,
