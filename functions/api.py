@@ -1,5 +1,6 @@
 """The API function: record events, answer with their tables, administer studies."""
 
+from importlib import import_module
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -22,6 +23,17 @@ routes = Routes()
 EVENT_TYPES = ("application/cloudevents+json", "application/json")
 BATCH_TYPE = "application/cloudevents-batch+json"
 BATCH_EVENTS, BATCH_BYTES = 100, 1_000_000
+LATER_MODULES = (
+    "cryptography.hazmat.primitives.ciphers.aead",
+    "difflib",
+    "trial.commands.admission",
+    "trial.commands.unblinding",
+    "trial.tables.checking",
+    "trial.web.pagination",
+    "trial.web.queries",
+    "unicodedata",
+)
+"""What is imported only where a request needs it."""
 
 
 @routes("PUT", "/studies/{study}/definition")
@@ -272,3 +284,13 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 (whatever it is, its text must not be logged)
         answer = internal_error(error)
     return _event_of(answer, event)
+
+
+def prepare() -> None:
+    """Make the clients and import what only some requests need; nothing is asked of AWS."""
+    for name in LATER_MODULES:
+        import_module(name)
+    wiring.make_clients()
+
+
+wiring.prepare_snapshot(prepare)

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -239,6 +241,25 @@ def code_version() -> str:
     sources = sorted([*handlers, *(root / "trial").rglob("*.py")])
     parts = (f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+
+
+def make_clients() -> None:
+    """Make the clients that the API's function uses; none of them connects by that."""
+    store(), documents(), _queue()
+
+
+def prepare_snapshot(prepare: Callable[[], None]) -> None:
+    """Have a function started whole before Lambda keeps a snapshot of it, where it keeps any.
+
+    Environments that begin with one snapshot have one state of the random numbers in it, by which
+    pauses before a retry are drawn: each draws a state of its own then.
+    """
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        return
+    import snapshot_restore_py as snapshots  # noqa: PLC0415 (a part of Lambda's runtime alone)
+
+    snapshots.register_before_snapshot(prepare)
+    snapshots.register_after_restore(random.seed)
 
 
 def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)

@@ -63,7 +63,7 @@ IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threadi
 MAY_BE_IMPURE = {
     "trial.access.cookies": {"secrets"},  # what a sign-in begins with
     "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
-    "wiring": {"os"},  # the settings
+    "wiring": {"os", "random"},  # the settings; jitter after a snapshot
     "trial.store.dynamodb": {"time"},  # the default of an argument
     "trial.store.backoff": {"random"},  # jitter
     "trial.store.encoding.sealing": {"secrets"},  # a subject's key

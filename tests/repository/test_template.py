@@ -644,3 +644,16 @@ def test_a_rule_of_checkov_that_is_not_followed_says_why_beside_its_resource() -
     for name, result in skipped:
         assert result.keys() == {"id", "comment"}, name
         assert len(result["comment"].split()) > 3, name
+
+
+def test_a_version_of_the_api_is_published_anew_when_a_setting_of_it_has_another_value() -> None:
+    """A version keeps its variables: one that is not named would stay as it was, unnoticed."""
+    function = FUNCTIONS["ApiFunction"]
+    settings = {**DOCUMENT["Globals"]["Function"], **function}
+    del settings["Events"], settings["Policies"], settings["VersionDescription"]
+    text = json.dumps([settings, DOCUMENT["Globals"]["Function"]["Environment"]])
+    deciding = set(re.findall(r'"Ref": "(?!AWS::)(\w+)"', text))
+    named = set(re.findall(r"\$\{(\w+)\}", function["VersionDescription"]["Fn::Sub"]))
+    assert deciding - named == {"ApiLog", "Submissions"}  # of which no parameter makes another
+    assert named <= deciding
+    assert function["AutoPublishAliasAllProperties"]
