@@ -29,6 +29,7 @@ LATER_MODULES = (
     "trial.commands.admission",
     "trial.commands.unblinding",
     "trial.tables.checking",
+    "trial.web.by_token",
     "trial.web.pagination",
     "trial.web.queries",
     "unicodedata",
