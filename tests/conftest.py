@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, settings
 from local import emulator
 from local import stack as deployment
 from local.client import Client
+from local.issuer import DevelopmentIssuer
+from local.room import Door, parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,6 +43,8 @@ class DeployedStack:
     table: str
     bucket: str
     queue_url: str
+    room: str
+    people: DevelopmentIssuer
     client: Client
     dynamodb: BaseClient
     s3: BaseClient
@@ -65,20 +69,27 @@ def ministack(local_emulator: emulator.Emulator) -> str:
 
 
 @pytest.fixture(scope="session")
-def stack(local_emulator: emulator.Emulator) -> DeployedStack:
+def stack(local_emulator: emulator.Emulator) -> Iterator[DeployedStack]:
     """Deploy the template, once in a session: give every test a study id of its own."""
-    deploy = deployment.deploy(deployment.build(), local_emulator)
-    return DeployedStack(
+    door, people = Door(), DevelopmentIssuer().start()
+    further = parameters(door, people)
+    deploy = deployment.deploy(deployment.build(), local_emulator, further)
+    door.open(deploy)
+    yield DeployedStack(
         endpoint=deploy.endpoint,
         api_url=deploy.api_url,
         table=deploy.table,
         bucket=deploy.bucket,
         queue_url=deploy.queue_url,
+        room=door.address,
+        people=people,
         client=Client(deploy.api_url),
         dynamodb=deploy.aws("dynamodb"),
         s3=deploy.aws("s3"),
         sqs=deploy.aws("sqs"),
     )
+    door.close()
+    people.stop()
 
 
 # Of two workers neither must be left with the longest file when the other is done.

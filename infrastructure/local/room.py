@@ -27,7 +27,8 @@ from local.replay import fill
 _HOST = "127.0.0.1"
 _WITHIN = 40  # seconds, longer than a function may take
 _PASSED_ON = (
-    "Accept", "Content-Type", "Cookie", "Origin", "Sec-Fetch-Site", "If-None-Match", "User-Agent",
+    "Accept", "Authorization", "Content-Type", "Cookie", "If-None-Match", "Origin",
+    "Sec-Fetch-Site", "User-Agent",
 )  # fmt: skip
 _OF_THE_CONNECTION = frozenset({
     "connection", "content-length", "date", "keep-alive", "server", "transfer-encoding",
