@@ -192,6 +192,10 @@ def test_key_results_and_boxes_lead_to_their_subjects(example: Example) -> None:
     assert len(boxes) > 2
     for link, count in boxes:
         assert f"{count} of " in text_of(example.room.page(link.replace("&amp;", "&")))
+    reasons = re.findall(r'MOVED</bdi>: <a href="([^"]*/flow/[^"]*)">(\d+)', markup)
+    assert len(reasons) == 1
+    ((link, count),) = reasons
+    assert f"{count} of " in text_of(example.room.page(link.replace("&amp;", "&")))
     assert "key-results/" in markup
 
 

@@ -16,6 +16,7 @@ from trial.room import (  # noqa: F401 (their pages)
     listings,
     numbers,
     overview,
+    progress,
     quarantine,
     studies,
     subjects,

@@ -63,6 +63,7 @@ button,.button{font-weight:600;cursor:pointer;display:inline-block;text-decorati
 color:var(--accent);border-color:var(--accent)}
 button.main{background:var(--accent);color:var(--paper)}
 .pages{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center}
+.pages a[aria-current]{font-weight:700;color:inherit;text-decoration:none}
 .data tbody td,.data thead th{text-align:left}
 .data tbody td{white-space:normal;max-width:34rem;overflow-wrap:break-word}
 .data tbody td ul{list-style:none;padding:0}

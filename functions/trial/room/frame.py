@@ -17,6 +17,7 @@ from trial.web.routing import Answer
 HTML = "text/html; charset=utf-8"
 _PAGES = (
     ((), "Overview"),
+    (("progress",), "Progress"),
     (("tables",), "Tables and figures"),
     (("listings",), "Listings"),
     (("subjects",), "Subjects"),

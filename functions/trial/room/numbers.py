@@ -64,7 +64,8 @@ def get_key_result_subjects(asked: PageRequest) -> Answer:
 def get_box_subjects(asked: PageRequest) -> Answer:
     """List the subjects in a box of the flow."""
     among, name, statistic = _people(asked), asked.parts["box"], _statistic(asked)
-    arm, reason = asked.parameter("arm"), asked.parameter("reason") or None
+    arm = asked.parameter("arm")
+    reason = "" if asked.parameter("unreported") else asked.parameter("reason") or None
     number, wanted = numbers.box_number(among.view, name, arm, reason, statistic)
     flow = among.view.definition.flow
     labels = (

@@ -8,14 +8,16 @@ import wiring
 from trial.definition.study import Study
 from trial.events.blinding import HIDDEN
 from trial.render.consort import flow_svg
-from trial.render.consort.alt_text import count_text, name
+from trial.render.consort.alt_text import box_text, count_text, name
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page import drawing, opening
 from trial.render.page.elements import unordered
 from trial.reporting import report
 from trial.room import frame
 from trial.room.routing import READERS, PageRequest, page
+from trial.rules.categories import level_text
 from trial.statistics.cells import Share
+from trial.tables.flow import UNREPORTED
 from trial.tables.grid import Box, Cut, Flow, KeyResult, RuleCount
 from trial.web.routing import Answer
 
@@ -138,23 +140,50 @@ def _flow(asked: PageRequest, shown: Overview) -> Html:
 
 def _boxes(asked: PageRequest, flow: Flow) -> Html:
     """Write every box with the way to its subjects; those who left below the stage they left."""
-    arms = {arm.label: arm.id for arm in asked.view.definition.arms}
 
     def lines() -> Iterator[Html]:
         for stage in flow.stages:
-            side = unordered(_box(asked, box, arms) for box in stage.visible_side)
+            side = unordered(_box(asked, box) for box in stage.visible_side)
             for number, box in enumerate(stage.boxes, 1):
                 below = side if number == len(stage.boxes) else EMPTY
-                yield html("{}{}", _box(asked, box, arms), below)
+                yield html("{}{}", _box(asked, box), below)
 
     return unordered(lines())
 
 
-def _box(asked: PageRequest, box: Box, arms: dict[str, str]) -> Html:
-    if box.n is None:
-        return html("{}: {}", bdi(name(box)), escape(count_text(box)))
-    link = asked.link("flow", box.id, "subjects", arm=arms.get(box.arm, ""))
-    return html('{}: <a href="{}">{}</a>', bdi(name(box)), link, escape(count_text(box)))
+def _box(asked: PageRequest, box: Box) -> Html:
+    arms = {arm.label: arm.id for arm in asked.view.definition.arms}
+    if box.n is None or box.arm not in ("", *arms):  # who has no arm is asked for by none
+        return escape(box_text(box))
+    arm = arms.get(box.arm, "")
+    link = asked.link("flow", box.id, "subjects", arm=arm)
+    return html(
+        '{}: <a href="{}">{}</a>{}',
+        bdi(name(box)),
+        link,
+        escape(count_text(box)),
+        _reasons(asked, box, arm),
+    )
+
+
+def _reasons(asked: PageRequest, box: Box, arm: str) -> Html:
+    """Write the reasons of a box, each with the way to those who gave it."""
+    flow = asked.view.definition.flow
+    boxes = [b for stage in flow.stages for b in (stage.box, *stage.side)] if flow else []
+    reasons = next((b.reasons for b in boxes if b.id == box.id), None)
+    named = (
+        {reason.label: level_text(reason.value) for reason in reasons.values or ()}
+        if reasons
+        else {}
+    )
+    links = []
+    for label, count in box.reasons:
+        asking = (
+            {"unreported": "yes"} if label == UNREPORTED else {"reason": named.get(label, label)}
+        )
+        link = asked.link("flow", box.id, "subjects", arm=arm, **asking)
+        links.append(html('{}: <a href="{}">{}</a>', bdi(label), link, count))
+    return html(" ({})", joined(links, html("; "))) if links else EMPTY
 
 
 def _sets(shown: Overview) -> Html:

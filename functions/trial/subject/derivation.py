@@ -393,6 +393,13 @@ class Derivation:
                         days_of_visit.append(dates.earliest(text))
         return days
 
+    @cached_property
+    def recorded_visits(self) -> frozenset[str]:
+        """The visits that took place: recorded as such, or named by something done at them."""
+        kinds = (kind for kind in _OF_VISITS if kind != "visit.missed")
+        names = (r.data.get("visit") for kind in kinds for r in self._by_kind.get(kind, ()))
+        return frozenset(name for name in names if name)
+
     @property
     def begun(self) -> bool:
         """Return whether the subject is of the trial: enrolled, or randomised."""

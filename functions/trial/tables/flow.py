@@ -22,6 +22,8 @@ FLOW_ROW = "flow#0"
 _DESIGNS = {"single-group": "single group", "parallel": "parallel groups", "crossover": "crossover"}
 LevelFinder = Callable[[Derivation], Iterable[str]]
 NOBODY: Mapping[str, int] = {}
+UNREPORTED = "Reason not reported"
+"""What stands in place of a reason that nobody gave."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,7 @@ class CompiledBox:
         start = f"{name}="
         counts = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
         others = sorted(counts.keys() - names.keys(), key=lambda text: (-counts[text], text))
-        labels = names | {text: text or "Reason not reported" for text in others}
+        labels = names | {text: text or UNREPORTED for text in others}
         reasons = tuple(
             (label, counts.get(text, 0))
             for text, label in labels.items()

@@ -77,7 +77,7 @@ def _history(happening: Happening) -> bool:
 def _axis(canvas: Canvas, profile: Profile, x: Scale, rungs: Sequence[Decimal]) -> None:
     title = f"Days since {profile.origin_label} ({profile.origin})"
     title += "; dashed: first dose" if profile.first_dose is not None else ""
-    canvas.paragraph((x.start + x.end) / 2, lines_of(title, WIDTH - _LEFT), "middle", "muted")
+    canvas.paragraph(x.end, lines_of(title, x.end - PAD), "end", "muted")
     texts = labels(rungs)
     canvas.y += LEADING
     places = [(x(rung), width_of(text)) for rung, text in zip(rungs, texts, strict=True)]

@@ -1,0 +1,135 @@
+"""How a study gets on: who was recruited when and where, and which planned visits took place.
+
+Counted from the subjects' records, one after the other: no sums hold it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from trial.definition.study import Study
+from trial.events import dates
+from trial.subject.derivation import Derivation
+from trial.subject.fold import Subject
+from trial.tables.grid import Figure, Mark, Series
+
+_ENROLLED, _RANDOMISED = "enrolled", "randomised"
+_MISSED = "visit.missed"
+
+
+@dataclass(frozen=True)
+class VisitProgress:
+    """A planned visit: for how many subjects it is due, and what became of it."""
+
+    label: str
+    due: int
+    recorded: int
+    missed: int
+
+    @property
+    def lacking(self) -> int:
+        """For how many subjects it is due, and nothing says that it took place or was missed."""
+        return self.due - self.recorded - self.missed
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Recruitment by month and by site, and planned visits, of the subjects that were read."""
+
+    subjects: int
+    recruited: tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
+    """What counts as recruited, and how many by month: YYYY-MM."""
+    sites: tuple[tuple[str, int, int], ...]
+    """Site, subjects enrolled, subjects whose study is over."""
+    visits: tuple[VisitProgress, ...]
+
+    @property
+    def figure(self) -> Figure:
+        """The recruitment as a picture: how many by the end of each month."""
+        months = sorted({month for _, by_month in self.recruited for month, _ in by_month})
+        ends = {month: _last_day(month) for month in months}
+        first = min(ends.values(), default=0)
+        return Figure(
+            "recruitment",
+            "Recruitment",
+            "All subjects",
+            "line",
+            "Days since the end of the first month",
+            "Subjects",
+            tuple(
+                Series(name, name.capitalize(), tuple(_cumulated(dict(by_month), ends, first)))
+                for name, by_month in self.recruited
+            ),
+            "",
+            places=0,
+        )
+
+
+def _cumulated(by_month: dict[str, int], ends: dict[str, int], first: int) -> Iterator[Mark]:
+    total = 0
+    for month, end in ends.items():
+        total += by_month.get(month, 0)
+        yield Mark(str(end - first), str(total), label=month)
+
+
+def _last_day(month: str) -> int:
+    """Return the last day (ordinal) of a month."""
+    year, number = map(int, month.split("-"))
+    following = date(year + number // 12, number % 12 + 1, 1)
+    return following.toordinal() - 1
+
+
+def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
+    """Return how a study gets on, as an audience may see it."""
+    months: dict[str, Counter[str]] = {_ENROLLED: Counter(), _RANDOMISED: Counter()}
+    sites, over = Counter[str](), Counter[str]()
+    due, recorded, missed = Counter[str](), Counter[str](), Counter[str]()
+    number = 0
+    for subject in subjects:
+        derivation = Derivation(view, subject)
+        if derivation.superseded:
+            continue
+        number += 1
+        records = {_ENROLLED: derivation.enrolment, _RANDOMISED: derivation.randomisation}
+        for name, record in records.items():
+            if record is not None:
+                months[name][str(record.data["date"])[: dates.MONTH]] += 1
+        if derivation.enrolment is not None:
+            site = str(derivation.fact("site") or "")
+            sites[site] += 1
+            over[site] += derivation.over
+        _count_visits(view, derivation, (due, recorded, missed))
+    return Progress(
+        number,
+        tuple(
+            (name, tuple(sorted(by_month.items()))) for name, by_month in months.items() if by_month
+        ),
+        tuple((site, count, over[site]) for site, count in sorted(sites.items())),
+        tuple(
+            VisitProgress(v.label, due[v.id], recorded[v.id], missed[v.id])
+            for v in view.definition.visits
+            if due[v.id]
+        ),
+    )
+
+
+def _count_visits(
+    view: Study,
+    derivation: Derivation,
+    counts: tuple[Counter[str], Counter[str], Counter[str]],
+) -> None:
+    """Count a subject's planned visits that are due: one that took place was not missed."""
+    due, recorded, missed = counts
+    if not derivation.begun:
+        return
+    seen = derivation.recorded_visits
+    reported_missed = {record.data["visit"] for record in derivation.records(_MISSED)}
+    for visit in view.definition.visits:
+        if visit.id in seen:
+            recorded[visit.id] += 1
+        elif visit.id in reported_missed:
+            missed[visit.id] += 1
+        elif not derivation.due(visit):
+            continue
+        due[visit.id] += 1
