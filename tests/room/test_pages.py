@@ -186,6 +186,16 @@ def test_each_count_of_a_table_leads_to_as_many_subjects(example: Example) -> No
     assert tried > 15
 
 
+def test_each_mark_of_a_figure_leads_to_as_many_subjects(example: Example) -> None:
+    markup = example.room.page(f"{START}/figures/14.2.1")
+    cells = r'<a href="([^"]*/figures/[^"]*/subjects[^"]*)">[^<]*</a></td><td>[^<]*</td><td>(\d+)'
+    marks = re.findall(cells, markup)
+    assert len(marks) == 6
+    for link, count in marks:
+        shown = text_of(example.room.page(link.replace("&amp;", "&")))
+        assert f"{count} of 4 subjects looked at" in shown
+
+
 def test_key_results_and_boxes_lead_to_their_subjects(example: Example) -> None:
     markup = example.room.page(START)
     boxes = re.findall(r'<a href="([^"]*/flow/[^"]*)">n = (\d+)', markup)

@@ -78,6 +78,18 @@ def get_box_subjects(asked: PageRequest) -> Answer:
     return _answer(asked, among, (number, wanted), "Box of the flow", what, crumbs)
 
 
+@page("/studies/{study}/figures/{figure}/subjects", READERS, subjects=True)
+def get_mark_subjects(asked: PageRequest) -> Answer:
+    """List the subjects at a mark of a figure."""
+    among, name, statistic = _people(asked), asked.parts["figure"], _statistic(asked)
+    series, mark = asked.parameter("series"), asked.parameter("mark")
+    number, wanted = numbers.mark_number(among.view, name, series, mark, statistic)
+    title = next(f.title for f in among.view.definition.figures if f.id == name)
+    crumbs = [tables.contents(asked), Crumb(f"Figure {name}", asked.link("figures", name))]
+    what = [bdi(title), bdi(series), *([bdi(mark)] if mark else [])]
+    return _answer(asked, among, (number, wanted), f"Figure {name}", what, crumbs)
+
+
 def _people(asked: PageRequest) -> people.People:
     """Return the subjects as they are now or, with `cut`, as a cut saw them."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()

@@ -1,8 +1,9 @@
 """Tables and figures as of now; every number of a table leads to its subjects."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import wiring
+from trial.definition.figures import BY_VISIT
 from trial.errors import Rejected
 from trial.render.figures import figure_svg
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
@@ -108,28 +109,44 @@ def get_figure(asked: PageRequest) -> Answer:
         html('<figure class="figure"><p>{}</p>\n', bdi(drawn.title)),
         drawing(figure_svg(drawn), f"Figure {name}: {isolated(drawn.title)}", "chart"),
         html("<figcaption>{}</figcaption></figure>\n", unordered([*notes, source], "notes")),
-        frame.section("numbers", "Its numbers", _numbers(drawn)),
+        frame.section("numbers", "Its numbers", _numbers(asked, drawn)),
     ]
     return frame.page_answer(asked, f"Figure {name}", body, crumbs=[contents(asked)])
 
 
-def _numbers(drawn: Figure) -> Html:
+def _numbers(asked: PageRequest, drawn: Figure) -> Html:
     labels = "Series", drawn.x_label or "At", drawn.y_label or "Value", "Interval", "n"
-    return frame.data_table("Numbers of the figure", frame.heads(*labels), _marks(drawn))
+    rows = _marks(asked, drawn)
+    return frame.data_table("Numbers of the figure", frame.heads(*labels), rows)
 
 
-def _marks(drawn: Figure) -> Iterator[list[Html]]:
+def _marks(asked: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
+    """Yield a row a mark; its value leads to its subjects where the mark has a name of its own."""
+    kinds = {figure.id: figure.kind for figure in asked.view.definition.figures}
+    visits = {visit.label: visit.id for visit in asked.view.definition.visits}
     for series in drawn.series:
         for mark in series.marks:
-            yield [bdi(series.label), *_mark(mark)]
+            place, value, interval, n = _mark(mark)
+            name = _name_of(kinds[drawn.id], mark, visits)
+            if name and mark.y is not None:
+                link = asked.link("figures", drawn.id, "subjects", series=series.id, mark=name)
+                value = html('<a href="{}">{}</a>', link, value)
+            yield [bdi(series.label), place, value, interval, n]
 
 
-def _mark(mark: Mark) -> list[Html]:
+def _name_of(kind: str, mark: Mark, visits: Mapping[str, str]) -> str:
+    """Return what a mark is asked for by: the visit, the bar's value, the day of the curve."""
+    if kind in BY_VISIT:
+        return visits.get(mark.label, "")
+    return (mark.y if kind == "waterfall" else mark.x if kind == "survival" else "") or ""
+
+
+def _mark(mark: Mark) -> tuple[Html, Html, Html, Html]:
     place = bdi(mark.label) if mark.label else _shown(mark.x)
     low_and_high = mark.low is not None and mark.high is not None
     interval = html("{} to {}", _shown(mark.low), _shown(mark.high)) if low_and_high else DASH
     value = _shown(mark.y if mark.y is not None else mark.x if mark.label else None)
-    return [place, value, interval, _shown(mark.n)]
+    return place, value, interval, _shown(mark.n)
 
 
 def _shown(value: object) -> Html:
