@@ -15,7 +15,6 @@ from trial.room.routing import DOWNLOAD, READERS, PageRequest, page
 from trial.room.rows import (
     COMPARISONS,
     DataColumn,
-    Dataset,
     Filter,
     Head,
     Row,
@@ -100,7 +99,7 @@ def get_listing(asked: PageRequest) -> Answer:
     if selection.is_everything:
         visible, told, turning = _as_they_stand(asked, source)
     else:
-        visible, told, turning = _as_chosen(asked, rows.whole(source), selection)
+        visible, told, turning = _as_chosen(asked, source, selection)
     body = [
         html("<p>{} \u00b7 {}</p>\n", bdi(listing.title), bdi(listing.population)),
         _form(asked, head, shown),
@@ -132,17 +131,17 @@ def _as_they_stand(asked: PageRequest, source: Source) -> tuple[list[Row], Html,
 
 
 def _as_chosen(
-    asked: PageRequest, data: Dataset, selection: Selection
+    asked: PageRequest, source: Source, selection: Selection
 ) -> tuple[list[Row], Html, Html]:
     """Return a page of the rows that are chosen, how many there are, and the way to others."""
-    chosen = rows.select(data, selection)
+    chosen = rows.chosen(source, selection)
     last_page = max(-(-len(chosen) // _ROWS), 1)
     number = min(asked.number("page", 1, _MOST_PAGES), last_page)
     visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
     told = html(
         "{} of {} rows, page {} of {}.",
         escape(f"{len(chosen):,}"),
-        escape(f"{data.head.records:,}"),
+        escape(f"{rows.head(source).records:,}"),
         number,
         last_page,
     )
@@ -260,14 +259,15 @@ def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
 def get_csv(asked: PageRequest) -> Answer:
     """Give the rows and columns that are chosen, all pages of them, as CSV."""
     listing, latest = _listing(asked), rows.publication(asked.view)
-    data = rows.whole(rows.source(asked.view, latest, listing.data_name))
-    shown = _shown(asked, data.head)
+    source = rows.source(asked.view, latest, listing.data_name)
+    head, selection = rows.head(source), _selection(asked)
+    shown = _shown(asked, head)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([data.head.columns[place].name for place in shown])
-    for row in rows.select(data, _selection(asked)):
-        values = rows.parsed(row)
-        writer.writerow([_csv_value(values[place], data.head.columns[place]) for place in shown])
+    writer.writerow([head.columns[place].name for place in shown])
+    for line in rows.chosen(source, selection):
+        values = rows.parsed(line)
+        writer.writerow([_csv_value(values[place], head.columns[place]) for place in shown])
         if text.tell() > MOST_BYTES:
             detail = "Choose fewer rows or columns, or take the whole listing as Dataset-JSON."
             raise Rejected(422, "Too much for one download", detail)

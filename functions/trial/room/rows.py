@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any
 
 import wiring
@@ -18,8 +19,8 @@ from trial.errors import Rejected
 
 type Row = list[Any]
 
-_KEPT = 2
-"""How many data sets a process keeps: whoever turns a page asks for the same one."""
+_KEPT, _CHOICES = 2, 4
+"""How many data sets, and choices of their rows, a process keeps: for who turns pages."""
 _AT_ONCE = 20_000
 """How many rows are parsed together."""
 _PART, _SAMPLE = 262_144, 200
@@ -219,39 +220,48 @@ def _whole(of: Source) -> Dataset:
     return Dataset.read(of.read())
 
 
-def select(data: Dataset, selection: Selection) -> Sequence[bytes | Row]:
-    """Return the rows that a selection shows, in its order; those not looked at stay as lines."""
+@lru_cache(maxsize=_CHOICES)
+def chosen(of: Source, selection: Selection) -> Sequence[bytes]:
+    """Return the rows of a data set that a selection shows, as lines; kept, to turn their pages."""
+    return select(whole(of), selection)
+
+
+def select(data: Dataset, selection: Selection) -> Sequence[bytes]:
+    """Return the rows that a selection shows, as lines in its order; what is blank comes last."""
     if selection.is_everything:
         return data.lines
-    rows = _chosen(data, selection)
+    chosen_rows = _chosen(data, selection)
     if not selection.sort:
-        return list(rows)
+        return [line for line, _ in chosen_rows]
     downwards = selection.sort.startswith("-")
     place = data.head.position(selection.sort.removeprefix("-"))
-    key = _sort_key(place, is_number=data.head.columns[place].is_number)
-    blank: list[Row] = []
-    present: list[Row] = []
-    for row in rows:
-        (blank if row[place] is None else present).append(row)
-    return [*sorted(present, key=key, reverse=downwards), *blank]
+    comparable = _number if data.head.columns[place].is_number else str
+    blank: list[bytes] = []
+    present: list[tuple[Any, bytes]] = []
+    for line, row in chosen_rows:
+        if row[place] is None:
+            blank.append(line)
+        else:
+            present.append((comparable(row[place]), line))
+    present.sort(key=itemgetter(0), reverse=downwards)
+    return [*(line for _, line in present), *blank]
 
 
-def parsed(row: bytes | Row) -> Row:
+def parsed(line: bytes) -> Row:
     """Return a row as values."""
-    if isinstance(row, bytes):
-        values: Row = json.loads(row)
-        return values
-    return row
+    values: Row = json.loads(line)
+    return values
 
 
-def _chosen(data: Dataset, selection: Selection) -> Iterator[Row]:
+def _chosen(data: Dataset, selection: Selection) -> Iterator[tuple[bytes, Row]]:
+    """Yield the rows that are chosen, each with its line."""
     tests = [_test(data, condition) for condition in selection.filters]
     needle = selection.anywhere.lower()
-    for row in _rows(data.lines, list(_needles(data, selection))):
+    for line, row in _rows(data.lines, list(_needles(data, selection))):
         if needle and not any(needle in str(value).lower() for value in row if value is not None):
             continue
         if all(test(row) for test in tests):
-            yield row
+            yield line, row
 
 
 def _needles(data: Dataset, selection: Selection) -> Iterator[bytes]:
@@ -269,13 +279,14 @@ def _needles(data: Dataset, selection: Selection) -> Iterator[bytes]:
             yield text.lower().encode()
 
 
-def _rows(lines: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[Row]:
+def _rows(lines: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[tuple[bytes, Row]]:
     """Parse lines; those that lack a text are passed over unparsed."""
     kept = lines
     for needle in filter(None, needles):
         kept = [line for line in kept if needle in line.lower()]
     for start in range(0, len(kept), _AT_ONCE):
-        yield from json.loads(b"[" + b",".join(kept[start : start + _AT_ONCE]) + b"]")
+        together = kept[start : start + _AT_ONCE]
+        yield from zip(together, json.loads(b"[" + b",".join(together) + b"]"), strict=True)
 
 
 def _test(data: Dataset, condition: Filter) -> Callable[[Row], bool]:
@@ -318,8 +329,3 @@ def _number(value: Any) -> Any:  # noqa: ANN401 (JSON)
     except (ValueError, InvalidOperation) as error:
         detail = "The column holds numbers: compare it with a number."
         raise Rejected(422, "Not a number", detail) from error
-
-
-def _sort_key(place: int, *, is_number: bool) -> Callable[[Row], Any]:
-    comparable = _number if is_number else str
-    return lambda row: comparable(row[place])
