@@ -384,6 +384,14 @@ def test_denial_is_the_default(example: Example, who: object, path: str, expecte
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
+def test_the_list_of_studies_leads_where_the_person_may_go(example: Example) -> None:
+    assert START in links(example.room.page("/", READER))
+    assert f"{START}/definition" in links(example.room.page("/", ADMINISTRATOR))
+    submitter = example.room.page("/", person("submitter"))
+    assert "DEMO-1" in submitter
+    assert not [link for link in links(submitter) if link.startswith(START)]
+
+
 def test_contents_lead_only_to_what_the_person_may_see(example: Example) -> None:
     shown = example.room.page(f"{START}/definition", ADMINISTRATOR)
     assert f"{START}/trail" in links(shown)

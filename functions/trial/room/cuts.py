@@ -226,6 +226,13 @@ def _files(asked: PageRequest, view: Study, request: ReportRequest) -> Iterator[
         "files",
         "Files",
         frame.data_table("Files", frame.heads("File", "Bytes", "SHA-256"), rows),
+        html(
+            "<p>To verify: compare the SHA-256 of each file with {}, which {} signs; {} offline"
+            " remakes every file from the journals.</p>\n",
+            escape(MANIFEST),
+            escape(SIGNATURE),
+            html("<code>make verify</code>"),
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from trial.events.blinding import OPEN
 from trial.render.markup import Html, bdi, escape, html
 from trial.reporting import report
 from trial.room import frame
-from trial.room.routing import ANYBODY, READERS, PageRequest, page
+from trial.room.routing import ANYBODY, READERS, STAFF, PageRequest, page
 from trial.web.routing import Answer
 
 _MOST = 100
@@ -43,7 +43,7 @@ def _rows(asked: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
             view = wiring.store().study(name).open
         except Rejected:
             continue  # it is being deleted
-        link = html('<a href="/studies/{}">{}</a>', escape(quote(name)), escape(name))
+        link = _entry(asked, name)
         title = bdi(view.definition.title)
         if not asked.person.may(name, *READERS):
             yield link, title, escape("Not for your role"), escape(""), escape("")
@@ -58,6 +58,16 @@ def _rows(asked: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
             escape(f"{records:,}"),
             _documents(name),
         )
+
+
+def _entry(asked: PageRequest, name: str) -> Html:
+    """Name a study, with the way to the first of its pages that the person may see."""
+    start = f"/studies/{quote(name)}"
+    if asked.person.may(name, *READERS):
+        return html('<a href="{}">{}</a>', escape(start), escape(name))
+    if asked.person.may(name, *STAFF):
+        return html('<a href="{}/definition">{}</a>', escape(start), escape(name))
+    return escape(name)
 
 
 def _documents(study: str) -> Html:

@@ -17,6 +17,7 @@ from trial.room.routing import READERS, PageRequest, page
 from trial.statistics.cells import Share
 from trial.tables import figures
 from trial.tables.bidi import isolated
+from trial.tables.file_names import PAGE, WORKBOOK
 from trial.tables.grid import Cut, Figure, Grid, Mark
 from trial.web.routing import Answer
 
@@ -30,6 +31,12 @@ def get_tables(asked: PageRequest) -> Answer:
     tables = [_entry(asked, "tables", t.id, t.title, t.population) for t in definition.tables]
     drawn = [_entry(asked, "figures", f.id, f.title, "") for f in definition.figures]
     body = [
+        html(
+            '<p class="pages"><a class="button" href="{}">The last published report</a>'
+            ' <a class="button" href="{}">Workbook</a></p>\n',
+            asked.link("documents", "live", PAGE),
+            asked.link("documents", "live", WORKBOOK),
+        ),
         frame.section("tables", "Tables", unordered(tables, "contents-list"))
         if tables
         else html("<p>No tables are defined.</p>\n"),
