@@ -537,6 +537,7 @@ COMPARISONS: Sequence[Mapping[str, Any]] = [
     {"counts": "exact", "contrast": "odds-ratio"},
     {"counts": "koopman", "contrast": "relative-risk", "interval": {"limits": "upper"}},
     {"means": "wilcoxon", "interval": {"level": 0.8}},
+    {"means": "welch", "counts": "wald", "standard_error": True},
     {"means": "wilcoxon-exact"},
 ]
 """How a column compares two others."""

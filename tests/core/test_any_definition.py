@@ -102,7 +102,7 @@ WHOLE: dict[str, Any] = json.loads(
                 "scores": {"a": 0, "b": 1}}},
         ],
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"},
-         {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t",
+         {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t", "standard_error": True,
           "interval": {"level": 0.9, "limits": "upper"}},
          {"id": "risk", "label": "Risk", "compare": ["a", "b"], "counts": "koopman",
           "contrast": "relative-risk", "means": "wilcoxon-corrected"},

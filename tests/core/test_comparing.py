@@ -400,3 +400,69 @@ class TestForms:
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/count/p"
         assert fault.detail.startswith("is not a column of subjects of table t: p")
+
+
+class TestStandardError:
+    """The standard error of a difference: as scipy's t test and Wald's interval have it."""
+
+    AGES: ClassVar[dict[str, list[int]]] = {"a": [30, 41, 52, 37, 66], "b": [25, 48, 71]}
+    AGE: ClassVar[dict[str, Any]] = {"summary": "age", "statistics": ["n"]}
+
+    @pytest.mark.parametrize("means", ["t", "welch"])
+    def test_of_means_it_is_the_difference_over_t(self, means):
+        found = compared(aged(**self.AGES), self.AGE, means=means, standard_error=True)
+        test = stats.ttest_ind(self.AGES["b"], self.AGES["a"], equal_var=means == "t")
+        expected = (48 - 45.2) / test.statistic
+        assert close(found, "se", expected)
+        assert [statistic.name for statistic in found.statistics] == [
+            "difference", "se", "ci_low", "ci_high", "p",
+        ]  # fmt: skip
+        assert found.get("difference").text == "2.8"
+        assert found.get("se").text == f"{expected:.2f}"
+
+    def test_of_proportions_it_is_wald_s(self):
+        found = compared(PEOPLE, MEN, counts="wald", standard_error=True)
+        assert close(found, "se", 100 * math.sqrt(7 / 8 * 1 / 8 / 8 + 2 / 8 * 6 / 8 / 8))
+        assert found.get("se").text == "19.26"
+
+    def test_where_all_or_none_are_counted_in_both_it_cannot_be_estimated(self):
+        found = compared(people("aabb", "MMFF"), MEN, counts="wald", standard_error=True)
+        assert found.get("se").text == found.get("ci_low").text == "not estimable"
+
+    def test_it_is_shown_where_it_is_asked_for_alone(self):
+        for how in ({"means": "t"}, {"counts": "wald"}):
+            row = self.AGE if "means" in how else MEN
+            entries = aged(**self.AGES) if "means" in how else PEOPLE
+            assert compared(entries, row, **how).get("se") is None
+
+    def test_same_ages_have_none(self):
+        found = compared(aged(a=[40, 40], b=[40, 40]), self.AGE, means="t", standard_error=True)
+        assert found.get("se").text == "0.00"
+
+    @pytest.mark.parametrize(
+        "how",
+        [{}, {"means": "anova"}, {"means": "wilcoxon"}, {"counts": "newcombe"},
+         {"counts": "wald", "contrast": "odds-ratio"}],
+    )  # fmt: skip
+    def test_what_has_none_is_refused(self, how):
+        with pytest.raises(Rejected) as refused:
+            parallel([self.AGE], [A, B, {**P, "standard_error": True, **how}])
+        assert any("`standard_error` is of a difference" in fault.detail
+                   for fault in refused.value.faults)  # fmt: skip
+
+    def test_decimals_that_are_not_kept_are_refused(self):
+        measure = {"parameter": "viral-load-log10", "at": "week-5"}
+        row = {"summary": measure, "statistics": ["n"], "decimals": 2}
+        columns = [A, B, {**P, "means": "t"}]
+        checking.check_definition(parallel([row], columns))
+        columns[2]["standard_error"] = True
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([row], columns))
+        assert refused.value.faults[0].pointer == "/tables/0/rows/0/decimals"
+
+    def test_methods_name_it(self):
+        study = parallel([self.AGE], [A, B, {**P, "means": "t", "standard_error": True}])
+        text = " ".join(
+            str(cell) for part in methods(study.definition) for row in part.rows for cell in row
+        )
+        assert "with the standard error of the difference" in text

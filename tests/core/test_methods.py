@@ -174,6 +174,7 @@ WHOLE |= {
          "worst": {"severity_at_least": "MODERATE"}},
         {"id": "odds", "label": "Odds", "compare": ["a", "b"], "counts": "wald",
          "contrast": "odds-ratio"},
+        {"id": "error", "label": "E", "compare": ["a", "b"], "counts": "wald"},
     ], "rows": [
         {"id": "count", "label": "Count", "count": {"a": "bounded"}, "where": "seen",
          "interval": {"method": "wald"}},
@@ -377,7 +378,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                "interval": {"level": 0.9}},
         "tables/0/columns/3": {"under": "All", "arms": ["b", "a"], "events": {},
                                "worst": {"grade": [3]}},
-        "tables/0/columns/8": {"contrast": "relative-risk", "counts": "exact"}},
+        "tables/0/columns/8": {"contrast": "relative-risk", "counts": "exact"},
+        "tables/0/columns/9": {"standard_error": True}},
     IntervalDefinition: {"tables/0/rows/0/interval": {
         "method": "wilson", "level": 0.9, "limits": "lower"}},
     TableRow: {

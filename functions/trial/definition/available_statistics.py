@@ -393,7 +393,9 @@ def _at_comparison(row: TableRow, inner: Sequence[str]) -> bool:
 def _contrasted(column: TableColumn) -> frozenset[str]:
     if column.counts in _TESTS:
         return _P
-    return _limits(column.interval or IntervalDefinition()) | {CONTRAST_STATISTICS[column.contrast]}
+    error = {"se"} if column.standard_error and column.waldian else _NOTHING
+    limits = _limits(column.interval or IntervalDefinition())
+    return limits | error | {CONTRAST_STATISTICS[column.contrast]}
 
 
 def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:
@@ -406,7 +408,8 @@ def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:
 
 
 def _of_difference(column: TableColumn) -> frozenset[str]:
-    return _limits(column.interval or IntervalDefinition()) | {"difference"}
+    error = {"se"} if column.standard_error and column.means in ("t", "welch") else _NOTHING
+    return _limits(column.interval or IntervalDefinition()) | error | {"difference"}
 
 
 def _modelled_by_visit(

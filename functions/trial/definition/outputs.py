@@ -62,7 +62,7 @@ ContrastName = Literal["difference", "odds-ratio", "relative-risk"]
 
 COLUMN_FORMS: Mapping[str, tuple[str, ...]] = {
     "set": ("arm", "arms", "where", "events", "worst"),
-    "compare": ("counts", "contrast", "means", "rates", "interval"),
+    "compare": ("counts", "contrast", "means", "rates", "interval", "standard_error"),
 }
 """The forms of a column, and what each takes beside itself."""
 
@@ -122,6 +122,7 @@ class TableColumn(Model):
     `means`, or by ranks: `wilcoxon` is the rank-sum test by the normal distribution,
     `wilcoxon-corrected` for continuity, `wilcoxon-exact` given the midranks, each with the
     Hodges-Lehmann difference. `interval` gives the level and the limits of a difference or a ratio.
+    `standard_error` shows that of a difference: of means by `t`, `welch`, of proportions by `wald`.
     """
 
     id: Name
@@ -143,6 +144,7 @@ class TableColumn(Model):
     )
     rates: Literal["ratio", "difference"] | None = None
     interval: IntervalDefinition | None = None
+    standard_error: bool = False
 
     @model_validator(mode="after")
     def _one_form(self) -> "TableColumn":
@@ -168,6 +170,10 @@ class TableColumn(Model):
                 "`interval` is of a difference or a ratio: with counts other than fisher and"
                 " pearson, with means other than anova, or with rates"
             )
+        if self.standard_error and not (self.means in ("t", "welch") or self.waldian):
+            raise ValueError(
+                "`standard_error` is of a difference: of means t or welch, or of counts wald"
+            )
         if self.interval is not None and self.interval.method is not None:
             raise ValueError(
                 "the interval of a difference takes no method: `counts` and `means` name it"
@@ -190,6 +196,11 @@ class TableColumn(Model):
     def contrasts(self) -> bool:
         """Whether it contrasts two proportions, rather than testing counts."""
         return self.counts not in ("fisher", "pearson")
+
+    @property
+    def waldian(self) -> bool:
+        """Whether it shows a difference of proportions by Wald's method."""
+        return self.counts == "wald" and self.contrast == DIFFERENCE
 
     @property
     def name(self) -> str:

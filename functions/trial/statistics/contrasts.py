@@ -72,6 +72,11 @@ class NormalContrast:
             return normal_tails(distance / square_root(self.variance or Fraction(0)))
 
     @property
+    def standard_error(self) -> Decimal | None:
+        """The standard error of the estimate, or of its logarithm; None where it has no error."""
+        return square_root(self.variance or Fraction(0)) if self._is_determined else None
+
+    @property
     def _is_determined(self) -> bool:
         return self.estimate is not None and bool(self.variance)
 

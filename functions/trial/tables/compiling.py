@@ -130,7 +130,13 @@ def comparison(column: TableColumn, table: Table, path: str) -> Comparison:
     confidence = column.interval.confidence if column.interval else CONFIDENCE_95
     positions = tuple(places[name] for name in names)
     return Comparison(
-        positions, column.counts, column.means, confidence, column.rates, column.contrast
+        positions,
+        column.counts,
+        column.means,
+        confidence,
+        column.rates,
+        column.contrast,
+        column.standard_error,
     )
 
 
@@ -1402,6 +1408,7 @@ class Compiler:
             self._divisor(row, path),
             self._ranked,
             self._margin(row, path),
+            shows_error=any(column.standard_error for column in self._table.columns),
         )
 
     @cached_property

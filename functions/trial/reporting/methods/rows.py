@@ -240,7 +240,8 @@ class Rows:
             against = f"Compares {joined(others)} with {reference}, the reference"
             level = f"; intervals: {column.interval.confidence.words}" if column.interval else ""
             rates = f", {RATES[column.rates]}" if column.rates else ""
-            return f"{against}: {_counts(column)}, {MEANS[column.means]}{rates}{level}."
+            error = "; with the standard error of the difference" if column.standard_error else ""
+            return f"{against}: {_counts(column)}, {MEANS[column.means]}{rates}{level}{error}."
         analysis_set = self._definition.sets[str(column.set)]
         arms = {compared.id: compared.label for compared in self._definition.arms}
         of_arms = joined((arms[arm] for arm in column.arms_counted), "or")

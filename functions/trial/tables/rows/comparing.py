@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
-from trial.statistics.contrasts import Contrast, Limits, Tails
+from trial.statistics.contrasts import Contrast, Limits, NormalContrast, Tails
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, Confidence
 from trial.statistics.margins import Margin
 from trial.statistics.moments import (
@@ -225,8 +225,18 @@ def _contrast(
         method, contrast = ODDS_INSTEAD, score_odds_ratio(compared, reference)
     if contrast is None:
         return NOTHING
-    statistics = contrast_statistics(contrast_name, contrast, confidence, margin)
-    return statistics, f"{method}, {confidence.words}"
+    estimate, *others = contrast_statistics(contrast_name, contrast, confidence, margin)
+    error = _error_of_proportions(contrast) if comparison.standard_error else ()
+    return (estimate, *error, *others), f"{method}, {confidence.words}"
+
+
+def _error_of_proportions(contrast: Contrast) -> tuple[Statistic, ...]:
+    """Return the standard error of a difference, in percent, where its method has one."""
+    if not isinstance(contrast, NormalContrast) or contrast.logarithmic:
+        return ()
+    error = contrast.standard_error
+    in_percent = None if error is None else Fraction(error) * 100
+    return (number_statistic("se", in_percent, 2, NOT_ESTIMABLE),)
 
 
 def contrast_statistics(
@@ -298,8 +308,11 @@ def _means(
         return NOTHING
     printed, kept = places
     limits = comparison_of_means.interval(confidence.two_sided)
+    error = comparison_of_means.se if comparison.standard_error else None
+    shown = () if error is None else (number_statistic("se", error, printed + 1, "", kept),)
     return (
         number_statistic("difference", comparison_of_means.estimate, printed, places_kept=kept),
+        *shown,
         *limit_statistics(confidence.chosen(limits), printed, kept),
         *margin_statistics(margin, limits, comparison_of_means.tails),
         p_value(comparison_of_means.p),

@@ -37,6 +37,7 @@ class Comparison:
     confidence: Confidence = CONFIDENCE_95
     rates: str | None = None
     contrast: str = DIFFERENCE
+    standard_error: bool = False
 
 
 @dataclass(frozen=True)

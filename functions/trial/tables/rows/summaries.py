@@ -63,6 +63,8 @@ class SummaryRow(PlacedRow):
     ranked: Collection[int] = ()
     """The columns that others compare by ranks, so that their values are kept."""
     margin: Margin | None = None
+    shows_error: bool = False
+    """Whether a column shows the standard error of a difference: it has a place more."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -108,7 +110,8 @@ class SummaryRow(PlacedRow):
     @property
     def _drawn(self) -> Sequence[str]:
         """The mean, where a comparing column or a figure may show it without its being listed."""
-        return ("mean",) if None in self.quantities or self.groups else ()
+        error = ("se",) if self.shows_error else ()
+        return ("mean", *error) if None in self.quantities or self.groups else ()
 
     @cached_property
     def _measured(self) -> list[tuple[int, Quantity, str, bool]]:
