@@ -14,6 +14,7 @@ COUNTED = (
     "conflicts",
     "requests",
     "wide",
+    "inference",
     "listing_rows",
     "start",
     "study_size",
