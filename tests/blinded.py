@@ -366,7 +366,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"incidence": {"filter": {}, "by": ["soc", "pt"], "order": "difference", "order_by": "p"}},
     {"incidence": {"filter": {"treatment": "drug"}, "by": "pt", "occurrences": "all"}},
     {"incidence": {"filter": {}, "by": ["group"], "occurrences": "all", "order_by": "total"}},
-    {"ancova": {"measure": "age", "factors": ["region"]}},
+    {"ancova": {"measure": "age", "factors": ["region"], "interaction": "region"}},
     {"ancova": {"measure": "age"}, "interval": {"level": 0.9}},
     {
         "mmrm": {

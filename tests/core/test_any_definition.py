@@ -99,7 +99,7 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "ancova", "ancova": {
                 "measure": "age", "covariates": ["days"], "factors": ["site"],
                 "pool": {"site": {"set": "randomised", "minimum": 3}},
-                "scores": {"a": 0, "b": 1}}},
+                "scores": {"a": 0, "b": 1}, "interaction": "site"}},
         ],
         [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"},
          {"id": "d", "label": "D", "compare": ["a", "b"], "means": "t", "standard_error": True,

@@ -5,11 +5,16 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
+from builders import enrolment
+from parallel import A, B, parallel, printed, randomised, table_of
 from statsmodels.stats.anova import anova_lm
 
+from trial.errors import Rejected
 from trial.statistics.linear import EQUAL, OBSERVED, Model
 from trial.statistics.products import CrossProducts, Products, pool_levels
+from trial.tables import checking
 
 KIND = Products((1, 1, 2))
 MODEL = Model({"arm": 0, "site": 1}, {"base": 0, "age": 1})
@@ -188,3 +193,94 @@ def test_a_response_that_is_explained_wholly_has_no_statistic():
     assert fit.error == 0
     assert fit.slope("base").estimate == 1
     assert fit.slope("base").p is fit.type_three("base").p is None
+
+
+class TestInteraction:
+    """Against statsmodels' ordinary least squares, with factors coded to sum to zero."""
+
+    SUBJECTS = tuple(
+        (("abc"[i % 3], "xy"[i // 3 % 2], "uv"[i % 5 > 1]), 20 + 7 * i % 31, 10 + 13 * i % 29)
+        for i in range(40)
+    )
+
+    def fit(self, subjects=SUBJECTS):
+        products, cells = Products((0, 0)), {}
+        for levels, covariate, value in subjects:
+            into = cells.setdefault(levels, {})
+            for name, number in products.contribution([covariate, value]).items():
+                into[name] = into.get(name, 0) + number
+        sums = {levels: products.estimate(into) for levels, into in cells.items()}
+        factors = {"arm": 0, "site": 1, "sex": 2}
+        return Model(factors, {"age": 0}, crossed=("arm", "site")).fit(sums)
+
+    @classmethod
+    def oracle(cls):
+        rows = [cls.row(*levels, age) for levels, age, _ in cls.SUBJECTS]
+        return sm.OLS([value for *_, value in cls.SUBJECTS], np.array(rows, float)).fit()
+
+    @staticmethod
+    def row(arm, site, sex, age):
+        """Return the design: each factor's codes sum to zero."""
+        arms = [(arm == "a") - (arm == "c"), (arm == "b") - (arm == "c")]
+        place = 1 if site == "x" else -1
+        return [1, *arms, place, 1 if sex == "u" else -1, age, *(place * code for code in arms)]
+
+    def test_its_f_test(self):
+        oracle = self.oracle().f_test(np.eye(8)[6:])
+        test = self.fit().type_three("arm*site")
+        assert test.df == 2
+        assert float(test.statistic) == pytest.approx(oracle.fvalue, rel=1e-10)
+        assert float(test.p) == pytest.approx(oracle.pvalue, rel=1e-9)
+
+    @pytest.mark.parametrize("site", ["x", "y"])
+    def test_means_and_differences_at_a_level(self, site):
+        whole, found = self.oracle(), self.fit()
+        age = np.mean([age for _, age, _ in self.SUBJECTS])
+        means = {
+            arm: np.mean([self.row(arm, site, sex, age) for sex in "uv"], axis=0) for arm in "ab"
+        }
+        for arm, weights in means.items():
+            oracle, mean = whole.t_test(weights), found.mean_at(arm, site)
+            assert float(mean.estimate) == pytest.approx(oracle.effect[0], rel=1e-10)
+            assert float(mean.se) == pytest.approx(oracle.sd.item(), rel=1e-10)
+        oracle = whole.t_test(means["b"] - means["a"])
+        gain = found.difference_at("b", "a", site)
+        assert float(gain.estimate) == pytest.approx(oracle.effect[0], rel=1e-9)
+        assert float(gain.p) == pytest.approx(oracle.pvalue.item(), rel=1e-8)
+
+    def test_where_an_arm_has_nobody_at_a_level_there_is_no_mean(self):
+        subjects = [row for row in self.SUBJECTS if row[0][:2] != ("b", "y")]
+        found = self.fit(subjects)
+        assert found.mean_at("b", "y") is found.difference_at("b", "a", "y") is None
+        assert found.mean_at("b", "x") is not None is not found.difference_at("c", "a", "y")
+        assert found.mean_at("b", "z") is found.mean_at("d", "x") is None
+        assert found.type_three("arm*site").df == 1
+
+    def test_rows(self):
+        entries = [
+            entry
+            for i in range(20)
+            for name in [f"S-{i:02}"]
+            for entry in (
+                enrolment(subject=name, age=30 + 7 * i % 23),
+                randomised("ab"[i % 2], name, strata={"region": ("north", "south")[i // 2 % 2]}),
+            )
+        ]
+        row = {"ancova": {"measure": "age", "factors": ["region"], "interaction": "region"}}
+        columns = [A, B, {"id": "p", "label": "P", "compare": ["b", "a"]}]
+        grid = table_of(entries, row, columns=columns)
+        plain = table_of(entries, {"ancova": {"measure": "age", "factors": ["region"]}},
+                         columns=columns)  # fmt: skip
+        assert grid.rows[0] == plain.rows[0]
+        north = [30 + 7 * i % 23 for i in range(20) if not i // 2 % 2]
+        means = [sum(north[k::2]) / len(north[k::2]) for k in (0, 1)]
+        shown = printed(grid, "row/interaction/north", "p")
+        assert shown["difference"] == f"{means[0] - means[1]:.1f}"
+        assert printed(grid, "row/interaction/north", "a")["lsmean"] == f"{means[0]:.1f}"
+        assert printed(grid, "row/interaction", "p").keys() == {"p"}
+        for name in ("row/interaction", "row/interaction/south"):
+            refs = {"order": [{"table": "t", "row": name, "column": "p"}], "alpha": 0.05}
+            checking.check_definition(parallel([row], columns, testing=refs))
+        row["ancova"]["interaction"] = "sex"
+        with pytest.raises(Rejected):
+            checking.check_definition(parallel([row], columns))

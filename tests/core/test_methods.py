@@ -447,8 +447,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/22/stratified": {"contrast": "odds-ratio", "method": "sato"},
         "tables/0/rows/23/stratified": {"measure": "score"}},
     Ancova: {"tables/0/rows/12/ancova": {
-        "measure": "score", "covariates": [], "factors": [], "pool": {}, "weights": "observed",
-        "scores": None}},
+        "measure": "score", "covariates": [], "factors": ["region", "sex"], "pool": {},
+        "weights": "observed", "scores": None, "interaction": "region"}},
     Pooling: {"tables/0/rows/12/ancova/pool/region": {"set": "received", "minimum": 4}},
     Survival: {"tables/0/rows/13/survival": {"time": "rise", "at": [8], "strata": [],
                                              "hazard_ratio": False, "restricted_mean": None},

@@ -203,8 +203,15 @@ def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
 
 
 def _adjusted(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    has_mean = column.arm is not None and not inner
-    return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
+    if column.arm is None or (inner and not _at_level(row, inner)):
+        return _NOTHING
+    return _always(row) | {"lsmean", "se"} | (_NOTHING if inner else {"n"})
+
+
+def _at_level(row: TableRow, inner: Sequence[str]) -> bool:
+    """Return whether a row is of one level of an interaction."""
+    crossed = row.ancova is not None and row.ancova.interaction is not None
+    return crossed and len(inner) == 2 and inner[0] == "interaction"  # noqa: PLR2004 (and a level)
 
 
 def _adjusted_by_visit(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -430,16 +437,21 @@ def _modelled(
 ) -> frozenset[str]:
     if row.mmrm is not None:
         return _modelled_by_visit(row, column, compared_columns) if inner else _NOTHING
-    if inner:
-        return _P if column is _widest(table, row) else _NOTHING
+    if inner and not _at_level(row, inner):
+        return _P if column is _widest(table, row, inner[0]) else _NOTHING
     pair = len(compared_columns) == _PAIR
     limits = _limits(column.interval) if column.interval else _always(row)
-    return limits | _P | {"difference", "se"} if pair else _P
+    if pair:
+        return limits | _P | {"difference", "se"}
+    return _NOTHING if inner else _P
 
 
-def _widest(table: Table, row: TableRow) -> TableColumn | None:
-    """Return the column of a test of trend: the one comparing most arms, if there are scores."""
-    if row.ancova is None or row.ancova.scores is None:
+def _widest(table: Table, row: TableRow, test: str) -> TableColumn | None:
+    """Return the column of a test of trend or interaction, if there is one: the widest."""
+    if row.ancova is None:
+        return None
+    asked = {"trend": row.ancova.scores, "interaction": row.ancova.interaction}
+    if asked.get(test) is None:
         return None
     compared = [candidate for candidate in table.columns if candidate.compare is not None]
     return max(compared, key=lambda candidate: len(candidate.compare or ()), default=None)

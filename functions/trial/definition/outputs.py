@@ -404,7 +404,8 @@ class Ancova(Model):
     """Analysis of covariance of a measure: arm, further factors and covariates.
 
     Columns show least-squares means; those that compare, differences with confidence interval
-    and P. `scores` give each arm's dose, for a test of trend.
+    and P. `scores` give each arm's dose, for a test of trend. `interaction` names a factor: rows
+    below show P of its interaction with the arm, and means and differences at each level.
     """
 
     measure: MeasureRef
@@ -413,9 +414,12 @@ class Ancova(Model):
     pool: dict[Annotated[Name, RefersTo("factor")], Pooling] = {}
     weights: Literal["equal", "observed"] = "equal"
     scores: dict[Annotated[Name, RefersTo("arm of a column")], Decimal] | None = None
+    interaction: CategoryName | None = None
 
     @model_validator(mode="after")
     def _terms_differ(self) -> "Ancova":
+        if self.interaction is not None and self.interaction not in self.factors:
+            raise ValueError(f"`interaction` is with a factor: {self.interaction} is none")
         if self.measure in self.covariates:
             raise ValueError(
                 "must not list its own measure as a covariate: no difference would remain"

@@ -12,7 +12,7 @@ _DEPTH = {
     "cross": 2,
     "survival": 1,
     "resolution": 1,
-    "ancova": 1,
+    "ancova": 2,
     "logistic": 2,
     "event_rate": 2,
 }

@@ -4,7 +4,7 @@ Subjects are summed by their combination of factor levels. X'X, X'y and y'y of a
 factors and covariates follow exactly, so estimates and F statistics are fractions.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -37,12 +37,14 @@ class Model:
 
     `factors` and `covariates` name positions: the factor's in the combinations of levels, the
     covariate's among the values. A factor with `scores` enters as one covariate, its level's score,
-    and not as a factor: a linear trend (dose 0, 54, 81).
+    and not as a factor: a linear trend (dose 0, 54, 81). `crossed` are two factors with an
+    interaction; its term is their names with a star between.
     """
 
     factors: Mapping[str, int]
     covariates: Mapping[str, int] = field(default_factory=dict)
     scores: Mapping[str, Mapping[str, Fraction]] = field(default_factory=dict)
+    crossed: tuple[str, str] | None = None
 
     def fit(self, sums: Sums) -> "Fit":
         """Fit by least squares; combinations without subjects are as if not there."""
@@ -69,11 +71,23 @@ class Model:
             Column(name, name, lambda _: Fraction(1), position)
             for name, position in self.covariates.items()
         ]
-        return columns
+        return [*columns, *self._products(columns)]
+
+    def _products(self, columns: Sequence[Column]) -> Iterator[Column]:
+        """Yield the columns of an interaction: the products of those of both factors."""
+        first, second = self.crossed or ("", "")
+        for one in (column for column in columns if column.term == first):
+            for other in (column for column in columns if column.term == second):
+                name = f"{one.name} * {other.name}"
+                yield Column(f"{first}*{second}", name, _multiplied(one, other))
 
 
 def _coded(position: int, level: str, last: str) -> Callable[[Levels], Fraction]:
     return lambda levels: Fraction((levels[position] == level) - (levels[position] == last))
+
+
+def _multiplied(one: Column, other: Column) -> Callable[[Levels], Fraction]:
+    return lambda levels: one.value(levels) * other.value(levels)
 
 
 def _scored(position: int, scores: Mapping[str, Fraction]) -> Callable[[Levels], Fraction]:
@@ -148,6 +162,19 @@ class Fit:
         first_mean, second_mean = (self._at(factor, level, EQUAL) for level in (first, second))
         return self._estimate([a - b for a, b in zip(first_mean, second_mean, strict=True)])
 
+    def mean_at(self, first: str, second: str) -> StudentT | None:
+        """Return the least-squares mean at a level of each of two factors with an interaction."""
+        weights = self._at_both(first, second)
+        return None if weights is None else self._estimate(weights)
+
+    def difference_at(self, first: str, reference: str, second: str) -> StudentT | None:
+        """Return how two levels of the first factor differ at a level of the second."""
+        means = [self._at_both(level, second) for level in (first, reference)]
+        if any(mean is None for mean in means):
+            return None
+        one, other = (mean or [] for mean in means)
+        return self._estimate([a - b for a, b in zip(one, other, strict=True)])
+
     def slope(self, term: str) -> StudentT | None:
         """Return the coefficient of a covariate or of a factor's scores."""
         return self._estimate([Fraction(column.name == term) for column in self.columns])
@@ -201,6 +228,22 @@ class Fit:
         if df < 1 or self.error is None:
             return None
         return FRatio(squares / df / self.error if self.error else None, df, self.error_df)
+
+    def _at_both(self, first: str, second: str) -> Vector | None:
+        """Return the mean of the design's columns were everybody at two levels; None for others."""
+        assert self.model.crossed is not None
+        levels = dict(zip(self.model.crossed, (first, second), strict=True))
+        if any(level not in self.model.levels(name, self.sums) for name, level in levels.items()):
+            return None
+        places = {self.model.factors[name]: level for name, level in levels.items()}
+        there = tuple(places.get(place, "") for place in range(max(places) + 1))
+        fixed = {*levels, "*".join(self.model.crossed)}
+        return [
+            column.value(there)
+            if column.term in fixed
+            else self._mean_column(column, "", "", EQUAL)
+            for column in self.columns
+        ]
 
     def _at(self, factor: str, level: str, weights: str) -> Vector:
         """Return the mean of the design's columns were everybody in this level."""

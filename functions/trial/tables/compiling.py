@@ -62,13 +62,14 @@ from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstLevels, WorstRow
 from trial.tables.rows.hazards import HazardModel
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
+from trial.tables.rows.interactions import Interaction
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
 from trial.tables.rows.logistic import LogisticRow
 from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
 from trial.tables.rows.ranked import StratifiedRanksRow
-from trial.tables.rows.ratios import WALD, Interaction, RatioModel
+from trial.tables.rows.ratios import WALD, RatioModel
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
 from trial.tables.rows.repeated import RepeatedRow
 from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
@@ -921,13 +922,13 @@ class Compiler:
             asked.test,
             interval.method,
             asked.decimals,
-            self._crossing(asked),
+            self._crossing(asked.interaction, asked.covariates),
             self._levels_of_contrasts(row),
         )
 
-    def _crossing(self, asked: RatioModelDefinition) -> Interaction | None:
-        """Return the interaction that a model asks for, if any."""
-        if (name := asked.interaction) is None:
+    def _crossing(self, name: str | None, names: Sequence[str]) -> Interaction | None:
+        """Return the interaction that a model asks for with one of some categories, if any."""
+        if name is None:
             return None
         definition = self._study.definition
         labels = {
@@ -937,7 +938,7 @@ class Compiler:
         }
         levels = known_levels(self._study, name) or ()
         named = {level_text(level.value): level.label for level in levels}
-        return Interaction(asked.covariates.index(name), labels.get(name, name), named)
+        return Interaction(names.index(name), labels.get(name, name), named)
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
         """Return the row of levels that are declared: of free text the test would have no end."""
@@ -1027,6 +1028,7 @@ class Compiler:
             ancova.scores or {},
             self._confidences(row, path, _ALWAYS_T),
             self._margin(row, path),
+            self._crossing(ancova.interaction, ancova.factors),
         )
         compiled_row.check(path)
         yield compiled_row

@@ -560,6 +560,11 @@ class Rows:
         if model.scores is not None:
             scores = joined(f"{arm} {score:f}" for arm, score in by_name(model.scores))
             parts.append(f"{TREND}: {scores}")
+        if model.interaction is not None:
+            parts.append(
+                f"interaction of the arm with {words.category(model.interaction)} by type III F,"
+                f" with means and differences at each level by the model with it, {EQUAL}"
+            )
         return "; ".join((*parts, "who lacks any of these values is left out"))
 
     def _mmrm(self, row: TableRow, _columns: Mapping[str, str]) -> str:

@@ -373,6 +373,13 @@ def _of_interaction(row: JsonObject, definition: JsonObject) -> Sequence[str] | 
     return None if levels is None else ["interaction", *(f"interaction/{x}" for x in levels)]
 
 
+def _of_covariance(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
+    """List the rows of an analysis of covariance: those of its interaction, and its trend."""
+    crossed = _of_interaction(row, definition)
+    trend = ["trend"] if row.get("scores") else []
+    return None if crossed is None else [*crossed, *trend]
+
+
 _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] = {
     "levels": _levels,
     "terms": lambda _row, _: None,
@@ -386,7 +393,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "mmrm": lambda _row, _: [],
     "logistic": _of_interaction,
     "event_rate": _of_interaction,
-    "ancova": lambda row, _: ["trend"] if row.get("scores") else [],
+    "ancova": _of_covariance,
 }
 
 

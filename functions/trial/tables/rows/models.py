@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
@@ -22,7 +22,7 @@ from trial.statistics.contingency import (
     cochran_mantel_haenszel,
     general_association,
 )
-from trial.statistics.inference import Confidence, StudentT
+from trial.statistics.inference import Confidence, FRatio, StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.margins import Margin
 from trial.statistics.products import Levels, Products, pool_levels
@@ -33,6 +33,7 @@ from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import contrast_statistics, margin_statistics
 from trial.tables.rows.counting import not_counted_statistics
 from trial.tables.rows.counts import PlacedRow
+from trial.tables.rows.interactions import INTERACTION, Interaction
 from trial.tables.rows.intervals import limit_statistics
 from trial.tables.rows.kinds import (
     ColumnHead,
@@ -44,6 +45,7 @@ from trial.tables.rows.kinds import (
     number_statistic,
     p_value,
     put_cell,
+    row_id,
 )
 
 CHUNKS = 16
@@ -288,6 +290,7 @@ class AncovaRow:
     confidences: Sequence[Confidence]
     """By column, of its least-squares mean or of the difference that it shows."""
     margin: Margin | None = None
+    interaction: Interaction | None = None
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add the subject's values at its levels; and count it where levels may be pooled.
@@ -354,14 +357,68 @@ class AncovaRow:
         placed = self.id, self.label, self.level
         rows = [Row(*placed, row_cells, unit=unit, direction=direction, notes=of_margin)]
         compared = [head for head in heads if head.comparison]
-        if self.scores and compared:
-            widest = max(compared, key=lambda head: len(head.comparison.columns))  # type: ignore[union-attr]
+        widest = max(
+            compared,
+            key=lambda head: len(head.comparison.columns) if head.comparison else 0,
+            default=None,
+        )
+        if self.interaction is not None:
+            rows += self._crossed(self.interaction, moments, heads, widest)
+        if self.scores and widest is not None:
             slope = self._model(scored=True).fit(moments).slope(_ARM)
             trend = Cell(widest.id, (p_value(slope.p),) if slope else (), TREND)
             doses = ", ".join(f"{score:f}" for score in sorted(self.scores.values()))
             label = f"Trend over {doses}"
             rows.append(Row(f"{self.id}/trend", label, self.level + 1, (trend,)))
         return rows
+
+    def _crossed(
+        self,
+        asked: Interaction,
+        moments: products.Sums,
+        heads: Sequence[ColumnHead],
+        widest: ColumnHead | None,
+    ) -> Iterator[Row]:
+        """Yield the test of an interaction and, at each level, means and differences."""
+        crossed = _ARM, list(self.factors)[asked.place]
+        fit = replace(self._model(), crossed=crossed).fit(moments)
+        test = fit.type_three("*".join(crossed))
+        cells = () if widest is None else (Cell(widest.id, _test(test), f"{ANCOVA} of it"),)
+        inner, unit, direction = self.level + 1, self.response.unit, self.response.direction
+        yield Row(row_id(self.id, INTERACTION), f"Interaction with {asked.label}", inner, cells)
+        occurring = fit.model.levels(crossed[1], fit.sums)
+        labels = {level: asked.levels.get(level, level) for level in (*asked.levels, *occurring)}
+        for level, label in labels.items():
+            estimates = tuple(
+                cell
+                for head, confidence in zip(heads, self.confidences, strict=True)
+                if (cell := self._at_level(fit, level, head, heads, confidence)).statistics
+            )
+            id_ = row_id(self.id, INTERACTION, level)
+            yield Row(id_, label, inner + 1, estimates, unit=unit, direction=direction)
+
+    def _at_level(
+        self,
+        fit: Fit,
+        level: str,
+        head: ColumnHead,
+        heads: Sequence[ColumnHead],
+        confidence: Confidence,
+    ) -> Cell:
+        """Return the mean of an arm at a level, or the difference of two."""
+        name, statistics = "lsmean", tuple[Statistic, ...]()
+        if head.comparison is None:
+            estimate = None if head.arm is None else fit.mean_at(head.arm, level)
+        elif len(head.comparison.columns) == _PAIR:
+            reference, compared = (heads[i].arm or "" for i in head.comparison.columns)
+            name, estimate = "difference", fit.difference_at(compared, reference, level)
+        else:
+            estimate = None
+        if estimate is not None:
+            statistics = _estimate(name, estimate, self.decimals + 1, self._kept, confidence)
+        shown = statistics if name == "difference" else statistics[:-1]
+        method = _WEIGHTS["equal"] if name == "lsmean" else ANCOVA
+        return Cell(head.id, shown, confidence.named(method), confidence.label)
 
     def _model(self, *, scored: bool = False) -> Model:
         scores = {arm: Fraction(score) for arm, score in self.scores.items()}
@@ -423,6 +480,10 @@ class AncovaRow:
             return Cell(head.id, statistics, confidence.named(ANCOVA), confidence.label)
         test = fit.type_three(_ARM)
         return Cell(head.id, (p_value(test.p),) if test else (), ANCOVA)
+
+
+def _test(test: FRatio | None) -> tuple[Statistic, ...]:
+    return (p_value(test.p),) if test else ()
 
 
 def _estimate(

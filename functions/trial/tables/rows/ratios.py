@@ -11,11 +11,10 @@ from trial.statistics.maximisation import INFINITE, TESTS, Term
 from trial.statistics.regression import Regression, Tally
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import NO_LIMIT
+from trial.tables.rows.interactions import INTERACTION, Interaction
 from trial.tables.rows.intervals import LIMIT_NAMES
 from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value, row_id
 
-INTERACTION = "interaction"
-"""The end of the id of the row that tests an interaction; those of its levels follow it."""
 WALD, PROFILE = "wald", "profile"
 PROFILE_WORDS = "profile likelihood"
 DISPERSION_PLACES = 3
@@ -23,18 +22,6 @@ DISPERSION_PLACES = 3
 type Levels = tuple[str | None, ...]
 """The covariates of a subject, of which None are not known."""
 type TalliesByLevels = Mapping[Levels, Tally]
-
-
-@dataclass(frozen=True)
-class Interaction:
-    """Of which covariate, by its place, an interaction with the arm is.
-
-    `levels` are those that are declared, with their labels; without any those that occur are shown.
-    """
-
-    place: int
-    label: str
-    levels: Mapping[str, str]
 
 
 @dataclass(frozen=True)
