@@ -38,6 +38,7 @@ from trial.store.encoding import sealing
 EXAMPLE = Path(__file__).parents[2] / "events" / "example"
 START = "/studies/DEMO-1"
 NOT_SHOWN = re.compile(r"<script|<style| style=| on[a-z]+=|javascript:", re.IGNORECASE)
+HOSTILE = '"><script>alert(1)</script><a href="javascript:x">'
 NUMBER = re.compile(r'<a href="([^"]*/tables/[^"]*/subjects[^"]*)">([^<]*)<')
 VOID = {"meta", "link", "input", "br", "img", "path", "rect", "polyline", "polygon"}
 
@@ -55,6 +56,7 @@ class Example:
         unknown = json.loads(lines[0])
         unknown["data"]["ward"] = "7"
         self.room.record(self.study, [json.dumps(unknown | {"id": "refused"})])
+        self.room.record(self.study, [_hostile(lines)])
         self.room.publish(self.study)
         self.cuts = [self._cut("First look")]
         corrected = _corrected(lines)
@@ -69,6 +71,13 @@ class Example:
         self.room.make_reports(self.study)
         self.room.clock.pause(100)
         return answer.headers["Location"].rpartition("/")[2]
+
+
+def _hostile(lines: list[str]) -> str:
+    """Give an adverse event whose term would run, if anything let it."""
+    value = next(v for v in map(json.loads, lines) if v["data"].get("term") == "Cough")
+    value["data"] |= {"record": "AE-9", "term": HOSTILE}
+    return json.dumps(value | {"id": "hostile"})
 
 
 def _problem(pointer: str, detail: str) -> dict[str, object]:
@@ -139,7 +148,8 @@ def test_every_link_leads_to_a_page_that_is_well_formed_and_needs_no_script(
     for path, text in found.items():
         if not text.startswith("<!DOCTYPE"):
             continue
-        assert not NOT_SHOWN.search(text), path
+        assert not NOT_SHOWN.search(text.replace("javascript:x&quot;", "")), path
+        assert all(link.startswith(("/", "#")) for link in links(text)), path
         outline = Outline()
         outline.feed(text)
         assert outline.open == [], path
@@ -158,6 +168,13 @@ def test_every_link_leads_to_a_page_that_is_well_formed_and_needs_no_script(
         "/studies/{study}/compare",
         "/studies/{study}/definition/versions/{digest}/changes-since/{base}",
     }
+
+
+def test_a_term_is_shown_as_it_was_reported_and_does_nothing(example: Example) -> None:
+    for path in (f"{START}/subjects/D-1", f"{START}/listings/16.2.7"):
+        shown = example.room.page(path)
+        assert "&lt;script&gt;alert(1)" in shown, path
+        assert HOSTILE in text_of(shown), path
 
 
 def test_the_first_page_is_small(example: Example) -> None:
@@ -179,7 +196,7 @@ def test_each_count_of_a_table_leads_to_as_many_subjects(example: Example) -> No
             count = re.search(r"(\d+) of \d+ subjects looked at", listed)
             assert count is not None
             size = re.fullmatch(r"\(N = (\d+)\)", shown)
-            if shown.isdecimal() or size:
+            if (shown.isdecimal() or size) and "statistic=events" not in path:
                 expected = int(size[1] if size else shown)
                 assert int(count[1]) == expected, (path, shown)
                 tried += 1

@@ -14,7 +14,7 @@ from trial.room import frame
 from trial.room.routing import ANYBODY, READERS, STAFF, PageRequest, page
 from trial.web.routing import Answer
 
-_MOST = 100
+_MOST = 25
 """How many studies are listed: of each its sums are asked for."""
 
 
