@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from builders import contact
 from houses import STUDY, House, opened
 from policies import allowed, may_get
+from rooms import READER, TOKEN
 from test_guard import GETS, path_of
 from visiting import Shown
 
@@ -117,3 +119,27 @@ def test_what_the_open_function_may_not_read_it_could_not_show_if_it_tried(
     for path in ("", "/tables/{table}"):
         answer = answers[f"unblinded-reader /unblinded/studies/{{study}}{path}"]
         assert answer.status == 500, path
+
+
+def test_cuts_of_a_blinded_study_are_compared_with_the_rights_of_the_open_function(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How far each journal was counted stands in a file of the unblinded: that one may be read."""
+    study, cuts = house.room.store.study(STUDY), []
+    for reason in ("First", "Second"):
+        house.room.clock.pause(100)
+        asked_for = house.room.answer(
+            f"/studies/{STUDY}/cuts", READER, "POST", csrf=TOKEN, reason=reason
+        )
+        house.room.make_reports(study)
+        cuts.append(asked_for.headers["Location"].rpartition("/")[2])
+        house.room.record(study, [contact(90, "S-0")])
+    bucket = house.room.documents.bucket
+    guarded = Guarded(bucket._client, FUNCTIONS["open"])
+    monkeypatch.setattr(bucket, "_client", guarded)
+    first, second = cuts
+    shown = house.browser(Role.READER).get(f"/studies/{STUDY}/cuts/{second}/changes-since/{first}")
+    assert shown.status == 200, shown.text
+    assert "1 subjects differ in all" in shown.text
+    apart = {name for name in guarded.touched if f"/{UNBLINDED}/" in name}
+    assert {name.rpartition("/")[2] for name in apart} == {"heads.json"}
