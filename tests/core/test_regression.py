@@ -444,6 +444,30 @@ class TestEventRateRow:
         assert shown.text.startswith(f"{ratio:.1f}")
 
 
+@pytest.mark.parametrize(("row", "ratio"), [(LOGISTIC_ROW, "Odds"), (RATE_ROW, "Rate")])
+def test_a_forest_shows_the_ratios_and_the_test_of_the_model(row, ratio):
+    ((kind, asked),) = row.items()
+    rows = [{kind: asked | {"interaction": "region"}}]
+    forest = {"id": "f", "title": "F", "population": "P", "kind": "forest", "x_label": "X",
+              "y_label": "Y", "source": {"table": "t", "row": "row"}}  # fmt: skip
+    study = parallel(rows, COLUMNS, figures=[forest])
+    checking.check_definition(study)
+    made = report_of(study, people())
+    (figure,) = made.figures
+    (series,) = figure.series
+    assert [mark.label for mark in series.marks] == ["Row", "Interaction with region", *REGIONS]
+    grid = made.grids[0]
+    for mark, name in zip(series.marks, ("row", None, *REGIONS), strict=True):
+        if name is None:
+            p = printed(grid, "row/interaction", "p")["p"]
+            assert (mark.is_heading, mark.beside[-1]) == (True, f"P of interaction: {p}")
+        else:
+            path = name if name == "row" else f"row/interaction/{name}"
+            estimate = cell(grid, path, "p").get(f"{ratio.lower()}_ratio")
+            assert mark.x == str(estimate.raw)
+            assert mark.beside[-1].startswith(estimate.text)
+
+
 @pytest.mark.parametrize(
     ("row", "detail"),
     [

@@ -19,7 +19,15 @@ FIGURE_KINDS: Mapping[str, tuple[str, ...]] = {
     "survival": ("survival",),
     "waterfall": ("summary",),
     "dots": ("terms",),
-    "forest": (*_OF_PROPORTIONS, *_OF_MEANS, "stratified", "survival", "incidence"),
+    "forest": (
+        *_OF_PROPORTIONS,
+        *_OF_MEANS,
+        "stratified",
+        "survival",
+        "incidence",
+        "logistic",
+        "event_rate",
+    ),
 }
 """The kinds of figure, and the kinds of row that each is read out of."""
 BY_VISIT = frozenset(("mean", "share"))
@@ -27,6 +35,13 @@ BY_VISIT = frozenset(("mean", "share"))
 INTERACTING = ("count", "graded", "events", "summary", "survival")
 """The kinds of row whose estimates in subgroups can be tested for being one."""
 HAZARD_RATIO, RATE_RATIO = "hazard_ratio", "rate_ratio"
+_WITH_INTERVALS = ("stratified", "survival", "ancova", "mmrm", "logistic", "event_rate")
+"""The kinds of row whose own interval is that of their contrasts, unless a column has one."""
+_OF_MODELS: Mapping[str | None, tuple[str, str]] = {
+    "logistic": ("odds_ratio", "odds by a model"),
+    "event_rate": (RATE_RATIO, "rates by a model"),
+}
+"""The kinds of row that are a regression: the ratio that each estimates, and of what."""
 _PAIR = 2
 
 
@@ -131,12 +146,10 @@ def estimated(table: Table, row: TableRow, column: TableColumn) -> tuple[str, st
     compared = column.compare or ()
     if len(compared) != _PAIR or not _filled(table, row, compared):
         return None
-    asked = column.interval or (
-        row.interval_asked if row.kind in ("stratified", "survival", "ancova", "mmrm") else None
-    )
+    asked = column.interval or (row.interval_asked if row.kind in _WITH_INTERVALS else None)
     if (asked or IntervalDefinition()).limits != "both":
         return None
-    return _estimated(row, column)
+    return _OF_MODELS.get(row.kind) or _estimated(row, column)
 
 
 def _estimated(row: TableRow, column: TableColumn) -> tuple[str, str] | None:

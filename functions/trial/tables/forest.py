@@ -25,6 +25,7 @@ from trial.tables.compiled import CompiledTable
 from trial.tables.grid import Cell, Grid, Mark, Row, Series, Statistic
 from trial.tables.rounding import p_text
 from trial.tables.rows.hazards import HAZARD_RATIO as HAZARD_ROW
+from trial.tables.rows.interactions import INTERACTION
 from trial.tables.rows.kinds import P_FLOOR
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
@@ -143,7 +144,7 @@ class Forest:
             if line.id in shown:
                 yield self._line(by_id[line.id], shown[line.id])
             elif any(name.startswith(f"{line.id}/") for name in shown):
-                interaction = self._interaction(row) if line.id == row.id else ""
+                interaction = self._interaction(row) if line.id == row.id else self._of_model(line)
                 beside = ("",) * len(self._compared) + (interaction,)
                 yield Mark(
                     None, None, label=line.label, level=line.level, beside=beside, is_heading=True
@@ -182,7 +183,7 @@ class Forest:
 
     def _tested(self, row: TableRow) -> str:
         """Return which estimates of a row's subgroups are tested; '' where none are."""
-        if row.subgroups is None or row.visits is not None:
+        if row.subgroups is None or row.visits is not None or row.kind not in INTERACTING:
             return ""
         if row.kind == "summary":
             return _OF_MEANS
@@ -198,6 +199,13 @@ class Forest:
         p = None if None in estimates else cochran_q([one for one in estimates if one])
         text = NOT_ESTIMABLE if p is None else p_text(p, P_FLOOR)
         return f"P of interaction: {text}"
+
+    def _of_model(self, line: Row) -> str:
+        """Return the P value of an interaction in one model, in words, where a line is of that."""
+        name = self.table.columns[self._column].id
+        cell = next((cell for cell in line.cells if cell.column == name), None)
+        p = cell.get("p") if cell is not None and line.id.endswith(f"/{INTERACTION}") else None
+        return f"P of interaction: {p.text}" if p is not None else ""
 
     def _estimates(self, row: TableRow) -> Iterator[NormalEstimate | None]:
         """Yield the estimate of each subgroup with subjects in both columns; None without one."""
