@@ -87,6 +87,7 @@ border-bottom:1px solid var(--line)}
 @media print{
 .bar,footer form,.pages,main form,.button{display:none}
 footer{border:0;padding:0}
+.profile svg{max-width:180mm;max-height:220mm}
 }
 """
 

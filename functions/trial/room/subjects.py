@@ -100,7 +100,7 @@ def get_profile(asked: PageRequest) -> Answer:
         html('<dl class="facts">{}</dl>\n', facts) if facts else EMPTY,
         html(
             '<figure class="figure">{}</figure>\n',
-            drawing(profile_svg(shown), f"Profile of {shown.subject}", "chart"),
+            drawing(profile_svg(shown), f"Profile of {shown.subject}", "chart profile"),
         ),
         frame.section("records", "Records in order of time", _records(asked, shown)),
         frame.section("results", "Results", *(_results(asked, shown, c) for c in shown.curves)),
