@@ -144,7 +144,8 @@ def open_room(place: Place, port: int) -> None:
 def _described(door: Door, study: str, deployed: stack.Stack) -> str:
     people = "\n".join(f"  {user.name:18}{user.text}" for user in issuer.USERS)
     return f"""
-The reading room is open: {door.address}/studies/{quote(study, safe="")}
+The reading room is open: {door.address}
+Its study: {door.address}/studies/{quote(study, safe="")}
 
 Sign in as one of these; the issuer is for development and asks for no password:
 {people}

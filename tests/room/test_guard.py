@@ -269,6 +269,47 @@ GETS = [
 ]
 
 
+READERS = frozenset({Role.READER})
+STAFF = READERS | {Role.DATA_MANAGER, Role.ADMINISTRATOR}
+OF_OTHERS = {
+    ("GET", "/"): frozenset(Role),
+    ("GET", "/assets/{file}"): frozenset(Role),
+    ("GET", "/studies/{study}/trail"): frozenset({Role.ADMINISTRATOR}),
+    ("GET", "/studies/{study}/quarantine"): STAFF,
+    ("POST", "/studies/{study}/quarantine/redrive"): STAFF - READERS,
+    ("GET", "/studies/{study}/definition"): STAFF,
+    ("GET", "/studies/{study}/definition/words"): STAFF,
+    ("GET", "/studies/{study}/definition/shells"): STAFF,
+    ("GET", "/studies/{study}/definition/versions/{digest}"): STAFF,
+    ("GET", "/studies/{study}/definition/versions/{digest}/changes-since/{base}"): STAFF,
+}
+"""The pages that are not for readers, or not for them alone; the unblinded's are theirs alone."""
+
+
+def test_pages_are_for_readers_but_these_and_by_arm_for_the_unblinded_alone() -> None:
+    keys = {(route.method, route.path) for route in ROUTES}
+    assert OF_OTHERS.keys() <= keys
+    assert len(keys) == len(ROUTES)
+    for route in ROUTES:
+        assert route.unblinded == route.path.startswith("/unblinded/")
+        expected = OF_OTHERS.get((route.method, route.path), READERS)
+        assert route.roles == ({Role.UNBLINDED_READER} if route.unblinded else expected), route.path
+
+
+def test_each_form_is_taken_from_its_roles_alone(house: House) -> None:
+    forms = [route for route in ROUTES if route.method == "POST"]
+    assert len(forms) >= 2
+    for user, route in product((item.name for item in USERS), forms):
+        before = house.noted()
+        answer = house.browser(user).post(path_of(route), reason="Tried")
+        if holds(user, route):
+            assert answer.status in {200, 303}, (user, route.path, answer.text)
+            assert house.noted()[len(before)]["action"] == "change"
+        else:
+            assert answer.status in {403, 404}, (user, route.path)
+            assert house.noted() == before
+
+
 def test_each_user_sees_the_pages_of_their_roles_and_no_others(house: House) -> None:
     answers = {}
     for user, route in product((item.name for item in USERS), GETS):
