@@ -34,8 +34,11 @@ from trial.statistics.maximisation import INFINITE, NOT_CONVERGED, Maximum, Term
 
 COMPLETE, QUASI_COMPLETE = "complete separation", "quasi-complete separation"
 """What it is called where the design decides the outcome: of all subjects, or of some."""
-MOST_STEPS = 200_000
-"""How much work one evaluation may be; some thirty are needed, and for limits by profile more."""
+MOST_STEPS = 50_000
+"""How much work one evaluation may be; some thirty are needed, and for limits by profile more.
+
+A negative binomial of 3,400 subjects, none alike, and seven coefficients: eight seconds in all.
+"""
 
 type Tally = Mapping[tuple[int, int], int]
 """How many subjects have an exposure and a number of events."""
