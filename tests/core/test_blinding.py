@@ -25,7 +25,7 @@ from trial.tables import checking, compiled
 from trial.tables.grid import Report
 
 AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
-SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOWLY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def made(view: Study, entries: Sequence[Entry]) -> Report:

@@ -257,7 +257,7 @@ def _history(number: int) -> None:
 def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> None:
     monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
     first = soak.seed("documents by change")
-    histories = soak.size(25, 1_000)
+    histories = soak.size(18, 1_000)
     for number in range(first, first + histories):
         try:
             _history(number)

@@ -143,7 +143,7 @@ class Histories(RuleBasedStateMachine):
             assert item.version == len(journal) == item.subject.accepted
 
 
-HISTORIES = soak.size(500, 20_000)
+HISTORIES = soak.size(300, 20_000)
 seed(soak.seed(f"{HISTORIES:,} random histories"))(Histories)
 Histories.TestCase.settings = settings(
     max_examples=HISTORIES, stateful_step_count=8, deadline=None, database=None

@@ -23,7 +23,7 @@ from trial.tables.figures import figures
 from trial.tables.grid import Cell, Grid
 from trial.tables.rounding import decimal_text
 
-DEFINITIONS = soak.size(150, 5_000)
+DEFINITIONS = soak.size(100, 5_000)
 SEED = soak.seed(f"{DEFINITIONS:,} definitions whose statistics are recounted")
 COLUMNS = [
     {"id": "a", "label": "A", "set": "randomised", "arm": "a"},

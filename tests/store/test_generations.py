@@ -353,7 +353,7 @@ STEPS = st.lists(
 )
 
 
-HISTORIES = soak.size(300, 20_000)
+HISTORIES = soak.size(200, 20_000)
 SEED = soak.seed(f"{HISTORIES:,} histories of amendments and releases")
 
 
