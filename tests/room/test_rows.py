@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trial.errors import Rejected
@@ -91,6 +91,7 @@ def document(values: list[tuple[Any, ...]]) -> bytes:
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(1, 5), st.integers(1, 400))
+@example([("S-1", None, None)] * 2, 1, 20)  # a part that ends where the page does
 def test_pages_of_rows_as_they_stand_hold_each_row_once(
     values: list[tuple[Any, ...]], count: int, part: int
 ) -> None:

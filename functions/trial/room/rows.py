@@ -191,13 +191,12 @@ def page_from(of: Source, start: int, count: int) -> Page:
     length = _PART
     while True:
         content = of.read((start, length))
-        lines = content.split(b"\n")
-        whole = lines[:-1]  # the last is cut off, or nothing
-        if len(whole) >= count or len(content) < length:
+        shown = content.split(b"\n")[:-1][:count]  # the last is cut off, or nothing
+        taken = sum(len(line) + 1 for line in shown)
+        # What ends with the last row of the page does not tell whether another follows.
+        if (len(shown) == count and taken < len(content)) or len(content) < length:
             break
         length *= 4
-    shown = whole[:count]
-    taken = sum(len(line) + 1 for line in shown)
     more = taken < len(content)
     return Page([json.loads(line) for line in shown], start + taken if more else 0)
 
