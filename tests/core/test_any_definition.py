@@ -63,6 +63,8 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "cross", "cross": {"first": "sex", "second": "group", "zero_counts": True}},
             {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": LEVELS}},
             {"id": "terms", "terms": {"filter": {"groups": ["Rash (pooled)"]}, "pooled": True}},
+            {"id": "more", "terms": {"filter": {}, "minimum_excess": {
+                "column": "a", "over": "b", "percent": 2}}},
             {"id": "by-group", "terms": {
                 "filter": {"scope": "broad", "grade": [3, 4], "onset_days": [1, None]},
                 "by": ["group", "hlgt", "pt"], "order": "difference", "order_by": "p"}},

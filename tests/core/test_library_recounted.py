@@ -44,6 +44,7 @@ RANGES = {  # around the limits, so that some are beyond each
 MEASURED = (*RANGES, "amylase", "alt", "ast", "bilirubin", "alp")
 PIECES: dict[str, dict[str, Any]] = {
     "fda-safety": {"itt": "randomised", "treated": "treated", "per_protocol": "completed",
+                   "excess": {"column": "high", "over": "placebo", "percent": 2},
                    "common_percent": 20, "reactions": ["Dizziness", "Cough"], "days": [28, 84],
                    "order": "difference", "order_by": "versus"},
     "fda-groups": {"men_groups": ["Falls risk"], "men_columns": COLUMNS[:1],

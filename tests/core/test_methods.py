@@ -191,6 +191,7 @@ WHOLE |= {
         {"id": "events", "label": "Events", "events": _FILTER},
         {"id": "terms", "label": "Terms", "terms": {
             "filter": _FILTER, "by": "pt", "pooled": True, "minimum_percent": 5,
+            "minimum_excess": {"column": "a", "over": "b", "percent": 3},
             "worst": {"field": "severity", "levels": _LEVELS}}},
         {"id": "worst", "label": "Worst", "worst": {
             "filter": _FILTER, "field": "severity", "levels": _LEVELS}},
@@ -434,6 +435,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "order": "alphabetical", "minimum_percent": 6}},
     Terms: {"tables/0/rows/8/terms": {
         "filter": {}, "by": ["hlgt", "llt"], "pooled": False, "minimum_percent": 4, "worst": None,
+        "minimum_excess": {"column": "b", "over": "a", "percent": 4},
         "order": "alphabetical", "order_by": "a"}},
     WorstRow: {"tables/0/rows/9/worst": {
         "filter": {}, "field": "grade", "levels": _LEVELS[:1]}},

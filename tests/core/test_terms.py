@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from builders import TINY, adverse_event, coding, day, dose, enrolment, truth
+from builders import TINY, adverse_event, coding, day, dose, enrolment, report_of, truth
 from parallel import TOTAL, A, B, parallel, printed, randomised, raws, table_of
 
 from trial.errors import Rejected
@@ -264,3 +264,68 @@ def test_groups_are_a_level_or_pooled_and_not_both():
 def test_a_level_is_named_once_and_known():
     assert "more than once" in fault(by=["pt", "pt"])[1]
     assert "'hlt'" in fault(by=["atc"])[1]
+
+
+def over(percent: Any, column: str = "a", other: str = "b") -> dict[str, Any]:
+    excess = {"column": column, "over": other, "percent": percent}
+    return {"terms": {"filter": {}, "by": "pt", "minimum_excess": excess}}
+
+
+class TestExcess:
+    """Terms that are so much more frequent in one arm than in another, of unrounded percentages."""
+
+    # Of 3 on the drug and 2 on placebo: Bruise 2 and 1, Anaemia 1 and 0, Rash 0 and 1.
+    ENTRIES = (
+        *person("S-1"), *person("S-2"), *person("S-3"), *person("S-4", "b"), *person("S-5", "b"),
+        *event("S-1", "1", "Bruise"), *event("S-2", "2", "Bruise"), *event("S-4", "3", "Bruise"),
+        *event("S-3", "4", "Anaemia"), *event("S-5", "5", "Rash"),
+    )  # fmt: skip
+
+    def terms(self, row: dict[str, Any], *entries: Entry) -> set[str]:
+        return set(shown(table_of([*self.ENTRIES, *entries], row)))
+
+    @pytest.mark.parametrize(
+        ("percent", "column", "terms"),
+        [
+            ("16.6", "a", {"Bruise", "Anaemia"}), ("16.67", "a", {"Anaemia"}), (34, "a", set()),
+            (0, "a", {"Bruise", "Anaemia"}), (0, "b", {"Rash"}), (50, "b", {"Rash"}),
+            ("50.1", "b", set()),
+        ],
+    )  # fmt: skip
+    def test_a_term_is_shown_if_it_exceeds_the_other_arm_by_that_much(self, percent, column, terms):
+        other = {"a": "b", "b": "a"}[column]
+        assert self.terms(over(percent, column, other)) == terms
+
+    def test_with_a_least_percentage_both_must_hold(self):
+        row = over(0)
+        row["terms"]["minimum_percent"] = 50
+        assert self.terms(row) == {"Bruise"}
+
+    def test_all_are_shown_while_an_arm_has_nobody(self):
+        grid = table_of([*person("S-1"), *event("S-1", "1", "Bruise")], over(90, "b", "a"))
+        assert set(shown(grid)) == {"Bruise"}
+
+    def test_the_open_audience_sees_all_terms(self):
+        study = parallel([over(34)], blinded=True)
+        (table,) = study.open.definition.tables
+        assert table.rows[0].terms.minimum_excess is None
+        (kept,) = study.definition.tables
+        assert kept.rows[0].terms.minimum_excess.percent == 34
+
+    def test_a_key_result_of_a_term_left_out_says_so(self):
+        key_result = {"id": "k", "label": "K", "show": "n",
+                      "source": {"table": "t", "row": "row/Rash", "column": "a"}}  # fmt: skip
+        study = parallel([over(1)], key_results=[key_result])
+        (found,) = report_of(study, self.ENTRIES).key_results
+        assert found.text == "not 1 % more"
+
+    @pytest.mark.parametrize(
+        ("column", "other", "end", "words"),
+        [("a", "a", "/over", "of another arm"), ("total", "b", "/over", "of another arm"),
+         ("a", "c", "/over", "Known: a, b, total"), ("x", "b", "/column", "a, b, total")],
+    )  # fmt: skip
+    def test_columns_that_share_subjects_are_refused(self, column, other, end, words):
+        with pytest.raises(Rejected) as refused:
+            checking.check_definition(parallel([over(1, column, other)]))
+        details = {each.pointer: each.detail for each in refused.value.faults}
+        assert words in details[f"/tables/0/rows/0/terms/minimum_excess{end}"], details

@@ -307,15 +307,28 @@ class Subgroups(Model):
     values: Annotated[list[Level], AfterValidator(check_unique), RefersTo("values")] = []
 
 
+class Excess(Model):
+    """How much more frequent a term is in one column than in another, in percent of subjects.
+
+    Both are columns of subjects of one set and of different arms.
+    """
+
+    column: SubjectsColumn
+    over: SubjectsColumn
+    percent: Annotated[Decimal, Field(ge=0, le=100)]
+
+
 class Terms(ByTerm):
     """Adverse events by class and term: subjects and events; pooled terms count as one.
 
     With `worst` each subject counts once a class and term, at the last of these levels that an
-    event of its reached.
+    event of its reached. `minimum_percent` shows terms that as many of some column have,
+    `minimum_excess` those that are so much more frequent in one column than in another.
     """
 
     by: TermLevels = "soc-pt"
     minimum_percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
+    minimum_excess: Excess | None = None
     worst: "Worst | None" = None
 
 

@@ -20,6 +20,7 @@ from trial.definition.outputs import (
     Table,
     TableColumn,
     TableRow,
+    Terms,
     TermSorting,
 )
 from trial.definition.references import find_output, find_row
@@ -218,11 +219,18 @@ def _sorted(row: TableRow, stands: _Stands) -> dict[str, TermSorting]:
             update={
                 "order": "frequency" if part.order == "difference" else part.order,
                 "order_by": stands.get(part.order_by or ""),
+                **_of_one_column(part),
             }
         )
         for name, part in parts.items()
         if part is not None
     }
+
+
+def _of_one_column(part: TermSorting) -> dict[str, None]:
+    """Show all terms where those were left out that one arm has not more often than another."""
+    excess = part.minimum_excess if isinstance(part, Terms) else None
+    return {} if excess is None else {"minimum_excess": None}
 
 
 _TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {

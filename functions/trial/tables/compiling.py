@@ -23,6 +23,7 @@ from trial.definition.outputs import (
     DENOMINATORS,
     MOST_REPEATED_VISITS,
     ByTerm,
+    Excess,
     Levels,
     RatioModelDefinition,
     SetDenominator,
@@ -1202,7 +1203,24 @@ class Compiler:
             _severity(row.terms.worst, self._study) if row.terms.worst else None,
             self._event_denominator(row, path),
             row.of_records is not False,
+            self._excess(row.terms.minimum_excess, f"{path}/terms/minimum_excess"),
         )
+
+    def _excess(self, excess: Excess | None, path: str) -> tuple[int, int, Decimal] | None:
+        """Return by position which column must exceed which; refuses those that share subjects."""
+        if excess is None:
+            return None
+        columns = self._table.columns
+        places = {column.id: i for i, column in enumerate(columns) if column.compare is None}
+        for field, name in (("column", excess.column), ("over", excess.over)):
+            if name not in places:
+                raise unknown(f"{path}/{field}", "column of subjects", name)
+        first, second = places[excess.column], places[excess.over]
+        arms = [set(columns[place].arms_counted) for place in (first, second)]
+        alike = columns[first].set == columns[second].set
+        if not alike or not all(arms) or arms[0] & arms[1]:
+            raise refused(f"{path}/over", "must be of another arm, and of the same set")
+        return first, second, excess.percent
 
     def _durations(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.durations is not None

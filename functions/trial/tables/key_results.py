@@ -6,7 +6,7 @@ from fractions import Fraction
 from functools import partial
 
 from trial.definition import Definition, available_statistics
-from trial.definition.outputs import CellRef, KeyResultDefinition
+from trial.definition.outputs import CellRef, KeyResultDefinition, Terms
 from trial.definition.precision import Precision
 from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
@@ -55,7 +55,7 @@ def key_results(definition: Definition, grids: Iterable[Grid]) -> tuple[KeyResul
         _key_result(
             key_result,
             by_id[key_result.source.table],
-            _minimum_percent(definition, key_result.source),
+            _left_out(definition, key_result.source),
         )
         for key_result in definition.key_results
     )
@@ -131,29 +131,30 @@ def _rows(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[CompiledRow |
     yield from map(narrowed_row, tables[ref.table].rows if ref.table in tables else ())
 
 
-def _minimum_percent(definition: Definition, ref: CellRef) -> Decimal | None:
-    """Return the percentage below which a table leaves a term out, where a cell is of terms."""
+def _left_out(definition: Definition, ref: CellRef) -> str | None:
+    """Return why a table may leave a term out, where a cell is of terms; None where it does not."""
     table_and_row = find_row(ref, definition.tables)
     row = table_and_row[1] if table_and_row else None
     terms = (row.terms or row.record_terms) if row else None
-    return terms.minimum_percent if terms else None
+    if terms is None:
+        return None
+    if terms.minimum_percent is not None:
+        return f"below {terms.minimum_percent:f} %"
+    excess = terms.minimum_excess if isinstance(terms, Terms) else None
+    return None if excess is None else f"not {excess.percent:f} % more"
 
 
-def _key_result(
-    definition: KeyResultDefinition, grid: Grid, minimum_percent: Decimal | None
-) -> KeyResult:
+def _key_result(definition: KeyResultDefinition, grid: Grid, left_out: str | None) -> KeyResult:
     source = definition.source
     row = next((row for row in grid.rows if row.id == source.row), _NO_ROW)
     cell = next((row_cell for row_cell in row.cells if row_cell.column == source.column), _EMPTY)
     column = next(grid_column for grid_column in grid.columns if grid_column.id == source.column)
     counts = definition.show not in (*_MEASURED, *_P_VALUES)
     nobody = not any(grid_column.n for grid_column in grid.columns)
-    not_printed = (
-        minimum_percent is not None and row is _NO_ROW
-    )  # in nobody, or in too few to be shown
+    not_printed = left_out is not None and row is _NO_ROW  # in nobody, or in too few to be shown
     value, text = (None, NOT_REPORTED) if nobody else _shown(definition, cell)
     if not_printed and counts and not nobody:
-        value, text = None, f"below {minimum_percent:f} %"
+        value, text = None, left_out or ""
     ci, ci_text = _interval(definition, cell)
     return KeyResult(
         id=definition.id,

@@ -432,6 +432,11 @@ class Rows:
         parts += self._sorted(terms, columns)
         if (least := terms.minimum_percent) is not None:
             parts.append(f"only what at least {least:f} % (not rounded) of a column have")
+        if (excess := terms.minimum_excess) is not None:
+            parts.append(
+                f"only what exceeds {columns[excess.over]} in {columns[excess.column]} by at least"
+                f" {excess.percent:f} percentage points (not rounded; all while either has nobody)"
+            )
         if terms.worst is not None:
             parts.append(f"below each, subjects by the worst {terms.worst.field} of these events")
         return "; ".join(parts)

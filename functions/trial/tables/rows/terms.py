@@ -219,6 +219,8 @@ class TermsRow(TermCells[TermSource]):
     base: OwnDenominator | None = None
     of_records: bool = False
     """Whether events are in percent too, of all that are selected (`t`)."""
+    excess: tuple[int, int, Decimal] | None = None
+    """Of which column a term must exceed which other, by at least how many percent."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once a class and once a term, and each event."""
@@ -315,13 +317,22 @@ class TermsRow(TermCells[TermSource]):
         }
 
     def _frequent(self, term_counts: EventCounts, heads: Sequence[ColumnHead]) -> bool:
-        if self.minimum_percent is None:
-            return True
-        shares = (
+        """Return whether a term is shown: frequent in a column, and more so than in another."""
+        shares = [
             proportion(term_counts.get((i, "n"), 0), head.determined)
             for i, head in enumerate(heads)
-        )
-        return any(share is not None and share >= self.minimum_percent for share in shares)
+        ]
+        least = self.minimum_percent
+        frequent = least is None or any(share is not None and share >= least for share in shares)
+        return frequent and self._exceeds(shares)
+
+    def _exceeds(self, shares: Sequence[Fraction | None]) -> bool:
+        """Return whether a term exceeds another column enough; true while either has nobody."""
+        if self.excess is None:
+            return True
+        column, other, percent = self.excess
+        share, base = shares[column], shares[other]
+        return share is None or base is None or share - base >= percent
 
     @cached_property
     def _level_names(self) -> Sequence[str]:
