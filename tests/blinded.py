@@ -263,7 +263,6 @@ ROWS: Sequence[Mapping[str, Any]] = [
         "of_records": True,
     },
     {"terms": {"filter": {}, "by": "pt", "minimum_percent": 20}, "denominator": "treated"},
-    {"terms": {"filter": {}, "minimum_excess": {"column": "a", "over": "b", "percent": 5}}},
     {"worst": {"filter": {}, **_GRADES}, "denominator": {"set": "treated"}},
     {"events": {"emergent": True}},
     {"terms": {"filter": {"treatment": "drug"}}},
@@ -525,8 +524,6 @@ def study_of(
 def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
     """Leave out what terms are sorted by where that column is not there."""
     kept = dict(row)
-    if "minimum_excess" in row.get("terms", {}) and not {"a", "b"} <= columns:
-        kept["terms"] = {"filter": {}}
     for kind in ("terms", "record_terms", "incidence", "resolution"):
         if kind in row and row[kind].get("order_by", "") not in {"", *columns}:
             sorted_by = ("order", "order_by")
