@@ -179,8 +179,10 @@ class TestSessions:
     def test_a_form_without_a_session_is_refused_and_says_that_nothing_changed(
         self, house: House
     ) -> None:
-        answer = house.browser().post(f"/studies/{STUDY}/cuts", reason="x")
-        assert (answer.status, "Nothing was changed" in answer.text) == (401, True)
+        for browser in (house.browser(), house.browser("reader", exp=1)):
+            answer = browser.post(f"/studies/{STUDY}/cuts", reason="x")
+            assert (answer.status, "Nothing was changed" in answer.text) == (401, True)
+            assert browser.cookies == {}
 
     def test_an_error_of_ours_shows_nothing_of_itself_and_logs_no_text(
         self, house: House, monkeypatch: pytest.MonkeyPatch

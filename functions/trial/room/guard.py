@@ -74,7 +74,8 @@ def _to_sign_in(visit: Visit, error: Rejected) -> Reply:
         query = urlencode({"to": cookies.local_path(visit.address)})
         return Reply(signing_in.redirect(f"{SIGN_IN}?{query}"), (cookies.clear(cookies.SESSION),))
     detail = f"{error.detail} Nothing was changed."
-    return signing_in.start_again(visit, Rejected(401, error.title, detail))
+    reply = signing_in.start_again(visit, Rejected(401, error.title, detail))
+    return replace(reply, cookies=(*reply.cookies, cookies.clear(cookies.SESSION)))
 
 
 def check_form(visit: Visit, expected: str) -> None:
