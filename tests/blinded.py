@@ -503,6 +503,20 @@ def study_of(
         )
     ]  # fmt: skip
     figures += [
+        drawn | {"id": f"{drawn['id']}-{kind}", "kind": kind}
+        for drawn in figures
+        for kind in ("box", "cumulative")
+        if drawn["kind"] == "waterfall"
+    ]
+    figures += [
+        {"id": f"{row.id}-stacked", "title": "Stacked", "population": "All", "kind": "stacked",
+         "source": {"table": "t", "row": row.id}, "x_label": "X", "y_label": "Y"}
+        for row in table.rows
+        if row.kind in FIGURE_KINDS["stacked"] and row.subgroups is None
+        if row.levels is None or row.levels.recorded is None
+        if any(row.fills(column) for column in table.columns if column.set is not None)
+    ]  # fmt: skip
+    figures += [
         {"id": f"{row.id}-{column.id}", "title": "Forest", "population": "All", "kind": "forest",
          "source": {"table": "t", "row": row.id, "columns": [column.id]}, "x_label": "X",
          "y_label": "Y", "interaction": row.subgroups is not None and row.visits is None

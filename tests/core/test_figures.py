@@ -8,9 +8,11 @@ from typing import Any
 
 import builders
 import charting
+import numpy as np
 import pytest
 from builders import contact, disposition, dose, enrolment, tiny, tmb301, viral_load
 from parallel import TOTAL, A, B, parallel, randomised
+from scipy import stats
 
 from trial.definition.study import Study
 from trial.errors import Rejected
@@ -409,3 +411,88 @@ def test_figures_add_nothing_to_the_sums():
     plain = builders.study.load(json.dumps(without))
     people = builders.subjects(builders.feed())
     assert builders.sums_of(plain, people) == builders.sums_of(tmb301(), people)
+
+
+class TestBoxes:
+    """Against numpy's averaged inverse of the distribution function, and its own whiskers."""
+
+    ROW = {"summary": SEEN, "statistics": ["median"]}  # noqa: RUF012 (not changed)
+    VALUES = (100, 180, 200, 210, 210, 220, 260, 400, 400)
+
+    def entries(self, *values: int, at: int = 14) -> list[Entry]:
+        return [each for i, value in enumerate(values) for name in [f"S-{i}"]
+                for each in (*person(name), builders.cd4(at, value, subject=name))]  # fmt: skip
+
+    def at_14(self, *values: int, **more: Any) -> tuple[Any, ...]:
+        row = self.ROW | {"summary": SEEN | {"at": "day-14"}}
+        (series,) = drawn(study_of(row, "box", **more), *self.entries(*values)).series
+        (mark,) = series.marks
+        return mark, mark.quartiles
+
+    @pytest.mark.parametrize("n", range(2, 10))
+    def test_quartiles_whiskers_and_what_is_outside(self, n):
+        values = np.array(self.VALUES[:n])
+        mark, box = self.at_14(*self.VALUES[:n])
+        q1, median, q3 = np.percentile(values, (25, 50, 75), method="averaged_inverted_cdf")
+        assert [float(at) for at in (box.q1, mark.y, box.q3)] == [q1, median, q3]
+        assert float(box.mean) == pytest.approx(values.mean(), rel=1e-12)
+        reach = 1.5 * (q3 - q1)
+        inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
+        assert (float(mark.low), float(mark.high)) == (inside.min(), inside.max())
+        outside = [value for value in values if value not in inside]
+        assert [float(value) for value, count in box.outside for _ in range(count)] == outside
+        assert mark.n == n
+
+    def test_whiskers_to_all_leave_nothing_outside(self):
+        mark, box = self.at_14(*self.VALUES, whiskers="range")
+        assert (mark.low, mark.high, box.outside) == ("100", "400", ())
+
+    def test_one_value_all_alike_and_nobody(self):
+        mark, box = self.at_14(300)
+        assert (mark.low, box.q1, mark.y, box.q3, mark.high) == ("300",) * 5
+        mark, box = self.at_14(300, 300, 300)
+        assert (mark.low, mark.high, box.mean, box.outside) == ("300", "300", "300", ())
+        mark, box = self.at_14()
+        assert (mark.y, mark.n, box) == (None, 0, None)
+
+    def test_there_is_a_box_a_visit_in_the_order_of_the_row(self):
+        row = BY_VISIT | {"visits": ["day-14", "day-7"], "statistics": ["q1"]}
+        found = drawn(study_of(row, "box", (A, B)), *self.entries(200, 300))
+        assert [[(m.x, m.label, m.y, m.n) for m in series.marks] for series in found.series] == [
+            [("1", "Day 14", "250", 2), ("2", "Day 7", None, 0)],
+            [("1", "Day 14", None, 0), ("2", "Day 7", None, 0)],
+        ]
+        assert found.method.startswith("quartiles by SAS definition 5; whiskers to the farthest")
+
+    def test_the_distribution_is_scipy_s(self):
+        row = self.ROW | {"summary": SEEN | {"at": "day-14"}}
+        found = drawn(study_of(row, "cumulative"), *self.entries(*self.VALUES))
+        steps = stats.ecdf(self.VALUES).cdf
+        foot, *marks = found.series[0].marks
+        assert (foot.x, foot.y, foot.n) == ("100", "0", 0)
+        assert [float(mark.x) for mark in marks] == list(steps.quantiles)
+        assert [float(mark.y) for mark in marks] == pytest.approx(100 * steps.probabilities)
+        assert [mark.n for mark in marks] == [round(9 * p) for p in steps.probabilities]
+        assert drawn(study_of(row, "cumulative")).series[0].marks == ()
+
+    @pytest.mark.parametrize("kind", ["box", "cumulative"])
+    def test_it_needs_every_value(self, kind):
+        row = {"summary": SEEN | {"at": "day-14"}, "statistics": ["mean"]}
+        ((path, said),) = faults(study_of(row, kind))
+        assert (path, "has no statistics" in said) == ("/figures/0/source/row", True)
+
+    def test_a_distribution_takes_no_visits_and_only_a_box_whiskers(self):
+        ((path, said),) = faults(study_of(BY_VISIT | {"statistics": ["q1"]}, "cumulative"))
+        assert (path, "without visits" in said) == ("/figures/0/source/row", True)
+        with pytest.raises(Rejected):
+            tiny(figures=[figure("mean", whiskers="range")])
+
+    @pytest.mark.parametrize("kind", ["box", "cumulative"])
+    def test_the_open_audience_sees_all_arms_together(self, kind):
+        row = self.ROW | {"summary": SEEN | {"at": "day-14"}}
+        study = study_of(row, kind, (A, B), blinded=True)
+        people = [*person("S-1"), *person("S-2", "b"), builders.cd4(14, 200, subject="S-1"),
+                  builders.cd4(14, 300, subject="S-2")]  # fmt: skip
+        (shown,) = builders.report_of(study, people, study.open).figures
+        (series,) = shown.series
+        assert (series.label, series.marks[-1].n) == ("All arms", 2)

@@ -16,6 +16,7 @@ from trial.tables.grid import (
     Listing,
     ListingColumn,
     Mark,
+    Quartiles,
     Report,
     Row,
     RuleCount,
@@ -606,8 +607,107 @@ def forest():
     )
 
 
+def boxes():
+    return Figure(
+        "14.2.8",
+        "Pressure by visit",
+        "ITT",
+        "boxes",
+        "Visit",
+        "Pressure (mmHg)",
+        tuple(
+            Series(
+                arm,
+                arm,
+                tuple(
+                    Mark(
+                        str(rank),
+                        str(110 + rank),
+                        "-20",
+                        "140",
+                        f"Visit {rank}",
+                        30 - rank,
+                        quartiles=Quartiles("95.5", "121", "108.25", (("-31", 1), ("171", 2))),
+                    )
+                    if rank < 3
+                    else Mark(str(rank), None, label=f"Visit {rank}", n=0)
+                    for rank in range(1, 4)
+                ),
+                n=30,
+            )
+            for arm in ("Placebo", "Active")
+        ),
+        "14.2.4",
+        (("140", "Limit"),),
+        "Quartiles",
+    )
+
+
+def cumulative():
+    return Figure(
+        "14.2.9",
+        "Change of pressure",
+        "ITT",
+        "cumulative",
+        "Change (mmHg)",
+        "Subjects with at most this change (%)",
+        tuple(
+            Series(
+                arm,
+                arm,
+                (
+                    Mark(str(-10 - shift), "0", n=0),
+                    Mark(str(-10 - shift), "25", n=1),
+                    Mark("-3", "75", n=3),
+                    Mark("4", "100", n=4),
+                ),
+                n=30,
+            )
+            for shift, arm in enumerate(("Placebo", "Active"))
+        ),
+        "14.2.4",
+        (("50", "Half"),),
+        "Empirical distribution function",
+        y_range=("0", "100"),
+    )
+
+
+def stacked():
+    bars = (("Week 4, Placebo", 20), ("Week 4, Active", 16), ("Week 8, Placebo", 0))
+    shares = {"Grade 0": (60, "12.5", None), "Grade 1": (25, 50, None), "Grade 2": (15, 0, None)}
+    return Figure(
+        "14.3.4",
+        "Grades by visit",
+        "Safety",
+        "stacked",
+        "Subjects (%)",
+        "Visit",
+        tuple(
+            Series(
+                name,
+                name,
+                tuple(
+                    Mark(None if x is None else str(x), str(rank), label=label, n=rank)
+                    for rank, (x, (label, _)) in enumerate(zip(values, bars, strict=True), 1)
+                ),
+            )
+            for name, values in shares.items()
+        ),
+        "14.3.3",
+        sizes=bars,
+    )
+
+
+def differences():
+    """Dots with the differences of two arms beside them."""
+    marks = (Mark("-5", "1", "-12.5", "3", "Preferred term number 1"),
+             Mark(None, "2", None, None, "Preferred term number 2"))  # fmt: skip
+    panel = Series("against", "Active minus placebo", marks)
+    return replace(dots(2), panel=panel, panel_label="Difference (95% CI)", neutral="0")
+
+
 def figures():
-    return (means(), survival(), waterfall(), dots(), forest())
+    return (means(), stacked(), survival(), waterfall(), dots(), forest(), boxes(), cumulative())
 
 
 def rule_count(label, severity="contradictory", count=1):

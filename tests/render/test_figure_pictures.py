@@ -15,11 +15,11 @@ from defusedxml.ElementTree import fromstring
 
 from trial.render.figures import alt_text, canvas, figure_svg
 from trial.tables.figures import figures
-from trial.tables.grid import Figure, Mark, Series
+from trial.tables.grid import Figure, Mark, Quartiles, Series
 from trial.tables.rounding import ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
-KINDS = ("line", "step", "bars", "dots", "forest")
+KINDS = ("line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked")
 HOSTILE = '<script>alert("1 & 2")</script> \x00\ud800 =cmd() ]]> \u202eevil'
 HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
 LONG = "Xanomeline " * 18 + "end"
@@ -30,6 +30,10 @@ def figure(kind, *series, **more):
     if kind == "forest":
         series, named["heads"] = series[:1], ("Placebo", "A drug", "Estimate (95% CI)")
         named["neutral"] = "0"
+    if kind == "stacked":
+        named["sizes"] = tuple(
+            (mark.label, 40 - i) for one in series[:1] for i, mark in enumerate(one.marks)
+        )
     return Figure(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
 
 
@@ -39,6 +43,8 @@ def marks(kind, values, label="Term"):
         return tuple(
             Mark(value, str(i), label=f"{label} {i}", n=i) for i, value in enumerate(values, 1)
         )
+    if kind == "stacked":
+        return tuple(Mark("30", str(i), label=f"{label} {i}", n=i) for i, _ in enumerate(values, 1))
     if kind == "forest":
         heading = Mark(None, "1", label=f"{label} 0", beside=("", "", "P 0.1"), is_heading=True)
         return (heading, *(
@@ -46,6 +52,12 @@ def marks(kind, values, label="Term"):
                  ("12/40", "", f"{Decimal(value):.1f} (0 to {value})"))
             for i, value in enumerate(values, 2)
         ))  # fmt: skip
+    if kind == "boxes":
+        box = Quartiles(values[-1], values[0], values[0], ((values[0], 2), (values[-1], 1)) * 50)
+        return tuple(
+            Mark(str(i), value, values[-1], values[0], f"{label} {i}", 40 - i, quartiles=box)
+            for i, value in enumerate(values, 1)
+        )
     return tuple(
         Mark(str(7 * i), value, value, value, f"Visit {i}", 40 - i)
         for i, value in enumerate(values)
@@ -103,6 +115,15 @@ class TestEveryKind:
     @pytest.mark.parametrize("name", AWKWARD)
     def test_it_is_well_formed_and_stays_on_its_page(self, kind, name):
         self.check(AWKWARD[name](kind))
+
+    @pytest.mark.parametrize("name", AWKWARD)
+    @pytest.mark.parametrize("log", [False, True])
+    def test_so_do_differences_beside_dots(self, name, log):
+        drawn = AWKWARD[name]("dots")
+        (_, *marks) = marks_of = AWKWARD[name]("forest").series[0].marks
+        beside = Series("p", drawn.series[0].label, tuple(marks[: len(drawn.series[0].marks)]))
+        assert len(beside.marks) == len(marks_of) - 1
+        self.check(replace(drawn, panel=beside, panel_label=drawn.x_label, neutral="1", log=log))
 
     @pytest.mark.parametrize("name", AWKWARD)
     def test_so_does_a_forest_of_ratios(self, name):

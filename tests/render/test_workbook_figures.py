@@ -173,6 +173,34 @@ def test_each_estimate_of_a_forest_stands_on_its_line_under_its_name():
     assert [sheet.cell(head + 1, i).value for i in (8, 9, 10)] == list(rows[0].beside)
 
 
+def test_boxes_are_outlines_with_gaps_between_them_and_marks_outside():
+    figure = FIGURES["14.2.8"]
+    sheet = sheet_of(figure)
+    outline, means, outside, *_ = series_of(figure)
+    assert values(sheet, outline.yVal.numRef.f) == [
+        -20, 95.5, 95.5, 121, 121, 140, 121, 121, 111, 111, 111, 95.5, 95.5, None,
+        -20, 95.5, 95.5, 121, 121, 140, 121, 121, 112, 112, 112, 95.5, 95.5, None,
+    ]  # fmt: skip
+    places = values(sheet, outline.xVal.numRef.f)
+    assert places[:5] == [0.8125, 0.8125, 0.6625, 0.6625, 0.8125]
+    assert values(sheet, means.yVal.numRef.f) == [108.25, 108.25]
+    assert values(sheet, outside.yVal.numRef.f) == [-31, 171, -31, 171]
+    assert values(sheet, outside.xVal.numRef.f) == [0.8125, 0.8125, 1.8125, 1.8125]
+    assert drawn(figure).display_blanks == "gap"
+    head = int(sheet.print_title_rows.split("$")[-1])
+    assert [sheet.cell(head, i).value for i in (8, 9, 10)] == ["Q1", "Q3", "Mean"]
+    assert [sheet.cell(head + 1, i).value for i in (8, 9, 10, 11)] == [
+        95.5, 121, 108.25, "-31.0, 171.0 (2)",
+    ]  # fmt: skip
+
+
+def test_a_distribution_rises_at_its_values():
+    figure = FIGURES["14.2.9"]
+    sheet, first = sheet_of(figure), series_of(figure)[0]
+    assert values(sheet, first.xVal.numRef.f) == [-10, -10, -10, -3, -3, 4, 4]
+    assert values(sheet, first.yVal.numRef.f) == [0, 0, 25, 25, 75, 75, 100]
+
+
 def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
     figure = FIGURES["14.3.1.3"]
     bars, sheet = drawn(figure), sheet_of(figure)
@@ -181,6 +209,33 @@ def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
         labels = item.cat.strRef or item.cat.numRef
         assert values(sheet, labels.f) == [mark.label for mark in series.marks]
         assert values(sheet, item.val.numRef.f) == [int(mark.x) for mark in series.marks]
+
+
+def test_categories_lie_on_one_another_in_a_bar_each():
+    figure = FIGURES["14.3.4"]
+    bars, sheet = drawn(figure), sheet_of(figure)
+    assert (bars.type, bars.grouping, bars.overlap) == ("bar", "stacked", 100)
+    for series, item in zip(figure.series, series_of(figure), strict=True):
+        labels = item.cat.strRef or item.cat.numRef
+        assert values(sheet, labels.f) == [label for label, _ in figure.sizes]
+        assert values(sheet, item.val.numRef.f) == [
+            None if mark.x is None else float(mark.x) for mark in series.marks
+        ]
+
+
+def test_differences_beside_dots_have_a_chart_of_their_own():
+    figure = samples.differences()
+    report = samples.Report(samples.CUT, (), samples.FLOW, (), (), figures=(figure,))
+    sheet = load_workbook(BytesIO(b"".join(workbook(report))))[f"Figure {figure.id}"]
+    dots, forest = sheet._charts
+    assert (dots.type, forest.y_axis.scaling.orientation) == ("bar", "maxMin")
+    first_end = dots.anchor._from.row + dots.height / 0.6
+    assert forest.anchor._from.row >= first_end - 1
+    estimate, neutral = forest.series
+    assert estimate.tx.v == "Preferred term number 1"
+    assert values(sheet, estimate.xVal.numRef.f) == [-5]
+    assert values(sheet, estimate.errBars.plus.numRef.f) == [8]
+    assert values(sheet, neutral.xVal.numRef.f) == [0, 0]
 
 
 def test_drawings_have_the_prefixes_that_viewers_know_them_by():

@@ -19,6 +19,9 @@ FIGURE_KINDS: Mapping[str, tuple[str, ...]] = {
     "survival": ("survival",),
     "waterfall": ("summary",),
     "dots": ("terms",),
+    "box": ("summary",),
+    "cumulative": ("summary",),
+    "stacked": ("levels", "worst", "shift", "cross"),
     "forest": (
         *_OF_PROPORTIONS,
         *_OF_MEANS,
@@ -32,6 +35,10 @@ FIGURE_KINDS: Mapping[str, tuple[str, ...]] = {
 """The kinds of figure, and the kinds of row that each is read out of."""
 BY_VISIT = frozenset(("mean", "share"))
 """The kinds whose row takes `visits`."""
+WITH_OR_WITHOUT_VISITS = frozenset(("box", "forest", "stacked"))
+"""The kinds whose row may take `visits`."""
+OF_VALUES = frozenset(("waterfall", "box", "cumulative"))
+"""The kinds that show every value, which sums keep only for order statistics."""
 INTERACTING = ("count", "graded", "events", "summary", "survival")
 """The kinds of row whose estimates in subgroups can be tested for being one."""
 HAZARD_RATIO, RATE_RATIO = "hazard_ratio", "rate_ratio"
@@ -78,20 +85,28 @@ class FigureDefinition(Model):
 
     `mean` and `share` go by visit, with their confidence intervals; `survival` is Kaplan-Meier's
     curve; a `waterfall` has a bar a subject; `dots` show how many subjects had each of the `most`
-    frequent terms; a `forest` has a line for each estimate of a column that compares two, and with
-    `interaction` tests whether the subgroups of a row have the same.
+    frequent terms, and with a column of `differences` these beside them; a `box` stands on the
+    quartiles, its `whiskers` reach to the farthest values within 1.5 times their distance (`iqr`,
+    the default) or to all (`range`); a `cumulative` one shows how many values are at most each
+    value; `stacked` bars show the levels or classes of a row, in percent, on one another; a
+    `forest` has a line for each estimate of a column that compares two, and with `interaction`
+    tests whether the subgroups of a row have the same.
     """
 
     id: Name
     title: str
     population: str
-    kind: Literal["mean", "share", "survival", "waterfall", "dots", "forest"]
+    kind: Literal[
+        "mean", "share", "survival", "waterfall", "dots", "box", "cumulative", "stacked", "forest"
+    ]
     source: FigureSource
     x_label: str
     y_label: str
     references: list[Reference] = []
+    differences: Annotated[Name, RefersTo("column")] | None = None
     most: Annotated[int, Field(ge=1, le=100)] | None = None
     interaction: bool = False
+    whiskers: Literal["iqr", "range"] | None = None
     footnotes: list[str] = []
 
     @model_validator(mode="after")
@@ -100,9 +115,15 @@ class FigureDefinition(Model):
             raise ValueError("a figure of dots takes no `references`")
         if self.kind != "dots" and self.most is not None:
             raise ValueError(f"a figure of {self.kind} takes no `most`: only dots do")
+        if self.kind != "dots" and self.differences is not None:
+            raise ValueError(f"a figure of {self.kind} takes no `differences`: only dots do")
+        if self.kind == "stacked" and self.references:
+            raise ValueError("a figure of stacked bars takes no `references`")
         if self.kind != "forest" and (self.source.rows or self.interaction):
             name = "rows" if self.source.rows else "interaction"
             raise ValueError(f"a figure of {self.kind} takes no `{name}`: only a forest does")
+        if self.kind != "box" and self.whiskers is not None:
+            raise ValueError(f"a figure of {self.kind} takes no `whiskers`: only a box does")
         if self.source.row in self.source.rows:
             raise ValueError(f"lists row {self.source.row} twice")
         return self
@@ -119,8 +140,8 @@ class FigureDefinition(Model):
     def fitting(self, table: Table, row: TableRow) -> list[str]:
         """Return the columns of subjects in which a row holds what a figure of this kind shows.
 
-        A waterfall needs each value, which sums keep only for order statistics. A forest is of the
-        columns that compare two, and has both limits of their intervals.
+        What shows each value needs them to be kept (`OF_VALUES`). A forest is of the columns that
+        compare two, and has both limits of their intervals.
         """
         if self.kind == "forest":
             return [
@@ -132,9 +153,10 @@ class FigureDefinition(Model):
             for column in table.columns
             if column.set is not None
             and row.subgroups is None
+            and not (self.kind == "stacked" and row.levels is not None and row.levels.recorded)
             and row.fills(column)
             and (column.id in by_column if isinstance(by_column, dict) else True)
-            and (self.kind != "waterfall" or row.tallied(column.id))
+            and (self.kind not in OF_VALUES or row.tallied(column.id))
         ]
 
 
@@ -153,7 +175,7 @@ def estimated(table: Table, row: TableRow, column: TableColumn) -> tuple[str, st
 
 
 def _estimated(row: TableRow, column: TableColumn) -> tuple[str, str] | None:
-    if row.kind in _OF_PROPORTIONS:
+    if row.kind in (*_OF_PROPORTIONS, "terms"):
         return (CONTRAST_STATISTICS[column.contrast], "proportions") if column.contrasts else None
     if row.kind in _OF_MEANS:
         tested = row.kind == "summary" and column.means == "anova"

@@ -275,8 +275,12 @@ def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition |
         for row in table.rows if table.id == source.table else ():
             if row.id == source.row and (visible := figure.fitting(table, row)):
                 columns = [name for name in source.columns if name in visible]
+                names = {column.id for column in table.columns}
                 return figure.model_copy(
-                    update={"source": source.model_copy(update={"columns": columns})}
+                    update={
+                        "source": source.model_copy(update={"columns": columns}),
+                        "differences": figure.differences if figure.differences in names else None,
+                    }
                 )
     return None
 

@@ -21,22 +21,27 @@ from trial.statistics.survival import (
     at_risk,
     kaplan_meier,
 )
+from trial.statistics.tallies import QUARTILES
 from trial.tables import notes
 from trial.tables.bidi import isolated
+from trial.tables.boxes import EMPIRICAL, WHISKERS, box, steps
 from trial.tables.compiled import CompiledStudy, CompiledTable, compiled
 from trial.tables.forest import NOMINAL_INTERACTION, RATIOS, Forest
 from trial.tables.grid import Figure, FigureKind, Mark, Series
+from trial.tables.panels import Panel
 from trial.tables.rounding import Exact, exact_text, ticks
 from trial.tables.rows.counts import CountRow
 from trial.tables.rows.intervals import CLOPPER_PEARSON_95, RowInterval
 from trial.tables.rows.kinds import ColumnHead
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
-from trial.tables.rows.terms import TermsRow
+from trial.tables.rows.terms import TermPath, TermsRow
+from trial.tables.stacks import Stacks
 
 MOST_TERMS = 20
 """The terms that a figure of dots shows unless it says how many."""
 _PERCENT = ("0", "100")
+_OF_PERCENT = frozenset(("share", "survival", "cumulative"))
 
 
 @dataclass(frozen=True)
@@ -106,7 +111,10 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
     source = _Source(figure, table, compiled_study.study.visits, columns_shown, sums)
     if figure.kind == "forest":
         return _forest(figure, Forest(figure, table, sums))
+    if figure.kind == "stacked":
+        return _stacked(figure, Stacks(figure, table, sums))
     kind, read = _KINDS[figure.kind]
+    panel = Panel.of(source.figure, table, sums)
     return Figure(
         id=figure.id,
         title=figure.title,
@@ -117,12 +125,14 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         series=read(source),
         source=figure.source.table,
         references=_references(figure),
-        method=_with_imputation(
-            _interval_method(source) if figure.kind in _WITH_INTERVAL else "", source
-        ),
+        method=_with_imputation(_method(source), source),
         footnotes=(*figure.footnotes, *_changes(source)),
         places=_places(source),
-        y_range=_PERCENT if figure.kind in {"share", "survival"} else None,
+        y_range=_PERCENT if figure.kind in _OF_PERCENT else None,
+        panel=panel.series(_dotted(source)) if panel else None,
+        panel_label=panel.label if panel else "",
+        log=panel.is_ratio if panel else False,
+        neutral=panel.neutral if panel else None,
     )
 
 
@@ -144,6 +154,21 @@ def _forest(figure: FigureDefinition, forest: Forest) -> Figure:
         heads=forest.heads,
         log=is_ratio,
         neutral="1" if is_ratio else "0",
+    )
+
+
+def _stacked(figure: FigureDefinition, stacks: Stacks) -> Figure:
+    return Figure(
+        id=figure.id,
+        title=figure.title,
+        population=figure.population,
+        kind="stacked",
+        x_label=figure.x_label,
+        y_label=figure.y_label,
+        series=stacks.series(),
+        source=figure.source.table,
+        footnotes=tuple(figure.footnotes),
+        sizes=stacks.sizes,
     )
 
 
@@ -278,7 +303,11 @@ def _waterfall(source: _Source) -> tuple[Series, ...]:
     )
 
 
-def _dots(source: _Source) -> tuple[Series, ...]:
+def _dotted(source: _Source) -> dict[TermPath, dict[int, int]]:
+    """Return the terms shown, from the top: their subjects by column.
+
+    They are the most frequent over the columns; beside differences the greatest of these is first.
+    """
     (row,) = source.compiled_rows(TermsRow)
     heads = [head for _, head in source.columns]
     subjects = row.subjects(source.sums, heads)
@@ -289,7 +318,14 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     frequent = sorted(
         (name for name in total if total[name]), key=lambda name: (-total[name], name)
     )
-    names_shown = frequent[: source.figure.most or MOST_TERMS]
+    names = frequent[: source.figure.most or MOST_TERMS]
+    panel = Panel.of(source.figure, source.table, source.sums)
+    return {name: subjects[name] for name in (panel.sorted(names) if panel else names)}
+
+
+def _dots(source: _Source) -> tuple[Series, ...]:
+    subjects = _dotted(source)
+    names_shown = list(subjects)
     alike = Counter(name[-1] for name in names_shown)
     return source.series(
         lambda position, head: tuple(
@@ -307,6 +343,26 @@ def _dots(source: _Source) -> tuple[Series, ...]:
     )
 
 
+def _boxes(source: _Source) -> tuple[Series, ...]:
+    rows = source.compiled_rows(SummaryRow)
+    labels = [
+        source.visits[name].label if (name := row.id.partition("/")[2]) else "" for row in rows
+    ]
+
+    def marks(position: int, _head: ColumnHead) -> tuple[Mark, ...]:
+        return tuple(
+            box(row, source.sums, position, source.figure.whiskers or "iqr", (str(rank), label))
+            for rank, (row, label) in enumerate(zip(rows, labels, strict=True), 1)
+        )
+
+    return source.series(marks)
+
+
+def _cumulative(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.compiled_rows(SummaryRow)
+    return source.series(lambda position, _head: tuple(steps(row, source.sums, position)))
+
+
 type _Read = Callable[[_Source], tuple[Series, ...]]
 _KINDS: Mapping[str, tuple[FigureKind, _Read]] = {
     "mean": ("line", _means),
@@ -314,8 +370,19 @@ _KINDS: Mapping[str, tuple[FigureKind, _Read]] = {
     "survival": ("step", _survival),
     "waterfall": ("bars", _waterfall),
     "dots": ("dots", _dots),
+    "box": ("boxes", _boxes),
+    "cumulative": ("cumulative", _cumulative),
 }
 _WITH_INTERVAL = BY_VISIT | {"survival"}
+
+
+def _method(source: _Source) -> str:
+    """Return how what a figure shows is computed, beside what stands in for missing values."""
+    if source.figure.kind == "box":
+        return f"{QUARTILES}; {WHISKERS[source.figure.whiskers or 'iqr']}"
+    if source.figure.kind == "cumulative":
+        return EMPIRICAL
+    return _interval_method(source) if source.figure.kind in _WITH_INTERVAL else ""
 
 
 def _interval_method(source: _Source) -> str:
@@ -354,7 +421,7 @@ def _places(source: _Source) -> int:
     rows = source.compiled_rows(SummaryRow)
     if not rows:
         return 1
-    statistic = "max" if source.figure.kind == "waterfall" else "mean"
+    statistic = "max" if source.figure.kind in {"waterfall", "cumulative"} else "mean"
     return max(
         (row.places(position, statistic) for row in rows for position, _ in source.columns),
         default=1,

@@ -38,7 +38,8 @@ RATIOS: Mapping[str, str] = {
     RATE_RATIO: "Rate ratio",
 }
 """The statistics that are ratios, and what a reader calls them."""
-_DIFFERENCE = "Difference"
+DIFFERENCE = "Difference"
+"""What a reader calls a difference."""
 _ONE_RISK = {
     "difference": (wald_difference, "of Wald's variance"),
     "odds_ratio": (woolf_odds_ratio, "by their logarithms, of Woolf's variance"),
@@ -96,7 +97,7 @@ class Forest:
     @property
     def heads(self) -> tuple[str, ...]:
         """The heads of what stands beside the lines: the columns compared, and the estimate."""
-        name = RATIOS.get(self.statistic, _DIFFERENCE)
+        name = RATIOS.get(self.statistic, DIFFERENCE)
         interval = self._cells[0].interval if self._cells else ""
         labels = (self.table.columns[i].label for i in self._compared)
         return (*labels, f"{name} ({interval})" if interval else name)

@@ -196,6 +196,19 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Quartiles:
+    """What a box shows beside its median and its whiskers, which are the limits of its mark.
+
+    `outside` are the values beyond the whiskers, each with how many subjects have it.
+    """
+
+    q1: str
+    q3: str
+    mean: str
+    outside: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class Mark:
     """A mark of a figure: numbers are exact decimal strings, None where there is none.
 
@@ -215,6 +228,8 @@ class Mark:
     """What stands beside it in words and figures, under the heads of its figure."""
     is_heading: bool = False
     """Whether it is no mark, but what the marks below it stand under."""
+    quartiles: Quartiles | None = None
+    """What else there is to draw where it is a box."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +248,7 @@ class Series:
     at_risk: tuple[tuple[str, int], ...] = ()
 
 
-FigureKind = Literal["line", "step", "bars", "dots", "forest"]
+FigureKind = Literal["line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked"]
 
 
 @dataclass(frozen=True)
@@ -242,8 +257,11 @@ class Figure:
 
     `line` joins its marks, `step` stays level between them, `bars` stand side by side in the
     order given, `dots` have a line a term (`label`), from the top; so has a `forest` for each row,
-    with an interval along it. `references` are levels of the axis of values that the eye should
-    find, each with its name. It is read out of the same sums as the table named by `source`.
+    with an interval along it. `boxes` stand side by side at each place, `cumulative` ones are steps
+    that rise to 100 along the values; `stacked` ones lie from the top, what each is called and of
+    how many in `sizes`, a series a category. Beside dots there may be a `panel` of estimates, each
+    on its term's line. `references` are levels of the axis of values that the eye
+    should find, each with its name. It is read out of the same sums as the table named by `source`.
     `places` are the decimals that its numbers are told with, `y_range` what the vertical axis shows
     in any case. `heads` are those of what stands beside its marks. Ratios stand on a `log` axis,
     and `neutral` is where neither side is better.
@@ -265,6 +283,9 @@ class Figure:
     heads: tuple[str, ...] = ()
     log: bool = False
     neutral: str | None = None
+    sizes: tuple[tuple[str, int], ...] = ()
+    panel: Series | None = None
+    panel_label: str = ""
 
 
 @dataclass(frozen=True)

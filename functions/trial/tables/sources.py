@@ -8,6 +8,7 @@ from trial.definition.figures import (
     BY_VISIT,
     FIGURE_KINDS,
     INTERACTING,
+    WITH_OR_WITHOUT_VISITS,
     FigureDefinition,
     estimated,
 )
@@ -33,14 +34,15 @@ def _check(figure: FigureDefinition, study: Study, path: str) -> None:
     if table is None:
         raise unknown(f"{path}/table", "table", source.table)
     row = _row(figure, table, source.row, f"{path}/row")
-    if figure.kind != "forest":
-        _check_visits(figure, row, study.visits, f"{path}/row")
+    _check_visits(figure, row, study.visits, f"{path}/row")
     fitting_columns = figure.fitting(table, row)
     if not fitting_columns:
         raise refused(f"{path}/row", f"has no statistics that a figure of {figure.kind} can draw")
     for i, name in enumerate(source.columns):
         if name not in fitting_columns:
             raise _unfit(figure, table, name, fitting_columns, f"{path}/columns/{i}")
+    if figure.differences is not None:
+        _check_differences(figure, table, row, path.removesuffix("source") + "differences")
     if figure.kind == "forest":
         _check_forest(figure, table, row, path)
 
@@ -83,6 +85,14 @@ def _check_forest(figure: FigureDefinition, table: Table, row: TableRow, path: s
         raise refused(f"{path.removesuffix('/source')}/interaction", detail)
 
 
+def _check_differences(figure: FigureDefinition, table: Table, row: TableRow, path: str) -> None:
+    """Refuse a column beside dots in which their terms have no estimate with two limits."""
+    fitting = [column.id for column in table.columns if estimated(table, row, column) is not None]
+    if figure.differences not in fitting:
+        detail = f"must be a column that contrasts two, by row {row.id}"
+        raise refused(path, f"{detail}: {not_in_list(str(figure.differences), fitting)}")
+
+
 def _words(statistic: str) -> str:
     return statistic.replace("_", " ")
 
@@ -104,9 +114,12 @@ def _unfit(
 def _check_visits(
     figure: FigureDefinition, row: TableRow, visits_by_id: Mapping[str, Visit], path: str
 ) -> None:
-    if (row.visits is not None) != (figure.kind in BY_VISIT):
+    wrong = (row.visits is not None) != (figure.kind in BY_VISIT)
+    if wrong and figure.kind not in WITH_OR_WITHOUT_VISITS:
         with_or_without = "with" if row.visits is None else "without"
         raise refused(path, f"must be a row {with_or_without} visits for a figure of {figure.kind}")
+    if figure.kind not in BY_VISIT:
+        return
     named = visits_by_id if row.visits == "all" else row.visits or ()
     visits = [visits_by_id[name] for name in named if name in visits_by_id]
     if without := [visit.id for visit in visits if visit.day is None]:

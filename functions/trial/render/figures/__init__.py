@@ -12,6 +12,7 @@ from trial.render.figures.canvas import (
     colour,
     lines_of,
     series_style,
+    shade,
     width_of,
 )
 from trial.render.figures.plots import PLOTS
@@ -49,7 +50,9 @@ def _legend(canvas: Canvas, figure: Figure) -> None:
         if number == 0 or len(lines) > 1 or x + width > RIGHT:
             x = PAD
             canvas.y += LEADING if number else 0
-        canvas.sample(x, canvas.y + SIZE - 6, _SAMPLE, series_style(number), figure.kind)
+        ordered = figure.kind == "stacked"
+        style = shade(number, len(figure.series)) if ordered else series_style(number)
+        canvas.sample(x, canvas.y + SIZE - 6, _SAMPLE, style, figure.kind)
         for line_number, line in enumerate(lines):
             canvas.y += LEADING if line_number else 0
             canvas.text(x + _SAMPLE + PAD, canvas.y + SIZE, line)

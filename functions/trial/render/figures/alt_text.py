@@ -5,9 +5,13 @@ from dataclasses import replace
 from decimal import Decimal
 
 from trial.tables.bidi import isolated
-from trial.tables.grid import Figure, Mark, Series
+from trial.tables.grid import Figure, Mark, Quartiles, Series
 from trial.tables.rounding import decimal_text
 
+_SHARES = (5, 25, 50, 75, 95, 100)
+_MOST_OUTSIDE = 20
+_LYING = frozenset(("dots", "forest", "stacked"))
+"""The kinds whose values are along the horizontal axis alone."""
 NO_DATA = "No data yet"
 
 
@@ -37,20 +41,47 @@ def of_mark(figure: Figure, mark: Mark) -> str:
     """Describe one mark: its label, its value, its interval, its number of subjects."""
     if figure.kind == "forest":
         return f"{isolated(mark.label)}: {', '.join(_beside(figure, mark))}"
-    value = mark.x if figure.kind == "dots" else mark.y
+    value = mark.x if figure.kind in {"dots", "stacked"} else mark.y
     parts = [number(figure, value) if value is not None else "no value"]
     if mark.low is not None and mark.high is not None:
-        parts.append(f"({number(figure, mark.low)} to {number(figure, mark.high)})")
+        reach = f"{number(figure, mark.low)} to {number(figure, mark.high)}"
+        parts.append(f"({reach})" if mark.quartiles is None else f"(whiskers {reach})")
+    if mark.quartiles is not None:
+        parts += _of_box(figure, mark.quartiles)
     if mark.n is not None:
         parts.append(f"[n = {mark.n}]")
     text = " ".join(parts)
     return f"{isolated(mark.label)}: {text}" if mark.label else text
 
 
+def _of_box(figure: Figure, quartiles: Quartiles) -> Iterator[str]:
+    """Yield the ends of a box, its mean, and how many subjects have values outside."""
+    q1, q3, mean = (number(figure, at) for at in (quartiles.q1, quartiles.q3, quartiles.mean))
+    yield f"quartiles {q1} and {q3}, mean {mean}"
+    if quartiles.outside:
+        values = ", ".join(
+            number(figure, value) + (f" ({n} subjects)" if n > 1 else "")
+            for value, n in quartiles.outside[:_MOST_OUTSIDE]
+        )
+        more = len(quartiles.outside) - _MOST_OUTSIDE
+        yield f"outside {values}" + (f" and {more} further values" if more > 0 else "")
+
+
+def of_estimate(figure: Figure, mark: Mark) -> str:
+    """Describe an estimate beside dots, with its interval; ratios have two decimals."""
+    places = 2 if figure.log else figure.places
+    middle, low, high = (
+        None if value is None else decimal_text(Decimal(value), places)
+        for value in (mark.x, mark.low, mark.high)
+    )
+    limits = f" ({low or 'no limit'} to {high or 'no limit'})" if low or high else ""
+    return f"{isolated(mark.label)}: {middle or 'not estimable'}{limits}"
+
+
 def description(figure: Figure) -> str:
     """Describe a whole figure."""
     across, up = isolated(figure.x_label), isolated(figure.y_label)
-    axes = f"{up} by {across}" if figure.kind not in {"dots", "forest"} else across
+    axes = f"{up} by {across}" if figure.kind not in _LYING else across
     sentences = _BY_KIND[figure.kind](figure) if drawn(figure) else iter([NO_DATA])
     levels = (f"Line at {value}: {isolated(label)}" for value, label in figure.references)
     return (
@@ -78,6 +109,20 @@ def _steps(figure: Figure) -> Iterator[str]:
         yield f"{name(series)}: {end}; at risk {at_risk}"
 
 
+def _cumulative(figure: Figure) -> Iterator[str]:
+    """Yield the least values that some shares of all are at most."""
+    for series in figure.series:
+        if not series.marks:
+            yield f"{name(series)}: {NO_DATA.lower()}"
+            continue
+        reached = (
+            (share, next((mark for mark in series.marks if Decimal(mark.y or 0) >= share), None))
+            for share in _SHARES
+        )
+        texts = (f"{share}% at most {number(figure, at.x or '0')}" for share, at in reached if at)
+        yield f"{name(series)}: {', '.join(texts)} [n = {series.marks[-1].n}]"
+
+
 def _bars(figure: Figure) -> Iterator[str]:
     for series in figure.series:
         ends = [
@@ -88,12 +133,27 @@ def _bars(figure: Figure) -> Iterator[str]:
 
 
 def _dots(figure: Figure) -> Iterator[str]:
-    for row in zip(*(series.marks for series in figure.series), strict=True):
-        marks = (
+    rows = zip(*(series.marks for series in figure.series), strict=True)
+    for place, row in enumerate(rows):
+        marks = [
             f"{isolated(series.label)} {of_mark(figure, replace(mark, label=''))}"
             for series, mark in zip(figure.series, row, strict=True)
-        )
+        ]
+        if figure.panel is not None:
+            estimate = replace(figure.panel.marks[place], label=figure.panel_label)
+            marks.append(of_estimate(figure, estimate))
         yield f"{isolated(row[0].label)}: {', '.join(marks)}"
+
+
+def _stacked(figure: Figure) -> Iterator[str]:
+    for place, (label, size) in enumerate(figure.sizes):
+        parts = (
+            f"{isolated(series.label)} {of_mark(figure, replace(mark, label=''))}"
+            for series in figure.series
+            for mark in series.marks[place : place + 1]
+            if mark.x is not None
+        )
+        yield f"{label} (N = {size}): {', '.join(parts) or NO_DATA.lower()}"
 
 
 def _forest(figure: Figure) -> Iterator[str]:
@@ -110,4 +170,13 @@ def _beside(figure: Figure, mark: Mark) -> Iterator[str]:
             yield text if mark.is_heading else f"{isolated(head)} {text}"
 
 
-_BY_KIND = {"line": _lines, "step": _steps, "bars": _bars, "dots": _dots, "forest": _forest}
+_BY_KIND = {
+    "line": _lines,
+    "step": _steps,
+    "bars": _bars,
+    "dots": _dots,
+    "forest": _forest,
+    "boxes": _lines,
+    "stacked": _stacked,
+    "cumulative": _cumulative,
+}

@@ -106,6 +106,8 @@ def frame(canvas: Canvas, figure: Figure) -> Frame:
     for series in figure.series:
         for mark in series.marks:
             levels += [level for level in (mark.y, mark.low, mark.high) if level is not None]
+            if mark.quartiles is not None:
+                levels += [mark.quartiles.mean, *(value for value, _ in mark.quartiles.outside)]
     values = [Decimal(level) for level in levels]
     rungs = ticks(min(values), max(values))
     left_edge = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))

@@ -4,7 +4,7 @@ Colours are CSS variables, so that a page can give others; without any they are 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from trial.render import ems, legible, wrap
 from trial.render.markup import EMPTY, Html, escape, html
@@ -65,6 +65,7 @@ class SeriesStyle:
     colour: Html
     dash: str
     shape: str
+    opacity: float = 1
 
 
 def series_style(number: int) -> SeriesStyle:
@@ -74,6 +75,12 @@ def series_style(number: int) -> SeriesStyle:
         _DASHES[number % len(_DASHES)],
         _SHAPES[number % len(_SHAPES)],
     )
+
+
+def shade(number: int, total: int) -> SeriesStyle:
+    """Return the style of a category of so many in order: the later, the darker."""
+    style = series_style(0)
+    return replace(style, opacity=round(0.1 + 0.9 * number / max(total - 1, 1), 2))
 
 
 def lines_of(text: str, width: float, most_lines: int = 9) -> list[str]:
@@ -142,12 +149,24 @@ class Canvas:
     def sample(self, x: float, y: float, width: float, style: SeriesStyle, kind: str) -> None:
         """Draw a sample of a series for the legend of a kind of figure."""
         middle, end = x + width / 2, x + width
-        if kind == "bars":
+        if kind in {"bars", "stacked"}:
             corners = (coordinates(x, y - 6), coordinates(end), coordinates(y + 6), coordinates(x))
-            self.area("M{} H{} V{} H{} Z".format(*corners), style.colour)
+            shape = "M{} H{} V{} H{} Z".format(*corners)
+            self.area(shape, style.colour, style.opacity)
+            if kind == "stacked":
+                self.path(shape, style.colour, width=1)
+            return
+        if kind == "boxes":
+            ends = (coordinates(x, y - 7), coordinates(end), coordinates(y + 7), coordinates(x))
+            shape = "M{} H{} V{} H{} Z".format(*ends)
+            self.area(shape, style.colour, 0.2)
+            self.path(shape, style.colour, style.dash, 1.5)
+            self.mark(middle, y, style)
             return
         if kind != "dots":
             self.path(f"M{coordinates(x, y)} H{coordinates(end)}", style.colour, style.dash)
+        if kind == "cumulative":
+            return
         if kind == "step":
             tick = f"M{coordinates(middle, y - 6)} V{coordinates(y + 6)}"
             self.path(tick, style.colour, width=1.5)

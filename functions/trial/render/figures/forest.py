@@ -1,7 +1,7 @@
 """Forest plots: a line for each estimate, its interval along it, and the figures beside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from trial.render.figures import alt_text
@@ -18,7 +18,7 @@ from trial.render.figures.canvas import (
     series_style,
     width_of,
 )
-from trial.tables.grid import Figure, Mark
+from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
 
 _INDENT = 16
@@ -57,6 +57,23 @@ def forest(canvas: Canvas, figure: Figure) -> None:
     for value, label in figure.references:
         text = f"{label} ({alt_text.number(figure, value)})"
         canvas.paragraph(layout.plot[0], lines_of(f"\u254e {text}", RIGHT - layout.plot[0]))
+
+
+def estimates(
+    canvas: Canvas, figure: Figure, panel: Series, ends: tuple[float, float],
+    rows: tuple[float, float, Sequence[float]],
+) -> None:  # fmt: skip
+    """Draw the estimates of a panel beside what has its lines already, and its axis at the foot."""
+    top, foot, middles = rows
+    below, canvas.y = canvas.y, foot
+    alone = replace(figure, references=(), x_label=figure.panel_label)
+    x, rungs = _scale(alone, panel.marks, ends)
+    _uprights(canvas, alone, (top, foot), len(canvas.parts), (x, rungs))
+    style = replace(series_style(3), colour=colour("ink"))
+    for mark, middle in zip(panel.marks, middles, strict=True):
+        _interval(canvas, mark, middle, x, style, alt_text.of_estimate(figure, mark))
+    across(canvas, alone, ends, x, rungs)
+    canvas.y = max(below, canvas.y)
 
 
 def _layout(figure: Figure, marks: Sequence[Mark]) -> _Layout:
@@ -132,21 +149,22 @@ def _line(canvas: Canvas, figure: Figure, mark: Mark, layout: _Layout, x: Scale)
     below = LEADING if layout.is_stacked and not mark.is_heading else 0
     canvas.text(RIGHT, middle + 6 + below, told, "end")
     if not mark.is_heading:
-        _interval(canvas, figure, mark, middle, x)
+        _interval(canvas, mark, middle, x, series_style(0), alt_text.of_mark(figure, mark))
     canvas.y += LEADING * rows + _BETWEEN
 
 
-def _interval(canvas: Canvas, figure: Figure, mark: Mark, y: float, x: Scale) -> None:
+def _interval(
+    canvas: Canvas, mark: Mark, y: float, x: Scale, style: SeriesStyle, title: str
+) -> None:
     """Draw an interval with its estimate; what goes beyond the axis ends in an arrow."""
     if mark.x is None and mark.low is None and mark.high is None:
         return
-    style = series_style(0)
     ends = [(mark.low, x.start, -1), (mark.high, x.end, 1)]
     if mark.low is not None or mark.high is not None:
         places = [_end(canvas, style, y, x, end) for end in ends]
         canvas.path(f"M{coordinates(places[0], y)} L{coordinates(places[1], y)}", style.colour)
     if mark.x is not None and x.holds(Decimal(mark.x)):
-        canvas.mark(x(mark.x), y, style, alt_text.of_mark(figure, mark))
+        canvas.mark(x(mark.x), y, style, title)
 
 
 def _end(

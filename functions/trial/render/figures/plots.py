@@ -17,6 +17,7 @@ from trial.render.figures.axes import (
     name_references,
     numbers_below,
 )
+from trial.render.figures.boxes import boxes
 from trial.render.figures.canvas import (
     LEADING,
     PAD,
@@ -27,7 +28,8 @@ from trial.render.figures.canvas import (
     series_style,
     width_of,
 )
-from trial.render.figures.forest import forest
+from trial.render.figures.forest import estimates, forest
+from trial.render.figures.stacks import stacked
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
@@ -98,6 +100,18 @@ def step(canvas: Canvas, figure: Figure) -> None:
     name_references(canvas, figure, plot)
     across(canvas, figure, plot.ends, x, sorted(set(risk_times)) or ticks(0, x.high))
     numbers_below(canvas, figure, "Number at risk", x, at_risk)
+
+
+def cumulative(canvas: Canvas, figure: Figure) -> None:
+    """Draw curves that rise at each value by the share of those who have it."""
+    plot = frame(canvas, figure)
+    values = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
+    rungs = ticks(min(values), max(values))
+    x = Scale(rungs[0], rungs[-1], plot.left + INSET, plot.right - INSET)
+    for number, series in enumerate(figure.series):
+        _curve(canvas, number, series, x, plot.y)
+    name_references(canvas, figure, plot)
+    across(canvas, figure, plot.ends, x, rungs)
 
 
 def _stairs(points: Sequence[tuple[float, float]]) -> str:
@@ -183,20 +197,26 @@ def dots(canvas: Canvas, figure: Figure) -> None:
     terms = [lines_of(mark.label, _TERM, 2) for mark in figure.series[0].marks]
     left_edge = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
     values = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]
-    rungs = ticks(0, max(values))
-    x = Scale(rungs[0], rungs[-1], left_edge + INSET, RIGHT - INSET)
+    panel = figure.panel
+    end = RIGHT if panel is None else left_edge + (RIGHT - left_edge) / 2
+    rungs = ticks(0, max(values), 6 if panel is None else 3)
+    x = Scale(rungs[0], rungs[-1], left_edge + INSET, end - INSET)
     canvas.paragraph(PAD, lines_of(figure.y_label, RIGHT), ink="muted")
     canvas.y += PAD
-    top, grid = canvas.y, len(canvas.parts)
+    top, grid, middles = canvas.y, len(canvas.parts), []
     for rank, lines in enumerate(terms):
         height = LEADING * max(len(lines), 1) + _BETWEEN
         _dots(canvas, figure, rank, (left_edge, x), lines, height)
+        middles.append(canvas.y + height / 2)
         canvas.y += height
     uprights = Canvas()
     for value in rungs:
         uprights.line((x(value), top), (x(value), canvas.y))
+    foot = canvas.y
+    across(canvas, figure, (left_edge, end), x, rungs)
+    if panel is not None:
+        estimates(canvas, figure, panel, (end + PAD, RIGHT), (top, foot, middles))
     canvas.parts[grid:grid] = uprights.parts
-    across(canvas, figure, (left_edge, RIGHT), x, rungs)
 
 
 def _dots(canvas: Canvas, figure: Figure, rank: int, place: tuple[float, Scale],
@@ -219,4 +239,7 @@ PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {
     "bars": bars,
     "dots": dots,
     "forest": forest,
+    "boxes": boxes,
+    "stacked": stacked,
+    "cumulative": cumulative,
 }

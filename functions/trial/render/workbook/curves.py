@@ -12,8 +12,11 @@ from trial.tables.grid import Figure, Mark, Series
 NO_EFFECT = "No effect"
 """What the line is called where neither side is better."""
 _HALF = Decimal("0.5")
+_BOXES, _WIDTH = Decimal("0.75"), Decimal("0.8")  # of a place, and of the room of a box
 
-CurveKind = Literal["line", "step", "bars", "dots", "censored", "reference", "forest"]
+CurveKind = Literal[
+    "line", "step", "bars", "dots", "censored", "reference", "forest", "box", "outside"
+]
 
 
 @dataclass(frozen=True)
@@ -41,11 +44,13 @@ def curves(chart: Figure) -> tuple[Curve, ...]:
     match chart.kind:
         case "bars":
             drawn = list(_bars(chart))
-        case "dots":
+        case "dots" | "stacked":
             return tuple(_dots(chart))
         case "forest":
             return tuple(_forest(chart))
-        case "step":
+        case "boxes":
+            drawn = list(_boxes(chart))
+        case "step" | "cumulative":
             drawn = list(_steps(chart))
         case "line":
             drawn = [
@@ -146,6 +151,40 @@ def _forest(chart: Figure) -> Iterator[Curve]:
     for value, label in (*neutral, *chart.references):
         ends = (Point(Decimal(value), end) for end in (_HALF, foot))
         yield Curve(label, "reference", tuple(ends))
+
+
+def _boxes(chart: Figure) -> Iterator[Curve]:
+    """Return the outlines of the boxes of each series, the means and the values outside."""
+    room = _BOXES / len(chart.series)
+    for place, series in enumerate(chart.series):
+        offset = room * (place - Decimal(len(chart.series) - 1) / 2)
+        boxes = [
+            (Decimal(mark.x) + offset, mark, mark.quartiles)
+            for mark in series.marks
+            if mark.x is not None and mark.quartiles is not None
+        ]
+        outline = [point for x, mark, _ in boxes for point in _outline(mark, x, room * _WIDTH / 2)]
+        yield Curve(series.label, "box", tuple(outline), place)
+        means = tuple(Point(x, Decimal(quartiles.mean)) for x, _, quartiles in boxes)
+        yield Curve(f"{isolated(series.label)}, mean", "outside", means, place)
+        outside = tuple(
+            Point(x, Decimal(value)) for x, _, quartiles in boxes for value, _ in quartiles.outside
+        )
+        if outside:
+            yield Curve(f"{isolated(series.label)}, outside", "outside", outside, place)
+
+
+def _outline(mark: Mark, x: Decimal, half: Decimal) -> Iterator[Point]:
+    """Yield the points of a box and its whiskers as one line, and a gap after it."""
+    if mark.quartiles is None or mark.y is None or mark.low is None or mark.high is None:
+        return
+    low, median, high = map(Decimal, (mark.low, mark.y, mark.high))
+    q1, q3 = Decimal(mark.quartiles.q1), Decimal(mark.quartiles.q3)
+    left, right = x - half, x + half
+    yield from map(Point, (x, x, left, left, x, x), (low, q1, q1, q3, q3, high))
+    yield from map(Point, (x, right, right, left, right), (q3, q3, median, median, median))
+    yield from map(Point, (right, x), (q1, q1))
+    yield Point(x, None)
 
 
 def _whole_width(places: Sequence[Decimal | str], chart: Figure) -> list[Decimal | str]:

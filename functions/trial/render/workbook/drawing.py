@@ -38,7 +38,7 @@ type Placed = tuple[Curve, int, int]
 def height(chart: Figure, drawn: Sequence[Curve]) -> float:
     """Return how high the chart is, in cm: a term takes a line of its own."""
     lines = 0
-    if chart.kind == "dots":
+    if chart.kind in {"dots", "stacked"}:
         lines = max((len(curve.points) for curve in drawn), default=0)
     if chart.kind == "forest":
         lines = len(chart.series[0].marks) * 2
@@ -47,7 +47,7 @@ def height(chart: Figure, drawn: Sequence[Curve]) -> float:
 
 def draw(sheet: Worksheet, chart: Figure, placed: Sequence[Placed], anchor: str) -> None:
     """Add the chart to the sheet, beside its data."""
-    by_category = chart.kind in {"bars", "dots"}
+    by_category = chart.kind in {"bars", "dots", "stacked"}
     plot = _bars(sheet, chart, placed) if by_category else _curves(sheet, chart, placed)
     plot.title = _title(chart.title, 1200)
     plot.legend = None
@@ -79,6 +79,10 @@ def _curves(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> Scatte
     plot.x_axis.crosses = plot.y_axis.crosses = "min"  # along the edges, whatever the signs
     if chart.kind == "forest":
         _turn(plot, chart)
+    if chart.kind == "boxes":
+        axis: Any = plot.x_axis
+        axis.scaling.min, axis.majorUnit = 0, 1
+        axis.scaling.max = len(chart.series[0].marks) + 1
     if chart.y_range:
         low, high = map(float, chart.y_range)
         plot.y_axis.scaling.min, plot.y_axis.scaling.max = low, high
@@ -101,6 +105,9 @@ def _bars(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> BarChart
     plot, upright = BarChart(), chart.kind == "bars"
     plot.type = "col" if upright else "bar"
     plot.gapWidth, plot.overlap = (0, 100) if upright else (60, 0)
+    if chart.kind == "stacked":
+        plot.grouping, plot.gapWidth, plot.overlap = "stacked", 40, 100
+        plot.y_axis.scaling.min, plot.y_axis.scaling.max = 0, 100
     levels = LineChart()
     for curve, first, last in placed:
         onto = levels if curve.kind == "reference" else plot
@@ -139,6 +146,8 @@ def _dress(series: Series, curve: Curve) -> None:
             line, symbol = LineProperties(noFill=True), "square"
         case "line":
             symbol = _SYMBOLS[curve.place % len(_SYMBOLS)]
+        case "outside":
+            line, symbol = LineProperties(noFill=True), _SYMBOLS[curve.place % len(_SYMBOLS)]
         case "censored":
             line, symbol = LineProperties(noFill=True), "plus"
         case "reference":

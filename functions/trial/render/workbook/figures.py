@@ -4,6 +4,7 @@ The chart draws the points that stand below the table: corners of steps, lengths
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from math import ceil
 
@@ -17,19 +18,21 @@ from trial.render.workbook.sheets import SheetLayout, write_sheet
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cut, Figure, Mark, Series
+from trial.tables.rounding import decimal_text
 
 _HEADS = ("Series", "Label", "X", "Y", "Low", "High", "n")
 _POINT_HEADS = ("Series", "Label", "X", "Y", "To low", "To high")
 _TEXTS = 2  # columns of texts; those that follow hold numbers
 _TEXT_WIDTHS, _NUMBER_WIDTH = range(14, 40), 11
 _CHART_COLUMNS, _CHART_COLUMN_WIDTH = 13, 10  # as wide as the chart, at least
+_MOST_OUTSIDE = 100  # values of a cell
 _ROW = 0.45  # cm, at least
 
 
 def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
     """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
     rows = list(_rows(chart))
-    heads = [*_heads(_HEADS), *(CellValue(head, "head text") for head in chart.heads)]
+    heads = [*_heads(_HEADS), *_heads_beside(chart)]
     layout = SheetLayout(
         "Figure", chart.id, chart.title, chart.population, (heads,), _widths(rows, chart),
         _notes(chart),
@@ -41,9 +44,26 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
     columns = [get_column_letter(chart_column + n) for n in range(_CHART_COLUMNS)]
     for column in columns:
         target.column_dimensions[column].width = _CHART_COLUMN_WIDTH
+    charts = [(chart, drawn, anchor)]
+    if chart.panel is not None:
+        beside = _panel(chart, chart.panel)
+        charts.append((beside, curves(beside), f"{get_column_letter(chart_column)}{last + 2}"))
+        last += 2 + ceil(height(beside, charts[-1][1]) / _ROW)
     target.print_area = f"A1:{columns[-1]}{last}"
-    draw(target, chart, _write_points(target, layout, drawn, last + 3), anchor)
+    below = last + 3
+    for figure, points, place in charts:
+        placed = _write_points(target, layout, points, below)
+        draw(target, figure, placed, place)
+        below = max((end for _, _, end in placed), default=below) + 3
     return layout
+
+
+def _panel(chart: Figure, panel: Series) -> Figure:
+    """Return what stands beside the marks of a figure as a figure of its own: a forest."""
+    return replace(
+        chart, kind="forest", title=f"{chart.title}: {panel.label}", x_label=chart.panel_label,
+        series=(panel,), references=(), panel=None,
+    )  # fmt: skip
 
 
 def _heads(names: Sequence[str]) -> list[CellValue]:
@@ -53,7 +73,7 @@ def _heads(names: Sequence[str]) -> list[CellValue]:
 
 def _widths(rows: Sequence[Sequence[CellValue]], chart: Figure) -> tuple[int, ...]:
     """Fit the columns of texts to what they hold."""
-    widths = [_NUMBER_WIDTH] * (len(_HEADS) + len(chart.heads))
+    widths = [_NUMBER_WIDTH] * (len(_HEADS) + len(_heads_beside(chart)))
     for n in (*range(_TEXTS), *range(len(_HEADS), len(widths))):
         needed = max((digits(str(row[n].value)) for row in rows), default=0)
         widths[n] = min(max(needed, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
@@ -68,8 +88,11 @@ def _notes(chart: Figure) -> tuple[str, ...]:
 
 
 def _rows(chart: Figure) -> Iterator[list[CellValue]]:
-    marks = [(series.label, mark) for series in chart.series for mark in _marks(series)]
-    lies = chart.kind == "forest"  # its values and intervals are along the horizontal axis
+    beside = () if chart.panel is None else (chart.panel,)
+    all_series = (*chart.series, *beside)
+    marks = [(series.label, mark) for series in all_series for mark in _marks(series)]
+    # Values and intervals along the horizontal axis.
+    lies = chart.kind in {"forest", "stacked"} or chart.panel is not None
     for level, name in chart.references:
         x, y = (level, None) if lies else (None, level)
         marks.append((name, Mark(x, y, label="Reference")))
@@ -79,7 +102,6 @@ def _rows(chart: Figure) -> Iterator[list[CellValue]]:
     for name, mark in marks:
         limits = (_number(text, across if lies else upright) for text in (mark.low, mark.high))
         n = _number(None if mark.n is None else str(mark.n), "0")
-        beside = mark.beside or ("",) * len(chart.heads)
         yield [
             CellValue(name, "label"),
             CellValue(mark.label),
@@ -87,8 +109,31 @@ def _rows(chart: Figure) -> Iterator[list[CellValue]]:
             _number(mark.y, upright),
             *limits,
             n,
-            *map(CellValue, beside),
+            *_beside(chart, mark, upright),
         ]
+
+
+def _heads_beside(chart: Figure) -> list[CellValue]:
+    """Return the heads of what stands beside the numbers that every figure has."""
+    if chart.kind == "boxes":
+        numbers = (CellValue(head, "head number") for head in ("Q1", "Q3", "Mean"))
+        return [*numbers, CellValue("Outside the whiskers", "head text")]
+    return [CellValue(head, "head text") for head in chart.heads]
+
+
+def _beside(chart: Figure, mark: Mark, shape: str) -> list[CellValue]:
+    if chart.kind != "boxes":
+        return [CellValue(text) for text in mark.beside or ("",) * len(chart.heads)]
+    box = mark.quartiles
+    if box is None:
+        return [*(_number(None, shape) for _ in range(3)), CellValue("")]
+    outside = ", ".join(
+        decimal_text(Decimal(value), chart.places) + (f" ({n})" if n > 1 else "")
+        for value, n in box.outside[:_MOST_OUTSIDE]
+    )
+    more = "" if len(box.outside) <= _MOST_OUTSIDE else " and more: see the points of the chart"
+    return [*(_number(text, shape) for text in (box.q1, box.q3, box.mean)),
+            CellValue(outside + more)]  # fmt: skip
 
 
 def _marks(series: Series) -> Iterator[Mark]:

@@ -7,6 +7,7 @@ from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox
 from trial.definition.outputs import KeyResultDefinition, ListingDefinition
 from trial.reporting.methods.wording import RECORDS, Wording, joined, labels_of, where
+from trial.tables.boxes import WHISKERS
 from trial.tables.grid import Section
 from trial.tables.listings.items import DISCREPANCIES, SUBJECTS, parameters_of
 from trial.tables.listings.order import order
@@ -31,6 +32,9 @@ _DRAWN = {
     "survival": "Kaplan-Meier's curve",
     "waterfall": "a bar a subject, the greatest value first",
     "dots": "the terms of the most subjects over the columns shown, equal ones by name",
+    "box": "a box from the first to the third quartile (SAS definition 5) with median and mean",
+    "cumulative": "the percentage of values that are at most each value",
+    "stacked": "the levels of the row, in percent as the table has them, on one another in a bar",
     "forest": "the estimate of each row with its interval, as the table has them",
 }
 _INTERACTION = (
@@ -94,6 +98,10 @@ def _figure(figure: FigureDefinition, labels: Mapping[str, str], definition: Def
     if survival is not None and survival.estimate == "cumulative-incidence":
         contents = "Aalen and Johansen's curve of cumulative incidence"
     named = joined(label for name in source.all_rows if (label := labels[name]))
+    if figure.kind == "box":
+        contents += f", {WHISKERS[figure.whiskers or 'iqr']}"
+    if figure.differences is not None:
+        contents += f"; beside them, the greatest first, {labels[figure.differences]}"
     interaction = _INTERACTION if figure.interaction else ""
     return f"{contents[0].upper()}{contents[1:]}{interaction}; out of table {source.table}, {named}"
 

@@ -261,6 +261,10 @@ class SummaryRow(PlacedRow):
             return False
         return any(n and point <= 0 for point, n in self._points(sums, column).items())
 
+    def tally(self, sums: Sums, column: int) -> OrderedValues:
+        """Read how often each value of a tallied column occurs, in units of its last place."""
+        return OrderedValues(self._points(sums, column))
+
     def values(self, sums: Sums, column: int) -> list[Fraction]:
         """Read the values that a tallied column keeps, one a subject, the greatest first."""
         quantity = self.quantities[column]
