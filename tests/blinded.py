@@ -1,7 +1,7 @@
 """Blinded studies that ask for the arm in every way, and feeds that differ in arms alone."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import builders
@@ -11,7 +11,7 @@ from parallel import TOTAL, A, B, parallel, randomised
 
 from trial.definition.available_statistics import available_statistics, has_p_value
 from trial.definition.figures import FIGURE_KINDS, INTERACTING, estimated
-from trial.definition.outputs import CellRef, Table
+from trial.definition.outputs import CellRef, Table, TableRow
 from trial.definition.study import Study
 from trial.events.envelope import Entry
 
@@ -170,6 +170,7 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"levels": {"recorded": "device-deficiency.reported", "field": "category"}},
     *({"summary": name, "statistics": ["mean", "sd"]} for name in (*PARTS["measures"], "age")),
     {"summary": "age", "statistics": ["median"]},
+    {"summary": "age", "joint": ["gap", "until-drug"]},
     {
         "summary": "age",
         "interval": {"method": "z", "level": 0.9},
@@ -502,29 +503,7 @@ def study_of(
             not each.keys() & {"events", "worst"} for each in columns if "set" in each
         )
     ]  # fmt: skip
-    figures += [
-        drawn | {"id": f"{drawn['id']}-{kind}", "kind": kind}
-        for drawn in figures
-        for kind in ("box", "cumulative")
-        if drawn["kind"] == "waterfall"
-    ]
-    figures += [
-        {"id": f"{row.id}-stacked", "title": "Stacked", "population": "All", "kind": "stacked",
-         "source": {"table": "t", "row": row.id}, "x_label": "X", "y_label": "Y"}
-        for row in table.rows
-        if row.kind in FIGURE_KINDS["stacked"] and row.subgroups is None
-        if row.levels is None or row.levels.recorded is None
-        if any(row.fills(column) for column in table.columns if column.set is not None)
-    ]  # fmt: skip
-    figures += [
-        {"id": f"{row.id}-{column.id}", "title": "Forest", "population": "All", "kind": "forest",
-         "source": {"table": "t", "row": row.id, "columns": [column.id]}, "x_label": "X",
-         "y_label": "Y", "interaction": row.subgroups is not None and row.visits is None
-         and row.kind in INTERACTING}
-        for row in table.rows
-        for column in table.columns
-        if row.kind in FIGURE_KINDS["forest"] and estimated(table, row, column)
-    ]  # fmt: skip
+    figures += _further_figures(table, figures)
     wanted: dict[str, Any] = {
         "blinded": True,
         "flow": FLOW,
@@ -533,6 +512,36 @@ def study_of(
     }
     wanted["figures"] = figures if subjects else []
     return parallel(named, columns, **(dict(PARTS) | wanted | more))
+
+
+def _figure(row: TableRow, kind: str, **source: Any) -> dict[str, Any]:
+    named = {"id": f"{row.id}-{kind}", "title": kind, "population": "All", "kind": kind}
+    return named | {"source": {"table": "t", "row": row.id} | source, "x_label": "", "y_label": ""}
+
+
+def _further_figures(
+    table: Table, figures: Sequence[Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Draw each row in all other ways that it can be drawn."""
+    values = {figure["id"] for figure in figures if figure["kind"] == "waterfall"}
+    for row in table.rows:
+        if row.id in values:
+            yield from (_figure(row, kind) for kind in ("box", "cumulative"))
+        filled = any(row.fills(column) for column in table.columns if column.set is not None)
+        recorded = row.levels is not None and row.levels.recorded is not None
+        if row.kind in FIGURE_KINDS["stacked"] and row.subgroups is None and filled:
+            yield from () if recorded else (_figure(row, "stacked"),)
+        if row.joint and filled:
+            marks = [{"label": str(i), "ends": i == 1} for i, _ in enumerate(row.joint)]
+            yield _figure(row, "swimmer") | {"marks": marks}
+        for column in table.columns:
+            if row.kind in FIGURE_KINDS["forest"] and estimated(table, row, column):
+                interacts = row.subgroups is not None and row.visits is None
+                forest = _figure(row, "forest", columns=[column.id])
+                yield forest | {
+                    "id": f"{row.id}-{column.id}",
+                    "interaction": interacts and row.kind in INTERACTING,
+                }
 
 
 def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from trial.tables.grid import (
     Flow,
     Grid,
     KeyResult,
+    Lane,
     Listing,
     ListingColumn,
     Mark,
@@ -706,8 +707,89 @@ def differences():
     return replace(dots(2), panel=panel, panel_label="Difference (95% CI)", neutral="0")
 
 
+def scatter():
+    return Figure(
+        "14.3.5",
+        "Peaks of ALT and bilirubin",
+        "Safety",
+        "scatter",
+        "Peak ALT (x ULN)",
+        "Peak bilirubin (x ULN)",
+        tuple(
+            Series(arm, arm, (Mark("0.5", "0.8", n=1), Mark(str(3 + shift), "2.5", n=2)), n=30)
+            for shift, arm in enumerate(("Placebo", "Active"))
+        ),
+        "14.3.5",
+        (("2", "2 x ULN"),),
+        places=2,
+        log=True,
+        x_references=(("3", "3 x ULN"),),
+        quadrants=((("upper right", 2), ("lower left", 1)),) * 2,
+    )
+
+
+def swimmer():
+    return Figure(
+        "14.2.10",
+        "Time on study",
+        "ITT",
+        "swimmer",
+        "Days",
+        "Subjects",
+        (
+            Series(
+                "Active",
+                "Active",
+                (
+                    Mark("90", "1", lane=Lane(((0, "30"),), goes_on=True)),
+                    Mark("60", "2", lane=Lane(((0, "20"), (1, "55")), goes_on=False)),
+                ),
+                n=2,
+            ),
+            Series("Placebo", "Placebo", (Mark("40", "1", lane=Lane((), goes_on=True)),), n=1),
+        ),
+        "14.2.10",
+        heads=("Response", "Progression"),
+    )
+
+
+def profiles():
+    return Figure(
+        "14.2.11",
+        "Each subject",
+        "ITT",
+        "profiles",
+        "Day",
+        "Size (mm)",
+        tuple(
+            Series(
+                arm,
+                arm,
+                (Mark("1", "50", label="Day 1", n=1), Mark("57", "30", label="Day 57", n=1),
+                 Mark(None, None), Mark("1", "40", label="Day 1", n=1), Mark(None, None)),
+                n=2,
+            )
+            for arm in ("Placebo", "Active")
+        ),
+        "14.2.11",
+        (("45", "Limit"),),
+    )  # fmt: skip
+
+
 def figures():
-    return (means(), stacked(), survival(), waterfall(), dots(), forest(), boxes(), cumulative())
+    return (
+        scatter(),
+        swimmer(),
+        profiles(),
+        means(),
+        stacked(),
+        survival(),
+        waterfall(),
+        dots(),
+        forest(),
+        boxes(),
+        cumulative(),
+    )
 
 
 def rule_count(label, severity="contradictory", count=1):

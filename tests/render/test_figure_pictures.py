@@ -15,11 +15,12 @@ from defusedxml.ElementTree import fromstring
 
 from trial.render.figures import alt_text, canvas, figure_svg
 from trial.tables.figures import figures
-from trial.tables.grid import Figure, Mark, Quartiles, Series
+from trial.tables.grid import Figure, Lane, Mark, Quartiles, Series
 from trial.tables.rounding import ticks
 
 SVG = "{http://www.w3.org/2000/svg}"
-KINDS = ("line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked")
+SUBJECTS = ("scatter", "swimmer", "profiles")
+KINDS = (*SUBJECTS, "line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked")
 HOSTILE = '<script>alert("1 & 2")</script> \x00\ud800 =cmd() ]]> \u202eevil'
 HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
 LONG = "Xanomeline " * 18 + "end"
@@ -30,11 +31,32 @@ def figure(kind, *series, **more):
     if kind == "forest":
         series, named["heads"] = series[:1], ("Placebo", "A drug", "Estimate (95% CI)")
         named["neutral"] = "0"
+    if kind == "swimmer":
+        named["heads"] = ("Response", more.get("x_label", "End"))
+    if kind == "scatter":
+        corners = ("upper right", "upper left", "lower right", "lower left")
+        named["quadrants"] = tuple(tuple((name, 12) for name in corners) for _ in series)
+        named["x_references"] = (("2", more.get("x_label", "Limit")),)
     if kind == "stacked":
         named["sizes"] = tuple(
             (mark.label, 40 - i) for one in series[:1] for i, mark in enumerate(one.marks)
         )
     return Figure(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
+
+
+def of_subjects(kind, values, label):
+    """Give a mark a subject."""
+    if kind == "scatter":
+        return tuple(Mark(value, value, n=2) for value in values)
+    if kind == "swimmer":
+        lane = Lane(((0, values[0]), (1, values[-1])), goes_on=True)
+        return tuple(Mark(value, str(i), lane=lane) for i, value in enumerate(values, 1))
+    return tuple(
+            mark
+            for i, value in enumerate(values)
+            for mark in (Mark(str(i), value, label=label, n=1), Mark(str(9 + i), value, label=label,
+                         n=1), Mark(None, None))
+        )  # fmt: skip
 
 
 def marks(kind, values, label="Term"):
@@ -43,6 +65,8 @@ def marks(kind, values, label="Term"):
         return tuple(
             Mark(value, str(i), label=f"{label} {i}", n=i) for i, value in enumerate(values, 1)
         )
+    if kind in SUBJECTS:
+        return of_subjects(kind, values, label)
     if kind == "stacked":
         return tuple(Mark("30", str(i), label=f"{label} {i}", n=i) for i, _ in enumerate(values, 1))
     if kind == "forest":
@@ -124,6 +148,11 @@ class TestEveryKind:
         beside = Series("p", drawn.series[0].label, tuple(marks[: len(drawn.series[0].marks)]))
         assert len(beside.marks) == len(marks_of) - 1
         self.check(replace(drawn, panel=beside, panel_label=drawn.x_label, neutral="1", log=log))
+
+    @pytest.mark.parametrize("name", AWKWARD)
+    def test_so_does_a_scatter_on_logarithmic_axes(self, name):
+        drawn = AWKWARD[name]("scatter")
+        self.check(replace(drawn, log=True, references=()))
 
     @pytest.mark.parametrize("name", AWKWARD)
     def test_so_does_a_forest_of_ratios(self, name):

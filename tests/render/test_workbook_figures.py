@@ -55,7 +55,8 @@ def test_the_data_stand_as_a_table(figure):
     head = int(sheet.print_title_rows.split("$")[-1])
     rows = list(sheet.iter_rows(head, max_col=7, values_only=True))
     assert rows[0] == ("Series", "Label", "X", "Y", "Low", "High", "n")
-    marks = [(series, mark) for series in figure.series for mark in series.marks]
+    marks = [(series, mark) for series in figure.series for mark in series.marks
+             if mark.x or mark.y]  # fmt: skip
     result = {row for row in rows if row[0]}
     for series, mark in marks:
         numbers = [
@@ -209,6 +210,37 @@ def test_terms_stand_from_the_top_each_with_a_bar_an_arm():
         labels = item.cat.strRef or item.cat.numRef
         assert values(sheet, labels.f) == [mark.label for mark in series.marks]
         assert values(sheet, item.val.numRef.f) == [int(mark.x) for mark in series.marks]
+
+
+def test_a_scatter_has_its_points_and_lines_on_logarithmic_axes():
+    figure = FIGURES["14.3.5"]
+    sheet, chart = sheet_of(figure), drawn(figure)
+    assert chart.x_axis.scaling.logBase == chart.y_axis.scaling.logBase == 10
+    *points, across, upright = series_of(figure)
+    for series, item in zip(figure.series, points, strict=True):
+        assert values(sheet, item.xVal.numRef.f) == [float(mark.x) for mark in series.marks]
+        assert values(sheet, item.yVal.numRef.f) == [float(mark.y) for mark in series.marks]
+    assert values(sheet, across.yVal.numRef.f) == [2, 2]
+    assert values(sheet, upright.xVal.numRef.f) == [3, 3]
+
+
+def test_lanes_lie_from_the_top_and_beside_them_is_what_happened():
+    figure = FIGURES["14.2.10"]
+    sheet, (first, second) = sheet_of(figure), series_of(figure)
+    assert drawn(figure).type == "bar"
+    assert values(sheet, first.val.numRef.f) == [90, 60, None]
+    assert values(sheet, second.val.numRef.f) == [None, None, 40]
+    head = int(sheet.print_title_rows.split("$")[-1])
+    shown = [[sheet.cell(head + i, column).value for column in (8, 9, 10)] for i in range(4)]
+    assert shown == [["Response", "Progression", "Ongoing"], [30, None, "yes"], [20, 55, None],
+                     [None, None, "yes"]]  # fmt: skip
+
+
+def test_a_line_a_subject_with_gaps_between_them():
+    figure = FIGURES["14.2.11"]
+    sheet, first = sheet_of(figure), series_of(figure)[0]
+    assert values(sheet, first.xVal.numRef.f) == [1, 57, 57, 1, 1]
+    assert values(sheet, first.yVal.numRef.f) == [50, 30, None, 40, None]
 
 
 def test_categories_lie_on_one_another_in_a_bar_each():

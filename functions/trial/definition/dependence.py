@@ -153,6 +153,7 @@ class ArmDependence:
                 if part is not None
             )
             or (isinstance(row.of_records, AdverseEventFilter) and self.events(row.of_records))
+            or any(map(self.measure, row.joint))
             or (row.levels is not None and self.levels(row.levels))
             or (row.record_terms is not None and self.record_terms(row.record_terms))
             or (row.shift is not None and self._either(row.shift.before, row.shift.after))

@@ -21,6 +21,9 @@ FIGURE_KINDS: Mapping[str, tuple[str, ...]] = {
     "dots": ("terms",),
     "box": ("summary",),
     "cumulative": ("summary",),
+    "scatter": ("summary",),
+    "swimmer": ("summary",),
+    "profiles": ("summary",),
     "stacked": ("levels", "worst", "shift", "cross"),
     "forest": (
         *_OF_PROPORTIONS,
@@ -80,6 +83,37 @@ class Reference(Model):
     label: str
 
 
+OF_SUBJECTS: Mapping[str, str] = {
+    "scatter": "one other measure, of the vertical axis",
+    "swimmer": "a measure for each of its `marks`",
+    "profiles": "the measures at the earlier visits",
+}
+"""The kinds that draw what subjects have together, and what its row keeps as `joint`."""
+
+
+_WITHOUT_REFERENCES = frozenset(("dots", "stacked", "swimmer"))
+_ONLY_OF = {
+    "most": "dots",
+    "differences": "dots",
+    "interaction": "forest",
+    "whiskers": "box",
+    "x_references": "scatter",
+    "log": "scatter",
+    "marks": "swimmer",
+}
+"""What one kind of figure alone takes."""
+
+
+class LaneMark(Model):
+    """What the measure of the same place in `joint` marks in a swimmer's lanes.
+
+    A subject who lacks what `ends` the lane is still in it: then it has an arrow.
+    """
+
+    label: str
+    ends: bool = False
+
+
 class FigureDefinition(Model):
     """A figure that is drawn, from what a table counts: it adds nothing to the sums.
 
@@ -89,6 +123,8 @@ class FigureDefinition(Model):
     quartiles, its `whiskers` reach to the farthest values within 1.5 times their distance (`iqr`,
     the default) or to all (`range`); a `cumulative` one shows how many values are at most each
     value; `stacked` bars show the levels or classes of a row, in percent, on one another; a
+    `scatter` has a point a subject, with `log` axes if asked for, and lines also at `x_references`;
+    a `swimmer` a lane a subject with its `marks`; `profiles` a line a subject over visits; a
     `forest` has a line for each estimate of a column that compares two, and with `interaction`
     tests whether the subgroups of a row have the same.
     """
@@ -97,8 +133,9 @@ class FigureDefinition(Model):
     title: str
     population: str
     kind: Literal[
-        "mean", "share", "survival", "waterfall", "dots", "box", "cumulative", "stacked", "forest"
-    ]
+        "mean", "share", "survival", "waterfall", "dots", "box", "cumulative", "stacked", "forest",
+        "scatter", "swimmer", "profiles",
+    ]  # fmt: skip
     source: FigureSource
     x_label: str
     y_label: str
@@ -106,24 +143,24 @@ class FigureDefinition(Model):
     differences: Annotated[Name, RefersTo("column")] | None = None
     most: Annotated[int, Field(ge=1, le=100)] | None = None
     interaction: bool = False
+    x_references: list[Reference] = []
+    log: bool = False
+    marks: Annotated[list[LaneMark], Field(max_length=12)] = []
     whiskers: Literal["iqr", "range"] | None = None
     footnotes: list[str] = []
 
     @model_validator(mode="after")
     def _only_its_own(self) -> "FigureDefinition":
-        if self.kind == "dots" and self.references:
-            raise ValueError("a figure of dots takes no `references`")
-        if self.kind != "dots" and self.most is not None:
-            raise ValueError(f"a figure of {self.kind} takes no `most`: only dots do")
-        if self.kind != "dots" and self.differences is not None:
-            raise ValueError(f"a figure of {self.kind} takes no `differences`: only dots do")
-        if self.kind == "stacked" and self.references:
-            raise ValueError("a figure of stacked bars takes no `references`")
-        if self.kind != "forest" and (self.source.rows or self.interaction):
-            name = "rows" if self.source.rows else "interaction"
-            raise ValueError(f"a figure of {self.kind} takes no `{name}`: only a forest does")
-        if self.kind != "box" and self.whiskers is not None:
-            raise ValueError(f"a figure of {self.kind} takes no `whiskers`: only a box does")
+        if self.kind in _WITHOUT_REFERENCES and self.references:
+            raise ValueError(f"a figure of {self.kind} takes no `references`")
+        for name, kind in _ONLY_OF.items():
+            if kind != self.kind and getattr(self, name) not in (None, False, []):
+                raise ValueError(f"a figure of {self.kind} takes no `{name}`: only {kind} does")
+        if self.kind != "forest" and self.source.rows:
+            raise ValueError(f"a figure of {self.kind} takes no `rows`: only a forest does")
+        levels = (*self.references, *self.x_references)
+        if self.log and any(level.value <= 0 for level in levels):
+            raise ValueError("must have levels above 0 on `log` axes")
         if self.source.row in self.source.rows:
             raise ValueError(f"lists row {self.source.row} twice")
         return self
@@ -154,6 +191,7 @@ class FigureDefinition(Model):
             if column.set is not None
             and row.subgroups is None
             and not (self.kind == "stacked" and row.levels is not None and row.levels.recorded)
+            and (self.kind not in OF_SUBJECTS or bool(row.joint))
             and row.fills(column)
             and (column.id in by_column if isinstance(by_column, dict) else True)
             and (self.kind not in OF_VALUES or row.tallied(column.id))

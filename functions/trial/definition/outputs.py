@@ -766,6 +766,10 @@ _BY_COLUMN: Mapping[str, type[Model]] = {
 }
 
 
+MOST_JOINT = 12
+"""The measures that a summary keeps beside each value at most."""
+
+
 class TableRow(Model):
     """One row, or the rows that one rule gives; exactly one of the kinds below, or a heading.
 
@@ -783,7 +787,8 @@ class TableRow(Model):
     subjects whose measure is at the grades of each column (`worst`); in others those above 0. With
     `of_records` events and records are in percent too: of all that the row selects in the column
     (`events`: of all adverse events, or of those that meet this filter, of which alone the row then
-    is).
+    is). `joint` keeps, with each value of a summary, those of other measures of the same subject,
+    which figures of a mark a subject show.
     """
 
     id: Name
@@ -801,6 +806,7 @@ class TableRow(Model):
     decimals: Decimals | dict[Statistic, Decimals] | None = None
     per: Annotated[Decimal, Field(gt=0)] | None = None
     margin: MarginDefinition | None = None
+    joint: Annotated[list[MeasureRef], Field(max_length=MOST_JOINT)] = []
     of_records: Annotated[bool | AdverseEventFilter, inline_model(AdverseEventFilter)] = False
     pairs: tuple[Ref, Ref] | None = None
     not_due: Refs | None = None
@@ -840,6 +846,8 @@ class TableRow(Model):
             raise ValueError(
                 f"`decimals` of an {self.kind} row must be one number: the decimals of the data"
             )
+        if self.joint and (self.visits is not None or self.subgroups is not None):
+            raise ValueError("takes `joint` only without `visits` and `subgroups`")
         if self.mmrm is not None and self.visits is None:
             raise ValueError("an mmrm row needs `visits`: those that its model is of")
         return self
@@ -913,7 +921,7 @@ SUBGROUP_KINDS = (
 ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "count": ("where", "visits", "interval", "denominator", "margin"),
     "levels": ("visits", "denominator", "interval"),
-    "summary": ("where", "visits", "statistics", "decimals", "interval", "per", "margin"),
+    "summary": ("where", "visits", "statistics", "decimals", "interval", "per", "margin", "joint"),
     "graded": ("where", "visits", "interval", "denominator"),
     "pairs": ("column", "interval"),
     "not_due": (),

@@ -82,6 +82,7 @@ def _resolved(row: TableRow, definition: Definition) -> list[object]:
     summary = row.summary
     model = row.mmrm.measure if row.mmrm is not None else None
     refs = [*(summary.values() if isinstance(summary, dict) else [summary]), row.graded, model]
+    refs += row.joint
     measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]
     return [*measures, row.count, row.not_due]
 

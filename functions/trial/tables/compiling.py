@@ -1429,6 +1429,9 @@ class Compiler:
             self._ranked,
             self._margin(row, path),
             shows_error=any(column.standard_error for column in self._table.columns),
+            joint=[
+                self._rules.measure(ref, f"{path}/joint/{i}") for i, ref in enumerate(row.joint)
+            ],
         )
 
     @cached_property

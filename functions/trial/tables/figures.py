@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from trial.definition.conditions import Measure
 from trial.definition.design import Visit
 from trial.definition.figures import BY_VISIT, FigureDefinition
+from trial.definition.outputs import TableRow
 from trial.definition.study import Study
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Share, Sums
@@ -37,10 +39,13 @@ from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import TermPath, TermsRow
 from trial.tables.stacks import Stacks
+from trial.tables.subjects_drawn import lanes, points, profiles, quadrants, visits_of
 
 MOST_TERMS = 20
 """The terms that a figure of dots shows unless it says how many."""
 _PERCENT = ("0", "100")
+_EACH = frozenset(("waterfall", "cumulative", "scatter", "swimmer", "profiles"))
+"""The kinds that show values themselves."""
 _OF_PERCENT = frozenset(("share", "survival", "cumulative"))
 
 
@@ -53,6 +58,8 @@ class _Source:
     visits: Mapping[str, Visit]
     columns: Sequence[tuple[int, ColumnHead]]
     sums: Sums
+    row: TableRow
+    measures: Mapping[str, Measure]
 
     def compiled_rows[Kind: (CountRow, SummaryRow, SurvivalRow, TermsRow)](
         self, kind: type[Kind]
@@ -108,13 +115,16 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
     budget = WorkBudget()
     columns = [(i, column.head(sums, places, budget)) for i, column in enumerate(table.columns)]
     columns_shown = [column for column in columns if column[1].id in shown_columns]
-    source = _Source(figure, table, compiled_study.study.visits, columns_shown, sums)
+    measures = compiled_study.study.definition.measures
+    visits = compiled_study.study.visits
+    source = _Source(figure, table, visits, columns_shown, sums, row, measures)
     if figure.kind == "forest":
         return _forest(figure, Forest(figure, table, sums))
     if figure.kind == "stacked":
         return _stacked(figure, Stacks(figure, table, sums))
     kind, read = _KINDS[figure.kind]
     panel = Panel.of(source.figure, table, sums)
+    series = read(source)
     return Figure(
         id=figure.id,
         title=figure.title,
@@ -122,7 +132,7 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         kind=kind,
         x_label=figure.x_label,
         y_label=figure.y_label,
-        series=read(source),
+        series=series,
         source=figure.source.table,
         references=_references(figure),
         method=_with_imputation(_method(source), source),
@@ -131,7 +141,12 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         y_range=_PERCENT if figure.kind in _OF_PERCENT else None,
         panel=panel.series(_dotted(source)) if panel else None,
         panel_label=panel.label if panel else "",
-        log=panel.is_ratio if panel else False,
+        log=panel.is_ratio if panel else figure.log,
+        heads=tuple(mark.label for mark in figure.marks),
+        x_references=tuple((exact_text(at.value), at.label) for at in figure.x_references),
+        quadrants=tuple(quadrants(figure, one.marks) for one in series)
+        if figure.kind == "scatter"
+        else (),
         neutral=panel.neutral if panel else None,
     )
 
@@ -363,6 +378,26 @@ def _cumulative(source: _Source) -> tuple[Series, ...]:
     return source.series(lambda position, _head: tuple(steps(row, source.sums, position)))
 
 
+def _scatter(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.compiled_rows(SummaryRow)
+    return source.series(lambda position, _head: points(row, source.sums, position))
+
+
+def _swimmer(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.compiled_rows(SummaryRow)
+    named = source.figure.marks
+    return source.series(lambda position, _head: tuple(lanes(row, source.sums, position, named)))
+
+
+def _profiles(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.compiled_rows(SummaryRow)
+    visits = visits_of(source.row.joint, source.measures, source.visits)
+    if not isinstance(source.row.summary, dict) and source.row.summary is not None:
+        visits += visits_of([source.row.summary], source.measures, source.visits)
+    days = [(visit.day or 0, visit.label) for visit in visits if visit is not None]
+    return source.series(lambda position, _head: tuple(profiles(row, source.sums, position, days)))
+
+
 type _Read = Callable[[_Source], tuple[Series, ...]]
 _KINDS: Mapping[str, tuple[FigureKind, _Read]] = {
     "mean": ("line", _means),
@@ -372,6 +407,9 @@ _KINDS: Mapping[str, tuple[FigureKind, _Read]] = {
     "dots": ("dots", _dots),
     "box": ("boxes", _boxes),
     "cumulative": ("cumulative", _cumulative),
+    "scatter": ("scatter", _scatter),
+    "swimmer": ("swimmer", _swimmer),
+    "profiles": ("profiles", _profiles),
 }
 _WITH_INTERVAL = BY_VISIT | {"survival"}
 
@@ -421,7 +459,7 @@ def _places(source: _Source) -> int:
     rows = source.compiled_rows(SummaryRow)
     if not rows:
         return 1
-    statistic = "max" if source.figure.kind in {"waterfall", "cumulative"} else "mean"
+    statistic = "max" if source.figure.kind in _EACH else "mean"
     return max(
         (row.places(position, statistic) for row in rows for position, _ in source.columns),
         default=1,

@@ -209,6 +209,17 @@ class Quartiles:
 
 
 @dataclass(frozen=True)
+class Lane:
+    """What happened in a subject's lane: which of the figure's `heads`, and when.
+
+    `goes_on` says that it is still in it.
+    """
+
+    happened: tuple[tuple[int, str], ...]
+    goes_on: bool
+
+
+@dataclass(frozen=True)
 class Mark:
     """A mark of a figure: numbers are exact decimal strings, None where there is none.
 
@@ -228,6 +239,8 @@ class Mark:
     """What stands beside it in words and figures, under the heads of its figure."""
     is_heading: bool = False
     """Whether it is no mark, but what the marks below it stand under."""
+    lane: Lane | None = None
+    """What happened to the subject of a lane."""
     quartiles: Quartiles | None = None
     """What else there is to draw where it is a box."""
 
@@ -248,7 +261,10 @@ class Series:
     at_risk: tuple[tuple[str, int], ...] = ()
 
 
-FigureKind = Literal["line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked"]
+FigureKind = Literal[
+    "line", "step", "bars", "dots", "forest", "boxes", "cumulative", "stacked", "scatter",
+    "swimmer", "profiles",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -259,7 +275,9 @@ class Figure:
     order given, `dots` have a line a term (`label`), from the top; so has a `forest` for each row,
     with an interval along it. `boxes` stand side by side at each place, `cumulative` ones are steps
     that rise to 100 along the values; `stacked` ones lie from the top, what each is called and of
-    how many in `sizes`, a series a category. Beside dots there may be a `panel` of estimates, each
+    how many in `sizes`, a series a category. Of a `scatter` the `quadrants` say by series how many
+    are in each part; of a `swimmer` the `heads` say what its lanes are marked with.
+    Beside dots there may be a `panel` of estimates, each
     on its term's line. `references` are levels of the axis of values that the eye
     should find, each with its name. It is read out of the same sums as the table named by `source`.
     `places` are the decimals that its numbers are told with, `y_range` what the vertical axis shows
@@ -284,6 +302,8 @@ class Figure:
     log: bool = False
     neutral: str | None = None
     sizes: tuple[tuple[str, int], ...] = ()
+    x_references: tuple[tuple[str, str], ...] = ()
+    quadrants: tuple[tuple[tuple[str, int], ...], ...] = ()
     panel: Series | None = None
     panel_label: str = ""
 

@@ -8,6 +8,7 @@ from trial.definition.figures import (
     BY_VISIT,
     FIGURE_KINDS,
     INTERACTING,
+    OF_SUBJECTS,
     WITH_OR_WITHOUT_VISITS,
     FigureDefinition,
     estimated,
@@ -18,6 +19,7 @@ from trial.errors import Rejected
 from trial.events.field_errors import not_in_list
 from trial.rules.matching import refused, unknown
 from trial.rules.registry import FaultCollector
+from trial.tables.subjects_drawn import visits_of
 
 
 def check(study: Study, faults: FaultCollector) -> None:
@@ -41,6 +43,8 @@ def _check(figure: FigureDefinition, study: Study, path: str) -> None:
     for i, name in enumerate(source.columns):
         if name not in fitting_columns:
             raise _unfit(figure, table, name, fitting_columns, f"{path}/columns/{i}")
+    if figure.kind in OF_SUBJECTS:
+        _check_joint(figure, row, study, f"{path}/row")
     if figure.differences is not None:
         _check_differences(figure, table, row, path.removesuffix("source") + "differences")
     if figure.kind == "forest":
@@ -83,6 +87,27 @@ def _check_forest(figure: FigureDefinition, table: Table, row: TableRow, path: s
     if figure.interaction and not any(map(_has_interaction, figure.rows_of(table))):
         detail = f"must show a row with `subgroups` and without `visits`: {', '.join(INTERACTING)}"
         raise refused(f"{path.removesuffix('/source')}/interaction", detail)
+
+
+def _check_joint(figure: FigureDefinition, row: TableRow, study: Study, path: str) -> None:
+    """Refuse a row that does not keep what a figure of a mark a subject draws."""
+    of_marks = len(figure.marks) if figure.kind == "swimmer" else len(row.joint)
+    if (figure.kind == "scatter" and len(row.joint) != 1) or of_marks != len(row.joint):
+        detail = f"must keep as `joint` {OF_SUBJECTS[figure.kind]}: it has {len(row.joint)}"
+        raise refused(path, detail)
+    if figure.kind != "profiles":
+        return
+    if isinstance(row.summary, dict) or row.summary is None:
+        raise refused(path, "must describe one measure in all columns, that at the last visit")
+    measures = (*row.joint, row.summary)
+    visits = visits_of(measures, study.definition.measures, study.visits)
+    days = [visit.day for visit in visits if visit is not None and visit.day is not None]
+    if len(days) < len(measures):
+        raise refused(path, "must be of measures that are each `at` a visit with a `day`")
+    if days != sorted(set(days)):
+        raise refused(path, "must keep the measures in the order of their visits, its own last")
+    if len({visit.days_from for visit in visits if visit is not None}) > 1:
+        raise refused(path, "must have visits whose days all count from one date (`days_from`)")
 
 
 def _check_differences(figure: FigureDefinition, table: Table, row: TableRow, path: str) -> None:

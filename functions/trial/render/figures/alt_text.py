@@ -1,16 +1,16 @@
 """A figure in words: for readers who do not see it, and for the title of each mark."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from decimal import Decimal
 
 from trial.tables.bidi import isolated
-from trial.tables.grid import Figure, Mark, Quartiles, Series
+from trial.tables.grid import Figure, Lane, Mark, Quartiles, Series
 from trial.tables.rounding import decimal_text
 
 _SHARES = (5, 25, 50, 75, 95, 100)
 _MOST_OUTSIDE = 20
-_LYING = frozenset(("dots", "forest", "stacked"))
+_LYING = frozenset(("dots", "forest", "stacked", "swimmer"))
 """The kinds whose values are along the horizontal axis alone."""
 NO_DATA = "No data yet"
 
@@ -41,7 +41,12 @@ def of_mark(figure: Figure, mark: Mark) -> str:
     """Describe one mark: its label, its value, its interval, its number of subjects."""
     if figure.kind == "forest":
         return f"{isolated(mark.label)}: {', '.join(_beside(figure, mark))}"
+    if mark.lane is not None:
+        return _of_lane(figure, mark, mark.lane)
     value = mark.x if figure.kind in {"dots", "stacked"} else mark.y
+    if figure.kind == "scatter":
+        subjects = f" [{mark.n} subjects]" if mark.n and mark.n > 1 else ""
+        return f"{number(figure, mark.x or '0')}, {number(figure, mark.y or '0')}{subjects}"
     parts = [number(figure, value) if value is not None else "no value"]
     if mark.low is not None and mark.high is not None:
         reach = f"{number(figure, mark.low)} to {number(figure, mark.high)}"
@@ -65,6 +70,15 @@ def _of_box(figure: Figure, quartiles: Quartiles) -> Iterator[str]:
         )
         more = len(quartiles.outside) - _MOST_OUTSIDE
         yield f"outside {values}" + (f" and {more} further values" if more > 0 else "")
+
+
+def _of_lane(figure: Figure, mark: Mark, lane: Lane) -> str:
+    """Describe a lane: how long it is, what happened in it and when, and whether it goes on."""
+    happened = (
+        f"{isolated(figure.heads[place])} {number(figure, at)}" for place, at in lane.happened
+    )
+    length = number(figure, mark.x) if mark.x is not None else "no value"
+    return ", ".join((length, *happened, *(["ongoing"] if lane.goes_on else [])))
 
 
 def of_estimate(figure: Figure, mark: Mark) -> str:
@@ -145,6 +159,57 @@ def _dots(figure: Figure) -> Iterator[str]:
         yield f"{isolated(row[0].label)}: {', '.join(marks)}"
 
 
+def _scatter(figure: Figure) -> Iterator[str]:
+    for place, series in enumerate(figure.series):
+        n = sum(mark.n or 0 for mark in series.marks)
+        parts = figure.quadrants[place] if figure.quadrants else ()
+        counts = "".join(f", {part} {count}" for part, count in parts)
+        x, y = _greatest(series.marks, "x"), _greatest(series.marks, "y")
+        greatest = ""
+        if x is not None and y is not None:
+            across, up = number(figure, str(x)), number(figure, str(y))
+            greatest = f"; the greatest {across} across and {up} upwards"
+        yield f"{name(series)}: {n} subjects{counts}{greatest}"
+    yield from (f"Line at {value} across: {isolated(of)}" for value, of in figure.x_references)
+
+
+def _greatest(series_marks: Iterable[Mark], axis: str) -> Decimal | None:
+    values = (getattr(mark, axis) for mark in series_marks)
+    return max((Decimal(value) for value in values if value is not None), default=None)
+
+
+def _swimmer(figure: Figure) -> Iterator[str]:
+    for series in figure.series:
+        lengths = [number(figure, mark.x) for mark in series.marks if mark.x is not None]
+        reach = f", from {lengths[0]} to {lengths[-1]}" if lengths else ""
+        happened = [
+            f"{isolated(head)} in {sum(place in _places(mark) for mark in series.marks)}"
+            for place, head in enumerate(figure.heads)
+        ]
+        going_on = sum(mark.lane is not None and mark.lane.goes_on for mark in series.marks)
+        parts = ", ".join((*happened, *([f"{going_on} ongoing"] if going_on else [])))
+        yield f"{name(series)}: {len(series.marks)} lanes{reach}{'; ' if parts else ''}{parts}"
+
+
+def _places(mark: Mark) -> set[int]:
+    return {place for place, _ in mark.lane.happened} if mark.lane is not None else set()
+
+
+def _profiles(figure: Figure) -> Iterator[str]:
+    for series in figure.series:
+        by_day: dict[Decimal, list[Mark]] = {}
+        for mark in series.marks:
+            if mark.x is not None and mark.y is not None:
+                by_day.setdefault(Decimal(mark.x), []).append(mark)
+        reaches = (
+            f"{isolated(of_day[0].label)} {number(figure, str(min(values)))} to"
+            f" {number(figure, str(max(values)))} [n = {sum(mark.n or 0 for mark in of_day)}]"
+            for _, of_day in sorted(by_day.items())
+            for values in [[Decimal(mark.y or 0) for mark in of_day]]
+        )
+        yield f"{name(series)}: {'; '.join(reaches) or NO_DATA.lower()}"
+
+
 def _stacked(figure: Figure) -> Iterator[str]:
     for place, (label, size) in enumerate(figure.sizes):
         parts = (
@@ -178,5 +243,8 @@ _BY_KIND = {
     "forest": _forest,
     "boxes": _lines,
     "stacked": _stacked,
+    "scatter": _scatter,
+    "swimmer": _swimmer,
+    "profiles": _profiles,
     "cumulative": _cumulative,
 }

@@ -111,8 +111,7 @@ def frame(canvas: Canvas, figure: Figure) -> Frame:
     values = [Decimal(level) for level in levels]
     rungs = ticks(min(values), max(values))
     left_edge = max(_LEAST_LEFT, 2 * PAD + max(map(width_of, labels(rungs))))
-    named = [width_of(line) for _, label in figure.references for line in _name(label)]
-    right = RIGHT - max((width + PAD for width in named), default=0)
+    right = RIGHT - name_width(figure)
     canvas.paragraph(PAD, lines_of(figure.y_label, WIDTH - 2 * PAD), ink="muted")
     top = canvas.y + SIZE
     canvas.y = top + HEIGHT
@@ -136,6 +135,12 @@ def name_references(canvas: Canvas, figure: Figure, plot: Frame) -> None:
         free = base + len(lines) * LEADING
 
 
+def name_width(figure: Figure) -> float:
+    """Return the width that the names of the reference lines take at the right of the plot."""
+    named = [width_of(line) for _, label in figure.references for line in _name(label)]
+    return max((width + PAD for width in named), default=0)
+
+
 def _name(label: str) -> list[str]:
     return lines_of(label, _BESIDE, 3)
 
@@ -151,7 +156,8 @@ def across(
     for i in non_overlapping(places):
         middle = places[i][0]
         canvas.line((middle, canvas.y), (middle, canvas.y + 6), "ink", width=1.5)
-        inside = min(middle, WIDTH - places[i][1] / 2)
+        half = places[i][1] / 2
+        inside = max(min(middle, WIDTH - half), half)
         canvas.text(inside, canvas.y + LEADING, texts[i], "middle", "muted")
     canvas.y += LEADING + 4
     name_across(canvas, figure, ends)

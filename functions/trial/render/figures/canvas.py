@@ -149,10 +149,10 @@ class Canvas:
     def sample(self, x: float, y: float, width: float, style: SeriesStyle, kind: str) -> None:
         """Draw a sample of a series for the legend of a kind of figure."""
         middle, end = x + width / 2, x + width
-        if kind in {"bars", "stacked"}:
+        if kind in {"bars", "stacked", "swimmer"}:
             corners = (coordinates(x, y - 6), coordinates(end), coordinates(y + 6), coordinates(x))
             shape = "M{} H{} V{} H{} Z".format(*corners)
-            self.area(shape, style.colour, style.opacity)
+            self.area(shape, style.colour, 0.35 if kind == "swimmer" else style.opacity)
             if kind == "stacked":
                 self.path(shape, style.colour, width=1)
             return
@@ -163,9 +163,9 @@ class Canvas:
             self.path(shape, style.colour, style.dash, 1.5)
             self.mark(middle, y, style)
             return
-        if kind != "dots":
+        if kind not in {"dots", "scatter"}:
             self.path(f"M{coordinates(x, y)} H{coordinates(end)}", style.colour, style.dash)
-        if kind == "cumulative":
+        if kind in {"cumulative", "profiles"}:
             return
         if kind == "step":
             tick = f"M{coordinates(middle, y - 6)} V{coordinates(y + 6)}"

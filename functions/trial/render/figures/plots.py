@@ -30,6 +30,7 @@ from trial.render.figures.canvas import (
 )
 from trial.render.figures.forest import estimates, forest
 from trial.render.figures.stacks import stacked
+from trial.render.figures.subjects import profiles, scatter, swimmer
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 from trial.tables.rounding import ticks
@@ -241,5 +242,8 @@ PLOTS: Mapping[str, Callable[[Canvas, Figure], None]] = {
     "forest": forest,
     "boxes": boxes,
     "stacked": stacked,
+    "scatter": scatter,
+    "swimmer": swimmer,
+    "profiles": profiles,
     "cumulative": cumulative,
 }

@@ -1,6 +1,6 @@
 """What a chart draws, as points: corners of steps, ends of references, lengths of error bars."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
@@ -41,22 +41,9 @@ class Curve:
 
 def curves(chart: Figure) -> tuple[Curve, ...]:
     """Return all that a chart draws, the references last."""
-    match chart.kind:
-        case "bars":
-            drawn = list(_bars(chart))
-        case "dots" | "stacked":
-            return tuple(_dots(chart))
-        case "forest":
-            return tuple(_forest(chart))
-        case "boxes":
-            drawn = list(_boxes(chart))
-        case "step" | "cumulative":
-            drawn = list(_steps(chart))
-        case "line":
-            drawn = [
-                Curve(series.label, "line", tuple(_points(series)), place)
-                for place, series in enumerate(chart.series)
-            ]
+    if chart.kind in _WHOLE:
+        return tuple(_WHOLE[chart.kind](chart))
+    drawn = list(_WITHOUT_REFERENCES[chart.kind](chart))
     places = _whole_width([point.position for curve in drawn for point in curve.points], chart)
     for level, name in chart.references:
         points = tuple(Point(place, Decimal(level)) for place in places)
@@ -126,6 +113,45 @@ def _bars(chart: Figure) -> Iterator[Curve]:
         yield Curve(series.label, "bars", tuple(points), place)
 
 
+def _lanes(chart: Figure) -> Iterator[Curve]:
+    """Return the lanes of each series, each with a place for every lane of the whole chart."""
+    lanes = [(place, mark) for place, series in enumerate(chart.series) for mark in series.marks]
+    for place, series in enumerate(chart.series):
+        points = (
+            _point(str(rank), mark.x if owner == place else None, mark)
+            for rank, (owner, mark) in enumerate(lanes, 1)
+        )
+        yield Curve(series.label, "bars", tuple(points), place)
+
+
+def _scatter(chart: Figure) -> Iterator[Curve]:
+    places, levels = [], []
+    for place, series in enumerate(chart.series):
+        points = tuple(_points(series))
+        places += [point.position for point in points if isinstance(point.position, Decimal)]
+        levels += [point.value for point in points if point.value is not None]
+        yield Curve(series.label, "outside", points, place)
+    if not places or not levels:
+        return
+    places += [Decimal(value) for value, _ in chart.x_references]
+    levels += [Decimal(value) for value, _ in chart.references]
+    for value, name in chart.references:
+        ends = (Point(end, Decimal(value)) for end in (min(places), max(places)))
+        yield Curve(name, "reference", tuple(ends))
+    for value, name in chart.x_references:
+        ends = (Point(Decimal(value), end) for end in (min(levels), max(levels)))
+        yield Curve(name, "reference", tuple(ends))
+
+
+def _with_gaps(series: Series) -> Iterator[Point]:
+    """Yield the points of each subject, and after them a gap."""
+    for before, mark in pairwise((*series.marks, None)):
+        if before is not None and before.x is not None and before.y is not None:
+            yield Point(Decimal(before.x), Decimal(before.y))
+            if mark is None or mark.x is None:
+                yield Point(Decimal(before.x), None)
+
+
 def _dots(chart: Figure) -> Iterator[Curve]:
     terms = {mark.label: Decimal(mark.y or 0) for series in chart.series for mark in series.marks}
     ranked = sorted(terms, key=lambda term: terms[term])
@@ -193,3 +219,32 @@ def _whole_width(places: Sequence[Decimal | str], chart: Figure) -> list[Decimal
         return list(places[: sum(len(series.marks) for series in chart.series)])
     numbers = [place for place in places if isinstance(place, Decimal)]
     return [min(numbers), max(numbers)] if numbers else []
+
+
+def _lines(chart: Figure) -> Iterator[Curve]:
+    for place, series in enumerate(chart.series):
+        yield Curve(series.label, "line", tuple(_points(series)), place)
+
+
+def _profiles(chart: Figure) -> Iterator[Curve]:
+    for place, series in enumerate(chart.series):
+        yield Curve(series.label, "box", tuple(_with_gaps(series)), place)
+
+
+type _Drawn = Mapping[str, Callable[[Figure], Iterator[Curve]]]
+_WHOLE: _Drawn = {
+    "dots": _dots,
+    "stacked": _dots,
+    "forest": _forest,
+    "scatter": _scatter,
+    "swimmer": _lanes,
+}
+"""The kinds of figure that draw their references themselves, or have none."""
+_WITHOUT_REFERENCES: _Drawn = {
+    "line": _lines,
+    "step": _steps,
+    "cumulative": _steps,
+    "bars": _bars,
+    "boxes": _boxes,
+    "profiles": _profiles,
+}

@@ -38,7 +38,7 @@ type Placed = tuple[Curve, int, int]
 def height(chart: Figure, drawn: Sequence[Curve]) -> float:
     """Return how high the chart is, in cm: a term takes a line of its own."""
     lines = 0
-    if chart.kind in {"dots", "stacked"}:
+    if chart.kind in {"dots", "stacked", "swimmer"}:
         lines = max((len(curve.points) for curve in drawn), default=0)
     if chart.kind == "forest":
         lines = len(chart.series[0].marks) * 2
@@ -47,7 +47,7 @@ def height(chart: Figure, drawn: Sequence[Curve]) -> float:
 
 def draw(sheet: Worksheet, chart: Figure, placed: Sequence[Placed], anchor: str) -> None:
     """Add the chart to the sheet, beside its data."""
-    by_category = chart.kind in {"bars", "dots", "stacked"}
+    by_category = chart.kind in {"bars", "dots", "stacked", "swimmer"}
     plot = _bars(sheet, chart, placed) if by_category else _curves(sheet, chart, placed)
     plot.title = _title(chart.title, 1200)
     plot.legend = None
@@ -79,6 +79,8 @@ def _curves(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> Scatte
     plot.x_axis.crosses = plot.y_axis.crosses = "min"  # along the edges, whatever the signs
     if chart.kind == "forest":
         _turn(plot, chart)
+    if chart.kind == "scatter" and chart.log:
+        plot.x_axis.scaling.logBase = plot.y_axis.scaling.logBase = 10
     if chart.kind == "boxes":
         axis: Any = plot.x_axis
         axis.scaling.min, axis.majorUnit = 0, 1
@@ -105,6 +107,8 @@ def _bars(sheet: Worksheet, chart: Figure, placed: Sequence[Placed]) -> BarChart
     plot, upright = BarChart(), chart.kind == "bars"
     plot.type = "col" if upright else "bar"
     plot.gapWidth, plot.overlap = (0, 100) if upright else (60, 0)
+    if chart.kind == "swimmer":
+        plot.gapWidth, plot.overlap = 20, 100
     if chart.kind == "stacked":
         plot.grouping, plot.gapWidth, plot.overlap = "stacked", 40, 100
         plot.y_axis.scaling.min, plot.y_axis.scaling.max = 0, 100

@@ -92,7 +92,9 @@ def _rows(chart: Figure) -> Iterator[list[CellValue]]:
     all_series = (*chart.series, *beside)
     marks = [(series.label, mark) for series in all_series for mark in _marks(series)]
     # Values and intervals along the horizontal axis.
-    lies = chart.kind in {"forest", "stacked"} or chart.panel is not None
+    lies = chart.kind in {"forest", "stacked", "swimmer"} or chart.panel is not None
+    for level, name in chart.x_references:
+        marks.append((name, Mark(level, None, label="Reference")))
     for level, name in chart.references:
         x, y = (level, None) if lies else (None, level)
         marks.append((name, Mark(x, y, label="Reference")))
@@ -118,10 +120,18 @@ def _heads_beside(chart: Figure) -> list[CellValue]:
     if chart.kind == "boxes":
         numbers = (CellValue(head, "head number") for head in ("Q1", "Q3", "Mean"))
         return [*numbers, CellValue("Outside the whiskers", "head text")]
+    if chart.kind == "swimmer":
+        return [*(CellValue(head, "head number") for head in chart.heads),
+                CellValue("Ongoing", "head text")]  # fmt: skip
     return [CellValue(head, "head text") for head in chart.heads]
 
 
 def _beside(chart: Figure, mark: Mark, shape: str) -> list[CellValue]:
+    if chart.kind == "swimmer":
+        happened = dict(mark.lane.happened) if mark.lane is not None else {}
+        whole = _shape(happened.values(), chart.places)
+        numbers = (_number(happened.get(place), whole) for place in range(len(chart.heads)))
+        return [*numbers, CellValue("yes" if mark.lane and mark.lane.goes_on else "")]
     if chart.kind != "boxes":
         return [CellValue(text) for text in mark.beside or ("",) * len(chart.heads)]
     box = mark.quartiles
@@ -138,7 +148,7 @@ def _beside(chart: Figure, mark: Mark, shape: str) -> list[CellValue]:
 
 def _marks(series: Series) -> Iterator[Mark]:
     """Yield all that is known of a series, as marks."""
-    yield from series.marks
+    yield from (mark for mark in series.marks if mark != Mark(None, None))
     yield from (Mark(time, None, label="Censored") for time in series.censored)
     yield from (Mark(time, None, label="At risk", n=n) for time, n in series.at_risk)
 

@@ -35,6 +35,9 @@ _DRAWN = {
     "box": "a box from the first to the third quartile (SAS definition 5) with median and mean",
     "cumulative": "the percentage of values that are at most each value",
     "stacked": "the levels of the row, in percent as the table has them, on one another in a bar",
+    "scatter": "a point a subject, by the value described and the other that the row keeps",
+    "swimmer": "a lane a subject, as long as the value described, with the others marked in it",
+    "profiles": "a line a subject through its values by visit",
     "forest": "the estimate of each row with its interval, as the table has them",
 }
 _INTERACTION = (

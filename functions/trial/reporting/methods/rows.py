@@ -390,6 +390,9 @@ class Rows:
         text = self._by_column(row.summary, self._words.measure, columns)
         if row.per is not None:
             text += f"; the sum divided by {row.per:f}"
+        if row.joint:
+            others = joined(map(self._words.measure, row.joint))
+            text += f"; with each value those of the same subject of {others}"
         if row.interval_asked is None:
             return f"Describes {text}"
         return f"Describes {text}; {_interval_of_means(row.interval_asked)}"

@@ -1,5 +1,7 @@
 """Rows that describe a measure: moments, and order statistics from a tally of its values."""
 
+import json
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,6 +15,7 @@ from trial.definition.summary_statistics import (
     PERCENTILES,
     SUMMARY_STATISTICS,
 )
+from trial.events.json_body import canonical
 from trial.rules.matching import Test
 from trial.rules.measures import Quantity
 from trial.statistics import ranges
@@ -22,6 +25,7 @@ from trial.statistics.margins import Margin
 from trial.statistics.moments import Moments, SampleStatistics
 from trial.statistics.tallies import OrderedValues, RangedValues, RankedValues
 from trial.subject.derivation import Derivation
+from trial.subject.results import Value
 from trial.tables import notes
 from trial.tables.grid import NOT_REPORTED, Cell, Row, Statistic
 from trial.tables.rounding import Exact, exact_text, nearest_short_decimal, nearest_tie
@@ -65,6 +69,8 @@ class SummaryRow(PlacedRow):
     margin: Margin | None = None
     shows_error: bool = False
     """Whether a column shows the standard error of a difference: it has a place more."""
+    joint: Sequence[Quantity] = ()
+    """What is kept of the same subject beside each value."""
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Add n, the value and its square and, for order statistics, its tally."""
@@ -72,6 +78,8 @@ class SummaryRow(PlacedRow):
             return
         for column, quantity, prefix, tallied in self._measured:
             value = quantity.evaluate(derivation) if members[column] else None
+            if self.joint and members[column]:
+                self._put_jointly(derivation, share, column, value)
             if value is None:
                 continue
             cells = share.setdefault(self.sums, {})
@@ -83,6 +91,23 @@ class SummaryRow(PlacedRow):
                 cells[f"{prefix}b"] = 1
             if tallied:
                 self.put_in_tally(share, column, value.units)
+
+    def _put_jointly(
+        self, derivation: Derivation, share: Share, column: int, value: Value | None
+    ) -> None:
+        """Count the values that a subject has together, in the range of the first of them.
+
+        Who has none of them is not counted; who lacks the first is in a range of its own.
+        """
+        quantity = self.quantities[column]
+        assert quantity is not None
+        values = [value, *(other.evaluate(derivation) for other in self.joint)]
+        if all(other is None for other in values):
+            return
+        reach = tally_reach(quantity.precision)
+        number = "none" if value is None else ranges.range_of(value.units // reach)
+        together = canonical([None if other is None else other.units for other in values])
+        put_cell(share, f"{self._together}#{number}", f"{column}{together}", 1)
 
     def put_in_tally(self, share: Share, column: int, units: int) -> None:
         """Add a value to a column's tally, and to the count of those in its range."""
@@ -127,6 +152,11 @@ class SummaryRow(PlacedRow):
         """What the rows of sums begin with that hold the values, those of all columns together."""
         return f"{self.table}{ranges.TALLY}{self.index}"
 
+    @property
+    def _together(self) -> str:
+        """What the rows of sums begin with that hold the values that subjects have together."""
+        return f"{self.table}#joint{self.index}"
+
     def _range_row(self, number: int) -> str:
         """Return the row of sums that holds a range of values."""
         return f"{self._tally}#{number}"
@@ -141,12 +171,19 @@ class SummaryRow(PlacedRow):
         a subject is in one arm at a time: columns of different arms together count once.
         """
         arms = column_groups(self.arms)
-        tallied = [column for column, *_, is_tallied in self._measured if is_tallied]
-        groups = {arms[column] for column in tallied}
-        measures = {id(self.quantities[column]) for column in tallied}
-        moved = range(min(len(groups), len(measures)))
+        measured = [column for column, *_ in self._measured]
+        tallied = [column for column in measured if self._tallied(column)]
+        spread = [(self._tally, tallied), (self._together, measured if self.joint else [])]
         return {self.sums} | {
-            f"{self._tally}#{number}{end}" for number in moved for end in ("from", "to")
+            f"{start}#{number}{end}"
+            for start, columns in spread
+            for number in range(
+                min(
+                    len({arms[column] for column in columns}),
+                    len({id(self.quantities[column]) for column in columns}),
+                )
+            )
+            for end in ("from", "to")
         }
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
@@ -272,6 +309,32 @@ class SummaryRow(PlacedRow):
         points = sorted(self._points(sums, column).items(), reverse=True)
         unit = 10**quantity.places
         return [Fraction(point, unit) for point, n in points for _ in range(n)]
+
+    def together(self, sums: Sums, column: int) -> list[tuple[tuple[Fraction | None, ...], int]]:
+        """Read which values subjects have together, and how many have these; the greatest first."""
+        quantity = self.quantities[column]
+        assert quantity is not None
+        scales = [10**part.places for part in (quantity, *self.joint)]
+        start, counts = f"{column}[", Counter[tuple[int | None, ...]]()
+        for cells in sums.spread(self._together):
+            for name, n in cells.items():
+                if name.startswith(start):
+                    counts[tuple(json.loads(name[len(start) - 1 :]))] += n
+        ordered = sorted(
+            (units for units, n in counts.items() if n),
+            key=lambda units: [(unit is not None, unit or 0) for unit in units],
+            reverse=True,
+        )
+        return [
+            (
+                tuple(
+                    None if unit is None else Fraction(unit, scale)
+                    for unit, scale in zip(units, scales, strict=True)
+                ),
+                counts[units],
+            )
+            for units in ordered
+        ]
 
     def _scaled(self, sums: Sums, places: int, column: int) -> dict[int, int]:
         """Read the tally of a column, in units of so many places."""
