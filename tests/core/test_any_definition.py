@@ -44,6 +44,7 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "summary", "summary": "days", "decimals": {"mean": 1, "cv": 2},
              "statistics": ["mean", "ci", "cv", "sum", "p95", "median_ci", "geometric_mean_ci"],
              "interval": {"method": "z"}, "per": 365.25},
+            {"id": "together", "summary": "days", "joint": ["days", "age"]},
             {"id": "visits", "summary": {"parameter": "cd4"}, "visits": ["day-7"]},
             {"id": "pairs", "pairs": ["enrolled", "treated"], "column": "a",
              "interval": {"level": 0.9, "limits": "lower"}},
