@@ -389,7 +389,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/1": {"visits": "all"},
         "tables/0/rows/2": {"levels": {"characteristic": "sex"}},
         "tables/0/rows/4": {"summary": "age", "subgroups": {"characteristic": "region"},
-                            "per": 7},
+                            "per": 7, "joint": ["age"]},
         "tables/0/rows/5": {"pairs": ["no", "early"], "interval": {"level": 0.8}},
         "tables/0/rows/6": {"not_due": "no"},
         "tables/0/rows/7": {"events": {}, "denominator": "seen", "of_records": {"serious": True}},

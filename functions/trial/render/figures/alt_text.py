@@ -17,7 +17,15 @@ NO_DATA = "No data yet"
 
 def drawn(figure: Figure) -> bool:
     """Return whether there is anything to draw."""
+    if figure.kind == "forest":
+        return any(mark.x is not None or _counts_anybody(mark) for mark in marks(figure))
     return any(mark.x is not None and mark.y is not None for mark in marks(figure))
+
+
+def _counts_anybody(mark: Mark) -> bool:
+    """Return whether a line of a forest is of subjects, though there is no estimate of them."""
+    sizes = (text.rpartition("/")[2] for text in mark.beside[:-1])
+    return not mark.is_heading and any(size not in ("", "0") for size in sizes)
 
 
 def marks(figure: Figure) -> Iterator[Mark]:
