@@ -39,6 +39,7 @@ from trial.subject.results import Observation, Value
 from trial.subject.truth import Truth
 from trial.tables.listings.facts import decimal
 from trial.tables.rounding import decimal_text
+from trial.tables.rows.incidence import Risk
 
 EVENT, CODING = "adverse-event.reported", "adverse-event.coded"
 _ROLES = {"value": "", "baseline": "baseline ", "carried": "carried forward "}
@@ -305,6 +306,14 @@ class Explanations:
             f"{definition.label}: {time.days} days, {how} on {dates.iso(last)}",
             value=Taken(definition.label, f"{time.days}, {how}", "days"),
         )
+
+    def at_risk(self, derivation: Derivation) -> Iterator[Evidence]:
+        """Yield from which dose on a subject is at risk, and for how many days."""
+        if (risk := Risk.of(derivation)) is not None:
+            _, first = self._date("first-dose", derivation, 0)
+            yield from first
+            taken = Taken("Time at risk", str(risk.days), "days")
+            yield Evidence(f"at risk for {risk.days} days", value=taken)
 
     def _date(
         self, ref: DateRef, derivation: Derivation, since: int

@@ -79,6 +79,8 @@ class RowReason:
             )
         if row.survival is not None:
             yield from explain.time(row.survival.time, derivation)
+        if row.event_rate is not None:
+            yield from explain.at_risk(derivation)
         yield from self._counted(derivation, standing)
 
     def _counted(self, derivation: Derivation, standing: Standing) -> Iterator[Evidence]:
