@@ -23,6 +23,7 @@ OPEN, UNBLINDED, CHANGES = "open", "unblinded", "changes"
 _ASSETS = "/assets/"
 _READ = "read"
 _FIRST_ERROR = 400
+_LONGEST_REASON = 1_000
 
 
 def serve(visit: Visit) -> Reply:
@@ -123,8 +124,8 @@ def _note(asked: PageRequest) -> None:
     """Note who is about to be answered; raises where it cannot be noted, so nobody is answered."""
     if not asked.study:
         return
-    route = asked.route
+    route, request = asked.route, asked.request
     action = "read unblinded" if route.unblinded and route.action == _READ else route.action
-    wiring.activities().note(
-        asked.study, asked.person.principal, action, asked.request.path, asked.parameter("reason")
-    )
+    sent = {"reason": asked.parameter("reason")} if request.method == "GET" else request.fields
+    reason = sent.get("reason", "")[:_LONGEST_REASON]
+    wiring.activities().note(asked.study, asked.person.principal, action, request.path, reason)

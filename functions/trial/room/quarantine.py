@@ -141,9 +141,7 @@ def post_redrive(asked: PageRequest) -> Answer:
     study = store.study(asked.study)
     form = asked.request.fields
     reason, after = form.get("reason", "")[:1000], form.get("after", "")
-    principal = asked.person.principal
-    wiring.activities().note(study.id, principal, "redrive", asked.request.path, reason)
-    context = wiring.intake_context(principal, Channel.QUEUE)
+    context = wiring.intake_context(asked.person.principal, Channel.QUEUE)
     outcome = redrive.redrive(context, study, after, asked.request.beat)
     body = [
         html(
