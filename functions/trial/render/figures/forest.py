@@ -24,7 +24,7 @@ from trial.tables.rounding import ticks
 _INDENT = 16
 _BETWEEN = 8  # lines of the forest
 _LABEL, _LEAST_LABEL = 210.0, 120.0
-_HEAD = 100.0  # a word of a head of counts may make its column as wide
+_HEAD = 130.0  # a word of a head of counts may make its column as wide
 _LEAST_PLOT = 150.0
 _FARTHEST = 50  # times the outermost estimate; beyond, a limit is an arrow
 _ARROW = 7
