@@ -160,11 +160,11 @@ class Issuer:
         if not isinstance(document, dict) or document.get("issuer") != self.client.issuer:
             raise Unavailable("the discovery document is of another issuer")
         names = "authorization_endpoint", "token_endpoint", "jwks_uri", "end_session_endpoint"
-        found = [document.get(name) or "" for name in names]
-        for number, address in enumerate(found):
+        addresses = [document.get(name) or "" for name in names]
+        for number, address in enumerate(addresses):
             if address or number < len(names) - 1:  # only the last may be left out
                 check_address(address, local=self.client.local)
-        return Addresses(*found)
+        return Addresses(*addresses)
 
 
 def check_address(address: object, *, local: bool) -> None:

@@ -301,8 +301,8 @@ def _compared(
 
 def _ratio(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     """Return what a regression has: the ratio of two columns, or the test of its interaction."""
-    asked = row.logistic or row.event_rate
-    if inner and (asked is None or asked.interaction is None or inner[0] != "interaction"):
+    model = row.logistic or row.event_rate
+    if inner and (model is None or model.interaction is None or inner[0] != "interaction"):
         return _NOTHING
     if len(inner) == 1:
         return _P

@@ -135,9 +135,9 @@ def assets() -> Mapping[str, Asset]:
 
 
 @page("/assets/{file}", ANYBODY, subjects=False)
-def get_asset(asked: PageRequest) -> Answer:
+def get_asset(page_request: PageRequest) -> Answer:
     """Return an asset; it tells nothing of any study."""
-    return asset_answer(asked.parts["file"])
+    return asset_answer(page_request.parts["file"])
 
 
 def asset_answer(name: str) -> Answer:

@@ -35,15 +35,15 @@ _BESIDE = (SIGNATURE, HEADS, TRAIL, CHANGES, CHANGES_SIGNATURE)
 
 
 @page("/studies/{study}/cuts", READERS, subjects=False)
-def get_cuts(asked: PageRequest) -> Answer:
+def get_cuts(page_request: PageRequest) -> Answer:
     """List the cuts that were asked for, the newest first; ask for one; compare two."""
-    view = asked.view
+    view = page_request.view
     requests = sorted(wiring.reports().all(view.id), key=lambda r: r.order, reverse=True)
     names = [request.id for request in requests]
-    after = asked.parameter("after")
+    after = page_request.parameter("after")
     start = names.index(after) + 1 if after in names else 0
-    shown = requests[start : start + _MOST]
-    more = shown[-1].id if len(requests) > start + _MOST else ""
+    listed_requests = requests[start : start + _MOST]
+    more = listed_requests[-1].id if len(requests) > start + _MOST else ""
     heads = "Asked", "By", "Why", "Of", "Status", "Records"
     body = [
         frame.section(
@@ -52,16 +52,16 @@ def get_cuts(asked: PageRequest) -> Answer:
             frame.data_table(
                 "Cuts",
                 frame.heads(*heads),
-                (_row(asked, request) for request in shown),
+                (_row(page_request, request) for request in listed_requests),
                 "Nobody has asked for one yet.",
             ),
-            frame.next_link(asked, after=more),
+            frame.next_link(page_request, after=more),
         ),
-        _comparing(asked, requests),
-        _asking(asked, view),
+        _comparing(page_request, requests),
+        _asking(page_request, view),
     ]
-    answer = frame.page_answer(asked, "Cuts", body)
-    waiting = any(request.status == PENDING for request in shown)
+    answer = frame.page_answer(page_request, "Cuts", body)
+    waiting = any(request.status == PENDING for request in listed_requests)
     return _refreshing(answer) if waiting else answer
 
 
@@ -69,11 +69,11 @@ def _refreshing(answer: Answer) -> Answer:
     return Answer(answer.status, {**answer.headers, "Refresh": str(_WAITING)}, answer.text)
 
 
-def _row(asked: PageRequest, request: ReportRequest) -> Sequence[Html]:
+def _row(page_request: PageRequest, request: ReportRequest) -> Sequence[Html]:
     return (
         html(
             '<a href="{}">{}</a>',
-            asked.link("cuts", request.id),
+            page_request.link("cuts", request.id),
             frame.instant(request.requested_at),
         ),
         escape(request.requested_by),
@@ -95,12 +95,12 @@ def _what(request: ReportRequest) -> Html:
 
 def _status(request: ReportRequest) -> Html:
     kind = {READY: "good", PENDING: ""}.get(request.status, "bad")
-    shown = "being made" if request.status == PENDING else request.status
+    state = "being made" if request.status == PENDING else request.status
     detail = f" {request.detail}" if request.detail else ""
-    return html('<span class="tag {}">{}</span>{}', escape(kind), escape(shown), escape(detail))
+    return html('<span class="tag {}">{}</span>{}', escape(kind), escape(state), escape(detail))
 
 
-def _comparing(asked: PageRequest, requests: Sequence[ReportRequest]) -> Html:
+def _comparing(page_request: PageRequest, requests: Sequence[ReportRequest]) -> Html:
     ready = [request for request in requests if request.status == READY]
     if len(ready) < 2:  # noqa: PLR2004 (two are compared)
         return EMPTY
@@ -112,14 +112,14 @@ def _comparing(asked: PageRequest, requests: Sequence[ReportRequest]) -> Html:
         "Compare two",
         html(
             '<form class="fields" method="get" action="{}">{}{}<button>Compare</button></form>\n',
-            asked.link("compare"),
+            page_request.link("compare"),
             frame.select("old", "From", choices, ready[1].id),
             frame.select("new", "To", choices, ready[0].id),
         ),
     )
 
 
-def _asking(asked: PageRequest, view: Study) -> Html:
+def _asking(page_request: PageRequest, view: Study) -> Html:
     testing = view.definition.testing
     looks = [(look.id, look.label) for look in testing.planned] if testing else []
     look = frame.select("look", "Planned look", [("", "none"), *looks], "") if looks else EMPTY
@@ -133,13 +133,15 @@ def _asking(asked: PageRequest, view: Study) -> Html:
         look,
     )
     path = f"/studies/{view.id}/cuts"
-    return frame.section("ask", "Ask for a cut", frame.form(path, asked.request, fields, "panel"))
+    return frame.section(
+        "ask", "Ask for a cut", frame.form(path, page_request.request, fields, "panel")
+    )
 
 
 @page("/studies/{study}/cuts", READERS, subjects=False, method="POST", action=CHANGE, twin=False)
-def post_cut(asked: PageRequest) -> Answer:
+def post_cut(page_request: PageRequest) -> Answer:
     """Ask for a cut; Publish makes it."""
-    form, view = asked.request.fields, asked.view
+    form, view = page_request.request.fields, page_request.view
     body: dict[str, Any] = {"reason": form.get("reason", "").strip()}
     if cutoff := form.get("cutoff"):
         body["cutoff"] = cutoff
@@ -151,10 +153,10 @@ def post_cut(asked: PageRequest) -> Answer:
         body["final"] = True
     testing = wiring.store().study(view.id).definition.testing
     request = request_bodies.parse_report_request(
-        body, asked.person.principal, wiring.now(), testing
+        body, page_request.person.principal, wiring.now(), testing
     )
     wiring.reports().request(view.id, request)
-    return Answer(_SEE_OTHER, {"Location": asked.path("cuts", request.id)})
+    return Answer(_SEE_OTHER, {"Location": page_request.path("cuts", request.id)})
 
 
 def _with_zone(instant: str) -> str:
@@ -164,9 +166,9 @@ def _with_zone(instant: str) -> str:
 
 
 @page("/studies/{study}/cuts/{cut}", READERS, subjects=False)
-def get_cut(asked: PageRequest) -> Answer:
+def get_cut(page_request: PageRequest) -> Answer:
     """Show a cut: who asked for it, what became of it, its files."""
-    view, name = asked.view, asked.parts["cut"]
+    view, name = page_request.view, page_request.parts["cut"]
     request = wiring.reports().get(view.id, name)
     facts = (
         ("Asked", frame.instant(request.requested_at)),
@@ -185,11 +187,11 @@ def get_cut(asked: PageRequest) -> Answer:
         )
     ]
     if request.status == READY:
-        body += _files(asked, view, request)
+        body += _files(page_request, view, request)
     elif request.status == PENDING:
         body.append(html("<p>It is being made; this page asks for itself until it is there.</p>\n"))
-    crumbs = [Crumb("Cuts", asked.link("cuts"))]
-    answer = frame.page_answer(asked, "Cut", body, crumbs=crumbs)
+    crumbs = [Crumb("Cuts", page_request.link("cuts"))]
+    answer = frame.page_answer(page_request, "Cut", body, crumbs=crumbs)
     return _refreshing(answer) if request.status == PENDING else answer
 
 
@@ -197,30 +199,32 @@ def _cut_id(view: Study, request: ReportRequest) -> str:
     return request.unblinded_cut if view.audience == UNBLINDED else request.cut
 
 
-def _files(asked: PageRequest, view: Study, request: ReportRequest) -> Iterator[Html]:
+def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> Iterator[Html]:
     """Yield the files of a cut, each with its digest, and what compares it with the one before."""
     if request.previous:
-        link = asked.link("cuts", request.id, "changes-since", request.previous)
+        link = page_request.link("cuts", request.id, "changes-since", request.previous)
         yield html('<p><a href="{}">What changed since the cut before it</a></p>\n', link)
     cut = files.cut_of(view, request.id)
     manifest = wiring.documents().manifest(view.id, view.audience, cut)
     listed = manifest["files"] if manifest else []
     rows = [
         (
-            _file(asked, request.id, entry["name"]),
+            _file(page_request, request.id, entry["name"]),
             escape(f"{entry['size']:,}"),
             escape(entry["sha256"]),
         )
         for entry in listed
     ]
-    known = {entry["name"] for entry in listed}
+    names = {entry["name"] for entry in listed}
     beside = _BESIDE if view.audience == UNBLINDED else request.files
-    rows += [(_file(asked, request.id, name), DASH, DASH) for name in beside if name not in known]
+    rows += [
+        (_file(page_request, request.id, name), DASH, DASH) for name in beside if name not in names
+    ]
     if MANIFEST not in beside:
-        rows.append((_file(asked, request.id, MANIFEST), DASH, DASH))
+        rows.append((_file(page_request, request.id, MANIFEST), DASH, DASH))
     yield html(
         '<p class="pages"><a class="button" href="{}">All of these as one ZIP</a></p>\n',
-        asked.link("cuts", request.id, "zip"),
+        page_request.link("cuts", request.id, "zip"),
     )
     yield frame.section(
         "files",
@@ -236,31 +240,31 @@ def _files(asked: PageRequest, view: Study, request: ReportRequest) -> Iterator[
     )
 
 
-def _file(asked: PageRequest, cut: str, name: str) -> Html:
-    link = asked.link("documents", cut, *name.split("/"))
+def _file(page_request: PageRequest, cut: str, name: str) -> Html:
+    link = page_request.link("documents", cut, *name.split("/"))
     return html('<a href="{}">{}</a>', link, escape(name))
 
 
 @page("/studies/{study}/compare", READERS, subjects=False)
-def get_compare(asked: PageRequest) -> Answer:
+def get_compare(page_request: PageRequest) -> Answer:
     """Lead to the comparison of two cuts that were chosen."""
-    new, old = asked.parameter("new"), asked.parameter("old")
+    new, old = page_request.parameter("new"), page_request.parameter("old")
     if not new or not old:
         raise Rejected(422, "Nothing to compare", "Choose two cuts.")
-    return Answer(_SEE_OTHER, {"Location": asked.path("cuts", new, "changes-since", old)})
+    return Answer(_SEE_OTHER, {"Location": page_request.path("cuts", new, "changes-since", old)})
 
 
 @page("/studies/{study}/cuts/{cut}/changes-since/{base}", READERS, subjects=True)
-def get_changes(asked: PageRequest) -> Answer:
+def get_changes(page_request: PageRequest) -> Answer:
     """Compare two cuts: which numbers differ, and whose records moved them."""
-    names = asked.parts["cut"], asked.parts["base"]
+    names = page_request.parts["cut"], page_request.parts["base"]
     document = comparison.compare(
         wiring.store(),
         wiring.documents(),
         wiring.reports(),
-        asked.view,
+        page_request.view,
         names,
-        asked.parameter("after"),
+        page_request.parameter("after"),
     )
     before, after = (document[side]["requested_at"] for side in ("before", "after"))
     body = [
@@ -268,22 +272,29 @@ def get_changes(asked: PageRequest) -> Answer:
         html('<p class="warning">Not compared: {}</p>\n', escape(document["not_compared"]))
         if document["not_compared"]
         else EMPTY,
-        frame.section("key-results", "Key results", _changed_key_results(asked, document)),
-        frame.section("cells", "Numbers of tables", _changed_cells(asked, document)),
-        frame.section("subjects", "Subjects whose records differ", *_changed(asked, document)),
-        frame.next_link(asked, after=document["next"] or ""),
+        frame.section("key-results", "Key results", _changed_key_results(page_request, document)),
+        frame.section("cells", "Numbers of tables", _changed_cells(page_request, document)),
+        frame.section(
+            "subjects", "Subjects whose records differ", *_changed(page_request, document)
+        ),
+        frame.next_link(page_request, after=document["next"] or ""),
     ]
-    crumbs = [Crumb("Cuts", asked.link("cuts")), Crumb("Cut", asked.link("cuts", names[0]))]
-    return frame.page_answer(asked, "What changed", body, crumbs=crumbs)
+    crumbs = [
+        Crumb("Cuts", page_request.link("cuts")),
+        Crumb("Cut", page_request.link("cuts", names[0])),
+    ]
+    return frame.page_answer(page_request, "What changed", body, crumbs=crumbs)
 
 
-def _changed_key_results(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+def _changed_key_results(page_request: PageRequest, document: Mapping[str, Any]) -> Html:
     rows = (
         (
             bdi(changed["label"]),
             escape(changed["before"]["text"]) or DASH,
             escape(changed["after"]["text"]) or DASH,
-            unordered(_contributor(asked, contributor) for contributor in changed["contributors"])
+            unordered(
+                _contributor(page_request, contributor) for contributor in changed["contributors"]
+            )
             or DASH,
         )
         for changed in document["key_results"]
@@ -292,30 +303,30 @@ def _changed_key_results(asked: PageRequest, document: Mapping[str, Any]) -> Htm
     return frame.data_table("Key results", heads, rows, "None differ.")
 
 
-def _contributor(asked: PageRequest, contributor: Mapping[str, Any]) -> Html:
+def _contributor(page_request: PageRequest, contributor: Mapping[str, Any]) -> Html:
     name, records = contributor["subject"], contributor["records"]
     if not records:
-        link = asked.link("subjects", name, "history")
+        link = page_request.link("subjects", name, "history")
         return html('<a href="{}">{}</a>', link, escape(name))
     keys = ",".join(f"{record['kind']}/{record['record']}" for record in records)
-    shown = ", ".join(record["record"] for record in records)
-    link = asked.link("subjects", name, "history", records=keys)
-    return html('<a href="{}">{}</a> ({})', link, escape(name), escape(shown))
+    record_names = ", ".join(record["record"] for record in records)
+    link = page_request.link("subjects", name, "history", records=keys)
+    return html('<a href="{}">{}</a> ({})', link, escape(name), escape(record_names))
 
 
-def _changed_cells(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+def _changed_cells(page_request: PageRequest, document: Mapping[str, Any]) -> Html:
     rows = (
         (
             html(
                 '<a href="{}">Table {}</a>',
-                asked.link("tables", cell["table"]),
+                page_request.link("tables", cell["table"]),
                 escape(cell["table"]),
             ),
             bdi(f"{cell['label']}, {cell['column']}"),
             escape(statistic["statistic"]),
             _text(statistic["before"]),
             _text(statistic["after"]),
-            joined((_subject(asked, name) for name in cell["contributors"][:10]), html(", "))
+            joined((_subject(page_request, name) for name in cell["contributors"][:10]), html(", "))
             or DASH,
         )
         for cell in document["cells"]
@@ -329,15 +340,15 @@ def _text(value: Mapping[str, Any] | None) -> Html:
     return (escape(value["text"]) or DASH) if value else html("not there")
 
 
-def _subject(asked: PageRequest, name: str) -> Html:
-    return html('<a href="{}">{}</a>', asked.link("subjects", name), escape(name))
+def _subject(page_request: PageRequest, name: str) -> Html:
+    return html('<a href="{}">{}</a>', page_request.link("subjects", name), escape(name))
 
 
-def _changed(asked: PageRequest, document: Mapping[str, Any]) -> Iterator[Html]:
+def _changed(page_request: PageRequest, document: Mapping[str, Any]) -> Iterator[Html]:
     yield html("<p>{} subjects differ in all.</p>\n", document["differing_subjects"])
     rows = (
         (
-            _subject(asked, subject["subject"]),
+            _subject(page_request, subject["subject"]),
             html("{} {}", escape(record["kind"]), escape(record["record"])),
             escape(record["change"]),
             frame.instant(record["received"]),

@@ -30,15 +30,17 @@ _WORDS = {
 
 
 @page("/studies/{study}/definition", STAFF, subjects=False)
-def get_definition(asked: PageRequest) -> Answer:
+def get_definition(page_request: PageRequest) -> Answer:
     """Show which definition is in force, and every change of it."""
-    store, name = wiring.store(), asked.study
+    store, name = wiring.store(), page_request.study
     store.invalidate(name)
-    view = asked.view
+    view = page_request.view
     current = store.current(name)
-    amendments = list(islice(store.amendments(name, asked.parameter("after")), _MOST_CHANGES + 1))
-    shown = amendments[:_MOST_CHANGES]
-    more = shown[-1].number if len(amendments) > _MOST_CHANGES else ""
+    amendments = list(
+        islice(store.amendments(name, page_request.parameter("after")), _MOST_CHANGES + 1)
+    )
+    listed_amendments = amendments[:_MOST_CHANGES]
+    more = listed_amendments[-1].number if len(amendments) > _MOST_CHANGES else ""
     facts = [("In force", view.digest), ("Tables", str(len(view.definition.tables)))]
     facts += [("Figures", str(len(view.definition.figures)))]
     facts += [("Listings", str(len(view.definition.listings)))]
@@ -53,9 +55,9 @@ def get_definition(asked: PageRequest) -> Answer:
         html(
             '<p class="pages"><a class="button" href="{}">In words</a> <a class="button" href="{}">'
             'As shells</a> <a class="button" href="{}">As written</a></p>\n',
-            asked.link("definition", "words"),
-            asked.link("definition", "shells"),
-            asked.link("definition", "versions", view.digest),
+            page_request.link("definition", "words"),
+            page_request.link("definition", "shells"),
+            page_request.link("definition", "versions", view.digest),
         ),
         frame.section(
             "history",
@@ -63,18 +65,18 @@ def get_definition(asked: PageRequest) -> Answer:
             frame.data_table(
                 "History of the definition",
                 frame.heads("When", "What", "Definition", "By", "Why", "Differences"),
-                (_change(asked, amendment) for amendment in shown),
+                (_change(page_request, amendment) for amendment in listed_amendments),
             ),
-            frame.next_link(asked, after=more),
+            frame.next_link(page_request, after=more),
         ),
     ]  # fmt: skip
-    return frame.page_answer(asked, "Definition", body)
+    return frame.page_answer(page_request, "Definition", body)
 
 
-def _change(asked: PageRequest, amendment: Amendment) -> Sequence[Html]:
+def _change(page_request: PageRequest, amendment: Amendment) -> Sequence[Html]:
     compared = DASH
     if amendment.before not in ("", amendment.definition):
-        link = asked.link(
+        link = page_request.link(
             "definition", "versions", amendment.definition, "changes-since", amendment.before
         )
         compared = html('<a href="{}">since the one before</a>', link)
@@ -83,7 +85,7 @@ def _change(asked: PageRequest, amendment: Amendment) -> Sequence[Html]:
         escape(_WORDS.get(amendment.change, amendment.change)),
         html(
             '<a href="{}">{}</a>',
-            asked.link("definition", "versions", amendment.definition),
+            page_request.link("definition", "versions", amendment.definition),
             escape(amendment.definition[:12]),
         ),
         escape(amendment.principal) or DASH,
@@ -92,39 +94,43 @@ def _change(asked: PageRequest, amendment: Amendment) -> Sequence[Html]:
     )
 
 
-def _crumbs(asked: PageRequest) -> list[Crumb]:
-    return [Crumb("Definition", asked.link("definition"))]
+def _crumbs(page_request: PageRequest) -> list[Crumb]:
+    return [Crumb("Definition", page_request.link("definition"))]
 
 
 @page("/studies/{study}/definition/words", STAFF, subjects=False)
-def get_words(asked: PageRequest) -> Answer:
+def get_words(page_request: PageRequest) -> Answer:
     """Say in words how every number is counted."""
-    body = closing.methods(methods(asked.view.definition))
-    return frame.page_answer(asked, "Definition in words", body, crumbs=_crumbs(asked))
+    body = closing.methods(methods(page_request.view.definition))
+    return frame.page_answer(
+        page_request, "Definition in words", body, crumbs=_crumbs(page_request)
+    )
 
 
 @page("/studies/{study}/definition/shells", STAFF, subjects=False)
-def get_shells(asked: PageRequest) -> Answer:
+def get_shells(page_request: PageRequest) -> Answer:
     """Show every table as it is without a single record."""
     anchors = Anchors()
-    grids = report.tables(asked.view, {})
+    grids = report.tables(page_request.view, {})
     body = [
         html('<p class="quiet">Tables as they are without a record: rows that come with what is'
              " recorded are not there yet.</p>\n"),
         *(joined(table(grid, anchors.take("table", grid.id), "Shell")) for grid in grids),
     ]  # fmt: skip
-    return frame.page_answer(asked, "Shells", body, crumbs=_crumbs(asked))
+    return frame.page_answer(page_request, "Shells", body, crumbs=_crumbs(page_request))
 
 
 @page("/studies/{study}/definition/versions/{digest}", STAFF, subjects=False)
-def get_version(asked: PageRequest) -> Answer:
+def get_version(page_request: PageRequest) -> Answer:
     """Show a definition that the study has or had, as it is stored and as it was posted."""
-    source, posted = wiring.store().source(asked.study, asked.parts["digest"])
+    source, posted = wiring.store().source(page_request.study, page_request.parts["digest"])
     body = [
         frame.section("source", "As it counts", _written(source)),
         frame.section("posted", "As it was posted", _written(posted)) if posted else EMPTY,
     ]
-    return frame.page_answer(asked, "Definition as written", body, crumbs=_crumbs(asked))
+    return frame.page_answer(
+        page_request, "Definition as written", body, crumbs=_crumbs(page_request)
+    )
 
 
 def _written(source: str) -> Html:
@@ -137,34 +143,34 @@ def _written(source: str) -> Html:
 
 
 @page("/studies/{study}/definition/versions/{digest}/changes-since/{base}", STAFF, subjects=False)
-def get_differences(asked: PageRequest) -> Answer:
+def get_differences(page_request: PageRequest) -> Answer:
     """Compare two definitions: where they differ, and the value in each."""
-    store, start = wiring.store(), asked.number("skip", 0, 10**6)
+    store, start = wiring.store(), page_request.number("skip", 0, 10**6)
     before, after = (
-        json_body.read_json(store.source(asked.study, asked.parts[side])[0])
+        json_body.read_json(store.source(page_request.study, page_request.parts[side])[0])
         for side in ("base", "digest")
     )
-    found = list(islice(differences(before, after), start, start + _MOST_DIFFERENCES + 1))
-    more = str(start + _MOST_DIFFERENCES) if len(found) > _MOST_DIFFERENCES else ""
+    changes = list(islice(differences(before, after), start, start + _MOST_DIFFERENCES + 1))
+    more = str(start + _MOST_DIFFERENCES) if len(changes) > _MOST_DIFFERENCES else ""
     body = [
         html(
             "<p>From {} to {}.</p>\n",
-            escape(asked.parts["base"][:12]),
-            escape(asked.parts["digest"][:12]),
+            escape(page_request.parts["base"][:12]),
+            escape(page_request.parts["digest"][:12]),
         ),
         frame.data_table(
             "Differences",
             frame.heads("Where", "Before", "After"),
-            _differing(found[:_MOST_DIFFERENCES]),
+            _differing(changes[:_MOST_DIFFERENCES]),
             "They do not differ.",
         ),
-        frame.next_link(asked, skip=more),
+        frame.next_link(page_request, skip=more),
     ]
-    return frame.page_answer(asked, "What changed", body, crumbs=_crumbs(asked))
+    return frame.page_answer(page_request, "What changed", body, crumbs=_crumbs(page_request))
 
 
-def _differing(found: Sequence[Difference]) -> Iterator[Sequence[Html]]:
-    for difference in found:
+def _differing(changes: Sequence[Difference]) -> Iterator[Sequence[Html]]:
+    for difference in changes:
         document = difference.document()
         sides = (_value(document, side) for side in ("before", "after"))
         yield (escape(difference.pointer or "/"), *sides)
@@ -174,5 +180,5 @@ def _value(document: dict[str, object], side: str) -> Html:
     if side not in document:
         return DASH
     text = json_body.canonical(document[side])
-    shown = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}\u2026"
-    return bdi(shown)
+    value = text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}\u2026"
+    return bdi(value)

@@ -15,33 +15,35 @@ from trial.web.routing import Answer
 
 
 @page("/studies/{study}/discrepancies", READERS, subjects=True)
-def get_discrepancies(asked: PageRequest) -> Answer:
+def get_discrepancies(page_request: PageRequest) -> Answer:
     """Count discrepancies by rule and site, and list those that are chosen."""
     names = ("rule", "severity", "subject", "site", "after", "skip")
-    parameters = {name: asked.parameter(name) for name in names if asked.parameter(name)}
+    parameters = {
+        name: page_request.parameter(name) for name in names if page_request.parameter(name)
+    }
     query = discrepancies.parse_query(parameters)
-    document, last = discrepancies.list_page(wiring.store(), asked.view, query)
+    document, last = discrepancies.list_page(wiring.store(), page_request.view, query)
     listed: Sequence[Mapping[str, Any]] = document["discrepancies"]  # type: ignore[assignment]
     after, skip = (last[0], str(last[1])) if last else ("", "")
     body = [
-        frame.section("rules", "By rule and site", _counts(asked, document)),
+        frame.section("rules", "By rule and site", _counts(page_request, document)),
         frame.section(
             "each",
             "Each of them",
-            _form(asked, document),
+            _form(page_request, document),
             frame.data_table(
                 "Discrepancies",
                 frame.heads("Subject", "Rule", "Severity", "Detail", "Records"),
-                (_row(asked, found) for found in listed),
+                (_row(page_request, discrepancy) for discrepancy in listed),
                 "None, as chosen.",
             ),
-            frame.next_link(asked, after=after, skip=skip),
+            frame.next_link(page_request, after=after, skip=skip),
         ),
     ]
-    return frame.page_answer(asked, "Discrepancies", body)
+    return frame.page_answer(page_request, "Discrepancies", body)
 
 
-def _counts(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+def _counts(page_request: PageRequest, document: Mapping[str, Any]) -> Html:
     """Write a row a rule and a column a site, each number with the way to what it counts."""
     sites = document["sites"]
     heads = ["Rule", "Severity", "All", *(site["site"] or "no site" for site in sites)]
@@ -52,22 +54,25 @@ def _counts(asked: PageRequest, document: Mapping[str, Any]) -> Html:
             yield (
                 bdi(rule["label"]),
                 escape(rule["severity"]),
-                _count(asked, rule["count"], name, ""),
-                *(_count(asked, s["rules"].get(name, 0), name, s["site"] or "") for s in sites),
+                _count(page_request, rule["count"], name, ""),
+                *(
+                    _count(page_request, s["rules"].get(name, 0), name, s["site"] or "")
+                    for s in sites
+                ),
             )
 
     none = "None: the records agree with each other."
     return frame.data_table("Discrepancies by rule and site", frame.heads(*heads), rows(), none)
 
 
-def _count(asked: PageRequest, count: int, rule: str, site: str) -> Html:
+def _count(page_request: PageRequest, count: int, rule: str, site: str) -> Html:
     if not count:
         return DASH
-    link = asked.link("discrepancies", rule=rule, site=site)
+    link = page_request.link("discrepancies", rule=rule, site=site)
     return html('<a href="{}">{}</a>', link, count)
 
 
-def _form(asked: PageRequest, document: Mapping[str, Any]) -> Html:
+def _form(page_request: PageRequest, document: Mapping[str, Any]) -> Html:
     """Write the form that chooses among discrepancies."""
     present = [rule["rule"] for rule in document["rules"]]
     rules = [("", "all"), *((name, RULES[name].label) for name in present)]
@@ -77,29 +82,29 @@ def _form(asked: PageRequest, document: Mapping[str, Any]) -> Html:
         '<form class="fields" method="get" action="{}">{}{}{}'
         '<label>Subject <input name="subject" value="{}"></label>'
         "<button>Show these</button></form>\n",
-        escape(asked.request.path),
-        frame.select("rule", "Rule", rules, asked.parameter("rule")),
-        frame.select("severity", "Severity", severities, asked.parameter("severity")),
-        frame.select("site", "Site", sites, asked.parameter("site")),
-        escape(asked.parameter("subject")),
+        escape(page_request.request.path),
+        frame.select("rule", "Rule", rules, page_request.parameter("rule")),
+        frame.select("severity", "Severity", severities, page_request.parameter("severity")),
+        frame.select("site", "Site", sites, page_request.parameter("site")),
+        escape(page_request.parameter("subject")),
     )
 
 
-def _row(asked: PageRequest, found: Mapping[str, Any]) -> Sequence[Html]:
-    subject = found["subject"]
+def _row(page_request: PageRequest, discrepancy: Mapping[str, Any]) -> Sequence[Html]:
+    subject = discrepancy["subject"]
     records = (
         html(
             '<a href="{}">{}</a> <span class="quiet">{}</span>',
-            asked.link("subjects", subject, "history", records=f"{r['kind']}/{r['record']}"),
+            page_request.link("subjects", subject, "history", records=f"{r['kind']}/{r['record']}"),
             escape(r["record"]),
             escape(r["kind"]),
         )
-        for r in found["records"]
+        for r in discrepancy["records"]
     )
     return (
-        html('<a href="{}">{}</a>', asked.link("subjects", subject), escape(subject)),
-        bdi(found["label"]),
-        escape(found["severity"]),
-        bdi(found["detail"]) if found["detail"] else DASH,
+        html('<a href="{}">{}</a>', page_request.link("subjects", subject), escape(subject)),
+        bdi(discrepancy["label"]),
+        escape(discrepancy["severity"]),
+        bdi(discrepancy["detail"]) if discrepancy["detail"] else DASH,
         unordered(records) or DASH,
     )

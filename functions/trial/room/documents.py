@@ -19,26 +19,28 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 @page("/studies/{study}/documents/{cut}/{file}", READERS, subjects=True, action=DOWNLOAD)
-def get_document(asked: PageRequest) -> Answer:
+def get_document(page_request: PageRequest) -> Answer:
     """Lead to a document of what is live, of a report or of a cut."""
-    return _link(asked, asked.parts["file"])
+    return _link(page_request, page_request.parts["file"])
 
 
 @page("/studies/{study}/documents/{cut}/datasets/{file}", READERS, subjects=True, action=DOWNLOAD)
-def get_dataset(asked: PageRequest) -> Answer:
+def get_dataset(page_request: PageRequest) -> Answer:
     """Lead to the data set of a listing."""
-    return _link(asked, f"datasets/{asked.parts['file']}")
+    return _link(page_request, f"datasets/{page_request.parts['file']}")
 
 
-def _link(asked: PageRequest, name: str) -> Answer:
-    return Answer(_SEE_OTHER, {"Location": files.link(asked.view, asked.parts["cut"], name)})
+def _link(page_request: PageRequest, name: str) -> Answer:
+    return Answer(
+        _SEE_OTHER, {"Location": files.link(page_request.view, page_request.parts["cut"], name)}
+    )
 
 
 @page("/studies/{study}/cuts/{cut}/zip", READERS, subjects=True, action=DOWNLOAD)
-def get_zip(asked: PageRequest) -> Answer:
+def get_zip(page_request: PageRequest) -> Answer:
     """Give all documents of a cut in one file, the same bytes each time."""
-    view = asked.view
-    cut = files.cut_of(view, asked.parts["cut"])
+    view = page_request.view
+    cut = files.cut_of(view, page_request.parts["cut"])
     manifest = wiring.documents().manifest(view.id, view.audience, cut)
     if manifest is None:
         raise Rejected(404, "Cut not found", "There are no documents of such a cut.")

@@ -39,7 +39,7 @@ class Crumb:
 
 
 def page_answer(
-    asked: PageRequest,
+    page_request: PageRequest,
     title: str,
     body: Iterable[Html],
     *,
@@ -48,24 +48,28 @@ def page_answer(
     lead: Html = EMPTY,
 ) -> Answer:
     """Answer with a page of a study; `refresh` says after how many seconds it is asked for anew."""
-    view = asked.view
+    view = page_request.view
     head = joined(
         (
-            html('<p class="study"><a href="{}">{}</a></p>\n', asked.link(), escape(view.id)),
+            html(
+                '<p class="study"><a href="{}">{}</a></p>\n', page_request.link(), escape(view.id)
+            ),
             html("<h1>{}</h1>\n", escape(title)),
             html('<p class="quiet">{}</p>\n', bdi(view.definition.title)),
             lead,
-            joined(_notices(asked, view)),
+            joined(_notices(page_request, view)),
         )
     )
     parts = (_crumbs(crumbs), *body)
     content = html(
         '<div class="columns">\n{}<main id="content" tabindex="-1">\n{}</main>\n</div>\n',
-        _contents(asked),
+        _contents(page_request),
         joined(parts),
     )
     document_title = f"{title} \u00b7 {view.id}"
-    return _answer(asked.request, asked.person, document_title, (head, content), refresh=refresh)
+    return _answer(
+        page_request.request, page_request.person, document_title, (head, content), refresh=refresh
+    )
 
 
 def plain_page(
@@ -171,18 +175,18 @@ def select(name: str, label: str, choices: Sequence[tuple[str, str]], chosen: st
     )
 
 
-def _contents(asked: PageRequest) -> Html:
+def _contents(page_request: PageRequest) -> Html:
     """Link to the pages of the study that the person may see."""
     open_start = "/studies/{study}"
-    start = f"/{UNBLINDED}{open_start}" if asked.route.unblinded else open_start
+    start = f"/{UNBLINDED}{open_start}" if page_request.route.unblinded else open_start
     links = []
     for segments, label in _PAGES:
         suffix = "".join(f"/{segment}" for segment in segments)
-        twin = asked.can_see(start + suffix)
-        if not (twin or asked.can_see(open_start + suffix)):
+        twin = page_request.can_see(start + suffix)
+        if not (twin or page_request.can_see(open_start + suffix)):
             continue
-        path = asked.path(*segments) if twin else _open_path(asked, *segments)
-        current = _is_current(asked.request.path, path, segments)
+        path = page_request.path(*segments) if twin else _open_path(page_request, *segments)
+        current = _is_current(page_request.request.path, path, segments)
         links.append(
             html(
                 '<a href="{}"{}>{}</a>',
@@ -198,29 +202,29 @@ def _contents(asked: PageRequest) -> Html:
     )
 
 
-def _open_path(asked: PageRequest, *segments: str) -> str:
-    return asked.path(*segments).removeprefix(f"/{UNBLINDED}")
+def _open_path(page_request: PageRequest, *segments: str) -> str:
+    return page_request.path(*segments).removeprefix(f"/{UNBLINDED}")
 
 
 def _is_current(asked_path: str, path: str, segments: Sequence[str]) -> bool:
     return asked_path == path or (bool(segments) and asked_path.startswith(f"{path}/"))
 
 
-def _notices(asked: PageRequest, view: Study) -> Iterator[Html]:
+def _notices(page_request: PageRequest, view: Study) -> Iterator[Html]:
     """Say what the data are, and on which side of the blind this page is."""
     if view.definition.notice:
         yield html('<p class="notice">{}</p>\n', escape(view.definition.notice))
-    if asked.route.unblinded:
+    if page_request.route.unblinded:
         yield html(
             '<p class="warning">Unblinded: this page tells arms apart, and that you saw it is'
             ' recorded. <a href="{}">The blinded page</a></p>\n',
-            escape(_open_path(asked)),
+            escape(_open_path(page_request)),
         )
     elif view.pooled:
         unblinded = f"/{UNBLINDED}/studies/{{study}}"
         switch = EMPTY
-        if asked.can_see(unblinded):
-            path = f"/{UNBLINDED}{asked.path()}"
+        if page_request.can_see(unblinded):
+            path = f"/{UNBLINDED}{page_request.path()}"
             switch = html(' <a href="{}">The unblinded pages</a>', escape(path))
         yield html(
             '<p class="warning">Blinded: nothing here tells arms apart.{}</p>\n',
@@ -237,8 +241,8 @@ def _crumbs(crumbs: Sequence[Crumb]) -> Html:
 
 def instant(text: str) -> Html:
     """Write an instant of the service's clock as people read it, to the second."""
-    shown = text[:19].replace("T", " ")
-    return html('<time datetime="{}">{}</time>', escape(text), escape(shown)) if text else EMPTY
+    moment = text[:19].replace("T", " ")
+    return html('<time datetime="{}">{}</time>', escape(text), escape(moment)) if text else EMPTY
 
 
 def section(anchor: str, title: str, *body: Html) -> Html:
@@ -279,11 +283,11 @@ def heads(*labels: str) -> list[Html]:
     return [escape(label) for label in labels]
 
 
-def next_link(asked: PageRequest, **position: str) -> Html:
+def next_link(page_request: PageRequest, **position: str) -> Html:
     """Link to the rows that follow; nothing where none do."""
     if not any(position.values()):
         return EMPTY
     return html(
         '<p class="pages"><a class="button" rel="next" href="{}">Next rows</a></p>\n',
-        asked.again(**position),
+        page_request.again(**position),
     )

@@ -86,26 +86,26 @@ def check_form(visit: Visit, expected: str) -> None:
     """
     origin = visit.headers.get("origin", wiring.room_address())
     site = visit.headers.get("sec-fetch-site", "same-origin")
-    given = signing_in.form_of(visit.request).get("csrf", "")
+    token = signing_in.form_of(visit.request).get("csrf", "")
     if (
         origin != wiring.room_address()
         or site != "same-origin"
-        or not cookies.same(given, expected)
+        or not cookies.same(token, expected)
     ):
         detail = "The form was not sent from a page of your session. Nothing was changed."
         raise Rejected(403, "Form not accepted", detail)
 
 
 def _page(request: RoomRequest, person: Person) -> Answer:
-    asked = routing.match(request, person)
-    if not serves(wiring.settings().ROOM_PART, asked.route):
+    page_request = routing.match(request, person)
+    if not serves(wiring.settings().ROOM_PART, page_request.route):
         raise Rejected(404, "Page not found", "This function does not serve the page.")
-    if asked.route.method != "GET":  # what changes something is noted before it does
-        _note(asked)
-        return asked.answer()
-    answer = asked.answer()
-    if is_noted(asked.route) and answer.status < _FIRST_ERROR:
-        _note(asked)
+    if page_request.route.method != "GET":  # what changes something is noted before it does
+        _note(page_request)
+        return page_request.answer()
+    answer = page_request.answer()
+    if is_noted(page_request.route) and answer.status < _FIRST_ERROR:
+        _note(page_request)
     return answer
 
 
@@ -120,12 +120,16 @@ def is_noted(route: Route) -> bool:
     return route.subjects or route.unblinded or route.action != _READ
 
 
-def _note(asked: PageRequest) -> None:
+def _note(page_request: PageRequest) -> None:
     """Note who is about to be answered; raises where it cannot be noted, so nobody is answered."""
-    if not asked.study:
+    if not page_request.study:
         return
-    route, request = asked.route, asked.request
+    route, request = page_request.route, page_request.request
     action = "read unblinded" if route.unblinded and route.action == _READ else route.action
-    sent = {"reason": asked.parameter("reason")} if request.method == "GET" else request.fields
+    sent = (
+        {"reason": page_request.parameter("reason")} if request.method == "GET" else request.fields
+    )
     reason = sent.get("reason", "")[:_LONGEST_REASON]
-    wiring.activities().note(asked.study, asked.person.principal, action, request.path, reason)
+    wiring.activities().note(
+        page_request.study, page_request.person.principal, action, request.path, reason
+    )

@@ -35,150 +35,157 @@ MOST_BYTES = 4_000_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def _definitions(asked: PageRequest) -> tuple[ListingDefinition, ...]:
-    definition = asked.view.definition
+def _definitions(page_request: PageRequest) -> tuple[ListingDefinition, ...]:
+    definition = page_request.view.definition
     return (*definition.listings, *complete.added(definition))
 
 
 @page("/studies/{study}/listings", READERS, subjects=False)
-def get_listings(asked: PageRequest) -> Answer:
+def get_listings(page_request: PageRequest) -> Answer:
     """List the listings of the definition."""
     entries = [
         html(
             '<span class="number">{}</span> <span><a href="{}">{}</a>'
             ' <span class="quiet">\u00b7 {}</span></span>',
             escape(listing.id),
-            asked.link("listings", listing.id),
+            page_request.link("listings", listing.id),
             bdi(listing.title),
             bdi(listing.population),
         )
-        for listing in _definitions(asked)
+        for listing in _definitions(page_request)
     ]
-    workbook = asked.link("documents", "live", WORKBOOK)
+    workbook = page_request.link("documents", "live", WORKBOOK)
     body = [
         unordered(entries, "contents-list"),
         html('<p><a class="button" href="{}">All of them as a workbook</a></p>\n', workbook),
     ]
-    return frame.page_answer(asked, "Listings", body)
+    return frame.page_answer(page_request, "Listings", body)
 
 
-def _listing(asked: PageRequest) -> ListingDefinition:
+def _listing(page_request: PageRequest) -> ListingDefinition:
     """Return the listing of the page; raises `Rejected` (404)."""
-    name = asked.parts["listing"]
-    listing = next((listing for listing in _definitions(asked) if listing.id == name), None)
+    name = page_request.parts["listing"]
+    listing = next((listing for listing in _definitions(page_request) if listing.id == name), None)
     if listing is None:
         raise Rejected(404, "Listing not found", f"The definition has no listing {name}.")
     return listing
 
 
-def _selection(asked: PageRequest) -> Selection:
+def _selection(page_request: PageRequest) -> Selection:
     """Read which rows are asked for; a filter without a column, or that needs a value, is none."""
     filters = []
     for number in range(1, _FILTERS + 1):
-        column, how = asked.parameter(f"column{number}"), asked.parameter(f"how{number}")
-        value = asked.parameter(f"value{number}")
+        column, how = (
+            page_request.parameter(f"column{number}"),
+            page_request.parameter(f"how{number}"),
+        )
+        value = page_request.parameter(f"value{number}")
         if column and how in COMPARISONS and (value or how == "blank"):
             filters.append(Filter(column, how, value))
-    return Selection(asked.parameter("any").strip(), tuple(filters), asked.parameter("sort"))
+    return Selection(
+        page_request.parameter("any").strip(), tuple(filters), page_request.parameter("sort")
+    )
 
 
-def _shown(asked: PageRequest, data: Head) -> list[int]:
+def _shown(page_request: PageRequest, data: Head) -> list[int]:
     """Return the positions of the columns that are shown: those asked for, or all but the study."""
-    wanted = set(asked.parameters("show"))
+    wanted = set(page_request.parameters("show"))
     places = [i for i, column in enumerate(data.columns) if column.name in wanted]
     return places or [i for i, column in enumerate(data.columns) if column.name != "STUDYID"]
 
 
 @page("/studies/{study}/listings/{listing}", READERS, subjects=True)
-def get_listing(asked: PageRequest) -> Answer:
+def get_listing(page_request: PageRequest) -> Answer:
     """Show a page of a listing's rows, as chosen."""
-    listing, latest = _listing(asked), rows.publication(asked.view)
-    source = rows.source(asked.view, latest, listing.data_name)
-    head, selection = rows.head(source), _selection(asked)
-    shown = _shown(asked, head)
+    listing, latest = _listing(page_request), rows.publication(page_request.view)
+    source = rows.source(page_request.view, latest, listing.data_name)
+    head, selection = rows.head(source), _selection(page_request)
+    columns = _shown(page_request, head)
     if selection.is_everything:
-        visible, told, turning = _as_they_stand(asked, source)
+        visible, summary, turning = _as_they_stand(page_request, source)
     else:
-        visible, told, turning = _as_chosen(asked, source, selection)
+        visible, summary, turning = _as_chosen(page_request, source, selection)
     body = [
         html("<p>{} \u00b7 {}</p>\n", bdi(listing.title), bdi(listing.population)),
-        _form(asked, head, shown),
+        _form(page_request, head, columns),
         html(
             "<p>{} They are of the last publication, which counts {} records: events of the last"
             " minute may not be among them.</p>\n",
-            told,
+            summary,
             escape(f"{latest['events']:,}"),
         ),
-        _table(asked, listing, head, shown, visible),
+        _table(page_request, listing, head, columns, visible),
         turning,
         unordered(map(escape, listing.footnotes), "notes"),
-        _downloads(asked, listing),
+        _downloads(page_request, listing),
     ]
-    crumbs = [Crumb("Listings", asked.link("listings"))]
-    return frame.page_answer(asked, f"Listing {listing.id}", body, crumbs=crumbs)
+    crumbs = [Crumb("Listings", page_request.link("listings"))]
+    return frame.page_answer(page_request, f"Listing {listing.id}", body, crumbs=crumbs)
 
 
-def _as_they_stand(asked: PageRequest, source: Source) -> tuple[list[Row], Html, Html]:
+def _as_they_stand(page_request: PageRequest, source: Source) -> tuple[list[Row], Html, Html]:
     """Return a page of all rows, which rows they are, and the way to the next."""
-    records, number = rows.head(source).records, asked.number("row", 1, 10**9)
-    part = rows.page_from(source, asked.number("at", 0, 10**12), _ROWS)
+    records, number = rows.head(source).records, page_request.number("row", 1, 10**9)
+    part = rows.page_from(source, page_request.number("at", 0, 10**12), _ROWS)
     last = number + len(part.rows) - 1
-    told = html("Rows {} to {} of {}.", number if part.rows else 0, last, escape(f"{records:,}"))
+    summary = html("Rows {} to {} of {}.", number if part.rows else 0, last, escape(f"{records:,}"))
     if not part.next_start:
-        return part.rows, told, EMPTY
-    following = asked.again(at=str(part.next_start), row=str(last + 1))
-    return part.rows, told, _next(following)
+        return part.rows, summary, EMPTY
+    following = page_request.again(at=str(part.next_start), row=str(last + 1))
+    return part.rows, summary, _next(following)
 
 
 def _as_chosen(
-    asked: PageRequest, source: Source, selection: Selection
+    page_request: PageRequest, source: Source, selection: Selection
 ) -> tuple[list[Row], Html, Html]:
     """Return a page of the rows that are chosen, how many there are, and the way to others."""
     chosen = rows.chosen(source, selection)
     last_page = max(-(-len(chosen) // _ROWS), 1)
-    number = min(asked.number("page", 1, _MOST_PAGES), last_page)
+    number = min(page_request.number("page", 1, _MOST_PAGES), last_page)
     visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
-    told = html(
+    summary = html(
         "{} of {} rows, page {} of {}.",
         escape(f"{len(chosen):,}"),
         escape(f"{rows.head(source).records:,}"),
         number,
         last_page,
     )
-    return visible, told, _turning(asked, number, last_page)
+    return visible, summary, _turning(page_request, number, last_page)
 
 
-def _form(asked: PageRequest, data: Head, shown: Sequence[int]) -> Html:
+def _form(page_request: PageRequest, data: Head, columns: Sequence[int]) -> Html:
     """Write the form that chooses rows and columns; it is sent as an address, so it can be kept."""
-    filters = joined(_filter(asked, data, number) for number in range(1, _FILTERS + 1))
+    filters = joined(_filter(page_request, data, number) for number in range(1, _FILTERS + 1))
     checks = joined(
         html(
             '<label><input type="checkbox" name="show" value="{}"{}>{}</label>',
             escape(column.name),
-            html(" checked") if place in shown else EMPTY,
+            html(" checked") if place in columns else EMPTY,
             bdi(column.label),
         )
         for place, column in enumerate(data.columns)
     )
-    sort = asked.parameter("sort")
-    kept = html('<input type="hidden" name="sort" value="{}">', escape(sort)) if sort else EMPTY
+    sort = page_request.parameter("sort")
+    sort_field = (
+        html('<input type="hidden" name="sort" value="{}">', escape(sort)) if sort else EMPTY
+    )
     return html(
         '<form class="panel" method="get" action="{}">\n<div class="fields">'
         '<label>Any column contains <input name="any" value="{}"></label>{}{}</div>\n'
         '<details><summary>Columns</summary><fieldset><legend>Show</legend><div class="checks">{}'
         '</div></fieldset></details>\n<p class="pages"><button class="main">Show these</button>'
         ' <a href="{}">All rows and columns</a></p>\n</form>\n',
-        escape(asked.request.path),
-        escape(asked.parameter("any")),
+        escape(page_request.request.path),
+        escape(page_request.parameter("any")),
         filters,
-        kept,
+        sort_field,
         checks,
-        escape(asked.request.path),
+        escape(page_request.request.path),
     )
 
 
-def _filter(asked: PageRequest, data: Head, number: int) -> Html:
-    column, how = asked.parameter(f"column{number}"), asked.parameter(f"how{number}")
+def _filter(page_request: PageRequest, data: Head, number: int) -> Html:
+    column, how = page_request.parameter(f"column{number}"), page_request.parameter(f"how{number}")
     names = [("", "\u2013"), *((column.name, column.label) for column in data.columns)]
     return html(
         '<fieldset><legend>And</legend><div class="fields">{}{}'
@@ -186,55 +193,55 @@ def _filter(asked: PageRequest, data: Head, number: int) -> Html:
         frame.select(f"column{number}", "Column", names, column),
         frame.select(f"how{number}", "Comparison", list(COMPARISONS.items()), how),
         number,
-        escape(asked.parameter(f"value{number}")),
+        escape(page_request.parameter(f"value{number}")),
     )
 
 
 def _table(
-    asked: PageRequest,
+    page_request: PageRequest,
     listing: ListingDefinition,
     data: Head,
-    shown: Sequence[int],
+    columns: Sequence[int],
     visible: Sequence[Row],
 ) -> Html:
     subject_columns = {column.id for column in listing.columns if column.source == "subject"}
-    heads = [_head(asked, data.columns[place]) for place in shown]
+    heads = [_head(page_request, data.columns[place]) for place in columns]
 
     def cells() -> Iterator[list[Html]]:
         for row in visible:
             yield [
-                _cell(asked, row[place], data.columns[place].name in subject_columns)
-                for place in shown
+                _cell(page_request, row[place], data.columns[place].name in subject_columns)
+                for place in columns
             ]
 
     return frame.data_table(listing.title, heads, cells(), "No row is as chosen.")
 
 
-def _head(asked: PageRequest, column: DataColumn) -> Html:
+def _head(page_request: PageRequest, column: DataColumn) -> Html:
     """Write a column's head as the link that sorts by it, or the other way round."""
-    sort = asked.parameter("sort")
+    sort = page_request.parameter("sort")
     arrow = {column.name: " \u2191", f"-{column.name}": " \u2193"}.get(sort, "")
     wanted = f"-{column.name}" if sort == column.name else column.name
-    link = asked.again(sort=wanted, page="", at="", row="")
+    link = page_request.again(sort=wanted, page="", at="", row="")
     return html('<a href="{}">{}{}</a>', link, bdi(column.label), escape(arrow))
 
 
-def _cell(asked: PageRequest, value: Any, is_subject: bool) -> Html:  # noqa: ANN401, FBT001
+def _cell(page_request: PageRequest, value: Any, is_subject: bool) -> Html:  # noqa: ANN401, FBT001
     if value is None:
         return DASH
     if is_subject:
-        link = asked.link("subjects", str(value))
+        link = page_request.link("subjects", str(value))
         return html('<a href="{}">{}</a>', link, escape(value))
     return bdi(value)
 
 
-def _turning(asked: PageRequest, number: int, last_page: int) -> Html:
+def _turning(page_request: PageRequest, number: int, last_page: int) -> Html:
     links = []
     if number > 1:
-        before = asked.again(page=str(number - 1))
+        before = page_request.again(page=str(number - 1))
         links.append(html('<a class="button" rel="prev" href="{}">Earlier rows</a>', before))
     if number < last_page:
-        return _next(asked.again(page=str(number + 1)), *links)
+        return _next(page_request.again(page=str(number + 1)), *links)
     return html('<p class="pages">{}</p>\n', joined(links, html(" "))) if links else EMPTY
 
 
@@ -243,10 +250,10 @@ def _next(following: Html, *before: Html) -> Html:
     return html('<p class="pages">{}</p>\n', joined((*before, link), html(" ")))
 
 
-def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
-    query = asked.request.query
-    csv_path = escape(f"{asked.path('listings', listing.id, 'csv')}?{query}".rstrip("?"))
-    dataset = asked.link("documents", "live", "datasets", f"{listing.data_name}.ndjson")
+def _downloads(page_request: PageRequest, listing: ListingDefinition) -> Html:
+    query = page_request.request.query
+    csv_path = escape(f"{page_request.path('listings', listing.id, 'csv')}?{query}".rstrip("?"))
+    dataset = page_request.link("documents", "live", "datasets", f"{listing.data_name}.ndjson")
     return html(
         '<p class="pages"><a class="button" href="{}">Download these rows as CSV</a>'
         ' <a href="{}">The whole listing as CDISC Dataset-JSON</a></p>\n',
@@ -256,22 +263,22 @@ def _downloads(asked: PageRequest, listing: ListingDefinition) -> Html:
 
 
 @page("/studies/{study}/listings/{listing}/csv", READERS, subjects=True, action=DOWNLOAD)
-def get_csv(asked: PageRequest) -> Answer:
+def get_csv(page_request: PageRequest) -> Answer:
     """Give the rows and columns that are chosen, all pages of them, as CSV."""
-    listing, latest = _listing(asked), rows.publication(asked.view)
-    source = rows.source(asked.view, latest, listing.data_name)
-    head, selection = rows.head(source), _selection(asked)
-    shown = _shown(asked, head)
+    listing, latest = _listing(page_request), rows.publication(page_request.view)
+    source = rows.source(page_request.view, latest, listing.data_name)
+    head, selection = rows.head(source), _selection(page_request)
+    columns = _shown(page_request, head)
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow([head.columns[place].name for place in shown])
+    writer.writerow([head.columns[place].name for place in columns])
     for line in rows.chosen(source, selection):
         values = rows.parsed(line)
-        writer.writerow([_csv_value(values[place], head.columns[place]) for place in shown])
+        writer.writerow([_csv_value(values[place], head.columns[place]) for place in columns])
         if text.tell() > MOST_BYTES:
             detail = "Choose fewer rows or columns, or take the whole listing as Dataset-JSON."
             raise Rejected(422, "Too much for one download", detail)
-    name = f"{asked.study}-{listing.data_name}.csv"
+    name = f"{page_request.study}-{listing.data_name}.csv"
     return documents.attachment(name, "text/csv; charset=utf-8", text.getvalue())
 
 

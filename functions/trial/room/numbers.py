@@ -26,46 +26,61 @@ _STATISTICS = (
 
 
 @page("/studies/{study}/tables/{table}/subjects", READERS, subjects=True)
-def get_cell_subjects(asked: PageRequest) -> Answer:
+def get_cell_subjects(page_request: PageRequest) -> Answer:
     """List the subjects in a cell, or in a column's denominator."""
-    table, row, column = asked.parts["table"], asked.parameter("row"), asked.parameter("column")
+    table, row, column = (
+        page_request.parts["table"],
+        page_request.parameter("row"),
+        page_request.parameter("column"),
+    )
     if not column:
         raise Rejected(404, "Number not found", "The address names no column of the table.")
-    among = _people(asked)
+    among = _people(page_request)
     number = numbers.cell_number(among.view, table, row, column)
     title = f"Table {table}: {row or 'all'}, {column}"
-    crumbs = [tables.contents(asked), Crumb(f"Table {table}", asked.link("tables", table))]
+    crumbs = [
+        tables.contents(page_request),
+        Crumb(f"Table {table}", page_request.link("tables", table)),
+    ]
     definition = next(t for t in among.view.definition.tables if t.id == table)
-    what = [bdi(definition.title), *_labels(definition, row, column)]
-    return _answer(asked, among, (number, _statistic(asked)), title, what, crumbs)
+    description = [bdi(definition.title), *_labels(definition, row, column)]
+    return _answer(
+        page_request, among, (number, _statistic(page_request)), title, description, crumbs
+    )
 
 
 def _labels(definition: Any, row: str, column: str) -> Iterator[Html]:  # noqa: ANN401
     """Yield what the row and the column are called, as far as the definition says."""
-    name, _, rest = row.partition("/")
+    name, _, levels = row.partition("/")
     yield from (bdi(r.label) for r in definition.rows if r.id == name and r.label)
-    if rest:
-        yield bdi(rest.replace("/", ", "))
+    if levels:
+        yield bdi(levels.replace("/", ", "))
     yield from (bdi(c.label) for c in definition.columns if c.id == column)
 
 
 @page("/studies/{study}/key-results/{key_result}/subjects", READERS, subjects=True)
-def get_key_result_subjects(asked: PageRequest) -> Answer:
+def get_key_result_subjects(page_request: PageRequest) -> Answer:
     """List the subjects in a key result."""
-    among, name = _people(asked), asked.parts["key_result"]
+    among, name = _people(page_request), page_request.parts["key_result"]
     number, statistic = numbers.key_result_number(among.view, name)
     label = next(k.label for k in among.view.definition.key_results if k.id == name)
-    wanted = _statistic(asked) or statistic
-    crumbs = [Crumb("Overview", asked.link())]
-    return _answer(asked, among, (number, wanted), "Key result", [bdi(label)], crumbs)
+    wanted = _statistic(page_request) or statistic
+    crumbs = [Crumb("Overview", page_request.link())]
+    return _answer(page_request, among, (number, wanted), "Key result", [bdi(label)], crumbs)
 
 
 @page("/studies/{study}/flow/{box}/subjects", READERS, subjects=True)
-def get_box_subjects(asked: PageRequest) -> Answer:
+def get_box_subjects(page_request: PageRequest) -> Answer:
     """List the subjects in a box of the flow."""
-    among, name, statistic = _people(asked), asked.parts["box"], _statistic(asked)
-    arm = asked.parameter("arm")
-    reason = "" if asked.parameter("unreported") else asked.parameter("reason") or None
+    among, name, statistic = (
+        _people(page_request),
+        page_request.parts["box"],
+        _statistic(page_request),
+    )
+    arm = page_request.parameter("arm")
+    reason = (
+        "" if page_request.parameter("unreported") else page_request.parameter("reason") or None
+    )
     number, wanted = numbers.box_number(among.view, name, arm, reason, statistic)
     flow = among.view.definition.flow
     labels = (
@@ -73,80 +88,89 @@ def get_box_subjects(asked: PageRequest) -> Answer:
         if flow
         else {}
     )
-    what = [bdi(labels.get(name, name)), *([bdi(reason)] if reason else [])]
-    crumbs = [Crumb("Overview", asked.link())]
-    return _answer(asked, among, (number, wanted), "Box of the flow", what, crumbs)
+    description = [bdi(labels.get(name, name)), *([bdi(reason)] if reason else [])]
+    crumbs = [Crumb("Overview", page_request.link())]
+    return _answer(page_request, among, (number, wanted), "Box of the flow", description, crumbs)
 
 
 @page("/studies/{study}/figures/{figure}/subjects", READERS, subjects=True)
-def get_mark_subjects(asked: PageRequest) -> Answer:
+def get_mark_subjects(page_request: PageRequest) -> Answer:
     """List the subjects at a mark of a figure."""
-    among, name, statistic = _people(asked), asked.parts["figure"], _statistic(asked)
-    series, mark = asked.parameter("series"), asked.parameter("mark")
+    among, name, statistic = (
+        _people(page_request),
+        page_request.parts["figure"],
+        _statistic(page_request),
+    )
+    series, mark = page_request.parameter("series"), page_request.parameter("mark")
     number, wanted = numbers.mark_number(among.view, name, series, mark, statistic)
     title = next(f.title for f in among.view.definition.figures if f.id == name)
-    crumbs = [tables.contents(asked), Crumb(f"Figure {name}", asked.link("figures", name))]
-    what = [bdi(title), bdi(series), *([bdi(mark)] if mark else [])]
-    return _answer(asked, among, (number, wanted), f"Figure {name}", what, crumbs)
+    crumbs = [
+        tables.contents(page_request),
+        Crumb(f"Figure {name}", page_request.link("figures", name)),
+    ]
+    description = [bdi(title), bdi(series), *([bdi(mark)] if mark else [])]
+    return _answer(page_request, among, (number, wanted), f"Figure {name}", description, crumbs)
 
 
-def _people(asked: PageRequest) -> people.People:
+def _people(page_request: PageRequest) -> people.People:
     """Return the subjects as they are now or, with `cut`, as a cut saw them."""
     store, documents, reports = wiring.store(), wiring.documents(), wiring.reports()
-    return people.people(store, documents, reports, asked.view, asked.parameter("cut"))
+    return people.people(
+        store, documents, reports, page_request.view, page_request.parameter("cut")
+    )
 
 
-def _statistic(asked: PageRequest) -> str:
-    return tracing.check_statistic(asked.parameter("statistic"))
+def _statistic(page_request: PageRequest) -> str:
+    return tracing.check_statistic(page_request.parameter("statistic"))
 
 
 def _answer(
-    asked: PageRequest,
+    page_request: PageRequest,
     among: people.People,
     wanted: tuple[numbers.Number, str],
     title: str,
-    what: Sequence[Html],
+    description: Sequence[Html],
     crumbs: Sequence[Crumb],
 ) -> Answer:
     number, statistic = wanted
-    document = tracing.trace(among, number, statistic, asked.parameter("after"))
+    document = tracing.trace(among, number, statistic, page_request.parameter("after"))
     subjects = document["subjects"]
     labels = "Subject", "Stands in it as", "Value", "Why", "By these records"
     body = [
-        html("<p>{}</p>\n", joined(what, html(" \u00b7 "))),
+        html("<p>{}</p>\n", joined(description, html(" \u00b7 "))),
         html(
             "<p>{} of {} subjects looked at{}{}{}.</p>\n",
             len(subjects),
             document["examined"],
             html(", statistic {}", escape(statistic)) if statistic else EMPTY,
-            html(", as cut {} saw them", escape(asked.parameter("cut")))
+            html(", as cut {} saw them", escape(page_request.parameter("cut")))
             if document["cut"]
             else EMPTY,
             EMPTY if not document["next"] else html("; more follow"),
         ),
-        _others(asked),
+        _others(page_request),
         frame.data_table(
             "Subjects",
             frame.heads(*labels),
-            (_row(asked, subject) for subject in subjects),
+            (_row(page_request, subject) for subject in subjects),
             "Nobody, as far as was looked.",
         ),
-        frame.next_link(asked, after=document["next"] or ""),
+        frame.next_link(page_request, after=document["next"] or ""),
         html(
             '<p class="quiet">A record in bold is decisive: without it alone the subject would'
             " count otherwise.</p>\n"
         ),
     ]
-    return frame.page_answer(asked, title, body, crumbs=crumbs)
+    return frame.page_answer(page_request, title, body, crumbs=crumbs)
 
 
-def _others(asked: PageRequest) -> Html:
+def _others(page_request: PageRequest) -> Html:
     """Lead to who else has to do with the number."""
     links = (
         html(
             '<a href="{}"{}>{}</a>',
-            asked.again(statistic=name, after=""),
-            html(' aria-current="true"') if asked.parameter("statistic") == name else EMPTY,
+            page_request.again(statistic=name, after=""),
+            html(' aria-current="true"') if page_request.parameter("statistic") == name else EMPTY,
             escape(label),
         )
         for name, label in _STATISTICS
@@ -154,10 +178,10 @@ def _others(asked: PageRequest) -> Html:
     return html('<p class="pages">Show: {}</p>\n', joined(links, html(" ")))
 
 
-def _row(asked: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
+def _row(page_request: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
     name = subject["subject"]
     return [
-        html('<a href="{}">{}</a>', asked.link("subjects", name), escape(name)),
+        html('<a href="{}">{}</a>', page_request.link("subjects", name), escape(name)),
         html("{}", escape(subject["in"])),
         unordered(
             html("{} {} {}", bdi(v["label"]), escape(v["value"]), escape(v["unit"] or ""))
@@ -165,30 +189,30 @@ def _row(asked: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
         )
         or tables.DASH,
         escape(subject["explanation"]) or tables.DASH,
-        _records(asked, name, subject["records"]),
+        _records(page_request, name, subject["records"]),
     ]
 
 
-def _records(asked: PageRequest, subject: str, records: Sequence[Mapping[str, Any]]) -> Html:
+def _records(page_request: PageRequest, subject: str, records: Sequence[Mapping[str, Any]]) -> Html:
     """Name the records, each with the way to its rows of the journal; the decisive ones first."""
     if not records:
         return tables.DASH
     ordered = sorted(records, key=lambda record: not record["decisive"])
     names = ",".join(f"{record['kind']}/{record['record']}" for record in records)
-    lines = [_record(asked, subject, record) for record in ordered[:_RECORDS]]
+    lines = [_record(page_request, subject, record) for record in ordered[:_RECORDS]]
     if len(ordered) > _RECORDS:
         lines.append(html("and {} more", len(ordered) - _RECORDS))
     every = html(
         '<a href="{}">Journal of these</a>',
-        asked.link("subjects", subject, "history", records=names),
+        page_request.link("subjects", subject, "history", records=names),
     )
     return html("{}{}", unordered(lines), every)
 
 
-def _record(asked: PageRequest, subject: str, record: Mapping[str, Any]) -> Html:
-    link = asked.link(
+def _record(page_request: PageRequest, subject: str, record: Mapping[str, Any]) -> Html:
+    link = page_request.link(
         "subjects", subject, "history", records=f"{record['kind']}/{record['record']}"
     )
     name = html('<a href="{}">{}</a>', link, escape(record["record"]))
-    shown = html("<b>{}</b>", name) if record["decisive"] else name
-    return html('{} <span class="quiet">{}</span>', shown, escape(record["kind"]))
+    emphasised = html("<b>{}</b>", name) if record["decisive"] else name
+    return html('{} <span class="quiet">{}</span>', emphasised, escape(record["kind"]))

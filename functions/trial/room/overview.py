@@ -52,72 +52,79 @@ def read_overview(view: Study) -> Overview:
 
 
 @page("/studies/{study}", READERS, subjects=False)
-def get_overview(asked: PageRequest) -> Answer:
+def get_overview(page_request: PageRequest) -> Answer:
     """Show the state of a study as of now."""
-    view = asked.view
-    shown = read_overview(view)
-    refreshes = asked.parameter("refresh") != "off"
+    view = page_request.view
+    overview = read_overview(view)
+    refreshes = page_request.parameter("refresh") != "off"
     seconds = _SECONDS if refreshes else 0
     body = [
-        _state(asked, shown),
+        _state(page_request, overview),
         joined(
             opening.key_results(
-                shown.key_results,
-                lambda result: asked.link("key-results", result.id, "subjects"),
+                overview.key_results,
+                lambda result: page_request.link("key-results", result.id, "subjects"),
             )
         ),
-        _flow(asked, shown),
-        _sets(shown),
+        _flow(page_request, overview),
+        _sets(overview),
     ]
     title = "Overview"
-    answer = frame.page_answer(asked, title, body, lead=_lead(asked, shown, refreshes=refreshes))
+    answer = frame.page_answer(
+        page_request, title, body, lead=_lead(page_request, overview, refreshes=refreshes)
+    )
     if not seconds:
         return answer
     return Answer(answer.status, {**answer.headers, "Refresh": str(seconds)}, answer.text)
 
 
-def _lead(asked: PageRequest, shown: Overview, *, refreshes: bool) -> Html:
+def _lead(page_request: PageRequest, overview: Overview, *, refreshes: bool) -> Html:
     sentence, word = ("asks for itself anew every two minutes", "Stop this")
     if not refreshes:
         sentence, word = "stays as it is until you ask again", "Keep it up to date"
     return html(
         '<p class="completion">{}</p>\n<p class="quiet">This page {}. <a href="{}">{}</a></p>\n',
-        escape(shown.cut.completion.text),
+        escape(overview.cut.completion.text),
         escape(sentence),
-        asked.again(refresh="off" if refreshes else ""),
+        page_request.again(refresh="off" if refreshes else ""),
         escape(word),
     )
 
 
-def _state(asked: PageRequest, shown: Overview) -> Html:
+def _state(page_request: PageRequest, overview: Overview) -> Html:
     """Write the counts that say whether something has to be done, each with the way there."""
     counts = Counter[str]()
-    for rule in shown.discrepancies:
+    for rule in overview.discrepancies:
         counts[rule.severity] += rule.count
-    counts["contradictory"] += len(shown.flow.discrepancies)
-    quarantined = wiring.store().count_quarantined(asked.view.id)
+    counts["contradictory"] += len(overview.flow.discrepancies)
+    quarantined = wiring.store().count_quarantined(page_request.view.id)
     tiles = [
-        html("<b>{}</b>records accepted", escape(f"{shown.cut.accepted:,}")),
-        _tile(asked, "discrepancies", counts["contradictory"], "contradictory discrepancies"),
-        _tile(asked, "discrepancies", counts["notable"], "notable discrepancies"),
-        _tile(asked, "quarantine", quarantined, "refused events waiting"),
-        _publication(asked),
+        html("<b>{}</b>records accepted", escape(f"{overview.cut.accepted:,}")),
+        _tile(
+            page_request, "discrepancies", counts["contradictory"], "contradictory discrepancies"
+        ),
+        _tile(page_request, "discrepancies", counts["notable"], "notable discrepancies"),
+        _tile(page_request, "quarantine", quarantined, "refused events waiting"),
+        _publication(page_request),
     ]
     return frame.section("state", "State", unordered(tiles, "tiles"))
 
 
-def _tile(asked: PageRequest, segment: str, count: int, label: str) -> Html:
+def _tile(page_request: PageRequest, segment: str, count: int, label: str) -> Html:
     return html(
-        '<b><a href="{}">{}</a></b>{}', asked.link(segment), escape(f"{count:,}"), escape(label)
+        '<b><a href="{}">{}</a></b>{}',
+        page_request.link(segment),
+        escape(f"{count:,}"),
+        escape(label),
     )
 
 
-def _publication(asked: PageRequest) -> Html:
+def _publication(page_request: PageRequest) -> Html:
     """Say how the last publication went; when, could tell of a blinded study what nobody may."""
-    rendering = wiring.reports().last_rendering(asked.view.id)
+    rendering = wiring.reports().last_rendering(page_request.view.id)
     if rendering is None:
         return html("<b>\u2013</b>no documents published yet")
-    if asked.view.pooled:
+    if page_request.view.pooled:
         rendering |= dict.fromkeys(("at", "behind_since"), HIDDEN)
     behind = rendering["behind_since"] not in ("", HIDDEN)
     state = "behind" if behind else rendering["status"]
@@ -125,50 +132,50 @@ def _publication(asked: PageRequest) -> Html:
     return html("<b>{}</b>last publication{}", escape(state), when)
 
 
-def _flow(asked: PageRequest, shown: Overview) -> Html:
-    flow = shown.flow
+def _flow(page_request: PageRequest, overview: Overview) -> Html:
+    flow = overview.flow
     return frame.section(
         "flow",
         flow.title,
-        drawing(flow_svg(flow, shown.cut), f"Diagram: {flow.title}", "flow"),
+        drawing(flow_svg(flow, overview.cut), f"Diagram: {flow.title}", "flow"),
         html(
             "<details open><summary>Who is in each box</summary>\n{}</details>\n",
-            _boxes(asked, flow),
+            _boxes(page_request, flow),
         ),
     )
 
 
-def _boxes(asked: PageRequest, flow: Flow) -> Html:
+def _boxes(page_request: PageRequest, flow: Flow) -> Html:
     """Write every box with the way to its subjects; those who left below the stage they left."""
 
     def lines() -> Iterator[Html]:
         for stage in flow.stages:
-            side = unordered(_box(asked, box) for box in stage.visible_side)
+            side = unordered(_box(page_request, box) for box in stage.visible_side)
             for number, box in enumerate(stage.boxes, 1):
                 below = side if number == len(stage.boxes) else EMPTY
-                yield html("{}{}", _box(asked, box), below)
+                yield html("{}{}", _box(page_request, box), below)
 
     return unordered(lines())
 
 
-def _box(asked: PageRequest, box: Box) -> Html:
-    arms = {arm.label: arm.id for arm in asked.view.definition.arms}
+def _box(page_request: PageRequest, box: Box) -> Html:
+    arms = {arm.label: arm.id for arm in page_request.view.definition.arms}
     if box.n is None or box.arm not in ("", *arms):  # who has no arm is asked for by none
         return escape(box_text(box))
     arm = arms.get(box.arm, "")
-    link = asked.link("flow", box.id, "subjects", arm=arm)
+    link = page_request.link("flow", box.id, "subjects", arm=arm)
     return html(
         '{}: <a href="{}">{}</a>{}',
         bdi(name(box)),
         link,
         escape(count_text(box)),
-        _reasons(asked, box, arm),
+        _reasons(page_request, box, arm),
     )
 
 
-def _reasons(asked: PageRequest, box: Box, arm: str) -> Html:
+def _reasons(page_request: PageRequest, box: Box, arm: str) -> Html:
     """Write the reasons of a box, each with the way to those who gave it."""
-    flow = asked.view.definition.flow
+    flow = page_request.view.definition.flow
     boxes = [b for stage in flow.stages for b in (stage.box, *stage.side)] if flow else []
     reasons = next((b.reasons for b in boxes if b.id == box.id), None)
     named = (
@@ -181,13 +188,13 @@ def _reasons(asked: PageRequest, box: Box, arm: str) -> Html:
         asking = (
             {"unreported": "yes"} if label == UNREPORTED else {"reason": named.get(label, label)}
         )
-        link = asked.link("flow", box.id, "subjects", arm=arm, **asking)
+        link = page_request.link("flow", box.id, "subjects", arm=arm, **asking)
         links.append(html('{}: <a href="{}">{}</a>', bdi(label), link, count))
     return html(" ({})", joined(links, html("; "))) if links else EMPTY
 
 
-def _sets(shown: Overview) -> Html:
-    rows = [(bdi(label), escape(f"{size:,}")) for label, size in shown.sets]
+def _sets(overview: Overview) -> Html:
+    rows = [(bdi(label), escape(f"{size:,}")) for label, size in overview.sets]
     return frame.section(
         "sets",
         "Analysis sets",

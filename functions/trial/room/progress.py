@@ -21,19 +21,19 @@ MOST_SUBJECTS, MOST_REVISIONS = 5_000, 400_000
 
 
 @page("/studies/{study}/progress", READERS, subjects=False)
-def get_progress(asked: PageRequest) -> Answer:
+def get_progress(page_request: PageRequest) -> Answer:
     """Show recruitment and planned visits as of now."""
-    shown = progress(asked.view, _subjects(asked.view))
+    state = progress(page_request.view, _subjects(page_request.view))
     body = [
         html(
             "<p>Of {} subjects, each read as it is now: no sums hold this.</p>\n",
-            escape(f"{shown.subjects:,}"),
+            escape(f"{state.subjects:,}"),
         ),
-        _recruitment(shown),
-        frame.section("sites", "By site", _sites(shown)),
-        frame.section("visits", "Planned visits", _visits(shown)),
+        _recruitment(state),
+        frame.section("sites", "By site", _sites(state)),
+        frame.section("visits", "Planned visits", _visits(state)),
     ]
-    return frame.page_answer(asked, "Progress", body)
+    return frame.page_answer(page_request, "Progress", body)
 
 
 def _subjects(view: Study) -> Iterator[Subject]:
@@ -51,12 +51,12 @@ def _subjects(view: Study) -> Iterator[Subject]:
         yield row.subject
 
 
-def _recruitment(shown: Progress) -> Html:
-    figure = shown.figure
-    if not shown.recruited:
+def _recruitment(state: Progress) -> Html:
+    figure = state.figure
+    if not state.recruited:
         return frame.section("recruitment", "Recruitment", html("<p>Nobody yet.</p>\n"))
     months = [mark.label for mark in figure.series[0].marks]
-    by_name = {name: dict(by_month) for name, by_month in shown.recruited}
+    by_name = {name: dict(by_month) for name, by_month in state.recruited}
     rows = (
         (escape(month), *(_added(by_name[s.id].get(month, 0), s.marks[i].y) for s in figure.series))
         for i, month in enumerate(months)
@@ -77,16 +77,16 @@ def _added(count: int, total: str | None) -> Html:
     return html("{} ({} in all)", count, escape(total or ""))
 
 
-def _sites(shown: Progress) -> Html:
+def _sites(state: Progress) -> Html:
     rows = (
         (bdi(site) if site else html("no site"), html("{}", enrolled), html("{}", over))
-        for site, enrolled, over in shown.sites
+        for site, enrolled, over in state.sites
     )
     heads = frame.heads("Site", "Enrolled", "Study is over")
     return frame.data_table("Subjects by site", heads, rows)
 
 
-def _visits(shown: Progress) -> Html:
+def _visits(state: Progress) -> Html:
     """Write what became of each visit that is due for anybody."""
     rows = (
         (
@@ -96,7 +96,7 @@ def _visits(shown: Progress) -> Html:
             html("{}", visit.missed) if visit.missed else DASH,
             html('<b class="tag bad">{}</b>', visit.lacking) if visit.lacking else DASH,
         )
-        for visit in shown.visits
+        for visit in state.visits
     )
     heads = frame.heads("Visit", "Due", "Took place", "Reported missed", "Nothing recorded")
     return frame.data_table("Planned visits", heads, rows, "No visit is due yet.")

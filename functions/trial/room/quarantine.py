@@ -20,12 +20,12 @@ _PATH = "/studies/{study}/quarantine"
 
 
 @page(_PATH, STAFF, subjects=True)
-def get_quarantine(asked: PageRequest) -> Answer:
+def get_quarantine(page_request: PageRequest) -> Answer:
     """List what was refused, the latest first, with the problem in words."""
-    store, view = wiring.store(), asked.view
-    everything = asked.parameter("all") == "yes"
+    store, view = wiring.store(), page_request.view
+    everything = page_request.parameter("all") == "yes"
     moments = store.quarantine_times(view.id)[::-1]
-    start = asked.number("skip", 0, 10**7)
+    start = page_request.number("skip", 0, 10**7)
     rows = store.rejected_bodies_by_digest(view.id, [digest for _, digest in moments[start:]])
     listed, looked_at = [], start
     for body in rows:
@@ -36,44 +36,46 @@ def get_quarantine(asked: PageRequest) -> Answer:
             break
     more = str(looked_at) if looked_at < len(moments) else ""
     body_parts = [
-        _summary(asked, store.count_quarantined(view.id), len(moments), everything=everything),
-        _redrive_form(asked),
+        _summary(
+            page_request, store.count_quarantined(view.id), len(moments), everything=everything
+        ),
+        _redrive_form(page_request),
         frame.data_table(
             "Refused events",
             frame.heads("Received", "Problem", "Sent by", "What was sent", "State"),
-            (_row(_document(each, pooled=view.pooled)) for each in listed),
+            (_row(_document(rejected, pooled=view.pooled)) for rejected in listed),
             "Nothing waits.",
         ),
-        frame.next_link(asked, skip=more),
+        frame.next_link(page_request, skip=more),
     ]
-    return frame.page_answer(asked, "Refused events", body_parts)
+    return frame.page_answer(page_request, "Refused events", body_parts)
 
 
 def _document(body: RejectedBody, *, pooled: bool) -> Mapping[str, Any]:
     return body.blinded_document() if pooled else body.document()
 
 
-def _summary(asked: PageRequest, waiting: int, received: int, *, everything: bool) -> Html:
+def _summary(page_request: PageRequest, waiting: int, received: int, *, everything: bool) -> Html:
     label = "Only those that wait" if everything else "Also those that were accepted since"
     return html(
         '<p>{} wait; {} were refused at first in all. <a href="{}">{}</a></p>\n',
         waiting,
         received,
-        asked.again(all="" if everything else "yes", skip=""),
+        page_request.again(all="" if everything else "yes", skip=""),
         escape(label),
     )
 
 
-def _redrive_form(asked: PageRequest) -> Html:
+def _redrive_form(page_request: PageRequest) -> Html:
     """Write the form that tries them again, for those who may."""
-    if not asked.person.may(asked.study, *MANAGERS, *AUDITORS):
+    if not page_request.person.may(page_request.study, *MANAGERS, *AUDITORS):
         return EMPTY
     fields = html(
         '<div class="fields"><label>What was mended <input name="reason" required'
         ' maxlength="1000" size="40"></label><button>Try those that wait again</button></div>'
     )
-    path = f"/studies/{asked.study}/quarantine/redrive"
-    return frame.form(path, asked.request, fields, "panel")
+    path = f"/studies/{page_request.study}/quarantine/redrive"
+    return frame.form(path, page_request.request, fields, "panel")
 
 
 def _row(document: Mapping[str, Any]) -> Sequence[Html]:
@@ -109,11 +111,11 @@ def _sent(document: Mapping[str, Any]) -> Html:
         return html("hidden: it may tell the arm")
     if body is None:
         return html("{} bytes, not kept as text", document["size"] or 0)
-    shown = body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}\u2026"
+    text = body if len(body) <= _LONGEST_BODY else f"{body[:_LONGEST_BODY]}\u2026"
     return html(
         '<details><summary>{} bytes</summary><pre class="wrapped">{}</pre></details>',
         document["size"] or 0,
-        escape(shown),
+        escape(text),
     )
 
 
@@ -135,14 +137,14 @@ def _state(document: Mapping[str, Any]) -> Html:
     action=CHANGE,
     twin=False,
 )
-def post_redrive(asked: PageRequest) -> Answer:
+def post_redrive(page_request: PageRequest) -> Answer:
     """Try what waits again, so many at a time; what is accepted is recorded under its sender."""
     store = wiring.store()
-    study = store.study(asked.study)
-    form = asked.request.fields
+    study = store.study(page_request.study)
+    form = page_request.request.fields
     reason, after = form.get("reason", "")[:1000], form.get("after", "")
-    context = wiring.intake_context(asked.person.principal, Channel.QUEUE)
-    outcome = redrive.redrive(context, study, after, asked.request.beat)
+    context = wiring.intake_context(page_request.person.principal, Channel.QUEUE)
+    outcome = redrive.redrive(context, study, after, page_request.request.beat)
     body = [
         html(
             "<p>{} were tried: {} are accepted now, {} still wait.</p>\n",
@@ -151,10 +153,13 @@ def post_redrive(asked: PageRequest) -> Answer:
             outcome["waiting"],
         ),
         unordered(_failures(outcome)),
-        _go_on(asked, outcome["next"], reason),
-        html('<p><a class="button" href="{}">Refused events</a></p>\n', asked.link("quarantine")),
+        _go_on(page_request, outcome["next"], reason),
+        html(
+            '<p><a class="button" href="{}">Refused events</a></p>\n',
+            page_request.link("quarantine"),
+        ),
     ]
-    return frame.page_answer(asked, "Tried again", body)
+    return frame.page_answer(page_request, "Tried again", body)
 
 
 def _failures(outcome: Mapping[str, Any]) -> Iterator[Html]:
@@ -162,7 +167,7 @@ def _failures(outcome: Mapping[str, Any]) -> Iterator[Html]:
         yield html("{}: {}", escape(failure["sha256"][:16]), escape(failure["detail"]))
 
 
-def _go_on(asked: PageRequest, next_call: str | None, reason: str) -> Html:
+def _go_on(page_request: PageRequest, next_call: str | None, reason: str) -> Html:
     """Write the form that goes on where more wait."""
     if not next_call:
         return EMPTY
@@ -172,4 +177,6 @@ def _go_on(asked: PageRequest, next_call: str | None, reason: str) -> Html:
         escape(next_call.rpartition("=")[2]),
         escape(reason),
     )
-    return frame.form(f"/studies/{asked.study}/quarantine/redrive", asked.request, fields)
+    return frame.form(
+        f"/studies/{page_request.study}/quarantine/redrive", page_request.request, fields
+    )

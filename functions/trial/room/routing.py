@@ -195,8 +195,10 @@ class PageRequest:
 
     def again(self, **changes: str) -> Html:
         """Return the address of this page with some parameters changed; '' leaves one out."""
-        kept = [(name, value) for name, value in self.request.parameters if name not in changes]
-        pairs = [*kept, *((name, value) for name, value in changes.items() if value)]
+        unchanged = [
+            (name, value) for name, value in self.request.parameters if name not in changes
+        ]
+        pairs = [*unchanged, *((name, value) for name, value in changes.items() if value)]
         return escape(f"{self.request.path}?{urlencode(pairs)}" if pairs else self.request.path)
 
     def can_see(self, path: str, study: str = "") -> bool:

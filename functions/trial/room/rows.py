@@ -79,8 +79,8 @@ class Head:
         for number, column in enumerate(self.columns):
             if column.name == name:
                 return number
-        known = ", ".join(column.name for column in self.columns)
-        raise Rejected(422, "No such column", f"The listing has no column {name}, but: {known}.")
+        names = ", ".join(column.name for column in self.columns)
+        raise Rejected(422, "No such column", f"The listing has no column {name}, but: {names}.")
 
 
 @dataclass(frozen=True)
@@ -191,23 +191,23 @@ def page_from(of: Source, start: int, count: int) -> Page:
     length = _PART
     while True:
         content = of.read((start, length))
-        shown = content.split(b"\n")[:-1][:count]  # the last is cut off, or nothing
-        taken = sum(len(line) + 1 for line in shown)
+        lines = content.split(b"\n")[:-1][:count]  # the last is cut off, or nothing
+        taken = sum(len(line) + 1 for line in lines)
         # What ends with the last row of the page does not tell whether another follows.
-        if (len(shown) == count and taken < len(content)) or len(content) < length:
+        if (len(lines) == count and taken < len(content)) or len(content) < length:
             break
         length *= 4
     more = taken < len(content)
-    return Page([json.loads(line) for line in shown], start + taken if more else 0)
+    return Page([json.loads(line) for line in lines], start + taken if more else 0)
 
 
 def whole(of: Source) -> Dataset:
     """Return all rows of a data set; raises `Rejected` (422) where they are too many for that."""
-    known, sample = head(of), page_from(of, 0, _SAMPLE).rows
+    header, sample = head(of), page_from(of, 0, _SAMPLE).rows
     row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
-    if known.records * row_bytes > MOST_BYTES:
+    if header.records * row_bytes > MOST_BYTES:
         detail = (
-            f"The listing has {known.records:,} rows: too many to be filtered or sorted here. Turn"
+            f"The listing has {header.records:,} rows: too many to be filtered or sorted here. Turn"
             " its pages, take it whole as Dataset-JSON, or see a subject's own page."
         )
         raise Rejected(422, "Too many rows", detail)
@@ -280,11 +280,11 @@ def _needles(data: Dataset, selection: Selection) -> Iterator[bytes]:
 
 def _rows(lines: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[tuple[bytes, Row]]:
     """Parse lines; those that lack a text are passed over unparsed."""
-    kept = lines
+    matching = lines
     for needle in filter(None, needles):
-        kept = [line for line in kept if needle in line.lower()]
-    for start in range(0, len(kept), _AT_ONCE):
-        together = kept[start : start + _AT_ONCE]
+        matching = [line for line in matching if needle in line.lower()]
+    for start in range(0, len(matching), _AT_ONCE):
+        together = matching[start : start + _AT_ONCE]
         yield from zip(together, json.loads(b"[" + b",".join(together) + b"]"), strict=True)
 
 

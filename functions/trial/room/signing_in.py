@@ -34,8 +34,8 @@ def sign_in(visit: Visit) -> Reply:
     address = wiring.issuer().sign_in_address(
         wiring.room_address() + CALLBACK, begun.state, begun.nonce, begun.verifier
     )
-    kept = cookies.write(cookies.SIGN_IN, begun.text(), cookies.SIGN_IN_SECONDS)
-    return Reply(redirect(address), (kept,))
+    cookie = cookies.write(cookies.SIGN_IN, begun.text(), cookies.SIGN_IN_SECONDS)
+    return Reply(redirect(address), (cookie,))
 
 
 def come_back(visit: Visit) -> Reply:

@@ -19,33 +19,33 @@ _MOST = 25
 
 
 @page("/", ANYBODY, subjects=False)
-def get_studies(asked: PageRequest) -> Answer:
+def get_studies(page_request: PageRequest) -> Answer:
     """List the studies in which the person has a role."""
-    names = [name for name in wiring.store().studies() if asked.person.may(name, *Role)]
-    after = asked.parameter("after")
+    names = [name for name in wiring.store().studies() if page_request.person.may(name, *Role)]
+    after = page_request.parameter("after")
     remaining = [name for name in names if name > after]
     body = [
         html("<p>Studies in which you have a role.</p>\n"),
         frame.data_table(
             "Studies",
             frame.heads("Study", "Title", "State", "Records", "Documents"),
-            _rows(asked, remaining[:_MOST]),
+            _rows(page_request, remaining[:_MOST]),
             "You have no role in any study. Ask who administers yours.",
         ),
-        frame.next_link(asked, after=remaining[_MOST - 1] if len(remaining) > _MOST else ""),
+        frame.next_link(page_request, after=remaining[_MOST - 1] if len(remaining) > _MOST else ""),
     ]
-    return frame.plain_page(asked.request, asked.person, "Studies", body)
+    return frame.plain_page(page_request.request, page_request.person, "Studies", body)
 
 
-def _rows(asked: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
+def _rows(page_request: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
     for name in names:
         try:
             view = wiring.store().study(name).open
         except Rejected:
             continue  # it is being deleted
-        link = _entry(asked, name)
+        link = _entry(page_request, name)
         title = bdi(view.definition.title)
-        if not asked.person.may(name, *READERS):
+        if not page_request.person.may(name, *READERS):
             yield link, title, escape("Not for your role"), escape(""), escape("")
             continue
         state = wiring.store().read_sums(view, partial(report.completed, view))
@@ -60,12 +60,12 @@ def _rows(asked: PageRequest, names: Sequence[str]) -> Iterator[Sequence[Html]]:
         )
 
 
-def _entry(asked: PageRequest, name: str) -> Html:
+def _entry(page_request: PageRequest, name: str) -> Html:
     """Name a study, with the way to the first of its pages that the person may see."""
     start = f"/studies/{quote(name)}"
-    if asked.person.may(name, *READERS):
+    if page_request.person.may(name, *READERS):
         return html('<a href="{}">{}</a>', escape(start), escape(name))
-    if asked.person.may(name, *STAFF):
+    if page_request.person.may(name, *STAFF):
         return html('<a href="{}/definition">{}</a>', escape(start), escape(name))
     return escape(name)
 

@@ -28,40 +28,46 @@ _SEE_OTHER = 303
 
 
 @page("/studies/{study}/subjects", READERS, subjects=True)
-def get_subjects(asked: PageRequest) -> Answer:
+def get_subjects(page_request: PageRequest) -> Answer:
     """List the subjects a page at a time; of a subject by its id go to the profile."""
-    if name := asked.parameter("subject").strip():
-        if fields.is_identifier(name) and wiring.store().subject(asked.view, name) is not None:
-            return Answer(_SEE_OTHER, {"Location": asked.path("subjects", name)})
+    if name := page_request.parameter("subject").strip():
+        if (
+            fields.is_identifier(name)
+            and wiring.store().subject(page_request.view, name) is not None
+        ):
+            return Answer(_SEE_OTHER, {"Location": page_request.path("subjects", name)})
         raise _not_found(name)
-    rows = wiring.store().subjects_after(asked.view, asked.parameter("after"))
+    rows = wiring.store().subjects_after(page_request.view, page_request.parameter("after"))
     listed = list(islice(rows, _MOST_LISTED + 1))
-    shown = listed[:_MOST_LISTED]
-    more = shown[-1].subject.id if len(listed) > _MOST_LISTED else ""
+    listed_subjects = listed[:_MOST_LISTED]
+    more = listed_subjects[-1].subject.id if len(listed) > _MOST_LISTED else ""
     heads = "Subject", "Site", "Enrolled", "Last contact", "End of study", "Records"
     body = [
         html(
             '<form class="fields" method="get" action="{}"><label>Subject\u2019s id'
             ' <input name="subject" required autocomplete="off"></label>'
             '<button class="main">Open the profile</button></form>\n',
-            asked.link("subjects"),
+            page_request.link("subjects"),
         ),
         frame.data_table(
             "Subjects",
             frame.heads(*heads),
-            (_listed(asked, Derivation(asked.view, row.subject)) for row in shown),
+            (
+                _listed(page_request, Derivation(page_request.view, row.subject))
+                for row in listed_subjects
+            ),
             "No subject has any record yet.",
         ),
-        frame.next_link(asked, after=more),
+        frame.next_link(page_request, after=more),
     ]
-    return frame.page_answer(asked, "Subjects", body)
+    return frame.page_answer(page_request, "Subjects", body)
 
 
-def _listed(asked: PageRequest, derivation: Derivation) -> Sequence[Html]:
+def _listed(page_request: PageRequest, derivation: Derivation) -> Sequence[Html]:
     name, enrolment, end = derivation.subject.id, derivation.enrolment, derivation.end_of_study
     contact = derivation.last_contact
     return (
-        html('<a href="{}">{}</a>', asked.link("subjects", name), escape(name)),
+        html('<a href="{}">{}</a>', page_request.link("subjects", name), escape(name)),
         escape(derivation.fact("site") or "") or DASH,
         escape(enrolment.data["date"]) if enrolment else DASH,
         escape(dates.iso(contact)) if contact else DASH,
@@ -74,48 +80,61 @@ def _not_found(name: str) -> Rejected:
     return Rejected(404, "Subject not found", f"The study has no events of {name}.")
 
 
-def _stored(asked: PageRequest) -> StoredSubject:
+def _stored(page_request: PageRequest) -> StoredSubject:
     """Read the subject of the page; raises `Rejected` (404)."""
-    name = asked.parts["subject"]
-    stored = wiring.store().subject(asked.view, name) if fields.is_identifier(name) else None
+    name = page_request.parts["subject"]
+    stored = wiring.store().subject(page_request.view, name) if fields.is_identifier(name) else None
     if stored is None:
         raise _not_found(name)
     return stored
 
 
-def _crumbs(asked: PageRequest) -> list[Crumb]:
-    return [Crumb("Subjects", asked.link("subjects"))]
+def _crumbs(page_request: PageRequest) -> list[Crumb]:
+    return [Crumb("Subjects", page_request.link("subjects"))]
 
 
 @page("/studies/{study}/subjects/{subject}", READERS, subjects=True)
-def get_profile(asked: PageRequest) -> Answer:
+def get_profile(page_request: PageRequest) -> Answer:
     """Show all of a subject: its profile on one time axis, its records, its journal."""
-    stored = _stored(asked)
-    shown = profile(asked.view, stored.subject)
+    stored = _stored(page_request)
+    person_profile = profile(page_request.view, stored.subject)
     facts = joined(
         html("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(label), bdi(value))
-        for label, value in shown.facts
+        for label, value in person_profile.facts
     )
     body = [
         html('<dl class="facts">{}</dl>\n', facts) if facts else EMPTY,
         html(
             '<figure class="figure">{}</figure>\n',
-            drawing(profile_svg(shown), f"Profile of {shown.subject}", "chart profile"),
+            drawing(
+                profile_svg(person_profile), f"Profile of {person_profile.subject}", "chart profile"
+            ),
         ),
-        frame.section("records", "Records in order of time", _records(asked, shown)),
-        frame.section("results", "Results", *(_results(asked, shown, c) for c in shown.curves)),
-        frame.section("journal", "Journal", *_journal(asked, stored)),
+        frame.section(
+            "records", "Records in order of time", _records(page_request, person_profile)
+        ),
+        frame.section(
+            "results",
+            "Results",
+            *(_results(page_request, person_profile, c) for c in person_profile.curves),
+        ),
+        frame.section("journal", "Journal", *_journal(page_request, stored)),
     ]
-    return frame.page_answer(asked, f"Subject {shown.subject}", body, crumbs=_crumbs(asked))
+    return frame.page_answer(
+        page_request, f"Subject {person_profile.subject}", body, crumbs=_crumbs(page_request)
+    )
 
 
-def _records(asked: PageRequest, shown: Profile) -> Html:
+def _records(page_request: PageRequest, person_profile: Profile) -> Html:
     heads = "Date", "Study day", "What", "Details", "Record"
-    rows = (_record(asked, shown.subject, happening) for happening in shown.happenings)
+    rows = (
+        _record(page_request, person_profile.subject, happening)
+        for happening in person_profile.happenings
+    )
     return frame.data_table("Records in order of time", frame.heads(*heads), rows)
 
 
-def _record(asked: PageRequest, subject: str, happening: Happening) -> Sequence[Html]:
+def _record(page_request: PageRequest, subject: str, happening: Happening) -> Sequence[Html]:
     until = f" to {happening.end}" if happening.end else ""
     details = "; ".join(f"{name}: {value}" for name, value in happening.details)
     noun = KINDS[happening.kind].noun.partition(" ")[2]
@@ -125,17 +144,17 @@ def _record(asked: PageRequest, subject: str, happening: Happening) -> Sequence[
         DASH if happening.study_day is None else escape(happening.study_day),
         bdi(named),
         bdi(details) if details else DASH,
-        _history(asked, subject, happening.kind, happening.record),
+        _history(page_request, subject, happening.kind, happening.record),
     )
 
 
-def _history(asked: PageRequest, subject: str, kind: str, record: str) -> Html:
+def _history(page_request: PageRequest, subject: str, kind: str, record: str) -> Html:
     """Name a record, with the way to its rows of the journal."""
-    link = asked.link("subjects", subject, "history", records=f"{kind}/{record}")
+    link = page_request.link("subjects", subject, "history", records=f"{kind}/{record}")
     return html('<a href="{}">{}</a>', link, escape(record))
 
 
-def _results(asked: PageRequest, shown: Profile, curve: Curve) -> Html:
+def _results(page_request: PageRequest, person_profile: Profile, curve: Curve) -> Html:
     heads = "Collected", "Study day", "Visit", "As reported", "Counts as", "Record"
     title = f"{curve.label} ({curve.unit})" if curve.unit else curve.label
     rows = (
@@ -145,7 +164,7 @@ def _results(asked: PageRequest, shown: Profile, curve: Curve) -> Html:
             bdi(point.visit) if point.visit else DASH,
             bdi(point.result) if point.result else DASH,
             escape(f"{point.beyond}{point.value}"),
-            _history(asked, shown.subject, point.kind, point.record),
+            _history(page_request, person_profile.subject, point.kind, point.record),
         )
         for point in curve.points
     )
@@ -158,25 +177,25 @@ def _results(asked: PageRequest, shown: Profile, curve: Curve) -> Html:
 
 
 @page("/studies/{study}/subjects/{subject}/history", READERS, subjects=True)
-def get_history(asked: PageRequest) -> Answer:
+def get_history(page_request: PageRequest) -> Answer:
     """Show rows of a subject's journal: all, or those of some records, with what was sent."""
-    stored = _stored(asked)
-    records = asked.parameter("records")
+    stored = _stored(page_request)
+    records = page_request.parameter("records")
     title = "Journal of some records" if records else "Journal"
-    crumbs = [*_crumbs(asked), Crumb(stored.id, asked.link("subjects", stored.id))]
-    body = _journal(asked, stored, records=records, bodies=True)
-    return frame.page_answer(asked, title, body, crumbs=crumbs)
+    crumbs = [*_crumbs(page_request), Crumb(stored.id, page_request.link("subjects", stored.id))]
+    body = _journal(page_request, stored, records=records, bodies=True)
+    return frame.page_answer(page_request, title, body, crumbs=crumbs)
 
 
 def _journal(
-    asked: PageRequest, stored: StoredSubject, records: str = "", *, bodies: bool = False
+    page_request: PageRequest, stored: StoredSubject, records: str = "", *, bodies: bool = False
 ) -> Iterator[Html]:
     """Yield the rows of a journal, and what proves it; with what was sent where that is wanted."""
-    store, view = wiring.store(), asked.view
+    store, view = wiring.store(), page_request.view
     chain = store.chain(view.id, stored.id)
     if chain is None:
         raise _not_found(stored.id)
-    after = asked.number("after", 0, 10**7) if bodies else 0
+    after = page_request.number("after", 0, 10**7) if bodies else 0
     wanted = frozenset(records.split(",")) if records else frozenset()
     sort_keys = [
         (version, sort_key)
@@ -198,15 +217,15 @@ def _journal(
     yield frame.data_table(
         "Journal",
         frame.heads(*heads, *(["As sent"] if bodies else [])),
-        (_event(asked, stored.id, document, bodies=bodies) for document in documents),
+        (_event(page_request, stored.id, document, bodies=bodies) for document in documents),
     )
     if len(sort_keys) > _MOST_EVENTS:
-        link = asked.link(
+        link = page_request.link(
             "subjects", stored.id, "history", records=records, after=documents[-1]["version"]
         )
         yield html('<p class="pages"><a class="button" href="{}">Later events</a></p>\n', link)
     elif not bodies:
-        link = asked.link("subjects", stored.id, "history")
+        link = page_request.link("subjects", stored.id, "history")
         yield html('<p><a href="{}">The journal with what was sent</a></p>\n', link)
 
 
@@ -215,7 +234,7 @@ def _document(row: JournalRow, *, pooled: bool) -> Mapping[str, Any]:
 
 
 def _event(
-    asked: PageRequest, subject: str, document: Mapping[str, Any], *, bodies: bool
+    page_request: PageRequest, subject: str, document: Mapping[str, Any], *, bodies: bool
 ) -> Sequence[Html]:
     text = document["received"] or document["body"]
     data = json_body.read_json(text)["data"]
@@ -224,7 +243,7 @@ def _event(
     cells = (
         html(
             '{} <span class="quiet">{}{}</span>',
-            _history(asked, subject, document["kind"], document["record"]),
+            _history(page_request, subject, document["kind"], document["record"]),
             escape(document["kind"]),
             escape(action),
         ),
@@ -238,12 +257,12 @@ def _event(
 
 def _sent(data: Mapping[str, Any]) -> Html:
     """Write what an event said, field by field."""
-    said = (
+    reasons = (
         html("{}: {}", escape(name), bdi(_plain(value)))
         for name, value in data.items()
         if name not in ("record", "revision", "reason_for_change")
     )
-    return unordered(said, "notes")
+    return unordered(reasons, "notes")
 
 
 def _plain(value: object) -> str:

@@ -25,17 +25,19 @@ DASH = html("\u2013")
 
 
 @page("/studies/{study}/tables", READERS, subjects=False)
-def get_tables(asked: PageRequest) -> Answer:
+def get_tables(page_request: PageRequest) -> Answer:
     """List the tables and figures of the definition."""
-    definition = asked.view.definition
-    tables = [_entry(asked, "tables", t.id, t.title, t.population) for t in definition.tables]
-    drawn = [_entry(asked, "figures", f.id, f.title, "") for f in definition.figures]
+    definition = page_request.view.definition
+    tables = [
+        _entry(page_request, "tables", t.id, t.title, t.population) for t in definition.tables
+    ]
+    drawn = [_entry(page_request, "figures", f.id, f.title, "") for f in definition.figures]
     body = [
         html(
             '<p class="pages"><a class="button" href="{}">The last published report</a>'
             ' <a class="button" href="{}">Workbook</a></p>\n',
-            asked.link("documents", "live", PAGE),
-            asked.link("documents", "live", WORKBOOK),
+            page_request.link("documents", "live", PAGE),
+            page_request.link("documents", "live", WORKBOOK),
         ),
         frame.section("tables", "Tables", unordered(tables, "contents-list"))
         if tables
@@ -44,29 +46,29 @@ def get_tables(asked: PageRequest) -> Answer:
         if drawn
         else html(""),
     ]
-    return frame.page_answer(asked, "Tables and figures", body)
+    return frame.page_answer(page_request, "Tables and figures", body)
 
 
-def _entry(asked: PageRequest, kind: str, name: str, title: str, population: str) -> Html:
+def _entry(page_request: PageRequest, kind: str, name: str, title: str, population: str) -> Html:
     below = html(' <span class="quiet">\u00b7 {}</span>', bdi(population)) if population else EMPTY
     return html(
         '<span class="number">{}</span> <span><a href="{}">{}</a>{}</span>',
         escape(name),
-        asked.link(kind, name),
+        page_request.link(kind, name),
         bdi(title),
         below,
     )
 
 
-def contents(asked: PageRequest) -> Crumb:
+def contents(page_request: PageRequest) -> Crumb:
     """Return the page that lists all tables and figures."""
-    return Crumb("Tables and figures", asked.link("tables"))
+    return Crumb("Tables and figures", page_request.link("tables"))
 
 
 @page("/studies/{study}/tables/{table}", READERS, subjects=False)
-def get_table(asked: PageRequest) -> Answer:
+def get_table(page_request: PageRequest) -> Answer:
     """Show a table as it is now."""
-    view, name = asked.view, asked.parts["table"]
+    view, name = page_request.view, page_request.parts["table"]
 
     def read(sums: Share) -> tuple[Cut, tuple[Grid, ...]]:
         return report.live_cut(view, sums), report.tables(view, sums, {name})
@@ -77,7 +79,7 @@ def get_table(asked: PageRequest) -> Answer:
     (grid,) = grids
 
     def link(row: str, column: str, statistic: str) -> Html:
-        return asked.link(
+        return page_request.link(
             "tables", name, "subjects", row=row, column=column, statistic=asked_for(statistic)
         )
 
@@ -89,7 +91,9 @@ def get_table(asked: PageRequest) -> Answer:
         ),
         joined(table(grid, html("table"), cut.completion.state, link)),
     ]
-    return frame.page_answer(asked, f"Table {grid.id}", body, crumbs=[contents(asked)])
+    return frame.page_answer(
+        page_request, f"Table {grid.id}", body, crumbs=[contents(page_request)]
+    )
 
 
 def asked_for(statistic: str) -> str:
@@ -98,9 +102,9 @@ def asked_for(statistic: str) -> str:
 
 
 @page("/studies/{study}/figures/{figure}", READERS, subjects=False)
-def get_figure(asked: PageRequest) -> Answer:
+def get_figure(page_request: PageRequest) -> Answer:
     """Show a figure as it is now, with its numbers."""
-    view, name = asked.view, asked.parts["figure"]
+    view, name = page_request.view, page_request.parts["figure"]
     if name not in {figure.id for figure in view.definition.figures}:
         raise Rejected(404, "Figure not found", f"The definition has no figure {name}.")
     every = figures.figures(view, wiring.store().sums(view))
@@ -109,34 +113,36 @@ def get_figure(asked: PageRequest) -> Answer:
     notes += [html("Method: {}.", bdi(drawn.method))] if drawn.method else []
     source = html(
         'From the same sums as <a href="{}">Table {}</a>, where each number leads to its subjects.',
-        asked.link("tables", drawn.source),
+        page_request.link("tables", drawn.source),
         escape(drawn.source),
     )
     body = [
         html('<figure class="figure"><p>{}</p>\n', bdi(drawn.title)),
         drawing(figure_svg(drawn), f"Figure {name}: {isolated(drawn.title)}", "chart"),
         html("<figcaption>{}</figcaption></figure>\n", unordered([*notes, source], "notes")),
-        frame.section("numbers", "Its numbers", _numbers(asked, drawn)),
+        frame.section("numbers", "Its numbers", _numbers(page_request, drawn)),
     ]
-    return frame.page_answer(asked, f"Figure {name}", body, crumbs=[contents(asked)])
+    return frame.page_answer(page_request, f"Figure {name}", body, crumbs=[contents(page_request)])
 
 
-def _numbers(asked: PageRequest, drawn: Figure) -> Html:
+def _numbers(page_request: PageRequest, drawn: Figure) -> Html:
     labels = "Series", drawn.x_label or "At", drawn.y_label or "Value", "Interval", "n"
-    rows = _marks(asked, drawn)
+    rows = _marks(page_request, drawn)
     return frame.data_table("Numbers of the figure", frame.heads(*labels), rows)
 
 
-def _marks(asked: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
+def _marks(page_request: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
     """Yield a row a mark; its value leads to its subjects where the mark has a name of its own."""
-    kinds = {figure.id: figure.kind for figure in asked.view.definition.figures}
-    visits = {visit.label: visit.id for visit in asked.view.definition.visits}
+    kinds = {figure.id: figure.kind for figure in page_request.view.definition.figures}
+    visits = {visit.label: visit.id for visit in page_request.view.definition.visits}
     for series in drawn.series:
         for mark in series.marks:
             place, value, interval, n = _mark(mark)
             name = _name_of(kinds[drawn.id], mark, visits)
             if name and mark.y is not None:
-                link = asked.link("figures", drawn.id, "subjects", series=series.id, mark=name)
+                link = page_request.link(
+                    "figures", drawn.id, "subjects", series=series.id, mark=name
+                )
                 value = html('<a href="{}">{}</a>', link, value)
             yield [bdi(series.label), place, value, interval, n]
 

@@ -54,37 +54,39 @@ def _subject_of(resource: str) -> str:
 
 
 @page("/studies/{study}/trail", AUDITORS, subjects=True, twin=False)
-def get_trail(asked: PageRequest) -> Answer:
+def get_trail(page_request: PageRequest) -> Answer:
     """List what was done with a study beside posting events."""
     wanted = _Wanted(
-        asked.parameter("person").strip(),
-        asked.parameter("from").strip(),
-        asked.parameter("to").strip(),
-        asked.parameter("subject").strip(),
+        page_request.parameter("person").strip(),
+        page_request.parameter("from").strip(),
+        page_request.parameter("to").strip(),
+        page_request.parameter("subject").strip(),
     )
-    deeds, more = _activities(asked, wanted)
+    deeds, more = _activities(page_request, wanted)
     body = [
-        _form(asked, wanted),
-        _journal_link(asked, wanted),
+        _form(page_request, wanted),
+        _journal_link(page_request, wanted),
         frame.section(
             "seen",
             "Seen, downloaded, tried again",
             _table("Seen, downloaded, tried again", deeds),
-            frame.next_link(asked, after=more),
+            frame.next_link(page_request, after=more),
         ),
         frame.section(
-            "decided", "Definition and senders", _table("Changes", _changes(asked, wanted))
+            "decided", "Definition and senders", _table("Changes", _changes(page_request, wanted))
         ),
-        frame.section("asked", "Cuts that were asked for", _table("Cuts", _cuts(asked, wanted))),
+        frame.section(
+            "asked", "Cuts that were asked for", _table("Cuts", _cuts(page_request, wanted))
+        ),
     ]
-    return frame.page_answer(asked, "Audit trail", body)
+    return frame.page_answer(page_request, "Audit trail", body)
 
 
-def _activities(asked: PageRequest, wanted: _Wanted) -> tuple[list[_Deed], str]:
+def _activities(page_request: PageRequest, wanted: _Wanted) -> tuple[list[_Deed], str]:
     """Return a page of what was noted, and the instant after which the next begins."""
-    after = max(asked.parameter("after"), wanted.first)
+    after = max(page_request.parameter("after"), wanted.first)
     listed: list[_Deed] = []
-    rows = wiring.activities().all(asked.study, after)
+    rows = wiring.activities().all(page_request.study, after)
     last = ""
     for number, activity in enumerate(rows, 1):
         if wanted.last and activity.at[:10] > wanted.last:
@@ -98,9 +100,9 @@ def _activities(asked: PageRequest, wanted: _Wanted) -> tuple[list[_Deed], str]:
     return listed, ""
 
 
-def _changes(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+def _changes(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
     """Yield the changes of the definition and of the senders."""
-    for amendment in islice(wiring.store().amendments(asked.study), _MOST_READ):
+    for amendment in islice(wiring.store().amendments(page_request.study), _MOST_READ):
         deed = _Deed(
             amendment.at,
             amendment.principal,
@@ -110,7 +112,7 @@ def _changes(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
         )
         if wanted.includes(deed):
             yield deed
-    for version in wiring.senders().all(asked.study):
+    for version in wiring.senders().all(page_request.study):
         document = version.document()
         deed = _Deed(
             str(document["at"]),
@@ -123,8 +125,8 @@ def _changes(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
             yield deed
 
 
-def _cuts(asked: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
-    requests = sorted(wiring.reports().all(asked.study), key=lambda request: request.order)
+def _cuts(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+    requests = sorted(wiring.reports().all(page_request.study), key=lambda request: request.order)
     for request in requests:
         deed = _Deed(
             request.requested_at,
@@ -152,7 +154,7 @@ def _table(label: str, deeds: Sequence[_Deed] | Iterator[_Deed]) -> Html:
     return frame.data_table(label, heads, rows, "Nothing, as chosen.")
 
 
-def _form(asked: PageRequest, wanted: _Wanted) -> Html:
+def _form(page_request: PageRequest, wanted: _Wanted) -> Html:
     return html(
         '<form class="panel fields" method="get" action="{}">'
         '<label>Person <input name="person" value="{}"></label>'
@@ -160,7 +162,7 @@ def _form(asked: PageRequest, wanted: _Wanted) -> Html:
         '<label>To <input type="date" name="to" value="{}"></label>'
         '<label>Subject <input name="subject" value="{}"></label>'
         '<button class="main">Show these</button></form>\n',
-        escape(asked.request.path),
+        escape(page_request.request.path),
         escape(wanted.person),
         escape(wanted.first),
         escape(wanted.last),
@@ -168,11 +170,11 @@ def _form(asked: PageRequest, wanted: _Wanted) -> Html:
     )
 
 
-def _journal_link(asked: PageRequest, wanted: _Wanted) -> Html:
+def _journal_link(page_request: PageRequest, wanted: _Wanted) -> Html:
     """Lead to who sent what of a subject: that is its journal, for those who may read it."""
-    if not wanted.subject or not asked.person.may(asked.study, *READERS):
+    if not wanted.subject or not page_request.person.may(page_request.study, *READERS):
         return EMPTY
-    link = asked.link("subjects", wanted.subject, "history")
+    link = page_request.link("subjects", wanted.subject, "history")
     return html(
         '<p><a href="{}">The journal of {}</a> says who sent its events.</p>\n',
         link,

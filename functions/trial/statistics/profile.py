@@ -65,14 +65,14 @@ class _Profile:
     def at(self, value: float, others: Sequence[float]) -> "_Height | None":
         """Return how far above the target it is at a value of the coefficient."""
         held = _Held(self.whole, self.place, value)
-        found = maximisation.climbed(held, list(others)) if held.size else []
-        if found is None:
+        maximum = maximisation.climbed(held, list(others)) if held.size else []
+        if maximum is None:
             return None
-        point = [*found[: self.place], value, *found[self.place :]]
+        point = [*maximum[: self.place], value, *maximum[self.place :]]
         slope = maximisation.attempted(self.whole, point)
         if slope is None:
             return None
-        return _Height(value, slope.value - self.target, slope.gradient[self.place], found)
+        return _Height(value, slope.value - self.target, slope.gradient[self.place], maximum)
 
     def limit(self, inside: float, side: int, width: float) -> list[float] | None:
         """Return the point where it falls to the target on a side; None where it does not."""

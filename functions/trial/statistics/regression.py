@@ -90,14 +90,14 @@ class Regression:
             if column in fit.kept and not fit.separation:
                 place = fit.kept.index(column)
                 width = 2 * fit.maximum.covariance[place][place].sqrt()
-                found = profile.limits(
+                interval = profile.limits(
                     fit.likelihood, place, fit.maximum.value, fall, fit.maximum.point, width
                 )
             else:
                 place = self._whole.kept.index(column)
                 whole = replace(self._whole, family=fit.likelihood.family)
-                found = profile.limits(whole, place, fit.maximum.value, fall, fit.along(whole))
-            low, high = (limit and LIMIT.plus(limit.exp()) for limit in found)
+                interval = profile.limits(whole, place, fit.maximum.value, fall, fit.along(whole))
+            low, high = (limit and LIMIT.plus(limit.exp()) for limit in interval)
             return low, high
 
     @property
@@ -160,8 +160,8 @@ class Regression:
         return _fitted(self._whole)
 
     def _likelihood(self, columns: Sequence[int]) -> CountLikelihood:
-        kept = _independent(self._groups, columns)
-        return CountLikelihood(self.family, self._groups, kept, self._exceeded)
+        independent = _independent(self._groups, columns)
+        return CountLikelihood(self.family, self._groups, independent, self._exceeded)
 
     def _p(self, tested: Sequence[int], test: str) -> Decimal | None:
         fit = self._fit
@@ -193,9 +193,9 @@ class _Fit:
 
     def along(self, whole: CountLikelihood) -> list[Decimal]:
         """Return a point of the whole likelihood: what there is no estimate of is 0."""
-        found = dict(zip(self.kept, self.maximum.point, strict=False))
+        estimates = dict(zip(self.kept, self.maximum.point, strict=False))
         dispersion = self.maximum.point[len(self.kept) :]
-        return [*(found.get(column, Decimal(0)) for column in whole.kept), *dispersion]
+        return [*(estimates.get(column, Decimal(0)) for column in whole.kept), *dispersion]
 
     def estimate(self, column: int) -> NormalEstimate:
         """Return the coefficient of a column with its standard error."""

@@ -78,8 +78,8 @@ class Forest:
     def statistic(self) -> str:
         """The name of what is estimated."""
         definition = self.table.columns[self._column].definition
-        shown = estimated(self.table.definition, self._rows[0], definition)
-        return shown[0] if shown else ""
+        statistics = estimated(self.table.definition, self._rows[0], definition)
+        return statistics[0] if statistics else ""
 
     @cached_property
     def _grid(self) -> Grid:
@@ -197,7 +197,11 @@ class Forest:
         if not self.figure.interaction or not self._tested(row):
             return ""
         estimates = list(self._estimates(row))
-        p = None if None in estimates else cochran_q([one for one in estimates if one])
+        p = (
+            None
+            if None in estimates
+            else cochran_q([estimate for estimate in estimates if estimate])
+        )
         text = NOT_ESTIMABLE if p is None else p_text(p, P_FLOOR)
         return f"P of interaction: {text}"
 

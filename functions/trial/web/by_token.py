@@ -107,13 +107,13 @@ def _bearer(header: str) -> str:
 
 
 def _route(
-    method: str, path: str, known: Iterable[tuple[str, str]]
+    method: str, path: str, routes: Iterable[tuple[str, str]]
 ) -> tuple[str, Mapping[str, str]]:
     """Return the route of a path and the values in it; one without parameters comes first."""
     segments = path.split("/")
     matching = [
         resource
-        for known_method, resource in known
+        for known_method, resource in routes
         if known_method == method and _matches(resource.split("/"), segments)
     ]
     if not matching:

@@ -39,10 +39,10 @@ def boxes(canvas: Canvas, figure: Figure) -> None:
     x = Scale(
         Decimal(1), Decimal(len(names)), plot.left + room / 2, plot.right - room / 2
     )  # fmt: skip
-    each = _FILLED * room / len(figure.series)
-    wide = min(each * 0.8, _WIDEST)
+    slot = _FILLED * room / len(figure.series)
+    wide = min(slot * 0.8, _WIDEST)
     for number, series in enumerate(figure.series):
-        offset = each * (number - (len(figure.series) - 1) / 2)
+        offset = slot * (number - (len(figure.series) - 1) / 2)
         for mark in series.marks:
             _box(canvas, figure, number, mark, (x(mark.x or "1") + offset, wide), plot)
     name_references(canvas, figure, plot)

@@ -84,10 +84,10 @@ def _layout(figure: Figure, marks: Sequence[Mark]) -> _Layout:
         heading = min(max(map(width_of, head.split()), default=0), _HEAD)
         counts.append(max([heading, *(width_of(mark.beside[i]) for mark in rows)]))
     beside = sum(width + 2 * PAD for width in counts)
-    told = max(width_of(mark.beside[-1]) for mark in rows) + 2 * PAD
+    estimate_width = max(width_of(mark.beside[-1]) for mark in rows) + 2 * PAD
     room = RIGHT - 2 * PAD - beside
-    is_stacked = room - told - min(needed, _LEAST_LABEL) < _LEAST_PLOT
-    end = RIGHT - (0 if is_stacked else told)
+    is_stacked = room - estimate_width - min(needed, _LEAST_LABEL) < _LEAST_PLOT
+    end = RIGHT - (0 if is_stacked else estimate_width)
     widest = end - 2 * PAD - beside - _LEAST_PLOT
     label = max(min(needed, _LABEL, widest), _INDENT)
     edges, left = [], PAD + label + PAD
@@ -124,8 +124,8 @@ def _heads(canvas: Canvas, figure: Figure, layout: _Layout) -> None:
         (edge, "end", lines_of(head, width + 1, 3))
         for (edge, width), head in zip(layout.counts, counts, strict=True)
     ]
-    told = RIGHT - layout.plot[1] - PAD if not layout.is_stacked else RIGHT - layout.plot[0]
-    blocks.append((RIGHT, "end", lines_of(estimate, told, 3)))
+    room = RIGHT - layout.plot[1] - PAD if not layout.is_stacked else RIGHT - layout.plot[0]
+    blocks.append((RIGHT, "end", lines_of(estimate, room, 3)))
     height = max(len(lines) for _, _, lines in blocks)
     for place, anchor, lines in blocks:
         for i, text in enumerate(lines):
@@ -136,18 +136,18 @@ def _heads(canvas: Canvas, figure: Figure, layout: _Layout) -> None:
 
 def _line(canvas: Canvas, figure: Figure, mark: Mark, layout: _Layout, x: Scale) -> None:
     indent = min(_INDENT * mark.level, layout.label / 2)
-    told = mark.beside[-1]
-    beside = width_of(told) + PAD if told and (mark.is_heading or layout.is_stacked) else 0
+    estimate = mark.beside[-1]
+    beside = width_of(estimate) + PAD if estimate and (mark.is_heading or layout.is_stacked) else 0
     room = WIDTH - 3 * PAD - beside if mark.is_heading else layout.label
     lines = lines_of(mark.label, room - indent, 4)
-    rows = max(len(lines), 1 + (layout.is_stacked and not mark.is_heading and bool(told)))
+    rows = max(len(lines), 1 + (layout.is_stacked and not mark.is_heading and bool(estimate)))
     middle = canvas.y + LEADING / 2
     for i, text in enumerate(lines):
         canvas.text(PAD + indent, middle + 6 + i * LEADING, text)
     for (edge, _), text in zip(layout.counts, mark.beside[:-1], strict=True):
         canvas.text(edge, middle + 6, text, "end")
     below = LEADING if layout.is_stacked and not mark.is_heading else 0
-    canvas.text(RIGHT, middle + 6 + below, told, "end")
+    canvas.text(RIGHT, middle + 6 + below, estimate, "end")
     if not mark.is_heading:
         _interval(canvas, mark, middle, x, series_style(0), alt_text.of_mark(figure, mark))
     canvas.y += LEADING * rows + _BETWEEN

@@ -101,8 +101,8 @@ def _grid(
 
 def _name(canvas: Canvas, text: str, ink: str = "ink") -> None:
     """Write what a row is, at its left."""
-    shown = next(iter(lines_of(text, _LEFT - 3 * PAD, 1)), "")
-    canvas.text(_LEFT - PAD, canvas.y - 6, shown, "end", ink)
+    line = next(iter(lines_of(text, _LEFT - 3 * PAD, 1)), "")
+    canvas.text(_LEFT - PAD, canvas.y - 6, line, "end", ink)
 
 
 def _marks(canvas: Canvas, name: str, happenings: Sequence[Happening], x: Scale) -> None:
@@ -193,9 +193,9 @@ def _curve(canvas: Canvas, curve: Curve, x: Scale) -> None:
     canvas.y += _CURVE
 
 
-def _more(canvas: Canvas, number: int, what: str) -> None:
+def _more(canvas: Canvas, number: int, noun: str) -> None:
     if number > 0:
-        canvas.paragraph(PAD, [f"and {number} more {what}: see the table"], ink="muted")
+        canvas.paragraph(PAD, [f"and {number} more {noun}: see the table"], ink="muted")
 
 
 def _told(happening: Happening) -> str:

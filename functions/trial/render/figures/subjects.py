@@ -195,8 +195,8 @@ def profiles(canvas: Canvas, figure: Figure) -> None:
                 canvas.mark(x(marks[0].x or "0"), plot.y(marks[0].y or "0"), style)
     name_references(canvas, figure, plot)
     fitting = list(non_overlapping((x(day), width_of(str(day))) for day in days))
-    shown = days if len(fitting) == len(days) else ticks(days[0], days[-1], 8)
-    across(canvas, figure, plot.ends, x, shown)
+    labelled_days = days if len(fitting) == len(days) else ticks(days[0], days[-1], 8)
+    across(canvas, figure, plot.ends, x, labelled_days)
 
 
 def subjects(series: Series) -> Iterator[list[Mark]]:

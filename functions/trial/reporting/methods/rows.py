@@ -600,16 +600,16 @@ class Rows:
         )
 
     def _logistic(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        asked = row.logistic
-        assert asked is not None
+        model = row.logistic
+        assert model is not None
         return (
-            f"Subjects of whom {self._words.condition(asked.count)}; odds ratio to the first column"
-            f" compared by {FAMILIES[LOGISTIC]} of the columns compared{self._modelled(row, asked)}"
+            f"Subjects of whom {self._words.condition(model.count)}; odds ratio to the first column"
+            f" compared by {FAMILIES[LOGISTIC]} of the columns compared{self._modelled(row, model)}"
         )
 
     def _event_rate(self, row: TableRow, _columns: Mapping[str, str]) -> str:
-        asked = row.event_rate
-        assert asked is not None
+        model = row.event_rate
+        assert model is not None
         window = self._definition.adverse_events.days_after_last_dose
         until = (
             "" if window is None else f", or {window} days after the last dose if that is earlier"
@@ -619,13 +619,13 @@ class Rows:
             " errors by the observed information; where counts vary no more than Poisson's it is 0"
             " and the model is Poisson's"
         )
-        dispersed = dispersion if asked.distribution == NEGATIVE_BINOMIAL else ""
+        dispersed = dispersion if model.distribution == NEGATIVE_BINOMIAL else ""
         return (
-            f"All of {self._words.events(asked.filter)} with an onset at risk, by time at risk:"
+            f"All of {self._words.events(model.filter)} with an onset at risk, by time at risk:"
             f" days from the first dose to the last contact{until}, both counted; rates are of all"
-            f" subjects together, per {asked.per} years of 365.25 days; rate ratio to the first"
-            f" column compared by {FAMILIES[asked.distribution]} of the columns compared, the"
-            f" logarithm of the days at risk as offset{dispersed}{self._modelled(row, asked)}"
+            f" subjects together, per {model.per} years of 365.25 days; rate ratio to the first"
+            f" column compared by {FAMILIES[model.distribution]} of the columns compared, the"
+            f" logarithm of the days at risk as offset{dispersed}{self._modelled(row, model)}"
         )
 
     def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:

@@ -161,8 +161,8 @@ class _Maker:
 
     def _dose(self, record: Record) -> Happening:
         data = record.data
-        said = [_text(data.get(name)) for name in ("treatment", "amount", "unit")]
-        label = " ".join(text for text in said if text and text != HIDDEN)
+        texts = [_text(data.get(name)) for name in ("treatment", "amount", "unit")]
+        label = " ".join(text for text in texts if text and text != HIDDEN)
         visit = _text(data.get("visit"))
         return self._happening(
             record, label or "dose", (("visit", self._visits.get(visit, visit)),)
@@ -204,8 +204,8 @@ class _Maker:
             kind = record.kind
             if kind in (*_SPANS, VISIT) or kind in _ELSEWHERE:
                 continue
-            said = [self._said(record, name) for name in _SAID.get(kind, ())]
-            about = ", ".join(text for text in said if text and text != HIDDEN)
+            texts = [self._said(record, name) for name in _SAID.get(kind, ())]
+            about = ", ".join(text for text in texts if text and text != HIDDEN)
             noun = KINDS[kind].noun.partition(" ")[2]
             visit = _text(record.data.get("visit"))
             named = () if kind.endswith("missed") else (("visit", self._visits.get(visit, visit)),)
@@ -231,5 +231,5 @@ def _text(value: Any) -> str:  # noqa: ANN401 (any field of a record)
     """Return a field of a record as text; '' where it says nothing, or what it says is hidden."""
     if value is None or value == HIDDEN:
         return ""
-    shown: Value = plain(value)
-    return "" if shown is None else str(shown)
+    plain_value: Value = plain(value)
+    return "" if plain_value is None else str(plain_value)
