@@ -57,7 +57,9 @@ def told(found: Iterable[Found]) -> int:
 def main(arguments: list[str]) -> int:
     """Run and print; a target missed is no failure."""
     large = "--large" in arguments
-    named = [each for each in arguments if not each.startswith("--")] or (LARGE if large else [])
+    named = [argument for argument in arguments if not argument.startswith("--")] or (
+        LARGE if large else []
+    )
     missed = told((run(name, large=large) for name in named) if named else cheap())
     print(f"{missed} target{'s' * (missed != 1)} missed")
     return 0

@@ -28,9 +28,9 @@ def tables(frames: Frames) -> dict[Cell, float]:
     sizes = {name: int(mask.sum()) for name, mask in tmb301.sizes(s)}
     found: dict[Cell, float] = {("sets", "", name, "N"): n for name, n in sizes.items()}
     found |= {cell: int(mask.sum()) for cell, mask in tmb301.counts(s)}
-    for each in tmb301.measures(s):
-        names = [_NAMES.get(name, name) for name in each.statistics]
-        found |= each.described(each.value[each.mask].agg(names).tolist())
+    for measure in tmb301.measures(s):
+        names = [_NAMES.get(name, name) for name in measure.statistics]
+        found |= measure.described(measure.value[measure.mask].agg(names).tolist())
     found |= _levels(frames, wide)
     return found | dict(_adverse_events(frames, wide, sizes["safety"]))
 

@@ -151,7 +151,7 @@ def _observed(frames: Frames, wide: pl.DataFrame) -> pl.DataFrame:
     late, base, due = pl.col("log@week-25"), pl.col("log@baseline"), pl.col("due@week-25")
     less = chosen.filter((pl.col("name") == "copies") & pl.col("less"))
     return wide.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent).with_columns(
-        *(_any(f"less@{each}", less.filter(pl.col("visit") == each)) for each in tmb301.DAYS),
+        *(_any(f"less@{day}", less.filter(pl.col("visit") == day)) for day in tmb301.DAYS),
         bocf=base - pl.coalesce(late, pl.when(due).then(base)),
         locf=base - pl.coalesce(late, pl.when(due).then(pl.coalesce("carried", base))),
     )

@@ -32,8 +32,8 @@ def _rows(bodies: list[str]) -> list[dict[str, Any]]:
     """Write what a recorder of events that counts nothing would put."""
     receipts = world.receipts(map(world.read, bodies))
     return [
-        write_journal(_journal_row(each, b"k" * 32, 1, START, GENESIS), each.entry)
-        for each in receipts
+        write_journal(_journal_row(receipt, b"k" * 32, 1, START, GENESIS), receipt.entry)
+        for receipt in receipts
     ]
 
 

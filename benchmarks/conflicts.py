@@ -46,7 +46,7 @@ class Overlapping(MemoryClient):
 
     def transact_write_items(self, TransactItems: list[Any], **options: Any) -> Any:  # noqa: N803, ANN401
         """Refuse what overlaps; apply the rest at the end of their flight."""
-        keys = [_key(what) for each in TransactItems for what in each.values()]
+        keys = [_key(what) for action in TransactItems for what in action.values()]
         with self._guard:
             if any(key in self._flying for key in keys):
                 self.conflicts += 1
@@ -70,7 +70,7 @@ def _key(what: dict[str, Any]) -> tuple[str, str]:
 
 def _events(count: int) -> list[list[Entry]]:
     """Deal the subjects out to the writers; each subject's events stay in order."""
-    by_model = {each.id: [] for each in population.models()}
+    by_model = {model.id: [] for model in population.models()}
     for entry in world.entries():
         by_model[entry.subject].append(entry)
     models = list(by_model.values())
@@ -142,7 +142,7 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
         by_subject.setdefault(entry.subject, []).append(entry)
     study = world.study(SHARDS)
     store = Store(Table(client, world.TABLE), report.contribute, _now)
-    stored = {each.id: each.subject.digests for each in store.subjects(study)}
+    stored = {subject.id: subject.subject.digests for subject in store.subjects(study)}
     anew = {name: fold_all(name, of).digests for name, of in by_subject.items()}
     same = {name: {key: dict(of) for key, of in seen.items()} for name, seen in stored.items()}
     shares = cells.total(

@@ -48,7 +48,7 @@ def empty() -> dict[str, Columns]:
 def lay_out(into: dict[str, Columns], subjects: Iterable[Subject]) -> None:
     """Add subjects' live records; subjects are numbered, which joins faster than their ids."""
     for number, subject in enumerate(subjects, len(into["subject.enrolled"]["subject"])):
-        kinds = [each.kind for each in subject.records.values() if not each.void]
+        kinds = [record.kind for record in subject.records.values() if not record.void]
         assert kinds.count("subject.enrolled") == 1
         assert "subject.superseded" not in kinds
         for record in subject.records.values():

@@ -42,7 +42,7 @@ def made(size: int) -> dict[str, float]:
 
 
 def _apart(size: int) -> dict[str, float]:
-    path = ":".join(str(_ROOT / each) for each in _PATHS)
+    path = ":".join(str(_ROOT / path) for path in _PATHS)
     command = [sys.executable, "-m", "benchmarks.large_study", str(size)]
     done = subprocess.run(  # noqa: S603 (this module itself)
         command, cwd=_ROOT, env={"PYTHONPATH": path}, check=True, stdout=subprocess.PIPE, text=True

@@ -60,8 +60,8 @@ def _data(record: Record, days: timedelta, level: float, chance: random.Random) 
         data["result"] = _result(data["result"], level * chance.lognormvariate(0, 0.4))
     if "measurements" in data:
         data["measurements"] = [
-            each | {"result": _result(each["result"], chance.gauss(1, 0.08))}
-            for each in data["measurements"]
+            measurement | {"result": _result(measurement["result"], chance.gauss(1, 0.08))}
+            for measurement in data["measurements"]
         ]
     if data.get("age"):
         data["age"] = max(18, min(90, data["age"] + chance.randint(-15, 15)))
@@ -143,11 +143,11 @@ def _update(key: keys.Key, of_row: Cells) -> dict[str, Any]:
 def _apart(updates: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     """Pack updates so that no transaction meets an item twice."""
     part: dict[str, dict[str, Any]] = {}
-    for each in updates:
-        key = str(each["Update"]["Key"])
+    for update in updates:
+        key = str(update["Update"]["Key"])
         if key in part or len(part) == _ROWS:
             yield list(part.values())
             part = {}
-        part[key] = each
+        part[key] = update
     if part:
         yield list(part.values())

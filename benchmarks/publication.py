@@ -131,7 +131,7 @@ def burst(service: Service, lines: list[Line]) -> tuple[int, float]:
 
 def _rows(service: Service, lines: list[Line]) -> list[Measured]:
     early, late = lines[: -SINGLES - BURST], lines[-SINGLES - BURST :]
-    assert all(each.accepted for each in service.client.post_events(STUDY, early))
+    assert all(post_event.accepted for post_event in service.client.post_events(STUDY, early))
     wait_until_published(service.stack, STUDY)
     singles = delays(service, late[:SINGLES])
     answered, published = (sorted(each)[SINGLES // 2] for each in zip(*singles, strict=True))

@@ -47,7 +47,7 @@ class _Adding(MemoryClient):
         raise AssertionError("recording an event queries nothing")
 
     def transact_write_items(self, TransactItems: list[Any], **options: Any) -> Any:  # noqa: N803, ANN401
-        updated = [each["Update"]["Key"] for each in TransactItems if "Update" in each]
+        updated = [action["Update"]["Key"] for action in TransactItems if "Update" in action]
         self.rows |= {_row(key) for key in updated if key["SK"]["S"].startswith(keys.SUM)}
         return super().transact_write_items(TransactItems, **options)
 

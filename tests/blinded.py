@@ -476,13 +476,15 @@ def study_of(
     rows: Sequence[Mapping[str, Any]], columns: Sequence[Mapping[str, Any]], **more: Any
 ) -> Study:
     """Load a blinded study with one table, whose every first cell is a figure."""
-    names = {each["id"] for each in columns}
-    arms = [each["arm"] for each in columns if "arm" in each and not each.keys() & _NARROWING]
+    names = {column["id"] for column in columns}
+    arms = [
+        column["arm"] for column in columns if "arm" in column and not column.keys() & _NARROWING
+    ]
     fitting = [row for row in rows
                if len(set(arms)) == len(arms) or not row.keys() & {"ancova", "mmrm"}]  # fmt: skip
     named = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
              for i, row in enumerate(fitting or [{"count": "treated"}])]  # fmt: skip
-    subjects = [each["id"] for each in columns if "set" in each]
+    subjects = [column["id"] for column in columns if "set" in column]
     table = Table.model_validate(
         {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}
     )
@@ -503,7 +505,7 @@ def study_of(
         if kind in row and "sd" not in row.get("statistics", ())
         if not row.keys() & {"subgroups", "per"}
         if kind == "terms" or any(
-            not each.keys() & {"events", "worst"} for each in columns if "set" in each
+            not column.keys() & {"events", "worst"} for column in columns if "set" in column
         )
     ]  # fmt: skip
     figures += _further_figures(table, figures)
@@ -606,7 +608,7 @@ def _studies(draw: st.DrawFn) -> Study:
     """Draw a blinded study of some rows, columns and listings."""
     columns = draw(st.lists(st.sampled_from(COLUMNS), min_size=1, unique_by=lambda c: c["id"]))
     rows = draw(st.lists(st.sampled_from(ROWS), min_size=1, max_size=12))
-    names = {each["id"] for each in columns}
+    names = {column["id"] for column in columns}
     if {"a", "b"} <= names:
         rates = draw(st.sampled_from(["ratio", "difference"]))
         how = draw(st.sampled_from(COMPARISONS))
@@ -616,7 +618,7 @@ def _studies(draw: st.DrawFn) -> Study:
             kept = KEPT if "counts" in how and how["counts"] != "fisher" else KEPT[1:]
             rows += draw(st.lists(st.sampled_from(kept), max_size=2))
     of_subjects = sorted(
-        each["id"] for each in columns if {"set", "events", "worst"} & each.keys() == {"set"}
+        column["id"] for column in columns if {"set", "events", "worst"} & column.keys() == {"set"}
     )
     by_column = {name: draw(st.sampled_from(["treated", "in-a"])) for name in of_subjects}
     rows = [*rows, *([{"count": by_column}] if by_column else [])]
@@ -624,8 +626,8 @@ def _studies(draw: st.DrawFn) -> Study:
         rows = [row for row in rows if "pairs" not in row] or [{"events": {}}]
     records = draw(st.lists(st.sampled_from(sorted(SOURCES)), unique=True))
     listings = [
-        listing(each, SOURCES[each], **draw(st.sampled_from(_LISTED.get(each, _LISTED[""]))))
-        for each in records
+        listing(record, SOURCES[record], **draw(st.sampled_from(_LISTED.get(record, _LISTED[""]))))
+        for record in records
     ]
     outputs = ["t", *(each["id"] for each in listings)]
     reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}

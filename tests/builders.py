@@ -413,7 +413,7 @@ def reference(ref: Mapping[str, str]) -> CellRef:
 
 
 def sums_of(study: Study, states: Iterable[Subject]) -> Share:
-    return cells.total(_share(_Same(study), _Same(each)) for each in states)
+    return cells.total(_share(_Same(study), _Same(state)) for state in states)
 
 
 def tables_of(study: Study, entries: Iterable[Entry]) -> dict[str, Grid]:
@@ -448,7 +448,7 @@ def with_rows(report: Report) -> Report:
 
 
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
-    return {each.id: each for each in with_rows(report_of(study, entries)).listings}
+    return {listing.id: listing for listing in with_rows(report_of(study, entries)).listings}
 
 
 def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
@@ -466,7 +466,7 @@ def tmb301_documents() -> frozenset[str]:
 def documents_of(study: Study) -> frozenset[str]:
     """Name the files of a cut: those of every study, the data of its listings and of tables."""
     listings = *study.definition.listings, *complete.added(study.definition)
-    names = [*(each.data_name for each in listings), "adsets"]
+    names = [*(listing.data_name for listing in listings), "adsets"]
     names += ["adanl"] if study.definition.tables else []
     data = (f"datasets/{name}.ndjson" for name in names)
     return frozenset((*DOCUMENTS, *data))

@@ -56,7 +56,7 @@ class MemoryClient:
 
     def batch_get_item(self, RequestItems: Item, **_: Any) -> Any:  # noqa: N803
         ((name, request),) = RequestItems.items()
-        keys = [_key(each) for each in request["Keys"]]
+        keys = [_key(key) for key in request["Keys"]]
         if not 1 <= len(keys) <= 100 or len(set(keys)) < len(keys):
             raise invalid("BatchGetItem", "keys are too many, or not distinct")
         with self._lock:
@@ -110,12 +110,12 @@ class MemoryClient:
 
     def transact_get_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
         with self._lock:
-            gets = [each["Get"] for each in TransactItems]
-            found = [self._rows(each["TableName"]).get(_key(each["Key"])) for each in gets]
+            gets = [action["Get"] for action in TransactItems]
+            found = [self._rows(get["TableName"]).get(_key(get["Key"])) for get in gets]
             return {"Responses": [{"Item": _copy(each)} if each else {} for each in found]}
 
     def transact_write_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
-        actions = [(how, what) for each in TransactItems for how, what in each.items()]
+        actions = [(how, what) for action in TransactItems for how, what in action.items()]
         keys = [(what["TableName"], _key(what.get("Key") or what["Item"])) for _, what in actions]
         if not 1 <= len(actions) <= 100 or len(set(keys)) < len(keys):
             raise invalid("TransactWriteItems", "actions are too many, or meet in an item")
@@ -237,7 +237,7 @@ def _updated(item: Item, what: Item) -> Item | None:
     names = what.get("ExpressionAttributeNames", {})
     values = what.get("ExpressionAttributeValues", {})
     clauses = re.split(r"(?:^|\s)(SET|ADD|REMOVE)\s", what["UpdateExpression"])[1:]
-    assert sum(len(each.split(",")) for each in clauses[1::2]) <= 300
+    assert sum(len(clause.split(",")) for clause in clauses[1::2]) <= 300
     used = re.findall(r"[:#]\w+", f"{what['UpdateExpression']} {what.get('ConditionExpression')}")
     assert set(used) == names.keys() | values.keys()
     for how, rest in zip(clauses[::2], clauses[1::2], strict=True):

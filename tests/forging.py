@@ -36,9 +36,9 @@ def put(files: Files, name: str, value: Any) -> None:
 def adjust(files: Files) -> None:
     """Make the manifest name the files as they are now."""
     manifest = data(files, "manifest.json")
-    for each in manifest["files"]:
-        if content := files.get(each["name"]):
-            each |= {"size": len(content), "sha256": sha256(content).hexdigest()}
+    for file in manifest["files"]:
+        if content := files.get(file["name"]):
+            file |= {"size": len(content), "sha256": sha256(content).hexdigest()}
     put(files, "manifest.json", manifest)
 
 
@@ -92,7 +92,7 @@ def without(name: str, *, left: bool = False) -> Forgery:
 
     def forge(files: Files) -> None:
         manifest = data(files, "manifest.json")
-        manifest["files"] = [each for each in manifest["files"] if each["name"] != name]
+        manifest["files"] = [file for file in manifest["files"] if file["name"] != name]
         put(files, "manifest.json", manifest)
         if not left:
             del files[name]
@@ -140,14 +140,14 @@ def journal(change: Callable[[list[Row]], None], *, stamps: bool = True) -> Forg
     """Change the rows of a cut, and all that follows from them but what is printed of them."""
 
     def forge(files: Files) -> None:
-        rows = [json.loads(each) for each in files["audit.ndjson"].splitlines()]
-        received = [each["stamp"] for each in rows]
+        rows = [json.loads(line) for line in files["audit.ndjson"].splitlines()]
+        received = [row["stamp"] for row in rows]
         change(rows)
         if not stamps:  # they go with their events
             rows[0]["stamp"], rows[1]["stamp"] = received[1], received[0]
         heads = data(files, "heads.json")
         heads["subjects"] = _sealed(rows)
-        lines = (json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in rows)
+        lines = (json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
         files["audit.ndjson"] = b"".join(lines)
         manifest = data(files, "manifest.json")
         manifest["cut"]["accepted"] = len(rows)
@@ -171,7 +171,7 @@ def _sealed(rows: list[Row]) -> dict[str, Any]:
 
 
 def change_event(rows: list[Row]) -> None:
-    row = next(each for each in rows if '"result"' in each["body"])
+    row = next(row for row in rows if '"result"' in row["body"])
     event = json.loads(row["body"])
     event["data"]["result"] = "121"
     row["body"] = json.dumps(event)
@@ -184,12 +184,12 @@ def drop_event(rows: list[Row]) -> None:
 
 
 def drop_subject(rows: list[Row]) -> None:
-    rows[:] = [each for each in rows if each["subject"] != rows[0]["subject"]]
+    rows[:] = [row for row in rows if row["subject"] != rows[0]["subject"]]
 
 
 def add_event(rows: list[Row]) -> None:
     at = max(i for i, each in enumerate(rows) if each["subject"] == rows[0]["subject"])
-    row = next(each for each in rows if '"result"' in each["body"])
+    row = next(row for row in rows if '"result"' in row["body"])
     body = row["body"].replace(row["record"], "SBP-9")
     digest = journals._read(body, normal=True)["digest"]  # type: ignore[index]
     own = {"body": body, "record": "SBP-9", "digest": digest, "stamp": "2031-01-01T00:00:00.0Z"}

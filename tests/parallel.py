@@ -81,7 +81,7 @@ def texts(grid: Grid, row: str, name: str) -> dict[str, str]:
 
 def printed(grid: Grid, row: str, column: str = "total") -> dict[str, str]:
     """Give all statistics of a cell as they are printed, by name."""
-    return {each.name: each.text for each in cell(grid, row, column).statistics}
+    return {statistic.name: statistic.text for statistic in cell(grid, row, column).statistics}
 
 
 def _of_row(grid: Grid, row: str, name: str) -> dict[str, Any]:

@@ -136,7 +136,7 @@ class Trial:
 
     def entries(self) -> list[Entry]:
         """Give the events of all."""
-        return [each for person in self.people for each in self._events(person)]
+        return [event for person in self.people for event in self._events(person)]
 
     def _events(self, person: Person) -> list[Entry]:
         score = {"score": Decimal(person.score)} if person.score else {}
@@ -159,7 +159,7 @@ class Trial:
         """Recount a value of a subject; of several results it is the mean of their values."""
         names = (visit, AGAIN) if visit == "week-9" else (visit,)
         values = [self.counted(person.results.get(name), parameter) for name in names]
-        known = [each for each in values if each is not None]
+        known = [value for value in values if value is not None]
         return mean(known) if known else None
 
     def counted(self, result: Result | None, parameter: str) -> Optional:

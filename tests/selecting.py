@@ -94,7 +94,7 @@ class Trial:
         read = [data(listing, self.report.cut) for listing in delivered(self.report)]
         return {
             described["name"]: [
-                dict(zip([each["name"] for each in described["columns"]], row, strict=True))
+                dict(zip([column["name"] for column in described["columns"]], row, strict=True))
                 for row in rows
             ]
             for described, rows in read
@@ -124,7 +124,7 @@ class Trial:
             condition = clause["condition"]
             rows = self.rows[condition["dataset"]]
             return {row["USUBJID"] for row in rows if holds(row, condition)}
-        parts = [self.subjects(each) for each in clause["compoundExpression"]["whereClauses"]]
+        parts = [self.subjects(part) for part in clause["compoundExpression"]["whereClauses"]]
         joined = (
             set.union
             if clause["compoundExpression"]["logicalOperator"] == "OR"
@@ -135,10 +135,12 @@ class Trial:
     def records(self, subset: Json, groups: Sequence[Json]) -> list[Row]:
         """Give the records that a data subset and the groups of a result select."""
         conditions = [*simple(subset), *(each for one in groups for each in simple(one))]
-        (dataset,) = {each["dataset"] for each in conditions}
-        (code,) = [each["value"][0] for each in conditions if each["variable"] == "PARAMCD"]
+        (dataset,) = {condition["dataset"] for condition in conditions}
+        (code,) = [
+            condition["value"][0] for condition in conditions if condition["variable"] == "PARAMCD"
+        ]
         rows = self.parameters.get((dataset, code), ())
-        return [row for row in rows if all(holds(row, each) for each in conditions)]
+        return [row for row in rows if all(holds(row, condition) for condition in conditions)]
 
     def selected(self, analysis: Json, result: Json, *, or_none: bool = False) -> list[Row]:
         """Give the records that a result is of, by all that its analysis and groups say.
@@ -150,7 +152,7 @@ class Trial:
         of_records = []
         for group in self._groups_of(result, or_none=or_none):
             conditions = list(_conditions(group))
-            if {each["dataset"] for each in conditions} == {analysis["dataset"]}:
+            if {condition["dataset"] for condition in conditions} == {analysis["dataset"]}:
                 of_records.append(group)
             elif conditions or "compoundExpression" in group:
                 whose = whose & self.subjects(group)
@@ -158,17 +160,17 @@ class Trial:
 
     def _groups_of(self, result: Json, *, or_none: bool) -> Iterator[Json]:
         groupings = self._by_id["analysisGroupings"]
-        for each in result["resultGroups"]:
-            if "groupId" in each:
-                yield self.groups[each["groupId"]]
+        for group in result["resultGroups"]:
+            if "groupId" in group:
+                yield self.groups[group["groupId"]]
             else:
-                grouping = groupings[each["groupingId"]]
+                grouping = groupings[group["groupingId"]]
                 yield {
                     "condition": {
                         "dataset": grouping["groupingDataset"],
                         "variable": grouping["groupingVariable"],
                         "comparator": "IN",
-                        "value": [each["groupValue"], *([""] if or_none else [])],
+                        "value": [group["groupValue"], *([""] if or_none else [])],
                     }
                 }
 
@@ -183,7 +185,8 @@ class Trial:
             for result in analysis["results"]:
                 operation = result["operationId"].rsplit("/", 1)[1]
                 groups = [
-                    each.get("groupValue", each.get("groupId")) for each in result["resultGroups"]
+                    group.get("groupValue", group.get("groupId"))
+                    for group in result["resultGroups"]
                 ]
                 at = f"{analysis['id']} {operation} {groups}"
                 if operation in COUNTS and "rawValue" in result:
@@ -205,12 +208,12 @@ class Trial:
         return sum(days.values())
 
     def differences(self) -> list[Counted]:
-        return [each for each in self.counts() if each.stated != each.found]
+        return [count for count in self.counts() if count.stated != count.found]
 
     def incomplete(self) -> list[str]:
         """Name the analyses that lack a set, a subset, a variable or a method."""
         needed = {"analysisSetId", "dataSubsetId", "dataset", "variable", "methodId"}
-        return [each["id"] for each in self.event["analyses"] if needed - each.keys()]
+        return [analysis["id"] for analysis in self.event["analyses"] if needed - analysis.keys()]
 
     def undelivered(self) -> set[tuple[str, str]]:
         """Name the variables that conditions and analyses ask for and no data set has."""

@@ -56,7 +56,7 @@ def quartile(values: Sequence[float], share: float) -> float:
 
 def described(values: Iterable[float], names: Sequence[str] = STANDARD) -> Cell:
     """Describe values; the interval of the mean is Student's."""
-    given = np.array([each for each in values if not np.isnan(each)])
+    given = np.array([value for value in values if not np.isnan(value)])
     error = float(stats.sem(given))
     low, high = stats.t.interval(0.95, len(given) - 1, loc=given.mean(), scale=error)
     known = {
@@ -71,7 +71,7 @@ def described(values: Iterable[float], names: Sequence[str] = STANDARD) -> Cell:
 
 
 def analysis_of_variance(*groups: "pd.Series[float]") -> Cell:
-    return {"p": float(stats.f_oneway(*(each.dropna() for each in groups)).pvalue)}
+    return {"p": float(stats.f_oneway(*(group.dropna() for group in groups)).pvalue)}
 
 
 def mean_difference(one: "pd.Series[float]", other: "pd.Series[float]", *, equal: bool) -> Cell:

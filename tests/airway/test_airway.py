@@ -80,9 +80,9 @@ class TestFeed:
         assert len(unique) < len(entries)
         assert any(entry.void for entry in entries)
         assert any(entry.kind == "subject.superseded" for entry in entries)
-        sequences = [each for each in entries if each.kind == "subject.randomised"]
-        assert len({(each.subject, each.data["arm"]) for each in sequences}) > len(
-            {each.subject for each in sequences}
+        sequences = [entry for entry in entries if entry.kind == "subject.randomised"]
+        assert len({(sequence.subject, sequence.data["arm"]) for sequence in sequences}) > len(
+            {sequence.subject for sequence in sequences}
         )
 
     def test_it_stays_small(self):
@@ -119,9 +119,9 @@ class TestTables:
 
 def numbers(cell: Cell) -> dict[str, float | None]:
     return {
-        each.name: None if each.raw is None else float(each.raw)
-        for each in cell.statistics
-        if not (each.name == "percent" and each.raw is None)
+        statistic.name: None if statistic.raw is None else float(statistic.raw)
+        for statistic in cell.statistics
+        if not (statistic.name == "percent" and statistic.raw is None)
     }
 
 
@@ -135,9 +135,11 @@ class TestOrder:
             assert builders.sums_of(defined, builders.subjects(mixed)) == once
 
     def test_moving_to_the_other_sequence_is_one_difference_of_shares(self, defined, entries):
-        arms = [each for each in entries if each.kind == "subject.randomised" and each.revision > 1]
+        arms = [
+            entry for entry in entries if entry.kind == "subject.randomised" and entry.revision > 1
+        ]
         subject = arms[0].subject
-        known = [each for each in entries if each.subject == subject]
+        known = [entry for entry in entries if entry.subject == subject]
         before = [each for each in known if each not in arms]
         old, new = (
             report.contribute(defined, builders.subjects(each)[0]) for each in (before, known)
@@ -157,7 +159,7 @@ class TestFigures:
 @pytest.fixture(scope="module")
 def drawn(defined: Study, entries: list[Entry]) -> dict[str, dict[str, Series]]:
     sums = builders.sums_of(defined, builders.subjects(entries))
-    return {each.id: charting.series_of(each) for each in figures(defined, sums)}
+    return {figure.id: charting.series_of(figure) for figure in figures(defined, sums)}
 
 
 class TestCharts:

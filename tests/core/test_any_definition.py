@@ -239,7 +239,7 @@ def faults(whole: Any) -> tuple[FieldError, ...]:
 def pointed(whole: Any, pointer: str) -> bool:
     """Say whether a pointer leads to something that is there, or that is lacking there."""
     *parts, last = pointer.split("/")[1:] or [""]
-    for part in (each.replace("~1", "/") for each in parts):
+    for part in (part.replace("~1", "/") for part in parts):
         if isinstance(whole, list):
             whole = whole[int(part)]
         elif part in whole:

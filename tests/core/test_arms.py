@@ -241,7 +241,7 @@ class TestWidth:
 
     def test_a_definition_may_be_of_any_width(self):
         arms = [{"id": f"arm{i}", "label": f"Arm {i}"} for i in range(20)]
-        columns = [{"id": each["id"], "label": "C", "set": "enrolled"} for each in arms]
+        columns = [{"id": arm["id"], "label": "C", "set": "enrolled"} for arm in arms]
         checking.check_definition(self.wide(100, columns, arms=arms))
 
     def test_no_move_between_arms_changes_more_rows_than_were_counted(self):

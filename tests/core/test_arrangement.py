@@ -33,12 +33,12 @@ def arranged(width: int = -1) -> Iterator[None]:
 def check(defined: Study, subjects: Sequence[Subject]) -> None:
     """Demand that each audience reads what is counted by position, of one subject and of all."""
     for view in defined.views:
-        plain = [report.compiled(view).contribute(each) for each in subjects]
+        plain = [report.compiled(view).contribute(subject) for subject in subjects]
         place = arrangement(view)
         assert place is not None
         for share in plain:
             assert place.counted(place.stored(share)) == share
-        stored = [report.contribute(defined, each) for each in subjects]
+        stored = [report.contribute(defined, subject) for subject in subjects]
         for share, of_all in zip(plain, stored, strict=True):
             assert audience_share(view, of_all) == share
         assert audience_share(view, cells.total(stored)) == cells.total(plain)
@@ -57,8 +57,8 @@ def test_feeds_that_differ_in_arms_alone_store_the_same_open_rows(case: Case) ->
     with arranged():
         one, other = (
             [
-                blinding.share_of_audience(report.contribute(case.study, each), blinding.OPEN)
-                for each in builders.subjects(feed)
+                blinding.share_of_audience(report.contribute(case.study, subject), blinding.OPEN)
+                for subject in builders.subjects(feed)
             ]
             for feed in case.feeds
         )

@@ -42,7 +42,9 @@ def placed(grids: tuple[Grid, ...]) -> dict[CellAddress, Any]:
         CellAddress(grid.id, "", column.id): column.n for grid in grids for column in grid.columns
     }
     return found | {
-        CellAddress(grid.id, row.id, cell.column): {each.name: each.raw for each in cell.statistics}
+        CellAddress(grid.id, row.id, cell.column): {
+            statistic.name: statistic.raw for statistic in cell.statistics
+        }
         for grid in grids
         for row in grid.rows
         for cell in row.cells
@@ -91,7 +93,7 @@ def share_of(study: Study, subject: Subject | None) -> Share:
 
 def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], times: int) -> int:
     rng = random.Random(7)  # noqa: S311 (an order)
-    shares = {each.id: share_of(study, each) for each in people}
+    shares = {person.id: share_of(study, person) for person in people}
     whole = cells.total(shares.values())
     seen = 0
     for _ in range(times):
@@ -115,7 +117,7 @@ def test_in_a_randomised_trial_with_models_too() -> None:
     definition = read_definition(AIRWAY / "definition.yaml")
     study = load(json.dumps(definition))
     lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
-    people = subjects([read(each, study.id) for each in lines])
+    people = subjects([read(line, study.id) for line in lines])
     assert everything_that_moved_is_the_subjects(study, people, 12) > 100
 
 
@@ -152,5 +154,5 @@ def test_who_changed_otherwise_moved_nothing_else() -> None:
         Derivation(study, old), Derivation(study, new)
     )
     assert {(each.column, each.row) for each in found} == {
-        (column, row) for column in ("a", "total") for row in [max(each.row for each in places)]
+        (column, row) for column in ("a", "total") for row in [max(place.row for place in places)]
     }

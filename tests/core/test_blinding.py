@@ -51,8 +51,8 @@ class TestNonInterference:
     @given(blinded.cases())
     def test_and_the_same_open_sums(self, case):
         one, other = (
-            [blinding.share_of_audience(report.contribute(case.study, each), blinding.OPEN)
-             for each in builders.subjects(feed)]
+            [blinding.share_of_audience(report.contribute(case.study, subject), blinding.OPEN)
+             for subject in builders.subjects(feed)]
             for feed in case.feeds
         )  # fmt: skip
         assert one == other
@@ -103,7 +103,7 @@ class TestNonInterference:
     def test_a_crossover_with_its_sequences_exchanged_gives_the_same_open_documents(self, half):
         definition = read_definition(AIRWAY / "definition.yaml") | {"blinded": True}
         definition["tables"] = definition["tables"][half::2]  # all of them would be too wide
-        kept = {each["id"] for each in definition["tables"]}
+        kept = {table["id"] for table in definition["tables"]}
         for name in ("key_results", "figures"):
             definition[name] = [
                 each for each in definition[name] if each["source"]["table"] in kept
@@ -139,9 +139,9 @@ class TestTheWhole:
     @SLOWLY
     @given(blinded.cases())
     def test_its_share_is_that_of_a_study_not_blinded(self, case):
-        for each in builders.subjects(case.one):
+        for subject in builders.subjects(case.one):
             share, plain = (
-                compiled.audience_share(defined, report.contribute(defined, each))
+                compiled.audience_share(defined, report.contribute(defined, subject))
                 for defined in (case.study, not_blinded(case.study))
             )
             assert share == plain
@@ -154,7 +154,7 @@ class TestTheWhole:
 
 def open_columns(*columns):
     (table,) = study_of([{"count": "enrolled"}], columns).open.definition.tables
-    return [(each.id, each.label, each.set, each.arm) for each in table.columns]
+    return [(column.id, column.label, column.set, column.arm) for column in table.columns]
 
 
 class TestPooling:
@@ -191,19 +191,22 @@ class TestPooling:
 
     def test_key_results_of_cells_that_are_gone_go_too(self):
         defined = study_of([{"count": "treated"}, {"count": "in-a"}], [A, TOTAL])
-        assert [each.id for each in defined.open.definition.key_results] == ["r0-total"]
+        assert [key_result.id for key_result in defined.open.definition.key_results] == ["r0-total"]
 
     def test_the_flow_is_of_all_and_its_boxes_tell_nothing(self):
         flow = study_of(ROWS[:1], [TOTAL]).open.definition.flow
-        assert [(each.id, each.by_arm) for each in flow.stages] == [("one", False), ("two", False)]
+        assert [(stage.id, stage.by_arm) for stage in flow.stages] == [
+            ("one", False),
+            ("two", False),
+        ]
         assert [(each.id, each.reasons) for each in flow.stages[1].side] == [("left", None)]
-        assert [each.parts for each in flow.identities] == [["treated"]]
+        assert [identity.parts for identity in flow.identities] == [["treated"]]
 
     def test_listings_lack_the_columns_that_tell(self):
         shown = [blinded.listing(name, sources) for name, sources in SOURCES.items()]
         listings = {
-            each.records: [column.source for column in each.columns]
-            for each in study_of(ROWS[:1], [TOTAL], listings=shown).open.definition.listings
+            listing.records: [column.source for column in listing.columns]
+            for listing in study_of(ROWS[:1], [TOTAL], listings=shown).open.definition.listings
         }
         assert listings["dose.administered"] == [
             "subject", "record", "start", "start.study-day", "visit",

@@ -117,7 +117,7 @@ class TestUnknown:
         ]  # fmt: skip
         grid = table_of(entries, {"count": {"results": HIGH}})
         (here, *_) = grid.rows[0].cells
-        shown = {each.name: each.text for each in here.statistics}
+        shown = {statistic.name: statistic.text for statistic in here.statistics}
         assert (shown["n"], shown["N"], shown["percent"]) == ("1", "2", "50")
 
     def test_a_listing_says_not_yet_due(self):

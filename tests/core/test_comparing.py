@@ -64,7 +64,7 @@ class TestCounts:
         found = compared(PEOPLE, MEN)
         assert close(found, "p", stats.fisher_exact([[7, 1], [2, 6]]).pvalue)
         assert "Fisher" in found.method
-        assert [each.name for each in found.statistics] == ["p"]
+        assert [statistic.name for statistic in found.statistics] == ["p"]
 
     def test_pearson(self):
         found = compared(PEOPLE, MEN, counts="pearson")
@@ -85,9 +85,9 @@ class TestCounts:
             compared(PEOPLE, MEN, counts=how, compare=order) for order in (["b", "a"], ["a", "b"])
         )
         assert forth.method == method
-        gain, low, high = (each.text for each in forth.statistics)
+        gain, low, high = (statistic.text for statistic in forth.statistics)
         assert gain == "62.5"
-        assert [each.text for each in back.statistics] == ["-62.5", f"-{high}", f"-{low}"]
+        assert [statistic.text for statistic in back.statistics] == ["-62.5", f"-{high}", f"-{low}"]
         assert float(low) < 62.5 < float(high)
 
     def test_newcombe_joins_the_intervals_of_wilson(self):
@@ -170,18 +170,20 @@ class TestMeans:
 
     def test_analysis_of_variance_is_of_all_groups_or_of_none(self):
         arms = [{"id": name, "label": name} for name in "abc"]
-        heads = [{**each, "set": "randomised"} | {"arm": each["id"]} for each in arms]
+        heads = [{**arm, "set": "randomised"} | {"arm": arm["id"]} for arm in arms]
         columns = [*heads, {**P, "compare": ["a", "b", "c"]}]
         ages = {"a": [20, 30], "b": [50, 60]}
         for more, expected in (({}, ()), ({"c": [40, 41]}, ("p",))):
             grid = table_of(aged(**ages, **more), self.AGE, columns=columns, arms=arms)
-            assert tuple(each.name for each in cell(grid, "row", "p").statistics) == expected
+            assert (
+                tuple(statistic.name for statistic in cell(grid, "row", "p").statistics) == expected
+            )
 
     def test_where_nothing_varies_there_is_no_p(self):
         same = aged(a=[5, 5], b=[5])
         assert compared(same, self.AGE).statistics == ()
         found = compared(same, self.AGE, means="t")
-        assert [each.text for each in found.statistics] == ["0.0", "0.0", "0.0", ""]
+        assert [statistic.text for statistic in found.statistics] == ["0.0", "0.0", "0.0", ""]
 
 
 RACES_OF = ("WHITE", "ASIAN", "OTHER")
@@ -322,7 +324,7 @@ class TestLevelsBySeveral:
     def test_the_methods_say_of_which_level(self):
         def words(**how: Any) -> str:
             study = parallel([self.RACE], [A, B, {**P, **how}])
-            sections = {each.id: each for each in methods(study.definition)}
+            sections = {method.id: method for method in methods(study.definition)}
             return sections["rows"].rows[0][-1]
 
         assert "a difference is that of each level" in words(counts="newcombe")
@@ -330,7 +332,7 @@ class TestLevelsBySeveral:
 
     def test_and_of_records_that_it_is_of_each(self):
         row = {"levels": {"recorded": "dose.administered", "field": "unit"}}
-        sections = {each.id: each for each in methods(parallel([row], [A, B, P]).definition)}
+        sections = {method.id: method for method in methods(parallel([row], [A, B, P]).definition)}
         assert "a difference or a test is that of each level" in sections["rows"].rows[0][-1]
 
 

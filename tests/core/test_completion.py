@@ -69,14 +69,16 @@ def nominal(
 
 def p_values(grid: Grid) -> list[Any]:
     cells = [cell for row in grid.rows for cell in row.cells]
-    return [p for each in cells if (p := each.get("p")) is not None]
+    return [p for cell in cells if (p := cell.get("p")) is not None]
 
 
 def notes(defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC) -> list[str]:
     states = sorted(builders.subjects(entries), key=lambda each: each.id)
     sums = builders.sums_of(defined, states)
     (grid,) = report.report(defined, states, sums, asked).grids
-    return [each for each in grid.footnotes if "onfirm" in each or "nominal" in each]
+    return [
+        footnote for footnote in grid.footnotes if "onfirm" in footnote or "nominal" in footnote
+    ]
 
 
 class TestState:
@@ -143,7 +145,7 @@ class TestState:
         for day, final in ((builders.day(89), False), (builders.day(90), True)):
             asked = CutSpec(cutoff=day)
             shares = builders.cells.total(
-                report.share_as_of(study(), each, asked) for each in states
+                report.share_as_of(study(), state, asked) for state in states
             )
             cut = report.report(study(), states, shares, asked).cut
             assert cut.completion.final is final
@@ -153,7 +155,9 @@ class TestState:
         for n in (0, 1, 400, 1_500, len(entries)):
             states = builders.subjects(entries[:n])
             found = report.completed(defined, builders.sums_of(defined, states))
-            known = [each for each in states if ("subject.enrolled", "ENROLMENT") in each.records]
+            known = [
+                state for state in states if ("subject.enrolled", "ENROLMENT") in state.records
+            ]
             over = [each for each in known if any(k == "disposition.recorded" and
                     r.data["of"] == "study" for (k, _), r in each.records.items())]  # fmt: skip
             assert (found.n, found.N) == (len(over), len(known))
@@ -172,8 +176,8 @@ class TestCut:
             CutSpec(look="final", final=True),
         )
         cuts = [report.report(defined, states, sums, each).cut for each in asked]
-        assert len({each.id for each in cuts}) == len(cuts)
-        assert [each.completion.state for each in cuts] == ["Interim", "Final", "Interim", "Final"]
+        assert len({cut.id for cut in cuts}) == len(cuts)
+        assert [cut.completion.state for cut in cuts] == ["Interim", "Final", "Interim", "Final"]
 
 
 class TestLooks:
@@ -240,7 +244,7 @@ class TestRefused:
     def test_what_is_not_there_is_refused_with_its_place(self, declared, pointer):
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study(declared))
-        assert [each.pointer for each in caught.value.faults] == [pointer]
+        assert [fault.pointer for fault in caught.value.faults] == [pointer]
 
     @pytest.mark.parametrize(
         "looks",

@@ -55,7 +55,9 @@ class Spelling:
         kind = envelope.kind_of(value["type"])
         data |= {name: of for name, of in NOTHING[kind].items() if self.rng.random() < 0.5}
         if kind == "visit.recorded":
-            data["measurements"] = [self.measurement(each) for each in data["measurements"]]
+            data["measurements"] = [
+                self.measurement(measurement) for measurement in data["measurements"]
+            ]
         if kind == "subject.enrolled" and self.rng.random() < 0.5:
             data["characteristics"] = data["characteristics"] | {"unknown": None}
         if self.rng.random() < 0.5:
@@ -185,13 +187,13 @@ def test_composed_and_decomposed_letters_are_other_content():
 
 @pytest.mark.parametrize("times", [("08:00:01", "08:00"), ("08:00:00", "08:01")])
 def test_a_second_is_a_second(times):
-    one, other = (dose(time=each).digest for each in times)
+    one, other = (dose(time=time).digest for time in times)
     assert one != other
 
 
 def test_a_free_text_that_looks_like_a_time_stays_as_it_is():
     texts = ("2015-06-08T11:00:00", "2015-06-08T11:00")
-    one, other = (adverse_event(term=each) for each in texts)
+    one, other = (adverse_event(term=text) for text in texts)
     assert one.digest != other.digest
     assert one.data["term"] == texts[0]
 
@@ -205,7 +207,7 @@ def test_a_whole_number_of_any_spelling_is_taken_where_a_whole_number_is_due():
             json.dumps(event(kind, **rest, **{name: "@"})).replace('"@"', token)
             for token in ("3", "3.0", "0.3e1")
         ]
-        assert len({read(each).digest for each in bodies}) == 1
+        assert len({read(body).digest for body in bodies}) == 1
         assert read(bodies[1]).data[name] == 3
 
 
@@ -213,7 +215,7 @@ def test_the_fields_of_local_times_are_those_of_the_models():
     def holds_time(annotation: object, metadata: tuple[object, ...]) -> bool:
         validator = LocalTime.__metadata__[0]
         return validator in metadata or any(
-            validator in getattr(each, "__metadata__", ()) for each in get_args(annotation)
+            validator in getattr(argument, "__metadata__", ()) for argument in get_args(annotation)
         )
 
     found = {

@@ -16,7 +16,7 @@ EXAMPLE = "example"
 def warned(definition: Any) -> list[tuple[str, str]]:
     """Give pointers and texts; the definition is accepted."""
     checking.read_definition(json.dumps(definition))
-    return [(each.pointer, each.detail) for each in checking.study_warnings(
+    return [(warning.pointer, warning.detail) for warning in checking.study_warnings(
         study.load(json.dumps(definition)))]  # fmt: skip
 
 

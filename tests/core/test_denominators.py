@@ -86,7 +86,7 @@ class TestTheIssue:
         without = table_of(known, *rows, columns=columns)
         for row in "xyz":
             for one, other in zip(_row(with_them, row), _row(without, row), strict=True):
-                left = [each for each in one.statistics if each.name != "not_due"]
+                left = [statistic for statistic in one.statistics if statistic.name != "not_due"]
                 assert left == list(other.statistics)
         assert raws(with_them, "y", "not_due") == {"a": 20}
 
@@ -190,7 +190,7 @@ class TestNarrowed:
         # Who is shown is known of five; of the others whether the column shows them is not.
         assert printed(grid, "sex/M", "a") == {"n": "3", "N": "5", "percent": "60"}
         assert printed(grid, "any", "a")["N"] == "5"
-        assert any("of 3 it is not known" in each for each in grid.footnotes)
+        assert any("of 3 it is not known" in footnote for footnote in grid.footnotes)
 
     def test_not_due_is_counted_likewise(self):
         row = {"not_due": "day14-responder"}
@@ -206,7 +206,9 @@ class TestDenominator:
         assert printed(grid, "row", "a") == {
             "n": "2", "N": "10", "percent": "20", "not_due": "4", "missing": "3",
         }  # fmt: skip
-        assert any("percentages are of all of the column" in each for each in grid.footnotes)
+        assert any(
+            "percentages are of all of the column" in footnote for footnote in grid.footnotes
+        )
 
     def test_those_of_whom_it_is_settled_as_always(self):
         plain, said = (table_of(self.ENTRIES, OBSERVED | more)
@@ -262,7 +264,7 @@ class TestDenominator:
                          conditions={"column": {"recorded": "dose.administered"}})  # fmt: skip
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study)
-        assert [each.pointer for each in caught.value.faults] == ["/tables/0/rows/0/denominator"]
+        assert [fault.pointer for fault in caught.value.faults] == ["/tables/0/rows/0/denominator"]
 
 
 def placed(name: str, region: str) -> list[Entry]:
@@ -317,15 +319,15 @@ def cut_off() -> Report:
     """TMB-301 as of 2016-03-31, when week 25 was due for 16 of 37."""
     study, asked = tmb301(), CutSpec(cutoff="2016-03-31")
     day = dates.latest(asked.cutoff)
-    states = [cutoff.records_until(each, day) for each in builders.subjects(builders.feed())]
-    states = sorted((each for each in states if each.records), key=lambda each: each.id)
-    sums = builders.cells.total(report.contribute(study, each, day) for each in states)
+    states = [cutoff.records_until(subject, day) for subject in builders.subjects(builders.feed())]
+    states = sorted((state for state in states if state.records), key=lambda each: each.id)
+    sums = builders.cells.total(report.contribute(study, state, day) for state in states)
     return report.report(study, states, sums, asked)
 
 
 class TestTmb301AtAnInterimCut:
     def test_week_25_is_of_those_for_whom_it_is_due(self):
-        grid = next(each for each in cut_off().grids if each.id == "14.2.3.1")
+        grid = next(grid for grid in cut_off().grids if grid.id == "14.2.3.1")
         assert grid.columns[0].n == 37
         assert printed(grid, "below-50", "itt") == {
             "n": "4", "N": "16", "percent": "25", "ci_low": "7.3", "ci_high": "52.4",
@@ -336,7 +338,8 @@ class TestTmb301AtAnInterimCut:
     def test_every_document_says_the_same(self):
         files = files_of(cut_off(), tmb301())
         key_results = {
-            each["id"]: each for each in json.loads(files["summary.json"])["key_results"]
+            key_result["id"]: key_result
+            for key_result in json.loads(files["summary.json"])["key_results"]
         }
         key_result = key_results["week25-below-50"]
         assert (key_result["n"], key_result["N"], key_result["text"]) == (4, 16, "4 (25%)")
@@ -347,11 +350,11 @@ class TestTmb301AtAnInterimCut:
         start = "analysis/14.2.3.1/below-50/set=itt/"
         columns = "grouping/14.2.3.1/columns"
         raw = {
-            each["operationId"].rsplit("/", 1)[1]: each["rawValue"]
+            result["operationId"].rsplit("/", 1)[1]: result["rawValue"]
             for analysis in event["analyses"]
             if analysis["id"].startswith(start)
-            for each in analysis["results"]
-            if {"groupingId": columns, "groupId": f"{columns}/itt"} in each["resultGroups"]
+            for result in analysis["results"]
+            if {"groupingId": columns, "groupId": f"{columns}/itt"} in result["resultGroups"]
         }
         assert (raw["n"], raw["N"], raw["not_due"]) == ("4", "16", "21")
 
@@ -361,7 +364,7 @@ def test_an_events_row_keeps_its_column_and_speaks_of_what_is_not_known():
                *person("S-2", "a", "yes"), adverse_event(9, subject="S-2")]  # fmt: skip
     grid = table_of(entries, {"events": {"grade_at_least": 3}})
     assert printed(grid, "row", "a") == {"n": "1", "N": "2", "percent": "50", "events": "1"}
-    assert [each for each in grid.footnotes if "grade is not reported" in each]
+    assert [footnote for footnote in grid.footnotes if "grade is not reported" in footnote]
 
 
 def test_the_tiny_study_tells_who_waits():

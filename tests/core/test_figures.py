@@ -52,7 +52,7 @@ def faults(study: Study) -> list[tuple[str, str]]:
     with pytest.raises(Rejected) as caught:
         checking.check_definition(study)
     assert caught.value.status == 422
-    return [(each.pointer, each.detail) for each in caught.value.faults]
+    return [(fault.pointer, fault.detail) for fault in caught.value.faults]
 
 
 def person(subject: str, arm: str = "a") -> list[Entry]:
@@ -66,7 +66,7 @@ class TestTmb301:
     @cache
     def made() -> tuple[dict[str, Figure], dict[str, list[dict[str, Any]]]]:
         made = builders.report_of(tmb301(), builders.feed())
-        rows = {each.id: builders.rows_of(each) for each in made.listings}
+        rows = {listing.id: builders.rows_of(listing) for listing in made.listings}
         return {each.id: each for each in made.figures}, rows
 
     def of(self, name: str) -> tuple[list[charting.Point], dict[str, list[dict[str, Any]]]]:

@@ -70,14 +70,14 @@ def people() -> pd.DataFrame:
 @cache
 def entries() -> tuple[Any, ...]:
     found: list[Any] = []
-    for one in people().itertuples():
-        name = str(one.name)
+    for row in people().itertuples():
+        name = str(row.name)
         found += [enrolment(subject=name), dose(7, subject=name),
-                  randomised(str(one.arm), name, strata={"region": one.region})]  # fmt: skip
-        if not math.isnan(one.value):
-            found.append(cd4(14, int(one.value), subject=name))
-        end = int(one.day) - 1
-        found.append(death(end, name) if one.died else contact(end, name))
+                  randomised(str(row.arm), name, strata={"region": row.region})]  # fmt: skip
+        if not math.isnan(row.value):
+            found.append(cd4(14, int(row.value), subject=name))
+        end = int(row.day) - 1
+        found.append(death(end, name) if row.died else contact(end, name))
     return tuple(found)
 
 
@@ -155,16 +155,16 @@ class TestProportions:
         drawing = figure_svg(drawn(study))
         assert "Region: P of interaction: 0." in drawing
         assert "Woolf&#x27;s variance" in drawing
-        sections = {each.id: each.rows for each in methods.methods(study.definition)}
+        sections = {method.id: method.rows for method in methods.methods(study.definition)}
         ((_, words),) = sections["figures"]
         assert "Cochran's Q" in words
         assert words.endswith("out of table t, All and Region")
 
     def test_a_region_without_an_event_has_its_counts_and_no_p_value(self):
         events = [
-            one
-            for one in entries()
-            if one.kind != "lab.result.reported" or one.subject not in NORTH
+            entry
+            for entry in entries()
+            if entry.kind != "lab.result.reported" or entry.subject not in NORTH
         ]
         events += [cd4(14, 400, subject=name) for name in NORTH]
         study = study_of({"count": LOW}, {"counts": "wald", "contrast": "odds-ratio"})
@@ -227,7 +227,7 @@ class TestRefused:
         with pytest.raises(Rejected) as caught:
             study_of(row, how, **more)
         assert caught.value.status == 422
-        return [(each.pointer, each.detail) for each in caught.value.faults]
+        return [(fault.pointer, fault.detail) for fault in caught.value.faults]
 
     @pytest.mark.parametrize(
         ("row", "how", "more", "where", "detail"),
@@ -258,7 +258,7 @@ class TestRefused:
         study = parallel(rows, (A, B, against(counts="wald", means="t")), figures=[figure()])
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study)
-        ((path, said),) = [(each.pointer, each.detail) for each in caught.value.faults]
+        ((path, said),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
         assert path == "/figures/0/source/rows/0"
         assert "difference of means and difference of proportions" in said
 

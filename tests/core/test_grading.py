@@ -64,7 +64,7 @@ def result(number: object, at: int, unit: str, limits: Limits) -> Entry:
 
 
 def series(derivation: Derivation) -> list[int]:
-    return [each.value.units for each in derivation.observations("g", ())]
+    return [observation.value.units for observation in derivation.observations("g", ())]
 
 
 def grade_of(
@@ -79,7 +79,9 @@ def grade_of(
         events.append(result(base, 5, unit, limits if base_limits is None else base_limits))
     derived = derive(*events, study=graded(scale, term, unit, json.dumps(options)))
     grades = [
-        each.value.units for each in derived.observations("g", ()) if each.record.startswith("x20")
+        observation.value.units
+        for observation in derived.observations("g", ())
+        if observation.record.startswith("x20")
     ]
     return grades[0] if grades else None
 
@@ -315,7 +317,7 @@ class TestUnits:
             unit="v", range_low=0, range_high=1)]  # fmt: skip
         derived = derive(*events, study=read(own(third)))
         assert series(derived) == [1]
-        assert [each.value.units for each in derived.observations("h", ())] == [3]
+        assert [observation.value.units for observation in derived.observations("h", ())] == [3]
 
     def test_a_unit_that_the_scale_does_not_have_is_refused_with_those_it_has(self):
         ((pointer, detail),) = faults(own(
@@ -462,7 +464,7 @@ class TestUse:
             "D": (90, 110, 70),
             "E": (80,),
         }
-        events = [each for name, values in people.items() for each in self.events(name, *values)]
+        events = [event for name, values in people.items() for event in self.events(name, *values)]
         grid = tables_of(self.study(), events)["t"]
         levels = {name: statistic(grid, f"worst/{name}", "total", "n") for name in ("0", "2", "4")}
         assert levels == {"0": 1, "2": 2, "4": 1}  # C; B and D; A: nobody counts twice

@@ -176,7 +176,7 @@ class TestMeans:
     def shown(self, interval: Any, *names: str) -> dict[str, str]:
         row = {"summary": "age", "statistics": names or ["ci"], "interval": interval}
         grid = table_of(people(3, 4), row | {"decimals": 5})
-        return {each.name: str(each.raw) for each in cell(grid, "row").statistics}
+        return {statistic.name: str(statistic.raw) for statistic in cell(grid, "row").statistics}
 
     @pytest.mark.parametrize("level", [0.9, 0.95, 0.999])
     def test_t_and_z_equal_scipy(self, level):
@@ -205,8 +205,8 @@ class TestMeans:
 class TestDifferences:
     def shown(self, row: dict[str, Any], **interval: Any) -> dict[str, str]:
         columns = [
-            each | ({"interval": interval} if interval and each["id"] == "p" else {})
-            for each in COLUMNS
+            column | ({"interval": interval} if interval and column["id"] == "p" else {})
+            for column in COLUMNS
         ]
         entries = [*people(5, 2), *people(2, 6, "b")]
         return printed(table_of(entries, row, columns=columns), "row", "p")

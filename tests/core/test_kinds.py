@@ -245,7 +245,10 @@ class TestResults:
 
     def values(self, *entries: Entry, parameter: str = "cd4") -> list[tuple[str, int, str]]:
         series = Derivation(WHOLE, subjects([enrolment(record="E"), *entries])[0]).series(parameter)
-        return [(each.record, each.value.units, each.visit) for each in series.observations]
+        return [
+            (observation.record, observation.value.units, observation.visit)
+            for observation in series.observations
+        ]
 
     def test_of_an_ecg_with_its_visit(self):
         ecg = posted("ecg.recorded", visit="week-5")

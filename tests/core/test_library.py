@@ -117,7 +117,7 @@ def test_all_pieces_together_make_documents_of_a_subject():
     assert builders.statistic(grids["fda-7"], "serious", "total", "n") == 1
     assert builders.statistic(grids["fda-6"], "days", "total", "mean") == "1"
     assert builders.statistic(grids["e3-14.1.5"], "terms/Not coded", "total", "n") == 1
-    assert "e3-16.2.7" in {each.id for each in made.listings}
+    assert "e3-16.2.7" in {listing.id for listing in made.listings}
     assert builders.files_of(made, defined)["report.html"]
 
 

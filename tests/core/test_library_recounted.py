@@ -258,7 +258,7 @@ class TestDocuments:
         report = builders.report_of(checking.read_definition(json.dumps(whole)), ())
         parts = LABORATORY["definition"]
         assert {part["id"] for part in parts["tables"]} <= {grid.id for grid in report.grids}
-        assert {part["id"] for part in parts["figures"]} == {one.id for one in report.figures}
+        assert {part["id"] for part in parts["figures"]} == {figure.id for figure in report.figures}
 
     def test_tables_that_describe_do_not_compare(self):
         compared = {grid.id for grid in made().grids if any(c.n is None for c in grid.columns)}
@@ -371,12 +371,12 @@ class TestSafety:
         days = (date.fromisoformat(of("death.reported")[subject][0]["date"])
                 - date.fromisoformat(first_dose(subject))).days + 1  # fmt: skip
         for name in ("fda-9", "fda-9.1"):
-            (listing,) = (one for one in made().listings if one.id == name)
+            (listing,) = (listing for listing in made().listings if listing.id == name)
             (row,) = builders.rows_of(listing)
             assert (row["USUBJID"], row["DTHDY"]) == (subject, days)
 
     def test_listings(self):
-        (listing,) = (one for one in made().listings if one.id == "fda-39")
+        (listing,) = (listing for listing in made().listings if listing.id == "fda-39")
         wanted = [(s, row["pt"]) for s, rows in emergent(action_taken="DRUG WITHDRAWN").items()
                   for row in rows]  # fmt: skip
         rows = builders.rows_of(listing)

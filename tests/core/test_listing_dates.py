@@ -76,7 +76,7 @@ class TestColumns:
         collected = {"id": "LBDTC", "label": "Drawn", "source": "collected", "kind": "date"}
         for records in ("lab.result.reported", "observations:viral-load"):
             made = listings_of(tiny(listings=[listing(collected, records=records)]), [])["L"]
-            assert [each.id for each in made.columns[1:]] == ["LBDTC", "LBDT", "LBDY"]
+            assert [column.id for column in made.columns[1:]] == ["LBDTC", "LBDT", "LBDY"]
 
     def test_a_study_day_that_the_definition_shows_stands_once(self):
         own = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
@@ -114,7 +114,10 @@ class TestColumns:
             (ONSET, 1), (END, 1), (died, 1), (ONSET | {"kind": "day"}, 0), (drawn, 0)
         ):  # fmt: skip
             made = listings_of(tiny(listings=[listing(column)]), [])["L"]
-            assert [each[:8] for each in made.footnotes] == ["Sorted b", *["Imputed:"] * notes]
+            assert [footnote[:8] for footnote in made.footnotes] == [
+                "Sorted b",
+                *["Imputed:"] * notes,
+            ]
 
     @pytest.mark.parametrize("kind", ["date", "day"])
     @pytest.mark.parametrize("name", ["term", "subject", "measure:age", "onset.study-day"])
@@ -122,7 +125,7 @@ class TestColumns:
         wrong = {"id": "X", "label": "X", "source": name, "kind": kind}
         with pytest.raises(Rejected) as caught:
             checking.check_definition(tiny(listings=[listing(wrong)]))
-        assert [each.pointer for each in caught.value.faults] == ["/listings/0/columns/1/kind"]
+        assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/columns/1/kind"]
 
 
 class TestOnset:
@@ -264,7 +267,7 @@ class TestObservations:
         one = listing(*self.COLUMNS, records="observations:weight,height")
         with pytest.raises(Rejected) as caught:
             checking.check_definition(tiny(listings=[one]))
-        assert [each.pointer for each in caught.value.faults] == ["/listings/0/records"]
+        assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/records"]
 
     def test_a_result_chosen_for_two_visits_names_both(self):
         defined = json.loads(tiny().source)

@@ -110,11 +110,11 @@ def test_whole_numbers_are_integers_as_long_as_json_keeps_them():
 
 def test_a_result_beside_the_unit_that_it_counts_in_says_so():
     shown = [("result", "text"), ("unit", "text")]
-    (said,) = [each for each in notes(shown) if "can have been reported in another" in each]
+    (said,) = [note for note in notes(shown) if "can have been reported in another" in note]
     assert "(kcopies/mL)" in said
     for more in (("reported-unit", "text"),):
-        assert not [each for each in notes([*shown, more]) if "in another" in each]
-    assert not [each for each in notes(shown[:1]) if "in another" in each]
+        assert not [note for note in notes([*shown, more]) if "in another" in note]
+    assert not [note for note in notes(shown[:1]) if "in another" in note]
 
 
 def notes(columns: list[tuple[str, str]]) -> tuple[str, ...]:

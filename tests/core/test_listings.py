@@ -464,7 +464,9 @@ class TestRecount:
             for here in row.cells
         }
         assert {at for at in recount if at in shown} == set(shown)
-        nobody = {name for name, grid in grids.items() if not any(each.n for each in grid.columns)}
+        nobody = {
+            name for name, grid in grids.items() if not any(column.n for column in grid.columns)
+        }
         for at, statistics in shown.items():
             if at[0] in nobody:
                 assert set(statistics.values()) <= {None, 0}
@@ -510,9 +512,9 @@ class TestRecount:
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
         flow = report.flow(tmb301(), sums)
         boxes = {box.id: box.n for stage in flow.stages for box in (*stage.boxes, *stage.side)}
-        assert boxes["treated"] == sum(each["SAFFL"] == "Y" for each in subjects)
-        assert boxes["completed"] == sum(each["EOSSTT"] == "completed" for each in subjects)
-        assert boxes["day-14"] == sum(each["CHG14"] is not None for each in subjects)
+        assert boxes["treated"] == sum(subject["SAFFL"] == "Y" for subject in subjects)
+        assert boxes["completed"] == sum(subject["EOSSTT"] == "completed" for subject in subjects)
+        assert boxes["day-14"] == sum(subject["CHG14"] is not None for subject in subjects)
 
     def test_the_flow_s_box_of_those_who_began_the_regimen_is_recounted(self):
         began = {

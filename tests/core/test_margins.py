@@ -208,11 +208,20 @@ class TestMargin:
 def unmarked(grid: Grid) -> Grid:
     """Take the marks of nominal P values away again."""
     rows = [
-        replace(row, cells=tuple(
-            replace(each, statistics=tuple(replace(one, nominal=False) for one in each.statistics))
-            for each in row.cells))
+        replace(
+            row,
+            cells=tuple(
+                replace(
+                    cell,
+                    statistics=tuple(
+                        replace(statistic, nominal=False) for statistic in cell.statistics
+                    ),
+                )
+                for cell in row.cells
+            ),
+        )
         for row in grid.rows
-    ]  # fmt: skip
+    ]
     return replace(grid, rows=tuple(rows))
 
 

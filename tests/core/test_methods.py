@@ -563,7 +563,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
 
 
 def told(definition: dict[str, Any]) -> list[Any]:
-    return [(each.id, each.rows) for each in methods(read(definition))]
+    return [(method.id, method.rows) for method in methods(read(definition))]
 
 
 def read(definition: dict[str, Any]) -> Definition:
@@ -619,7 +619,9 @@ class TestForms:
         for kind, (row, *_) in FIGURE_KINDS.items():
             figure = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
                      "y_label": "y", "source": {"table": "t", "row": row}}  # fmt: skip
-            sections = {each.id: each.rows for each in methods(read(WHOLE | {"figures": [figure]}))}
+            sections = {
+                method.id: method.rows for method in methods(read(WHOLE | {"figures": [figure]}))
+            }
             ((name, words),) = sections["figures"]
             assert name == "c"
             assert words.endswith(f"out of table t, {row.capitalize()}")
@@ -637,17 +639,17 @@ def shipped(name: str) -> Definition:
 class TestShipped:
     def test_all_that_has_a_name_is_told(self, name):
         definition = shipped(name)
-        rows = {each.id: [row[0] for row in each.rows] for each in methods(definition)}
+        rows = {method.id: [row[0] for row in method.rows] for method in methods(definition)}
         assert rows["sets"] == [each.label for _, each in sorted(definition.sets.items())]
-        assert rows["visits"] == [each.label for each in definition.visits]
+        assert rows["visits"] == [visit.label for visit in definition.visits]
         assert len(rows["measures"]) == len(definition.measures)
-        assert rows["listings"] == [each.id for each in definition.listings]
+        assert rows["listings"] == [listing.id for listing in definition.listings]
         counted = [row for table in definition.tables for row in table.rows if row.kind]
         assert len(rows["rows"]) == len(counted)
 
     def test_every_method_of_a_table_is_named(self, name):
         definition = shipped(name)
-        text = json.dumps([each.rows for each in methods(definition)])
+        text = json.dumps([method.rows for method in methods(definition)])
         for table in definition.tables:
             for row in table.rows:
                 for words in _NAMED.get(row.kind or "", ()):
@@ -672,7 +674,7 @@ _NAMED = {
 
 
 def test_tmb_301_says_what_its_primary_end_point_is():
-    sections = {each.id: each for each in methods(builders.tmb301().definition)}
+    sections = {method.id: method for method in methods(builders.tmb301().definition)}
     rows = {(table, row): text for table, row, text in sections["rows"].rows}
     assert rows["14.2.1", "Responders"] == (
         "Subjects of whom: Control period (day 0 to 7): the decrease (baseline less value) of HIV-1"

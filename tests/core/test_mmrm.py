@@ -258,11 +258,11 @@ def satterthwaite(rows, design, covariance, point, contrast):
     steps = h * np.eye(len(point))
     hessian = [
         [
-            -sum(a * b * value(point + a * one + b * other) for a in (-1, 1) for b in (-1, 1))
+            -sum(a * b * value(point + a * step + b * other) for a in (-1, 1) for b in (-1, 1))
             / (4 * h * h)
             for other in steps
         ]
-        for one in steps
+        for step in steps
     ]
     slope = [(variance(point + step) - variance(point - step)) / (2 * h) for step in steps]
     return 2 * variance(point) ** 2 / (slope @ np.linalg.solve(hessian, slope))

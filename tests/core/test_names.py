@@ -132,7 +132,9 @@ def test_one_misspelt_name_is_one_fault(name):
     """A broken named part is wrong at its own place, and not at each of its users."""
     for field in ("parameter", "measure", "recorded"):
         for at in by_field(name).get(field, [])[:3]:
-            assert [each.pointer for each in faults(misspelt(shipped(name), [at]))] == [pointer(at)]
+            assert [fault.pointer for fault in faults(misspelt(shipped(name), [at]))] == [
+                pointer(at)
+            ]
 
 
 KEYS: list[tuple[str, Callable[[Any], Any], str, str]] = [
@@ -329,7 +331,7 @@ def unmarked(hint: Any, at: str) -> Iterator[str]:
     """List the texts of the language that are not marked as names."""
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
-        if not any(isinstance(each, RefersTo) for each in marks):
+        if not any(isinstance(mark, RefersTo) for mark in marks):
             yield from unmarked(inner, at)
     elif hint is str:
         yield at

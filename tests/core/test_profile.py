@@ -35,7 +35,7 @@ def of(*entries: Entry, study: Study | None = None) -> Profile:
 
 
 def placed(happenings: Any) -> list[tuple[str, int | None, int | None]]:
-    return [(each.label, each.first, each.last) for each in happenings]
+    return [(happening.label, happening.first, happening.last) for happening in happenings]
 
 
 def test_everything_stands_on_its_day_since_enrolment() -> None:
@@ -58,7 +58,7 @@ def test_everything_stands_on_its_day_since_enrolment() -> None:
     assert placed(shown.adverse_events) == [("Headache", 10, 12)]
     (event,) = shown.adverse_events
     assert (event.study_day, dict(event.details)["grade"]) == (4, "2")
-    assert [(each.kind, each.first) for each in shown.milestones] == [
+    assert [(milestone.kind, milestone.first) for milestone in shown.milestones] == [
         ("subject.enrolled", 0),
         ("disposition.recorded", 30),
     ]
@@ -79,7 +79,7 @@ def test_curves_have_what_was_reported_and_what_it_counts_as() -> None:
 def test_what_is_not_dated_is_listed_and_not_placed() -> None:
     shown = of(enrolment(), adverse_event(None), death(day(40)[:7]))
     assert placed(shown.adverse_events) == [("as told", None, None)]
-    (died,) = [each for each in shown.milestones if each.kind == "death.reported"]
+    (died,) = [milestone for milestone in shown.milestones if milestone.kind == "death.reported"]
     assert (died.start, died.label) == (day(40)[:7], "death: Illness")
     assert died.first is not None  # a partial date counts as a day, as everywhere
     assert shown.happenings[-1].label == "as told"
@@ -96,7 +96,7 @@ def test_without_an_enrolment_days_count_from_the_first_record() -> None:
 def test_a_subject_with_nothing_dated_has_an_empty_picture() -> None:
     shown = of(entry("visit.missed", visit="day-7", reason="Ill"))
     assert (shown.origin, shown.origin_label) == ("", "nothing dated")
-    assert [each.label for each in shown.milestones] == ["missed visit: Day 7"]
+    assert [milestone.label for milestone in shown.milestones] == ["missed visit: Day 7"]
     assert "Nothing is dated yet" in drawing.profile_svg(shown)
 
 

@@ -123,7 +123,7 @@ def test_documents_show_them_beside_each_other():
 
 def test_the_methods_say_of_what():
     def words(row: dict[str, Any]) -> str:
-        sections = {each.id: each for each in methods(parallel([row]).definition)}
+        sections = {method.id: method for method in methods(parallel([row]).definition)}
         return sections["rows"].rows[0][-1]
 
     assert "events in percent of all adverse events of the column" in words(SERIOUS)

@@ -196,7 +196,7 @@ class TestLacking:
     @staticmethod
     def notes(row: dict[str, Any], *entries: Entry) -> list[str]:
         grid = table_of([*PERSON, *entries], row)
-        return [each for each in grid.footnotes if "not reported" in each]
+        return [footnote for footnote in grid.footnotes if "not reported" in footnote]
 
     @pytest.mark.parametrize(("wanted", "told"), ROWS)
     @pytest.mark.parametrize("kind", ["events", "count", "terms", "incidence", "stratified"])
@@ -255,7 +255,7 @@ class TestLacking:
         def notes(*entries: Entry) -> list[str]:
             rows = {"survival": {"time": "first"}}
             grid = table_of([*PERSON, *entries], rows, times={"first": time})
-            return [each for each in grid.footnotes if "not reported" in each]
+            return [footnote for footnote in grid.footnotes if "not reported" in footnote]
 
         bare = adverse_event(record="1", serious="serious" in wanted)
         known = adverse_event(record="2", **({"serious": False} | told))

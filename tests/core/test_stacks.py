@@ -107,7 +107,7 @@ class TestStacked:
 
     def test_an_arm_of_nobody_has_an_empty_bar(self):
         row = {"levels": {"characteristic": bands(at="day-7")}}
-        found = drawn(study_of(row), [one for one in entries() if one.subject[0] == "a"])
+        found = drawn(study_of(row), [entry for entry in entries() if entry.subject[0] == "a"])
         assert found.sizes == (("Drug", 4), ("Placebo", 0))
         assert set(counted(found)["Placebo"].values()) == {(0, None)}
         assert sum(n or 0 for n, _ in counted(found)["Drug"].values()) == 4
@@ -139,7 +139,7 @@ class TestStacked:
         ):
             with pytest.raises(Rejected) as caught:
                 study_of(row)
-            ((path, said),) = [(each.pointer, each.detail) for each in caught.value.faults]
+            ((path, said),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
             assert path == "/figures/0/source/row"
             assert detail in said
 
@@ -196,7 +196,7 @@ class TestDifferences:
     def test_another_column_is_refused(self, name):
         with pytest.raises(Rejected) as caught:
             study_of(TERMS, (A, B, AGAINST), "dots", differences=name)
-        ((path, said),) = [(each.pointer, each.detail) for each in caught.value.faults]
+        ((path, said),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
         assert path == "/figures/0/differences"
         assert "against" in said
 

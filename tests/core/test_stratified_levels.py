@@ -121,5 +121,5 @@ def test_what_a_cell_can_hold_is_known_beforehand_and_told() -> None:
         ref = CellRef(table="t", row="row", column=each.column)
         known = available_statistics(ref, study.definition.tables)
         assert {statistic.name for statistic in each.statistics} <= known
-    sections = {each.id: each for each in methods(study.definition)}
+    sections = {method.id: method for method in methods(study.definition)}
     assert "general association" in sections["rows"].rows[0][-1]

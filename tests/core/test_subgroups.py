@@ -218,7 +218,7 @@ def test_rates_by_term_are_of_the_subgroup():
     """To the event or 30 days after the dose: 4 days, 31 and 6 of women, and one of a man."""
     row = {"incidence": {"filter": {}, "by": "pt", "per": 100}, "subgroups": SEXES}
     grid = table_of([*PEOPLE, *ILL], row, columns=COLUMNS)
-    assert [(each.id, each.level) for each in grid.rows] == [
+    assert [(row.id, row.level) for row in grid.rows] == [
         ("row", 0), ("row/F", 1), ("row/F/Headache", 2), ("row/M", 1), ("row/M/Headache", 2),
     ]  # fmt: skip
     assert raws(grid, "row/F/Headache", "n") == {"a": 1, "b": 1}

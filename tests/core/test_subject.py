@@ -149,7 +149,7 @@ def test_a_fold_changes_no_state_that_it_was_given():
 
 
 def test_the_feed_backwards_gives_the_same_subjects():
-    forwards = {each.id: each for each in builders.subjects(builders.feed())}
-    backwards = {each.id: each for each in builders.subjects(builders.feed()[::-1])}
+    forwards = {subject.id: subject for subject in builders.subjects(builders.feed())}
+    backwards = {subject.id: subject for subject in builders.subjects(builders.feed()[::-1])}
     assert forwards == backwards
     assert len(forwards) == 40

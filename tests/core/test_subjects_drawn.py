@@ -196,10 +196,10 @@ class TestAll:
     def test_the_open_audience_sees_no_arm(self, row, kind, more):
         study = study_of(row, kind, blinded=True, **more)
         turned = [
-            randomised("ab"[one.subject[0] == "a"], one.subject)
-            if one.kind == "subject.randomised"
-            else one
-            for one in entries()
+            randomised("ab"[entry.subject[0] == "a"], entry.subject)
+            if entry.kind == "subject.randomised"
+            else entry
+            for entry in entries()
         ]
         shown = [
             builders.report_of(study, events, study.open).figures for events in (entries(), turned)
@@ -215,7 +215,7 @@ class TestAll:
 
     def test_methods_say_what_is_kept(self):
         study = study_of(LANES, "swimmer", marks=MARKS)
-        rows = {each.id: each.rows for each in methods.methods(study.definition)}["rows"]
+        rows = {method.id: method.rows for method in methods.methods(study.definition)}["rows"]
         assert any("with each value those of the same subject of" in row[-1] for row in rows)
 
 
@@ -233,7 +233,7 @@ class TestRefused:
     def test_a_row_that_does_not_keep_what_is_drawn(self, row, kind, more, detail):
         with pytest.raises(Rejected) as caught:
             study_of(row, kind, **more)
-        ((path, said),) = [(each.pointer, each.detail) for each in caught.value.faults]
+        ((path, said),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
         assert path == "/figures/0/source/row"
         assert detail in said
 

@@ -50,7 +50,7 @@ class TestStatistics:
     def test_standard_error_and_interval_are_those_of_student(self):
         grid = table_of(aged(AGES), {"summary": "age", "statistics": ["se", "ci"]})
         low, high = stats.t.interval(0.95, 6, statistics.mean(AGES), stats.sem(AGES))
-        found = {each.name: float(each.raw) for each in cell(grid, "row").statistics}
+        found = {statistic.name: float(statistic.raw) for statistic in cell(grid, "row").statistics}
         assert found == pytest.approx(
             {"n": 7, "se": float(stats.sem(AGES)), "ci_low": low, "ci_high": high}
         )

@@ -190,10 +190,10 @@ class Patient:
             return None
         limit = self.day0 + timedelta(days=WINDOWS["week-25"][1])
         late = [
-            each
-            for each in self.results("viral-load")
-            if each.day <= limit and self.counted(each)
-            and not before(each.collected, self.first_dose)
+            result
+            for result in self.results("viral-load")
+            if result.day <= limit and self.counted(result)
+            and not before(result.collected, self.first_dose)
         ]  # fmt: skip
         return late[-1] if late else None
 
@@ -746,7 +746,7 @@ class Oracle:
             self.put("14.2.9", f"below-50/{visit}", total=below)
 
     def having(self, test: Callable[[dict[str, Any]], Any]) -> Expected:
-        found = [sum(bool(test(each)) for each in it.events) for it in self.safety]
+        found = [sum(bool(test(event)) for event in it.events) for it in self.safety]
         subjects = sum(n > 0 for n in found)
         return counted(subjects, len(self.safety)) | {"events": (sum(found), str(sum(found)))}
 
@@ -768,7 +768,7 @@ class Oracle:
         self.put(table, "deaths", total=dead)
 
     def terms(self, table: str, test: Callable[[dict[str, Any]], Any]) -> None:
-        met = [each for it in self.safety for each in it.events if test(each)]
+        met = [event for it in self.safety for event in it.events if test(event)]
 
         def size(**names: str) -> int:
             return sum(
@@ -974,8 +974,8 @@ class TestRunningTrial:
 
     def test_a_share_holds_no_cell_of_0(self):
         study = tmb301()
-        for each in builders.subjects(builders.feed()[:1100]):
-            for row in report.contribute(study, each).values():
+        for subject in builders.subjects(builders.feed()[:1100]):
+            for row in report.contribute(study, subject).values():
                 assert row
                 assert 0 not in row.values()
 

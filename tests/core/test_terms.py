@@ -38,7 +38,8 @@ def shown(grid: Grid, column: str = "total") -> dict[str, tuple[int, int]]:
         for row in grid.rows
         for cell in row.cells
         if cell.column == column
-        and (found := {each.name: each for each in cell.statistics}).keys() >= {"n", "events"}
+        and (found := {statistic.name: statistic for statistic in cell.statistics}).keys()
+        >= {"n", "events"}
     }
 
 

@@ -97,8 +97,12 @@ class TestOrder:
 
     def test_it_is_the_mark_that_differs_and_nothing_else(self):
         def bare(grid: Grid) -> list[tuple[str, Any, str]]:
-            return [(each.name, each.raw, each.text) for row in grid.rows for cell in row.cells
-                    for each in cell.statistics]  # fmt: skip
+            return [
+                (statistic.name, statistic.raw, statistic.text)
+                for row in grid.rows
+                for cell in row.cells
+                for statistic in cell.statistics
+            ]
 
         assert bare(read(study())) == bare(read(study(at("sex"), at("age"))))
 
@@ -106,7 +110,7 @@ class TestOrder:
         grid = read(study(at("sex"), at("age")))
         assert "Confirmatory test 1 of 2 (alpha 0.05): Men, P." in grid.footnotes
         assert "Confirmatory test 2 of 2 (alpha 0.05): Age, P." in grid.footnotes
-        assert sum("nominal" in each for each in grid.footnotes) == 1
+        assert sum("nominal" in footnote for footnote in grid.footnotes) == 1
 
     def test_a_table_read_alone_is_marked_by_the_tests_of_other_tables(self):
         table = {"title": "T", "population": "P", "columns": [A, B, P], "rows": ROWS}
@@ -210,14 +214,14 @@ class TestChecked:
         path = builders.TMB301.parent / name / "definition.yaml"
         lines = path.with_name("feed.ndjson").read_text(encoding="utf-8").splitlines()
         defined = load(json.dumps(read_definition(path)))
-        entries = (envelope.parse(json_body.read_json(each), each) for each in lines)
+        entries = (envelope.parse(json_body.read_json(line), line) for line in lines)
         shown = set()
         for grid in builders.tables_of(defined, entries).values():
             for row in grid.rows:
                 for cell in row.cells:
                     ref = CellRef(table=grid.id, row=row.id, column=cell.column)
                     held = available_statistics(ref, defined.definition.tables)
-                    assert {each.name for each in cell.statistics} <= held, ref
+                    assert {statistic.name for statistic in cell.statistics} <= held, ref
                     known = "p" in held
                     # One that may be there is lacking only where nothing can be compared.
                     assert not known or cell.get("p") is not None or not cell.statistics, ref

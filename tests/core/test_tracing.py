@@ -35,7 +35,7 @@ NUMBERS = (variables.CHANGE, variables.PERCENT_CHANGE, variables.DECREASE, varia
 def crossover() -> tuple[Study, list[Subject]]:
     study = load(json.dumps(read_definition(AIRWAY / "definition.yaml")))
     lines = (AIRWAY / "feed.ndjson").read_text(encoding="utf-8").splitlines()
-    return study, subjects([read(each, study.id) for each in lines])
+    return study, subjects([read(line, study.id) for line in lines])
 
 
 def cells(grids: tuple[Grid, ...]) -> Iterator[tuple[CellAddress, dict[str, Any]]]:
@@ -47,16 +47,16 @@ def cells(grids: tuple[Grid, ...]) -> Iterator[tuple[CellAddress, dict[str, Any]
         for row in grid.rows:
             for cell in row.cells:
                 if cell.statistics:
-                    of = {each.name: each for each in cell.statistics}
+                    of = {statistic.name: statistic for statistic in cell.statistics}
                     yield CellAddress(grid.id, row.id, cell.column), of
 
 
 def single(study: Study, people: list[Subject]) -> list[SingleSubject]:
-    return [SingleSubject(Derivation(study, each)) for each in people]
+    return [SingleSubject(Derivation(study, person)) for person in people]
 
 
 def standings(cell: TracedCell, people: list[SingleSubject]) -> list[Standing]:
-    return [standing for each in people for standing in cell.standings(each)]
+    return [standing for person in people for standing in cell.standings(person)]
 
 
 def differences(study: Study, people: list[Subject], grids: tuple[Grid, ...]) -> list[Any]:

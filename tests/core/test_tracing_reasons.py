@@ -56,7 +56,7 @@ class Given:
         self.states = sorted(states, key=lambda each: each.id)
 
     def after(self, subject: str) -> Iterator[Subject]:
-        return (each for each in self.states if each.id > subject)
+        return (state for state in self.states if state.id > subject)
 
     def document(self) -> None:
         return None
@@ -101,7 +101,7 @@ def told(row: Mapping[str, Any], *entries: Any, level: str = "", **asked: Any) -
 
 
 def names(listed: Document, *, decisive: bool) -> set[str]:
-    return {each["record"] for each in listed["records"] if each["decisive"] is decisive}
+    return {record["record"] for record in listed["records"] if record["decisive"] is decisive}
 
 
 HER = enrolment(age=41, sex="F")
@@ -207,23 +207,27 @@ def every(grids: tuple[Grid, ...]) -> dict[tuple[str, str, str], Any]:
         (grid.id, "", column.id): column.n for grid in grids for column in grid.columns
     }
     return sizes | {
-        (grid.id, row.id, cell.column): tuple((each.name, each.raw) for each in cell.statistics)
-        for grid in grids for row in grid.rows for cell in row.cells
-    }  # fmt: skip
+        (grid.id, row.id, cell.column): tuple(
+            (statistic.name, statistic.raw) for statistic in cell.statistics
+        )
+        for grid in grids
+        for row in grid.rows
+        for cell in row.cells
+    }
 
 
 def undone_changes_nothing(study: Study, states: list[Subject], people: list[Subject]) -> int:
     """Take each record away by hand: where a cell of the study changes, the record is decisive."""
-    shares = {each.id: audience_share(study, contribute(study, each)) for each in states}
+    shares = {state.id: audience_share(study, contribute(study, state)) for state in states}
     whole = summing.total(shares.values())
     before, tried = every(report.tables(study, whole, TRIED)), 0
     for person in people:
         listed = {
             place: {
-                (each["kind"], each["record"])
+                (record["kind"], record["record"])
                 for of in of_cell(study, [person], place[1], place[2], "N", place[0])
-                for each in of["records"]
-                if each["decisive"]
+                for record in of["records"]
+                if record["decisive"]
             }
             for place in before
             if not_compared(study, place)
@@ -339,8 +343,8 @@ def test_boxes_key_results_and_marks_are_as_many_as_they_say(name: str) -> None:
 def count(study: Study, states: list[Subject], number: tuple[numbers.Number, str]) -> int:
     """Count who is in a number, without asking why."""
     of, statistic = number
-    alone = (SingleSubject(Derivation(study, each)) for each in states)
-    return sum(any(each.is_in(statistic) for each in of.standings(one)) for one in alone)
+    alone = (SingleSubject(Derivation(study, state)) for state in states)
+    return sum(any(standing.is_in(statistic) for standing in of.standings(one)) for one in alone)
 
 
 def marks(study: Study, figure: Any, series: Any) -> Iterator[tuple[str, int]]:
@@ -349,9 +353,9 @@ def marks(study: Study, figure: Any, series: Any) -> Iterator[tuple[str, int]]:
     visits = {visit.label: visit.id for visit in study.definition.visits}
     match definition.kind:
         case "mean" | "share":
-            yield from ((visits[each.label], each.n) for each in series.marks)
+            yield from ((visits[mark.label], mark.n) for mark in series.marks)
         case "waterfall":
-            values = [each.y for each in series.marks]
+            values = [mark.y for mark in series.marks]
             yield from ((value, values.count(value)) for value in dict.fromkeys(values))
             yield "", len(values)
         case "dots":

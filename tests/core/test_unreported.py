@@ -21,7 +21,9 @@ def screening(*entries: Any) -> Grid:
 def test_the_table_of_screening_says_that_nothing_was_reported():
     for row in screening().rows:
         for cell in row.cells:
-            told = {each.name: (each.raw, each.text) for each in cell.statistics}
+            told = {
+                statistic.name: (statistic.raw, statistic.text) for statistic in cell.statistics
+            }
             assert told == {"n": (None, NOT_REPORTED), "N": (0, "0"), "percent": (None, "")}
 
 
@@ -42,7 +44,7 @@ def test_a_table_of_nobody_says_so_until_somebody_is_in_one_of_its_columns():
     )
     before = builders.tables_of(study, [enrolment(sex="F", age=30)])["t"]
     for cell in (cell for row in before.rows for cell in row.cells):
-        told = {each.text for each in cell.statistics if each.name != "N"}
+        told = {statistic.text for statistic in cell.statistics if statistic.name != "N"}
         assert NOT_REPORTED in told
         assert told <= {NOT_REPORTED, ""}
     after = builders.tables_of(study, [enrolment(sex="F", age=30), dose()])["t"]
@@ -69,14 +71,14 @@ def test_every_document_says_so():
     assert "| Enrolled | not reported |" in part
     page = files["report.html"].decode().partition('id="table-14.1.1"')[2].partition("</table>")[0]
     cells = re.findall(r"<td>(.*?)</td>", page.partition("</thead>")[2])
-    assert [re.sub("<.*?>", "", each).strip() for each in cells] == [NOT_REPORTED] * 3
+    assert [re.sub("<.*?>", "", cell).strip() for cell in cells] == [NOT_REPORTED] * 3
     book = openpyxl.load_workbook(io.BytesIO(files["listings.xlsx"]))
     rows = {row[0].value: row[1].value for row in book["14.1.1"].iter_rows(max_col=2)}
     assert (rows["Screened"], rows["Enrolled"]) == (NOT_REPORTED, NOT_REPORTED)
     for table in json.loads(files["tables.json"])["tables"]:
         if table["id"] == "14.1.1":
-            texts = {(each["statistic"], each["raw"], each["text"])
-                     for row in table["rows"] for each in row["cells"]}  # fmt: skip
+            texts = {(cell["statistic"], cell["raw"], cell["text"])
+                     for row in table["rows"] for cell in row["cells"]}  # fmt: skip
             assert texts == {("n", None, NOT_REPORTED), ("N", 0, "0"), ("percent", None, "")}
     results = json.loads(files["results.json"])
     shown = {each.get("rawValue") for one in results["analyses"] if "/14.1.1/" in one["id"]

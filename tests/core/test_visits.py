@@ -318,7 +318,7 @@ class TestCarriedForward:
         entries = [*DOSED, randomised("a"), cd4(14, 3), contact(50)]
         (here, *_) = table_of(entries, row).rows[0].cells
         assert here.method == "LOCF"
-        assert [(each.name, each.raw) for each in here.statistics][-2:] == [
+        assert [(statistic.name, statistic.raw) for statistic in here.statistics][-2:] == [
             ("observed", 0), ("imputed", 1),
         ]  # fmt: skip
 
@@ -754,7 +754,7 @@ class TestRowsOfVisits:
             *(viral_load(at, 100 + at) for at in (0, 7, 14)),
         ]
         grid = tables_of(parallel([row], columns), entries)["t"]
-        found = {row.id: [each.get("mean").text for each in row.cells] for row in grid.rows[1:]}
+        found = {row.id: [cell.get("mean").text for cell in row.cells] for row in grid.rows[1:]}
         assert found == {"row/day-7": ["107.0", "100.0"], "row/day-14": ["114.0", "100.0"]}
 
     @pytest.mark.parametrize("same", [AT_DAY_0, {"total": AT_DAY_0}, "age", "baseline-copies"])

@@ -91,7 +91,7 @@ class TestDirection:
             for row in grid.rows:
                 if "ecrease from" in row.label or row.direction:
                     assert row.unit
-                    notes_of = [each for each in grid.footnotes if row.unit in each]
+                    notes_of = [footnote for footnote in grid.footnotes if row.unit in footnote]
                     assert any("umber is a decrease" in each for each in notes_of), grid.id
                     shown += 1
         assert shown > 20
@@ -145,7 +145,7 @@ class TestImputation:
 class TestAbsent:
     def test_what_nobody_reported_says_so_in_every_statistic(self):
         found = cell(table_of([enrolment(), randomised("a")], {"summary": VL}), "row")
-        shown = {each.name: (each.raw, each.text) for each in found.statistics}
+        shown = {statistic.name: (statistic.raw, statistic.text) for statistic in found.statistics}
         assert shown.pop("n") == (0, "0")
         assert set(shown.values()) == {(None, "not reported")}
 
@@ -268,7 +268,7 @@ class TestFlow:
         waiting = [enrolment(subject="S-1"), dose(subject="S-1"), contact(8)]
         for entries, expected in ((waiting, (0, 1)), ([*waiting, disposition(9)], (0, 0))):
             found = report.flow(study, builders.sums_of(study, builders.subjects(entries)))
-            (box,) = next(each.boxes for each in found.stages if each.id == "day-14")
+            (box,) = next(stage.boxes for stage in found.stages if stage.id == "day-14")
             assert (box.n, box.not_due) == expected
 
     @pytest.mark.parametrize("row", ["responders", "none"])
@@ -278,7 +278,7 @@ class TestFlow:
             checking.check_definition(tiny(flow=self.flow(not_due=ref)))
         at = "/flow/stages/0/box/not_due"  # where the row is not there, that is said of it too
         also = [] if row == "responders" else [f"{at}/row"]
-        assert [each.pointer for each in caught.value.faults] == [at, *also]
+        assert [fault.pointer for fault in caught.value.faults] == [at, *also]
 
     def test_a_stage_by_arm_takes_none(self):
         rows = [{"id": "wait", "not_due": "enrolled"}]

@@ -120,9 +120,11 @@ class TestOfAdverseEvents:
             assert self.counts("any")[f"{i}"] == of_worst["total"] == of_worst[f"total-{i}"]
 
     def test_who_has_no_grade_is_in_no_column_and_a_footnote_says_so(self):
-        note = next(each for each in self.GRID.footnotes if "of which grade is not" in each)
+        note = next(
+            footnote for footnote in self.GRID.footnotes if "of which grade is not" in footnote
+        )
         assert "Total, 4 2 events, and so 1 subject" in note
-        assert not any("Total 2 events" in each for each in self.GRID.footnotes)
+        assert not any("Total 2 events" in footnote for footnote in self.GRID.footnotes)
 
     def test_rates_and_counts_leave_columns_of_grades_empty(self):
         assert set(texts(self.GRID, "time", "n")) == {"total"}

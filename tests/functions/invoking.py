@@ -127,7 +127,7 @@ class Service:
         again = []
         while messages := self.sqs.receive_message(**told).get("Messages"):
             arn = f"arn:aws:sqs:us-east-1:000000000000:{self.submissions.rpartition('/')[2]}"
-            event = queued(*(each["Body"] for each in messages))
+            event = queued(*(message["Body"] for message in messages))
             for each in event["Records"]:
                 each["eventSourceARN"] = arn
             failed = self.invoke("ingest", event)["batchItemFailures"]
@@ -169,7 +169,7 @@ class Service:
         """Deliver messages; give the ids of those that the queue must deliver again."""
         answer = self.invoke("ingest", queued(*bodies))
         assert answer.keys() == {"batchItemFailures"}
-        return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
 
     def stream(self, *keys: tuple[str, str]) -> Any:
         """Tell Publish of items that changed, and of the subjects that did since the last time."""

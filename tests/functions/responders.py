@@ -28,8 +28,8 @@ def responder(name: str, then: int = 1_000) -> list[Entry]:
 
 
 def post(service: Service, *entries: Entry) -> None:
-    for each in entries:
-        answer = service.record(each.body, STUDY)
+    for entry in entries:
+        answer = service.record(entry.body, STUDY)
         assert answer.status in {201, 202}, answer.text
 
 

@@ -47,9 +47,9 @@ def key_result(found: Document, name: str) -> Document | None:
 
 def records(found: Document) -> dict[tuple[str, str, str], str]:
     return {
-        (each["subject"], of["kind"], of["record"]): of["change"]
-        for each in found["subjects"]
-        for of in each["records"]
+        (subject["subject"], of["kind"], of["record"]): of["change"]
+        for subject in found["subjects"]
+        for of in subject["records"]
     }
 
 
@@ -57,9 +57,9 @@ def contributors_of(
     found: Document, table: str, row: str | None, column: str = "total"
 ) -> list[str]:
     (cell,) = [
-        each
-        for each in found["cells"]
-        if (each["table"], each["row"], each["column"]) == (table, row, column)
+        cell
+        for cell in found["cells"]
+        if (cell["table"], cell["row"], cell["column"]) == (table, row, column)
     ]
     moved: list[str] = cell["contributors"]
     return moved
@@ -90,8 +90,11 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
         "principal": CALLER, "source": "urn:tests", "reason_for_change": reason,
     }  # fmt: skip
     assert subject["subject"] == "S-1"
-    cells = {(each["table"], each["row"], each["column"]): each for each in found["cells"]}
-    moved = {each["statistic"]: each for each in cells["one", "responders", "total"]["statistics"]}
+    cells = {(cell["table"], cell["row"], cell["column"]): cell for cell in found["cells"]}
+    moved = {
+        statistic["statistic"]: statistic
+        for statistic in cells["one", "responders", "total"]["statistics"]
+    }
     assert moved["n"]["before"] == {"raw": 2, "text": "2"}
     assert moved["n"]["after"] == {"raw": 1, "text": "1"}
     assert "N" not in moved
@@ -146,12 +149,12 @@ def test_a_new_subject_moves_denominators_and_what_it_counts_in(
     responders = key_result(found, "responders")
     assert responders is not None
     assert (responders["before"]["text"], responders["after"]["text"]) == ("2 (100%)", "2 (67%)")
-    assert [each["subject"] for each in responders["contributors"]] == ["S-3"]
+    assert [contributor["subject"] for contributor in responders["contributors"]] == ["S-3"]
     assert contributors_of(found, "one", None) == ["S-3"]
     assert contributors_of(found, "one", "age") == ["S-3"]
     (subject,) = found["subjects"]
     assert (subject["subject"], len(subject["records"])) == ("S-3", 6)
-    assert {each["change"] for each in subject["records"]} == {"new"}
+    assert {record["change"] for record in subject["records"]} == {"new"}
 
 
 def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
@@ -164,7 +167,7 @@ def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
     found = compare(study, made(study, clock), old)
     responders = key_result(found, "responders")
     assert responders is not None
-    assert [each["subject"] for each in responders["contributors"]] == ["S-1"]
+    assert [contributor["subject"] for contributor in responders["contributors"]] == ["S-1"]
     assert records(found)["S-2", "lab.result.reported", "VL-14"] == "corrected"
     same = compare(study, old, old)
     assert (same["key_results"], same["cells"], same["subjects"]) == ([], [], [])
@@ -244,7 +247,7 @@ def test_a_visit_that_a_later_cut_off_makes_due_moves_a_key_result_without_a_rec
     early, late = (made(study, clock, cutoff=day(at)) for at in (16, 18))
     found = compare(study, late, early)
     assert contributors_of(found, "one", "not-due") == ["S-4"]
-    assert [each for each in found["subjects"] if each["records"]] == []
+    assert [subject for subject in found["subjects"] if subject["records"]] == []
 
 
 def test_an_instant_is_compared_by_what_was_recorded_by_then(
@@ -292,12 +295,12 @@ def test_many_subjects_come_page_by_page(
     while path:
         pages.append(study.get(path.removeprefix(f"/studies/{STUDY}/"), STUDY).json)
         path = pages[-1]["next"]
-    assert [len(each["subjects"]) for each in pages] == [2, 2, 1]
-    assert [of for each in pages for of in each["subjects"]] == whole["subjects"]
-    assert {each["differing_subjects"] for each in pages} == {5}
+    assert [len(page["subjects"]) for page in pages] == [2, 2, 1]
+    assert [of for page in pages for of in page["subjects"]] == whole["subjects"]
+    assert {page["differing_subjects"] for page in pages} == {5}
     for i, cell in enumerate(whole["cells"]):
         assert cell["contributors"] == [
-            of for each in pages for of in each["cells"][i]["contributors"]
+            of for page in pages for of in page["cells"][i]["contributors"]
         ]
     monkeypatch.setattr(contributors, "SUBJECTS", 100)
     for limit in ("EVENTS", "BYTES"):
@@ -358,11 +361,13 @@ def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
     openly = json.loads(one)
     assert "placebo" not in one
     assert (openly["audience"], apart["audience"]) == ("open", "unblinded")
-    hidden = {of["reason_for_change"] for each in openly["subjects"] for of in each["records"]}
+    hidden = {
+        of["reason_for_change"] for subject in openly["subjects"] for of in subject["records"]
+    }
     assert HIDDEN in hidden
     assert openly["cells"]
-    assert {each["column"] for each in openly["cells"]} == {"total"}
-    assert {"a", "b"} < {each["column"] for each in apart["cells"]}
+    assert {cell["column"] for cell in openly["cells"]} == {"total"}
+    assert {"a", "b"} < {cell["column"] for cell in apart["cells"]}
     assert "Was to have drug" in json.dumps(apart)
     assert contributors_of(apart, "t", "r0", "a") == ["S-0", "S-8"]
     for each in ("versions", "head", "digest"):

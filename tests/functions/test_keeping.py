@@ -148,8 +148,8 @@ def test_a_cut_whose_writing_was_broken_off_is_written_whole(
         locking.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
         assert locking.get(f"reports/{name}").json["status"] == "failed"
     row = locking.made()
-    for each in example_documents:
-        assert locking.get(f"reports/{row['id']}/{each}").status == 303
+    for document in example_documents:
+        assert locking.get(f"reports/{row['id']}/{document}").status == 303
 
 
 def test_without_days_nothing_is_locked(service: Service, feed: list[str]) -> None:
@@ -210,7 +210,7 @@ def sheets(service: Service, row: Row) -> dict[str, list[Row]]:
     book = openpyxl.load_workbook(io.BytesIO(content(service, row)))
     found = {}
     for name in ("CHANGES", "AUDIT"):
-        rows = [list(each) for each in book[name].iter_rows(values_only=True)]
+        rows = [list(values) for values in book[name].iter_rows(values_only=True)]
         start = next(i for i, each in enumerate(rows) if "Subject" in each)
         width = next((i for i, each in enumerate(rows[start]) if each is None), len(rows[start]))
         body = [each[:width] for each in rows[start + 1 :] if sum(v is not None for v in each) > 2]
@@ -223,7 +223,7 @@ BASE = [enrolment(age=40, sex="F"), viral_load(0, 10_000), adverse_event(10, gra
 
 def changed(row: Row) -> list[tuple[Any, ...]]:
     names = ("Kind", "Record", "Change", "Revision before", "Revision after")
-    return [tuple(each[name] for name in names) for each in row["sheets"]["CHANGES"]]
+    return [tuple(change[name] for name in names) for change in row["sheets"]["CHANGES"]]
 
 
 def test_in_the_first_report_everything_is_new(tiny: Callable[..., Row], blank: Service) -> None:
@@ -282,7 +282,7 @@ def test_a_report_of_an_earlier_instant_lacks_what_the_one_before_it_has(
         wiring.now()
     early = tiny(as_of=last)
     assert [each[2] for each in changed(early)] == ["no longer in", "no longer in"]
-    assert {each["Subject"] for each in early["sheets"]["CHANGES"]} == {"S-1", "S-2"}
+    assert {change["Subject"] for change in early["sheets"]["CHANGES"]} == {"S-1", "S-2"}
     assert {each["Subject"] for each in early["sheets"]["AUDIT"]} == {"S-1"}
     cut_off = tiny(cutoff="2015-06-05")
     assert ("lab.result.reported", "VL-7", "new", None, 1) not in changed(cut_off)
@@ -303,7 +303,7 @@ def test_made_again_the_same_report_gives_the_same_file_though_others_came_betwe
     for name in names:
         blank.stream(("STUDY#TINY", f"REPORT#{name}"))
     rows = [blank.get(f"reports/{name}", "TINY").json for name in names]
-    assert [each["status"] for each in rows] == ["ready", "ready"]
+    assert [row["status"] for row in rows] == ["ready", "ready"]
     assert rows[1]["previous"] == rows[0]["previous"]
     assert content(blank, rows[1]) == first
 
@@ -315,7 +315,7 @@ def test_reports_of_one_batch_are_made_in_the_order_they_were_asked_for(
     names = [blank.report("{}", "TINY").json["report"] for _ in range(4)]
     blank.stream(*(("STUDY#TINY", f"REPORT#{name}") for name in reversed(names)))
     rows = [blank.get(f"reports/{name}", "TINY").json for name in names]
-    assert [each["previous"] for each in rows[1:]] == names[:-1]
+    assert [row["previous"] for row in rows[1:]] == names[:-1]
 
 
 def test_no_personal_text_but_the_reason_is_in_it_and_none_once_it_is_erased(
@@ -352,15 +352,15 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     del latest["state"]  # for the next publication alone
     assert found["live"] == latest
     rows = found["reports"]
-    assert [each["id"] for each in rows] == [pending, second["id"], first["id"]]
-    assert [each["status"] for each in rows] == ["pending", "ready", "ready"]
+    assert [row["id"] for row in rows] == [pending, second["id"], first["id"]]
+    assert [row["status"] for row in rows] == ["pending", "ready", "ready"]
     assert rows[0]["files"] == []
     assert (rows[2]["reason"], rows[2]["requested_by"]) == ("Interim", CALLER)
     assert (rows[1]["previous"], rows[2]["previous"]) == (first["id"], None)
     assert (rows[1]["cutoff"], rows[1]["accepted"]) == ("2015-06-05", 3)
     beside = {"heads.json", "audit.ndjson", "manifest.sig.json", "changes.xlsx"}
     beside |= {"changes.sig.json"}
-    kept = {each for each in rows[1]["files"] if not each.startswith("datasets/")}
+    kept = {file for file in rows[1]["files"] if not file.startswith("datasets/")}
     assert kept == {*DOCUMENTS, *beside}
     for name in rows[1]["files"]:
         place = rows[1]["location"].removeprefix("/studies/TINY/")

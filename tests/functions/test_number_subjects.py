@@ -49,7 +49,7 @@ def found(service: Service, path: str, **query: str) -> Document:
 
 
 def names(document: Document) -> list[str]:
-    return [each["subject"] for each in document["subjects"]]
+    return [subject["subject"] for subject in document["subjects"]]
 
 
 def of(document: Document, subject: str) -> Document:
@@ -59,7 +59,7 @@ def of(document: Document, subject: str) -> Document:
 
 
 def records(subject: Document, *, decisive: bool) -> set[str]:
-    return {each["record"] for each in subject["records"] if each["decisive"] is decisive}
+    return {record["record"] for record in subject["records"] if record["decisive"] is decisive}
 
 
 def test_who_responded_why_and_by_which_records(study: Service) -> None:
@@ -82,26 +82,28 @@ def test_who_responded_why_and_by_which_records(study: Service) -> None:
 def test_one_call_more_gives_the_journal_rows_of_these_records(study: Service) -> None:
     post(study, viral_load(14, 2_000, subject="S-1", revision=2, reason_for_change="Misread"))
     one = of(found(study, "tables/one", row="responders", column="total"), "S-1")
-    revisions = {each["record"]: each["revision"] for each in one["records"]}
+    revisions = {record["record"]: record["revision"] for record in one["records"]}
     assert revisions["VL-14"] == 2
     history = study.get(one["history"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
-    rows = [(each["kind"], each["record"], each["revision"]) for each in history["events"]]
-    expected = {(each["kind"], each["record"], 1) for each in one["records"]}
+    rows = [(event["kind"], event["record"], event["revision"]) for event in history["events"]]
+    expected = {(record["kind"], record["record"], 1) for record in one["records"]}
     assert {*rows} == expected | {("lab.result.reported", "VL-14", 2)}
-    assert {each["principal"] for each in history["events"]} == {CALLER}
+    assert {event["principal"] for event in history["events"]} == {CALLER}
 
 
 def test_other_statistics_have_other_subjects(study: Service) -> None:
     cell = {"row": "responders", "column": "total"}
     everybody = found(study, "tables/one", **cell, statistic="N")
-    assert [(each["subject"], each["in"]) for each in everybody["subjects"]] == [
+    assert [(subject["subject"], subject["in"]) for subject in everybody["subjects"]] == [
         ("S-1", "numerator"), ("S-2", "numerator"), ("S-3", "denominator"),
     ]  # fmt: skip
     failed = of(everybody, "S-3")
     assert failed["explanation"].endswith("at least 0.5 log10 copies/mL: no")
     assert failed["counts"] == {"n": 0, "N": 1}
     waiting = found(study, "tables/one", **cell, statistic="not_due")
-    assert [(each["subject"], each["in"]) for each in waiting["subjects"]] == [("S-4", "not due")]
+    assert [(subject["subject"], subject["in"]) for subject in waiting["subjects"]] == [
+        ("S-4", "not due")
+    ]
     assert "no value, not yet due" in waiting["subjects"][0]["explanation"]
     assert names(found(study, "tables/one", **cell, statistic="percent")) == ["S-1", "S-2"]
     assert names(found(study, "tables/one", **cell, statistic="missing")) == []
@@ -122,7 +124,12 @@ def test_denominators_levels_terms_and_means_answer_too(study: Service) -> None:
     missing = found(study, "tables/one", row="sex/", column="total")
     assert names(missing) == ["S-4"]
     age = found(study, "tables/one", row="age", column="total", statistic="mean")
-    assert [each["values"][0]["value"] for each in age["subjects"]] == ["40", "40", "40", "50"]
+    assert [subject["values"][0]["value"] for subject in age["subjects"]] == [
+        "40",
+        "40",
+        "40",
+        "50",
+    ]
 
 
 def test_a_cut_answers_with_who_was_in_it_then(
@@ -136,7 +143,7 @@ def test_a_cut_answers_with_who_was_in_it_then(
         then = found(study, "tables/one", **cell, cut=name)
         assert names(then) == ["S-1", "S-2"]
         assert then["cut"]["report"] == old["id"]
-        assert {each["revision"] for each in of(then, "S-1")["records"]} == {1}
+        assert {record["revision"] for record in of(then, "S-1")["records"]} == {1}
     # By the definition of then, whatever is in force now.
     fewer = DEFINITION | {"title": "Amended", "tables": DEFINITION["tables"][1:],
                           "key_results": DEFINITION["key_results"][2:]}  # fmt: skip
@@ -174,7 +181,9 @@ def test_pages_follow_each_other_even_where_one_is_empty(
             while path:
                 pages.append(study.get(path, STUDY).json)
                 path = (pages[-1]["next"] or "").removeprefix(f"/studies/{STUDY}/")
-        assert [one for page in pages for one in page["subjects"]] == whole["subjects"], limit
+        assert [subject for page in pages for subject in page["subjects"]] == whole["subjects"], (
+            limit
+        )
         assert sum(page["examined"] for page in pages) == 8
         assert len(pages) > 1
         if limit == "LIVE_LIMITS":
@@ -221,7 +230,7 @@ def test_of_a_subject_with_many_records_those_that_the_rule_took_are_tried(
     assert (records(one, decisive=True), records(one, decisive=False)) == ({"VL-14"}, {"VL-7"})
     monkeypatch.setattr(tracing, "MOST_WORK", 3)
     one = of(found(study, "tables/one", **query), "S-1")
-    assert {each["record"]: each["decisive"] for each in one["records"]} == {
+    assert {record["record"]: record["decisive"] for record in one["records"]} == {
         "VL-7": None, "VL-14": None,
     }  # fmt: skip
 

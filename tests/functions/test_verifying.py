@@ -65,7 +65,7 @@ def prove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., t
 
 def stamps(service: Service) -> list[str]:
     rows = service.get("subjects/P-2/history", STUDY).json["events"]
-    return [each["stamp"] for each in rows]
+    return [row["stamp"] for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are
     status, output = prove(after, before)
     assert status == 1
     assert "checked      cut number 2 names the earlier one" in output
-    told = [each for each in output.splitlines() if each.startswith("differs")]
+    told = [line for line in output.splitlines() if line.startswith("differs")]
     assert told == [
         (
             "differs      subject D-1: its first 9 events differ from the earlier cut's"

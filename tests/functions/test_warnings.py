@@ -27,8 +27,8 @@ def tiny_service(open_service: Callable[[], Service]) -> Service:
 def post(service: Service, *entries: Any) -> list[dict[str, Any]]:
     """Post events one by one; demand that all are recorded, and give their answers."""
     answers = [service.record(each.body, STUDY) for each in entries]
-    assert {each.status for each in answers} <= {201, 202}
-    return [each.json for each in answers]
+    assert {answer.status for answer in answers} <= {201, 202}
+    return [answer.json for answer in answers]
 
 
 def rules(answer: dict[str, Any]) -> list[str]:
@@ -74,7 +74,7 @@ def test_a_repeat_a_refusal_and_a_correction_raise_nothing(tiny_service: Service
 def test_each_event_of_a_batch_is_told_what_it_raised(tiny_service: Service) -> None:
     bodies = [enrolment().body, viral_load(0, 9, subject="S-2").body, D1.body, D2.body]
     results = tiny_service.batch(*bodies, study=STUDY).json["results"]
-    assert [rules(each) for each in results] == [
+    assert [rules(result) for result in results] == [
         [],
         ["not-enrolled"],
         ["death-without-fatal-event", "death-without-disposition"],
@@ -99,7 +99,10 @@ def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
     )  # fmt: skip
     answer = listed(tiny_service)
     assert answer.status == 200
-    found = [(each["subject"], each["rule"]) for each in answer.json["discrepancies"]]
+    found = [
+        (discrepancy["subject"], discrepancy["rule"])
+        for discrepancy in answer.json["discrepancies"]
+    ]
     assert found == [
         ("S-1", "died-twice"),
         ("S-1", "death-without-fatal-event"),
@@ -109,7 +112,7 @@ def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
         ("S-3", "superseded"),
         ("S-3", "superseded-in-a-circle"),
     ]
-    counts = {each["rule"]: each["count"] for each in answer.json["rules"]}
+    counts = {rule["rule"]: rule["count"] for rule in answer.json["rules"]}
     assert counts["superseded-in-a-circle"] == 2
     assert sum(counts.values()) == len(found)
     assert answer.json["next"] is None
@@ -194,7 +197,7 @@ class TestBlinded:
                  dose(subject=name, treatment="drug"))
             for name, arm in (("S-1", "a"), ("S-2", "b"))
         ]  # fmt: skip
-        told = [json.dumps(each).replace("S-2", "S-1") for each in answers]
+        told = [json.dumps(answer).replace("S-2", "S-1") for answer in answers]
         assert told[0] == told[1]
 
     def test_the_unblinded_see_what_the_arm_contradicts_and_nobody_else(

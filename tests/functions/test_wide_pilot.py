@@ -105,4 +105,4 @@ def test_all_tables_of_the_pilot_and_medians_by_visit_in_one_blinded_definition(
 def alt_at_week_2() -> list[int]:
     """List what was reported, each subject once."""
     results = [item["data"] for item in events() if item["data"].get("parameter") == "alt"]
-    return [int(each["result"]) for each in results if each["visit"] == "week-2"]
+    return [int(result["result"]) for result in results if result["visit"] == "week-2"]

@@ -312,7 +312,7 @@ def crossed(
             cells[column] = share(pairs.count((first, second)), same)
         table[f"{row}/{first}"], table[f"{row}/{first}/{second}"] = heads, cells
     for flags, name in ((waiting, "(not yet due)"), ({} if missing else absent, ABSENT)):
-        if any(any(each) for each in flags.values()):
+        if any(any(flag) for flag in flags.values()):
             table[f"{row}/{name}"] = {
                 column: share(sum(each), len(each)) if percent_of == "column" else {"n": sum(each)}
                 for column, each in flags.items()
@@ -472,7 +472,7 @@ def worst(columns: Columns) -> Table:
             events = [e for e in s.of("adverse-event.reported") if emergent(s, e) and kept(s, e)]
             known = [e["grade"] for e in events if e.get("grade")]
             grades[column].append(str(max(known)) if known else "" if events else None)
-    names = ["1", "2", "3", *([""] if any("" in each for each in grades.values()) else [])]
+    names = ["1", "2", "3", *([""] if any("" in grade for grade in grades.values()) else [])]
     shown = {
         f"worst/{name}": {c: share(each.count(name), len(each)) for c, each in grades.items()}
         for name in names

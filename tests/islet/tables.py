@@ -74,7 +74,7 @@ def answered(subjects: Sequence[Subject], name: str) -> Cell:
         if name != "responders-poor"
         else [s for s in subjects if strata(s)["control"] == "poor"]
     )
-    answers = [CONDITIONS[name](each) for each in people]
+    answers = [CONDITIONS[name](person) for person in people]
     n, known = answers.count(True), answers.count(True) + answers.count(False)
     cell = share(n, len(people) if name == "responders-column" else known)
     cell |= {
@@ -97,10 +97,10 @@ def leveled(
     columns: Columns, row: str, of: Callable[[Subject], str | None], always: Sequence[str] = ()
 ) -> Table:
     """Subjects by the level of a fact; who has none, in a row of their own without a percentage."""
-    found = {column: [of(each) for each in people] for column, people in columns.items()}
+    found = {column: [of(person) for person in people] for column, people in columns.items()}
     levels = [
         *always,
-        *sorted({each for values in found.values() for each in values if each} - set(always)),
+        *sorted({value for values in found.values() for value in values if value} - set(always)),
     ]
     table: Table = {}
     for level in levels:
@@ -128,7 +128,7 @@ def recorded_levels(
     }
     levels = [
         *always,
-        *({each for sets in found.values() for values in sets for each in values} - set(always)),
+        *({value for sets in found.values() for values in sets for value in values} - set(always)),
     ]
     return {
         f"{row}/{level}": {
@@ -236,7 +236,9 @@ def glucose_group(subject: Subject) -> str:
 
 def who(columns: Columns) -> Table:
     """Table 14.1.2."""
-    women = {column: [each for each in people if woman(each)] for column, people in columns.items()}
+    women = {
+        column: [person for person in people if woman(person)] for column, people in columns.items()
+    }
     return {
         **summarised(columns, "age", "bmi", "days", "exposure"),
         "bmi-women": summarised(women, "bmi")["bmi"],
@@ -256,7 +258,7 @@ def who(columns: Columns) -> Table:
 def imputed(columns: Columns, rule: str) -> Row:
     row: Row = {}
     for column, people in columns.items():
-        found = [carried(each, rule) for each in people]
+        found = [carried(person, rule) for person in people]
         cell = methods.described([value for value, _ in found if number(value)])
         how = [how for value, how in found if number(value)]
         cell |= {"observed": how.count("observed"), "imputed": len(how) - how.count("observed")}
@@ -327,7 +329,7 @@ def of_the_older(tablet: Sequence[Subject], older: Sequence[Subject], name: str)
         else [s for s in tablet if strata(s)["control"] == "poor"]
     )
     inside = {each.id for each in older}
-    answers = [CONDITIONS[name](each) if each.id in inside else False for each in people]
+    answers = [CONDITIONS[name](person) if person.id in inside else False for person in people]
     n = answers.count(True)
     of = len(people) if name == "responders-column" else n + answers.count(False)
     cell = share(n, of) | {
@@ -344,9 +346,11 @@ def modelled(columns: Columns, factors: Sequence[str], *, observed: bool) -> Row
             value, base = carried(s, "locf")[0], at(s, "glucose", "baseline")
             if not lacking(value, base):
                 rows.append(
-                    (arm, float(value), float(base), tuple(strata(s)[each] for each in factors))
+                    (arm, float(value), float(base), tuple(strata(s)[factor] for factor in factors))
                 )
-    levels = [{"region": ("EU", "US"), "control": ("moderate", "poor")}[each] for each in factors]
+    levels = [
+        {"region": ("EU", "US"), "control": ("moderate", "poor")}[factor] for factor in factors
+    ]
     alone, between = methods.covariance(rows, levels, ARMS, observed=observed)
     named = {"tablet-sham": ("sham", "tablet"), "device-sham": ("sham", "device")}
     return {**alone, **{column: between[arms] for column, arms in named.items() if arms in between}}
@@ -469,7 +473,7 @@ def survived(
     table: Table = defaultdict(dict)
     every: list[tuple[int, bool, str, str]] = []
     for arm in arms:
-        times = [(each, found) for each in columns[arm] if (found := of(each))]
+        times = [(column, found) for column in columns[arm] if (found := of(column))]
         every += [(*found, arm, strata(each).get(stratum, "")) for each, found in times]
         lengths, events = [t for _, (t, _) in times], [e for _, (_, e) in times]
         table[row][arm] = share(sum(events), len(times)) | {"censored": len(times) - sum(events)}
@@ -540,7 +544,7 @@ def worst(columns: Columns, row: str, found: Callable[[Subject, Data], bool]) ->
         c: [worst_of([e for e in s.of("adverse-event.reported") if found(s, e)]) for s in people]
         for c, people in columns.items()
     }
-    names = [*SEVERITIES, *([""] if any("" in each for each in levels.values()) else [])]
+    names = [*SEVERITIES, *([""] if any("" in level for level in levels.values()) else [])]
     return {
         f"{row}/{name}": {c: share(each.count(name), len(each)) for c, each in levels.items()}
         for name in names
@@ -555,14 +559,14 @@ def tested(columns: Columns) -> Table:
 
 
 def worst_of(events: Sequence[Data]) -> str | None:
-    known = [each["severity"] for each in events if each.get("severity")]
+    known = [event["severity"] for event in events if event.get("severity")]
     return max(known, key=SEVERITIES.index) if known else "" if events else None
 
 
 def terms(columns: Columns) -> Table:
     """By class and term, each by worst severity."""
     table: Table = {}
-    people = {s.id: s for each in columns.values() for s in each}.values()
+    people = {s.id: s for column in columns.values() for s in column}.values()
     for group, term in {
         (soc(s, e), pt(s, e))
         for s in people
@@ -587,7 +591,7 @@ def pooled(columns: Columns) -> Table:
     def name(s: Subject, e: Data) -> str:
         return POOLED.get(pt(s, e), pt(s, e))
 
-    people = {s.id: s for each in columns.values() for s in each}.values()
+    people = {s.id: s for column in columns.values() for s in column}.values()
     found = {name(s, e) for s in people for e in s.of("adverse-event.reported")}
     table = {
         f"pooled/{each}": having(columns, lambda s, e, each=each: name(s, e) == each)
@@ -620,7 +624,7 @@ def at_risk(s: Subject) -> tuple[int, bool, bool]:
     Whether it came, and whether there is one without a date alone.
     """
     events = [onset(s, e) for e in s.of("adverse-event.reported") if emergent(s, e)]
-    dated = [each for each in events if each is not None]
+    dated = [event for event in events if event is not None]
     assert s.dosed is not None
     assert s.last_dose is not None
     stop = min(dated) if dated else min(s.contact, s.last_dose + 14)
@@ -674,7 +678,7 @@ def shifts(columns: Columns) -> Table:
 
 def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
     """Count them all."""
-    itt = [each for each in subjects if each.arm]
+    itt = [subject for subject in subjects if subject.arm]
     planned = {arm: [s for s in itt if s.arm == arm] for arm in ARMS} | {"total": itt}
     alone = {arm: planned[arm] for arm in ARMS}
     safe = [

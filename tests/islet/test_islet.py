@@ -68,7 +68,8 @@ def subjects(lines: list[str]) -> list[Subject]:
 
 def sums_of(defined: Study, lines: list[str], asked: CutSpec = LIVE_SPEC) -> Any:
     shares = (
-        report.contribute(defined, asked.apply_cutoff(each), asked.day) for each in subjects(lines)
+        report.contribute(defined, asked.apply_cutoff(subject), asked.day)
+        for subject in subjects(lines)
     )
     return report.audience_share(defined, cells.total(shares))
 
@@ -76,11 +77,11 @@ def sums_of(defined: Study, lines: list[str], asked: CutSpec = LIVE_SPEC) -> Any
 def printed(defined: Study, lines: list[str], asked: CutSpec) -> Found:
     """Give every statistic of every table by table, row, column and name."""
     return {
-        (grid.id, row.id, cell.column, each.name): each
+        (grid.id, row.id, cell.column, statistic.name): statistic
         for grid in report.tables(defined, sums_of(defined, lines, asked), spec=asked)
         for row in grid.rows
         for cell in row.cells
-        for each in cell.statistics
+        for statistic in cell.statistics
     }
 
 
@@ -160,12 +161,12 @@ class TestFlow:
         people = records.read(lines)
         flow = report.flow(defined, sums_of(defined, lines))
         boxes = {(each.id, each.arm): each for s in flow.stages for each in (*s.boxes, *s.side)}
-        screened = [each for each in people if each.of("subject.screened")]
+        screened = [person for person in people if person.of("subject.screened")]
         assert boxes["screened", ""].n == len(screened)
         assert boxes["failed", ""].n == sum(bool(s.of("screening.failed")) for s in people)
         for arm in ARMS:
-            theirs = [each for each in people if each.arm == arm]
-            left = [each for each in theirs if values.left(each)]
+            theirs = [person for person in people if person.arm == arm]
+            left = [their for their in theirs if values.left(their)]
             assert boxes["allocated", arm.capitalize()].n == len(theirs)
             box = boxes["left", arm.capitalize()]
             reasons = Counter(
@@ -179,8 +180,8 @@ class TestFlow:
         flow = report.flow(defined, sums_of(defined, lines))
         (box,) = flow.stages[-1].boxes
         people = [each for each in records.read(lines) if each.arm]
-        answers = [values.CONDITIONS["responders"](each) for each in people]
-        observed = [values.number(values.MEASURES["observed"](each)) for each in people]
+        answers = [values.CONDITIONS["responders"](person) for person in people]
+        observed = [values.number(values.MEASURES["observed"](person)) for person in people]
         assert (box.n, box.not_due) == (sum(observed), answers.count(values.NOT_DUE))
 
 
@@ -190,8 +191,8 @@ class TestCharts:
         for arm in ARMS:
             found = [
                 float(value)
-                for each in people
-                if each.arm == arm and values.number(value := values.MEASURES["observed"](each))
+                for person in people
+                if person.arm == arm and values.number(value := values.MEASURES["observed"](person))
             ]
             assert charting.points(drawn["14.2.7"][arm].marks) == charting.falling(found)
 
@@ -199,6 +200,6 @@ class TestCharts:
         people = [each for each in records.read(lines) if each.arm == "device"]
         expected = []
         for day, visit in zip((-14, 0, 28, 56, 84), records.WINDOWED, strict=True):
-            found = [values.at(each, "glucose", visit) for each in people]
+            found = [values.at(person, "glucose", visit) for person in people]
             expected.append(charting.mean(day, [each for each in found if values.number(each)]))
         assert charting.points(drawn["14.2.4"]["device"].marks) == expected

@@ -26,11 +26,11 @@ def taken(subject: Subject, parameter: str, position: str | None = None) -> list
     ends = sorted(subject.of("disposition.recorded", of="study"), key=lambda item: item["date"])
     until = subject.discontinued if ends and ends[-1]["status"] == "discontinued" else None
     return [
-        each
-        for each in subject.results
-        if each.parameter == parameter
-        and (position is None or each.position == position)
-        and (until is None or each.day <= until)
+        result
+        for result in subject.results
+        if result.parameter == parameter
+        and (position is None or result.position == position)
+        and (until is None or result.day <= until)
     ]
 
 
@@ -49,11 +49,11 @@ def chosen(subject: Subject, visit: str, results: list[Result]) -> Fraction | No
     if visit in {"screening", "baseline"}:
         return results[-1].value
     if visit == "week-8":
-        return Fraction(sum(each.value for each in results), len(results))
+        return Fraction(sum(result.value for result in results), len(results))
     assert subject.randomised is not None
     planned = subject.randomised + PLANNED[visit]
-    nearest = min(abs(each.day - planned) for each in results)
-    closest = [each.value for each in results if abs(each.day - planned) == nearest]
+    nearest = min(abs(result.day - planned) for result in results)
+    closest = [result.value for result in results if abs(result.day - planned) == nearest]
     return Fraction(sum(closest), len(closest)) if visit == "week-4" else closest[0]
 
 
@@ -66,7 +66,7 @@ def due(subject: Subject, visit: str) -> bool:
 def at(subject: Subject, parameter: str, visit: str, position: str | None = None) -> Value:
     """Give the result of a visit with a window."""
     days, results = window(subject, visit), taken(subject, parameter, position)
-    inside = [each for each in results if days and days[0] <= each.day <= days[1]]
+    inside = [result for result in results if days and days[0] <= result.day <= days[1]]
     value = chosen(subject, visit, inside)
     return value if value is not None else MISSING if due(subject, visit) else NOT_DUE
 
@@ -82,7 +82,7 @@ def unscheduled(subject: Subject) -> Value:
 
 def lacking(*values: Value) -> str | None:
     """Why something made of these has no value."""
-    reasons = [each for each in values if isinstance(each, str)]
+    reasons = [value for value in values if isinstance(value, str)]
     return (NOT_DUE if NOT_DUE in reasons else MISSING) if reasons else None
 
 
@@ -130,7 +130,9 @@ def last_visit(subject: Subject) -> Fraction | None:
     for visit in reversed(SCHEDULE[:-1]):
         days = window(subject, visit)
         inside = [
-            each for each in results if days and days[0] <= each.day <= days[1] and after(each)
+            result
+            for result in results
+            if days and days[0] <= result.day <= days[1] and after(result)
         ]
         if inside:
             return chosen(subject, visit, inside)
@@ -149,20 +151,24 @@ def multiples(subject: Subject) -> list[Result]:
 def alt_base(subject: Subject) -> Value:
     """ALT at baseline: the last of the window, of those with a limit."""
     days = window(subject, "baseline")
-    found = [each for each in multiples(subject) if days and days[0] <= each.day <= days[1]]
+    found = [
+        multiple for multiple in multiples(subject) if days and days[0] <= multiple.day <= days[1]
+    ]
     return found[-1].value if found else MISSING if due(subject, "baseline") else NOT_DUE
 
 
 def alt_worst(subject: Subject) -> Value:
     after = begun(subject) if subject.dosed else lambda _: False
     return max(
-        (each.value for each in multiples(subject) if after(each)),
+        (multiple.value for multiple in multiples(subject) if after(multiple)),
         default=MISSING if subject.over else NOT_DUE,
     )
 
 
 def crp_last(subject: Subject) -> Value:
-    found = [each for each in subject.results if each.parameter == "crp" and begun(subject)(each)]
+    found = [
+        result for result in subject.results if result.parameter == "crp" and begun(subject)(result)
+    ]
     return found[-1].value if found else MISSING
 
 
@@ -257,9 +263,9 @@ def recorded(kind: str, **where: str) -> Callable[[Subject], Answer]:
 
 def both(*answers: Answer) -> Answer:
     """All of them: false where one is, else unknown where one is."""
-    if any(each is False for each in answers):
+    if any(answer is False for answer in answers):
         return False
-    return next((each for each in answers if isinstance(each, str)), True)
+    return next((answer for answer in answers if isinstance(answer, str)), True)
 
 
 def responds(subject: Subject, *, failure: bool) -> Answer:

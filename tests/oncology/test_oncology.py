@@ -54,7 +54,7 @@ def drawn() -> dict[str, Figure]:
 def cells() -> dict[str, Rows]:
     return {
         grid.id: {
-            (row.id, cell.column): {one.name: one for one in cell.statistics}
+            (row.id, cell.column): {statistic.name: statistic for statistic in cell.statistics}
             for row in grid.rows for cell in row.cells
         }
         for grid in report.tables(defined(), sums())

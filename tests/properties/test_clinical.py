@@ -53,7 +53,7 @@ def check_history(rng: random.Random) -> None:
         sums = store.sums(study)
         assert sums == cells.total(shares)
         state = report.completed(study, sums)
-        assert (state.n, state.N) == recounted([fold_all(*each) for each in taken.items()])
+        assert (state.n, state.N) == recounted([fold_all(*item) for item in taken.items()])
         assert not state.final  # the two drawn are not all that were planned
         assert set(map(str, check_sums(store, study).values())) == {"{}"}
 
@@ -61,10 +61,14 @@ def check_history(rng: random.Random) -> None:
 def recounted(subjects: list[Subject]) -> tuple[int, int]:
     """Count, from the records alone, who ended the study of those enrolled, and these."""
     kinds = [
-        {(each.kind, each.data.get("of")) for each in subject.records.values() if not each.void}
+        {
+            (record.kind, record.data.get("of"))
+            for record in subject.records.values()
+            if not record.void
+        }
         for subject in subjects
     ]
-    enrolled = [each for each in kinds if ("subject.enrolled", None) in each]
+    enrolled = [kind for kind in kinds if ("subject.enrolled", None) in kind]
     return sum(("disposition.recorded", "study") in each for each in enrolled), len(enrolled)
 
 

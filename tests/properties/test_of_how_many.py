@@ -357,7 +357,7 @@ COLUMNS: Sequence[Json] = (
 
 @st.composite
 def definitions(draw: st.DrawFn) -> Json:
-    columns = [dict(each) for each in COLUMNS]
+    columns = [dict(column) for column in COLUMNS]
     columns[3]["where"] = draw(REFS)
     asked = [draw(subgrouped(row)) for row in draw(st.lists(rows(), min_size=1, max_size=5))]
     return {
@@ -419,7 +419,7 @@ class Recount:
         del inner["subgroups"]
         name = of["characteristic"]
         for value in [each["value"] for each in of.get("values", ())] or LEVELS[name]:
-            people = [each for each in self.people if self.level(each, name)[0] == value]
+            people = [person for person in self.people if self.level(person, name)[0] == value]
             rows = [inner | {"id": f"{row['id']}/{value}"}]
             self.cells |= Recount(self.made | {"rows": rows}, people).cells
 
@@ -429,7 +429,7 @@ class Recount:
     def columns(self) -> Iterator[tuple[str, list[Person], Any]]:
         for column in self.made["columns"]:
             if "set" in column:
-                of = [each for each in self.people if column.get("arm") in (None, each.arm)]
+                of = [person for person in self.people if column.get("arm") in (None, person.arm)]
                 yield column["id"], of, column.get("where")
 
     def shown(self, of: list[Person], where: Any) -> tuple[list[Person], int]:
@@ -649,7 +649,7 @@ def printed(grid: Grid) -> Cells:
     found: Cells = {}
     for row in grid.rows:
         for cell in row.cells:
-            kept = {each.name: each for each in cell.statistics}
+            kept = {statistic.name: statistic for statistic in cell.statistics}
             numbers: dict[str, Any] = {}
             for name in ("n", "N", "percent", "not_due", "missing", "both", "first", "second",
                          "neither", "difference"):  # fmt: skip

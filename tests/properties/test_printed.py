@@ -123,16 +123,16 @@ class Printed:
 
     def values(self, measure: str, column: str) -> list[Fraction]:
         recount = self.measures[measure][1]
-        return [found for each in self.members(column) if (found := recount(each)) is not None]
+        return [found for member in self.members(column) if (found := recount(member)) is not None]
 
     def members(self, column: str) -> list[Person]:
-        return [each for each in self.trial.people if column in ("total", each.arm)]
+        return [person for person in self.trial.people if column in ("total", person.arm)]
 
     def check(self) -> None:
         checking.check_definition(self.study)
         entries = self.trial.entries()
-        for each in entries:
-            acceptance.check_acceptable(self.study, each)
+        for entry in entries:
+            acceptance.check_acceptable(self.study, entry)
         sums = sums_of(self.study, subjects(entries))
         (grid,) = report.tables(self.study, sums)
         for name, row in self.rows.items():
@@ -222,7 +222,7 @@ class Printed:
         places = self.places(self.rows["row-3"])["max"]
         for series in waterfall.series:
             values = sorted(self.values(self.named[3], series.id), reverse=True)
-            expected = [text(each, places) for each in values]
+            expected = [text(value, places) for value in values]
             assert [shown(mark.y, waterfall.places) for mark in series.marks] == expected
             self.cells += len(values)
         for series in means.series:
@@ -245,7 +245,7 @@ def shown(value: str | None, places: int) -> str:
 
 
 def texts(cell: Cell | None) -> dict[str, str]:
-    return {each.name: each.text for each in cell.statistics} if cell else {}
+    return {statistic.name: statistic.text for statistic in cell.statistics} if cell else {}
 
 
 def cell(grid: Grid, row: str, column: str) -> Cell | None:

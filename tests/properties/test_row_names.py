@@ -17,7 +17,7 @@ SEED = soak.seed(f"{TABLES} tables of terms that look like each other's names")
 PIECES = ("a", "b", "/", "~", "0", "1", "MILD", "SEVERE", "\u05d0", "x" * 125)
 SEVERITIES = ("MILD", "SEVERE", "a/b", "0", "~1")
 FILTER = {"filter": {}}
-LEVELS = [{"value": each, "label": each} for each in SEVERITIES]
+LEVELS = [{"value": severity, "label": severity} for severity in SEVERITIES]
 WORST = {"field": "severity", "levels": LEVELS}
 BOUNDS = [{"below": 10}, {"at_least": 10, "below": 20}, {"at_least": 20}]
 

@@ -129,7 +129,7 @@ class Arms:
         if any(missing.values()):
             for at, n in missing.items():
                 self.put([label, "Missing"], at, {"n": str(n)})
-        counts = [[sum(bool(test(each)) for each in self.groups[at]) for test in tests.values()]
+        counts = [[sum(bool(test(group)) for group in self.groups[at]) for test in tests.values()]
                   for at in ARMS]  # fmt: skip
         self.put([label], "P", {"p": p_value(methods.pearson(counts))})
 

@@ -170,7 +170,7 @@ class TestEveryKind:
             assert left + size <= 721, each.text
             assert 0 < y <= height, each.text
         for x, y in re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", " ".join(
-            each.get("d") or "" for each in paths(root) if not each.get("transform")
+            path.get("d") or "" for path in paths(root) if not path.get("transform")
         )):  # fmt: skip
             assert -1 <= float(x) <= 721
             assert 0 <= float(y) <= height
@@ -210,8 +210,8 @@ class TestEveryKind:
     @pytest.mark.parametrize("kind", KINDS)
     def test_series_differ_by_more_than_colour(self, kind):
         looks = [canvas.series_style(i) for i in range(7)]
-        assert len({each.dash for each in looks[:5]}) == 5
-        assert len({each.shape for each in looks}) == 7
+        assert len({look.dash for look in looks[:5]}) == 5
+        assert len({look.shape for look in looks}) == 7
         names = re.findall(r"var\(--([\w-]+)", figure_svg(AWKWARD["many"](kind)))
         assert set(names) <= canvas.LIGHT.keys() == canvas.DARK.keys()
 
@@ -231,17 +231,17 @@ class TestMarks:
     def test_a_line_breaks_where_a_value_is_missing(self):
         holes = (Mark("0", "1"), Mark("7", "2"), Mark("14", None), Mark("21", "2"))
         root = parsed(figure_svg(figure("line", Series("a", "Drug", holes))))
-        lines = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "2"]
+        lines = [path.get("d") or "" for path in paths(root) if path.get("stroke-width") == "2"]
         assert [line.count("L") for line in lines if "L" in line] == [1]
-        assert len([each for each in paths(root) if each.find(f"{SVG}title") is not None]) == 3
+        assert len([path for path in paths(root) if path.find(f"{SVG}title") is not None]) == 3
 
     def test_bars_hang_from_zero_on_either_side(self):
         root = parsed(figure_svg(figure("bars", of("bars", ["2", "0", "-1"]))))
         heights = [
             float(top) - float(zero)
-            for each in paths(root)
-            if each.find(f"{SVG}title") is not None
-            for zero, top in re.findall(r"M[\d.]+,([\d.]+) V([\d.]+)", each.get("d") or "")
+            for path in paths(root)
+            if path.find(f"{SVG}title") is not None
+            for zero, top in re.findall(r"M[\d.]+,([\d.]+) V([\d.]+)", path.get("d") or "")
         ]
         assert [height < 0 for height in heights] == [True, True, False]
         assert heights[0] == pytest.approx(-2 * heights[2], abs=0.3)
@@ -257,13 +257,13 @@ class TestMarks:
         steps = (Mark("0", "100"), Mark("10", "50", "20", "80"), Mark("30", "50", "20", "80"))
         series = Series("a", "Drug", steps, ("20", "30"), 4, (("0", 4), ("15", 2), ("30", 1)))
         root = parsed(figure_svg(figure("step", series, y_range=("0", "100"))))
-        (curve,) = [each for each in paths(root) if each.get("stroke-width") == "2.5"]
+        (curve,) = [path for path in paths(root) if path.get("stroke-width") == "2.5"]
         assert re.fullmatch(r"M[\d.,]+ H[\d.]+ V[\d.]+ H[\d.]+ V[\d.]+", curve.get("d") or "")
-        thin = [each.get("d") or "" for each in paths(root) if each.get("stroke-width") == "1.5"]
+        thin = [path.get("d") or "" for path in paths(root) if path.get("stroke-width") == "1.5"]
         assert [each.count("V") for each in thin if "V" in each][-1] == 2
         texts = told(root)
         assert [texts.count(each) for each in ("Number at risk", "4", "2", "1")] == [1, 1, 1, 1]
-        assert [each for each in texts if each in {"0", "15", "30"}].count("15") == 1
+        assert [text for text in texts if text in {"0", "15", "30"}].count("15") == 1
 
     def test_sixty_terms_have_a_line_each(self):
         values = [str(60 - i) for i in range(60)]
@@ -304,7 +304,7 @@ class TestTicks:
         ],
     )
     def test_they_are_round_and_hold_what_is_shown(self, low, high, expected):
-        found = [f"{each:f}" for each in ticks(Decimal(low), Decimal(high))]
+        found = [f"{tick:f}" for tick in ticks(Decimal(low), Decimal(high))]
         assert found == expected.split()
         assert Decimal(found[0]) <= Decimal(low) <= Decimal(high) <= Decimal(found[-1])
         assert 2 <= len(found) <= 8

@@ -109,7 +109,7 @@ def examples() -> list[tuple[str, Any]]:
 @pytest.mark.parametrize(("name", "example"), examples())
 def test_an_example_is_one(name: str, example: Any) -> None:
     faults = list(validator(name, strict=True).iter_errors(example))
-    assert [f"{each.json_path}: {each.message}" for each in faults] == []
+    assert [f"{fault.json_path}: {fault.message}" for fault in faults] == []
 
 
 def test_every_body_and_answer_has_an_example() -> None:

@@ -118,7 +118,9 @@ def people() -> dict[str, Subject]:
 
 
 def texts(grid: Grid, row: str, column: str) -> dict[str, str]:
-    return {each.name: each.text for each in builders.cell(grid, row, column).statistics}
+    return {
+        statistic.name: statistic.text for statistic in builders.cell(grid, row, column).statistics
+    }
 
 
 class TestExample:

@@ -46,7 +46,7 @@ def asked_by() -> dict[str, Any]:
     if soak.LONG:
         return found
     schemas = found["components"]["schemas"]
-    schemas["Event"] = {"oneOf": [{"$ref": f"#/components/schemas/{each}"} for each in KINDS]}
+    schemas["Event"] = {"oneOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in KINDS]}
     schemas["Batch"]["maxItems"] = 2
     schemas["Definition"] = {"type": "object", "enum": schemas["Definition"]["examples"]}
     return found
@@ -100,11 +100,11 @@ def studies(stack: Any) -> Studies:
 def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     name, definition = f"CONTRACT-{next(_NUMBER)}", read_definition(EXAMPLE / "definition.yaml")
     client.put_definition(name, definition | {"study": name, "blinded": blinded})
-    lines = [each.raw for each in Lines(EXAMPLE / "feed.ndjson")]
+    lines = [line.raw for line in Lines(EXAMPLE / "feed.ndjson")]
     renamed = f'"study": "{name}"'.encode()
     own = [Line(i, re.sub(rb'"study": *"[^"]+"', renamed, of)) for i, of in enumerate(lines)]
     results = list(client.post_events(name, own, client.treatment_kinds(name)))
-    assert [each.problem for each in results if not each.accepted] == []
+    assert [result.problem for result in results if not result.accepted] == []
     client.send("POST", f"/studies/{name}/events", b"{")
     report = client.send("POST", f"/studies/{name}/reports", b"{}").json()["report"]
     while client.get(f"/studies/{name}/reports/{report}").json()["status"] == "pending":
@@ -112,14 +112,14 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     files = client.get(f"/studies/{name}/reports/{report}").json()["files"]
     return {
         "study": [name],
-        "subject": sorted({json.loads(each)["subject"] for each in lines}),
-        "table": [each["id"] for each in definition["tables"]],
+        "subject": sorted({json.loads(line)["subject"] for line in lines}),
+        "table": [table["id"] for table in definition["tables"]],
         "figure": [each["id"] for each in definition.get("figures", ())] or ["none"],
         "cut": [report],
         "base": [report],
         "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],
         "file": ["summary.json"],
-        "dataset": [each.rpartition("/")[2] for each in files if each.startswith("datasets/")],
+        "dataset": [file.rpartition("/")[2] for file in files if file.startswith("datasets/")],
         "schema": ["visit.recorded.v1"],
     }
 

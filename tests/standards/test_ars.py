@@ -32,7 +32,7 @@ PER_CENT = "percent"
 
 
 def errors(made: Json) -> list[str]:
-    return [f"{list(each.path)}: {each.message}" for each in VALIDATOR.iter_errors(made)]
+    return [f"{list(error.path)}: {error.message}" for error in VALIDATOR.iter_errors(made)]
 
 
 DENOMINATORS = {"N", "all_events"}
@@ -71,7 +71,9 @@ def repeated(found: Counter[Statistic]) -> set[str]:
 
 def stated(made: Json) -> Counter[Statistic]:
     """Read every result, by what it refers to: an operation, a column, the levels of its row."""
-    operations = by_id(each for method in made["methods"] for each in method["operations"])
+    operations = by_id(
+        operation for method in made["methods"] for operation in method["operations"]
+    )
     groups = by_id(each for one in made["analysisGroupings"] for each in one.get("groups", ()))
     return Counter(statistics_of(made, operations, groups))
 
@@ -84,7 +86,7 @@ def statistics_of(
         assert kind == "analysis"
         part = "/".join(takewhile(lambda piece: "=" not in piece, rest))
         for result in analysis["results"]:
-            found = {each["groupingId"]: each for each in result["resultGroups"]}
+            found = {group["groupingId"]: group for group in result["resultGroups"]}
             column = found.pop(f"grouping/{table}/columns")
             valued = {name: each for name, each in found.items() if "groupValue" in each}
             names = [name for name in valued if name.endswith("/subgroup")]
@@ -170,31 +172,33 @@ def test_results_are_of_the_operations_and_groupings_that_their_analysis_names(n
     made = event_of(name)
     methods = by_id(made["methods"])
     for analysis in made["analyses"]:
-        operations = {each["id"] for each in methods[analysis["methodId"]]["operations"]}
-        groupings = [each["groupingId"] for each in analysis["orderedGroupings"]]
-        assert [each["order"] for each in analysis["orderedGroupings"]] == [
+        operations = {operation["id"] for operation in methods[analysis["methodId"]]["operations"]}
+        groupings = [grouping["groupingId"] for grouping in analysis["orderedGroupings"]]
+        assert [grouping["order"] for grouping in analysis["orderedGroupings"]] == [
             *range(1, len(groupings) + 1)
         ]
         for result in analysis["results"]:
             assert result["operationId"] in operations
-            assert [each["groupingId"] for each in result["resultGroups"]] == groupings
+            assert [group["groupingId"] for group in result["resultGroups"]] == groupings
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_each_percentage_names_its_numerator_and_its_denominator(name: str) -> None:
     made = event_of(name)
-    operations = by_id(each for method in made["methods"] for each in method["operations"])
-    ratios = [each for each in operations.values() if each["label"] == PER_CENT]
+    operations = by_id(
+        operation for method in made["methods"] for operation in method["operations"]
+    )
+    ratios = [operation for operation in operations.values() if operation["label"] == PER_CENT]
     assert len(ratios) >= 2
     for ratio in ratios:
         related = {
-            each["referencedOperationRole"]["controlledTerm"]: each
-            for each in ratio["referencedOperationRelationships"]
+            relationship["referencedOperationRole"]["controlledTerm"]: relationship
+            for relationship in ratio["referencedOperationRelationships"]
         }
         parts = {role: operations[each["operationId"]] for role, each in related.items()}
         assert parts["NUMERATOR"]["label"] == "n"
         assert parts["DENOMINATOR"]["label"] == "N"
-        assert all(each["id"].rsplit("/", 1)[0] in ratio["id"] for each in parts.values())
+        assert all(part["id"].rsplit("/", 1)[0] in ratio["id"] for part in parts.values())
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -218,10 +222,10 @@ def test_the_numerator_over_the_denominator_is_the_percentage(name: str) -> None
 def cells_of(analysis: Json) -> dict[frozenset[str], dict[str, str]]:
     """Give the raw values of an analysis by the groups that they are of, and their operation."""
     cells: dict[frozenset[str], dict[str, str]] = {}
-    for each in analysis["results"]:
-        operation = each["operationId"].rsplit("/", 1)[1]
-        groups = frozenset(map(json.dumps, each["resultGroups"]))
-        cells.setdefault(groups, {})[operation] = each.get("rawValue", "")
+    for result in analysis["results"]:
+        operation = result["operationId"].rsplit("/", 1)[1]
+        groups = frozenset(map(json.dumps, result["resultGroups"]))
+        cells.setdefault(groups, {})[operation] = result.get("rawValue", "")
     return cells
 
 
@@ -229,14 +233,14 @@ def cells_of(analysis: Json) -> dict[frozenset[str], dict[str, str]]:
 def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str) -> None:
     made, shown = event_of(name), report_of(name)
     items = made["mainListOfContents"]["contentsList"]["listItems"]
-    assert [each["outputId"] for each in items] == [f"output/table/{g.id}" for g in shown.grids]
-    listed = [inner["analysisId"] for each in items for inner in each["sublist"]["listItems"]]
-    assert listed == [each["id"] for each in made["analyses"]]
+    assert [item["outputId"] for item in items] == [f"output/table/{g.id}" for g in shown.grids]
+    listed = [inner["analysisId"] for item in items for inner in item["sublist"]["listItems"]]
+    assert listed == [analysis["id"] for analysis in made["analyses"]]
     for item in items:
         table = item["outputId"].split("/")[2]
-        assert {each["analysisId"].split("/")[1] for each in item["sublist"]["listItems"]} == {
-            table
-        }
+        assert {
+            listitem["analysisId"].split("/")[1] for listitem in item["sublist"]["listItems"]
+        } == {table}
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -246,12 +250,12 @@ def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(
     made, shown = by_id(event_of(name)["outputs"]), report_of(name)
     kinds = (("table", shown.grids), ("figure", shown.figures), ("listing", shown.listings))
     for kind, parts in kinds:
-        for each in parts:
-            output = made.pop(f"output/{kind}/{each.id}")
+        for part in parts:
+            output = made.pop(f"output/{kind}/{part.id}")
             texts = [one["text"] for one in referred(output, "subSection")]
-            title = f"{kind.capitalize()} {each.id} {each.title}"
-            assert texts == [title, each.population, *each.footnotes]
-            files = [one["location"] for one in output["fileSpecifications"]]
+            title = f"{kind.capitalize()} {part.id} {part.title}"
+            assert texts == [title, part.population, *part.footnotes]
+            files = [specification["location"] for specification in output["fileSpecifications"]]
             assert "listings.xlsx" in files
             assert files[1].endswith(".ndjson" if kind == "listing" else ".html")
     assert made == {}
@@ -265,9 +269,9 @@ def test_analyses_name_the_data_that_they_are_of() -> None:
     assert primary["analysisSetId"] == "set/itt"
     assert primary["reason"] == {"controlledTerm": "SPECIFIED IN SAP"}
     subset = by_id(event_of("tmb-301")["dataSubsets"])[primary["dataSubsetId"]]
-    parts = [each["condition"] for each in subset["compoundExpression"]["whereClauses"]]
+    parts = [clause["condition"] for clause in subset["compoundExpression"]["whereClauses"]]
     assert subset["compoundExpression"]["logicalOperator"] == "AND"
-    assert [each["variable"] for each in parts] == ["PARAMCD", "AVALC"]
+    assert [part["variable"] for part in parts] == ["PARAMCD", "AVALC"]
     assert parts[1] == {
         "dataset": "ADANL",
         "variable": "AVALC",
@@ -281,7 +285,7 @@ def test_analyses_name_the_data_that_they_are_of() -> None:
 
 
 def test_methods_say_how_key_results_were_made() -> None:
-    names = {each["name"] for name in STUDIES for each in event_of(name)["methods"]}
+    names = {method["name"] for name in STUDIES for method in event_of(name)["methods"]}
     assert names >= {
         "Count and percentage",
         "Count and percentage, Clopper-Pearson, 95 %",
@@ -304,9 +308,9 @@ def test_a_role_makes_an_analysis_an_outcome_measure_and_others_have_none() -> N
     )
     assert errors(made) == []
     purposes = {
-        (each["id"].split("/")[2], next(iter(each["purpose"].values())))
-        for each in made["analyses"]
-        if each["id"].startswith("analysis/14.2.1/")
+        (analysis["id"].split("/")[2], next(iter(analysis["purpose"].values())))
+        for analysis in made["analyses"]
+        if analysis["id"].startswith("analysis/14.2.1/")
     }
     assert ("responders", "PRIMARY OUTCOME MEASURE") in purposes
     assert ("pairs", "term/purpose/no-role") in purposes

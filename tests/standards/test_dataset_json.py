@@ -72,11 +72,11 @@ def errors(described: Json, rows: list[list[Any]]) -> list[str]:
         *FIRST_LINE.iter_errors(described),
         *STRICT.iter_errors(described),
         *WHOLE.iter_errors(described | {"rows": rows}),
-        *(each for row in rows for each in ROW.iter_errors({"rows": row})),
+        *(error for row in rows for error in ROW.iter_errors({"rows": row})),
         *(
-            each
+            error
             for row in rows
-            for each in VALUE.iter_errors([value for value in row if value is not None])
+            for error in VALUE.iter_errors([value for value in row if value is not None])
         ),
     ]
     return [each.message for each in found]
@@ -128,13 +128,13 @@ def test_keys_tell_the_rows_apart(name: str) -> None:
         if keys:
             found = [tuple(row[place] for place in keys) for row in rows]
             assert len(set(found)) == len(found)
-            assert sorted(each["keySequence"] for each in described["columns"]
-                          if "keySequence" in each) == [*range(1, len(keys) + 1)]  # fmt: skip
+            assert sorted(column["keySequence"] for column in described["columns"]
+                          if "keySequence" in column) == [*range(1, len(keys) + 1)]  # fmt: skip
 
 
 def test_the_first_line_describes_the_data_set_in_the_standards_order() -> None:
     made = report_of("tmb-301")
-    (listing,) = (each for each in made.listings if each.id == "16.2.7")
+    (listing,) = (listing for listing in made.listings if listing.id == "16.2.7")
     described, _ = data(listing, made)
     assert list(described) == ORDER
     assert datasets.dataset_name(listing) == "adae"
@@ -142,7 +142,7 @@ def test_the_first_line_describes_the_data_set_in_the_standards_order() -> None:
     assert described["datasetJSONCreationDateTime"] == f"{made.cut.data_date}T00:00:00"
     assert described["name"] == "ADAE"
     assert described["itemGroupOID"] == "IG.ADAE"
-    columns = {each.pop("name"): each for each in described["columns"]}
+    columns = {column.pop("name"): column for column in described["columns"]}
     assert columns["USUBJID"] == {
         "itemOID": "IT.ADAE.USUBJID",
         "label": "Subject",
@@ -249,7 +249,7 @@ def test_variables_have_short_names_and_one_label_whatever_data_set_they_are_in(
     for listing in delivered(made):
         described = json.loads(next(datasets.dataset(listing, made.cut, labels)))
         columns = described["columns"]
-        names = [each["name"] for each in columns]
+        names = [column["name"] for column in columns]
         assert names[0] == "STUDYID"
         assert len(set(names)) == len(names)
         assert len(described["label"]) <= 40

@@ -26,18 +26,18 @@ COUNTED = {"tmb-301": 500, "airway-2x2": 750, "pilot": 2300, "islet": 1100}
 @pytest.mark.parametrize("name", STUDIES)
 def test_carried_out_they_count_what_the_tables_say(name: str) -> None:
     counts = list(trial_of(name).counts())
-    assert [each for each in counts if each.stated != each.found] == []
+    assert [count for count in counts if count.stated != count.found] == []
     assert len(counts) >= COUNTED[name]
-    assert Counter(each.stated > 0 for each in counts)[True] > len(counts) / 2
+    assert Counter(count.stated > 0 for count in counts)[True] > len(counts) / 2
 
 
 @pytest.mark.parametrize(("name", "least"), [("airway-2x2", 2), ("pilot", 3), ("islet", 12)])
 def test_time_at_risk_is_carried_out_too(name: str, least: int) -> None:
     """Of all events and, in islet, by term: each term's first event ends a subject's time."""
-    years = [each for each in trial_of(name).counts() if " years [" in each.at]
+    years = [count for count in trial_of(name).counts() if " years [" in count.at]
     assert len(years) >= least
-    assert [each for each in years if each.stated != each.found] == []
-    assert all(each.stated for each in years)
+    assert [year for year in years if year.stated != year.found] == []
+    assert all(year.stated for year in years)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -109,9 +109,11 @@ def test_analysis_sets_select_as_many_subjects_as_their_columns_have(name: str) 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_set_says_who_is_in_it(name: str) -> None:
-    for each in event_of(name)["analysisSets"]:
-        assert "condition" in each or "compoundExpression" in each, each["id"]
-        assert each["description"].startswith("As defined: ")
+    for analysis_set in event_of(name)["analysisSets"]:
+        assert "condition" in analysis_set or "compoundExpression" in analysis_set, analysis_set[
+            "id"
+        ]
+        assert analysis_set["description"].startswith("As defined: ")
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -129,7 +131,7 @@ def test_of_random_definitions_too_for_each_audience(case: blinded.Case) -> None
 
 def surplus(view: Study, case: blinded.Case) -> set[str]:
     """Name what records hold that their kind of row does not say."""
-    derivations = [Derivation(view, each) for each in builders.subjects(case.one)]
+    derivations = [Derivation(view, subject) for subject in builders.subjects(case.one)]
     return {
         name
         for table in compiled(view).tables.values()
@@ -154,5 +156,5 @@ def test_every_kind_of_row_says_of_which_records_it_is() -> None:
         assert any(analyses) != isinstance(row, HeadingRow), row.id
         for analysis in filter(None, analyses):
             tests = [*analysis.records.selections.values(), analysis.records.compared]
-            assert {each.variable for tests in tests for each in tests} <= analysis.holds
+            assert {test.variable for tests in tests for test in tests} <= analysis.holds
             assert {analysis.records.variable, *analysis.records.factors.values()} <= analysis.holds

@@ -23,7 +23,7 @@ class Damage:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
         self.shard = next(
-            each.shard for each in bench.store().subjects(bench.study) if each.id == "P1"
+            subject.shard for subject in bench.store().subjects(bench.study) if subject.id == "P1"
         )
 
     def key(self, sort: str) -> Any:
@@ -129,7 +129,10 @@ def prepare(bench: Bench) -> Damage:
 def found(bench: Bench) -> list[tuple[str, str, bool]]:
     audited = auditing.audit(bench.store(), bench.study.id)
     json.dumps(audited.document("now"))
-    return [(each.what, each.subject, each.repaired) for each in audited.differences]
+    return [
+        (difference.what, difference.subject, difference.repaired)
+        for difference in audited.differences
+    ]
 
 
 def test_nothing_is_found_where_nothing_is_wrong(bench: Bench) -> None:
@@ -242,7 +245,7 @@ def test_readers_are_right_while_a_repair_is_under_way(bench: Bench) -> None:
 
     calls._client = Watched()
     audited = auditing.audit(store, bench.study.id)
-    assert [each.what for each in audited.differences] == ["sums"]
+    assert [difference.what for difference in audited.differences] == ["sums"]
     assert len(seen) >= 3
     assert all(seen)
 
@@ -266,7 +269,7 @@ def test_code_that_counts_otherwise_under_the_same_version_is_found(bench: Bench
     prepare(bench)
     changed = bench.store(contribute=doubled)
     audited = auditing.audit(changed, bench.study.id)
-    assert {each.what for each in audited.differences} == {"share", "sums"}
+    assert {difference.what for difference in audited.differences} == {"share", "sums"}
     assert auditing.audit(changed, bench.study.id).differences == ()
 
 

@@ -132,7 +132,7 @@ class TestSharesOfAnotherVersion:
         self.at(bench, version)
         first, second = (auditing.audit(bench.store(), bench.study.id) for _ in range(2))
         waits = version < 2  # which Fill is for, and no damage
-        found = [(each.what, each.repaired) for each in first.differences]
+        found = [(difference.what, difference.repaired) for difference in first.differences]
         assert found == ([] if waits else [("share", True)])
         assert second.differences == ()
         (stored,) = bench.store().subjects(bench.study)
@@ -268,13 +268,15 @@ class TestReports:
             request_bodies.parse_report_request(
                 ask, ADMIN, self.after(seconds=60, microseconds=-1), None
             )
-        assert [each.pointer for each in refused.value.faults] == ["/as_of"]
+        assert [fault.pointer for fault in refused.value.faults] == ["/as_of"]
 
 
 class TestSizes:
     def test_a_message_has_its_last_byte(self) -> None:
         body = b'"' + b"x" * (intake.EVENT_BYTES - 2) + b'"'
-        assert [len(each.body) for each in intake.read_posted_events(body)] == [intake.EVENT_BYTES]
+        assert [len(posted_event.body) for posted_event in intake.read_posted_events(body)] == [
+            intake.EVENT_BYTES
+        ]
         with pytest.raises(Rejected) as refused:
             intake.read_posted_events(body + b" ")
         assert refused.value.status == 413

@@ -234,9 +234,15 @@ def test_bodies_quarantined_are_dropped_now_and_later(bench: Bench) -> None:
     assert erase(bench, "P1").quarantined == len(of_subject)
     late = f'{{"subject": "P1", "term": "late {SECRET}"}}'
     store.quarantine(name, late, {"title": "no"}, ADMIN)
-    kept = {each.body.decode() for each in store.rejected_bodies(name) if each.body}
+    kept = {
+        rejected_body.body.decode()
+        for rejected_body in store.rejected_bodies(name)
+        if rejected_body.body
+    }
     assert kept == of_others.keys()
-    gone = [each for each in store.rejected_bodies(name) if each.body is None]
+    gone = [
+        rejected_body for rejected_body in store.rejected_bodies(name) if rejected_body.body is None
+    ]
     assert len(gone) == len(of_subject) + 1
     assert all(each.erased and each.problem == {"title": "no"} for each in gone)
     assert SECRET not in texts(bench)
@@ -305,9 +311,9 @@ def test_a_body_quarantined_in_any_moment_of_an_erasure_is_dropped(
             if amid.calls < number:
                 inner(bench.client, subject)
     kept = [
-        each
-        for each in quarantine.rejected_bodies(Table(bench.client, bench.name), study)
-        if each.body
+        rejected_body
+        for rejected_body in quarantine.rejected_bodies(Table(bench.client, bench.name), study)
+        if rejected_body.body
     ]
     assert kept == []
 

@@ -364,7 +364,7 @@ class TestInterrupted:
         world.record(world.store(), event(4), event(5), event(6))  # complete what was partial
         assert all(header.is_stale for header in headers(world, found))
         audited = auditing.audit(world.store(), "S")
-        assert {each.what for each in audited.differences} <= {"sums"}
+        assert {difference.what for difference in audited.differences} <= {"sums"}
         assert auditing.audit(world.store(), "S").differences == ()
         assert not is_stale(world, world.store())
         world.check()

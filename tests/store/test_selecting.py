@@ -237,7 +237,7 @@ def test_a_table_of_medians_reads_no_range_that_holds_no_rank(
         for p in (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10)):
             rank, between = divmod(len(column) * p, 1)
             ranks = [rank + 1] if between else [rank, rank + 1]
-            holding |= {range_of(sorted(column)[int(one) - 1] // 32) for one in ranks}
+            holding |= {range_of(sorted(column)[int(rank) - 1] // 32) for rank in ranks}
     assert set(map(int, read)) == holding
     assert len(holding) < len({range_of(value // 32) for value in copies}) // 2
 

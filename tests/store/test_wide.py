@@ -54,7 +54,7 @@ class Kept:
         """Demand that every audience reads what is recomputed, and that nothing is partial."""
         subjects = builders.subjects(self.recorded)
         for view in self.study.views:
-            counted = cells.total(report.compiled(view).contribute(each) for each in subjects)
+            counted = cells.total(report.compiled(view).contribute(subject) for subject in subjects)
             assert self.store.sums(view) == counted
             for table in view.definition.tables:
                 (grid,) = self.store.read_sums(
@@ -90,8 +90,8 @@ def test_thirty_analytes_with_medians_over_eleven_visits(client: Any, blinded: b
     assert kept.record([wide.moved(study, "P1", "low")]) > 1
     kept.check()
     (grid,) = report.tables(study, kept.store.sums(study))
-    row = next(each for each in grid.rows if each.id == "analyte-0/week-2")
-    medians = {each.column: each.get("median").text for each in row.cells if each.get("median")}
+    row = next(row for row in grid.rows if row.id == "analyte-0/week-2")
+    medians = {cell.column: cell.get("median").text for cell in row.cells if cell.get("median")}
     assert (medians["low"], medians["total"], medians["placebo"]) == (
         "25.10",
         "25.10",
