@@ -250,8 +250,9 @@ class TestMarks:
         assert found.series[0].at_risk == (("0", 5), ("10", 4), ("20", 4), ("30", 2), ("40", 1),
                                            ("50", 1))  # fmt: skip
 
-    def test_all_censored_stay_at_the_top(self):
-        row = {"survival": {"time": "left", "at": [5, 30]}}
+    @pytest.mark.parametrize("at", [[5, 30], [0, 5, 30]])  # day 0 is once there
+    def test_all_censored_stay_at_the_top(self, at):
+        row = {"survival": {"time": "left", "at": at}}
         entries = [enrolment(), randomised("a"), contact(20)]
         (series,) = drawn(study_of(row, "survival"), *entries).series
         assert charting.points(series.marks) == [(0, 100, None, None, 1), (21, 100, None, None, 1)]

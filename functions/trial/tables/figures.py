@@ -243,7 +243,11 @@ def _survival(source: _Source) -> tuple[Series, ...]:
     incidences = row.incidences(source.sums, columns) if row.competing else None
     drawn = row.interval.with_both_limits
     longest = max((time for times in times_by_column.values() for time in times), default=0)
-    days = [0, *row.days] if row.days else [int(day) for day in ticks(0, max(longest, 5), 5)]
+    days = (
+        list(dict.fromkeys((0, *row.days)))
+        if row.days
+        else [int(day) for day in ticks(0, max(longest, 5), 5)]
+    )
     return tuple(
         Series(
             head.id,
