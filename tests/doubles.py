@@ -328,12 +328,14 @@ class MemoryS3:
             if name not in versions:
                 raise error("GetObject", "NoSuchVersion", 404)
             body = versions[name]
+        answer = {"ETag": _etag(body), "VersionId": name}
         if "Range" in options:
             first, last = map(int, options["Range"].removeprefix("bytes=").split("-"))
             if first >= len(body):
                 raise error("GetObject", "InvalidRange", 416)
+            answer["ContentRange"] = f"bytes {first}-{min(last + 1, len(body)) - 1}/{len(body)}"
             body = body[first : last + 1]
-        return {"Body": BytesIO(body), "ETag": _etag(body), "VersionId": name}
+        return answer | {"Body": BytesIO(body)}
 
     def head_object(self, Key: str, **_: Any) -> Any:  # noqa: N803
         if Key not in self.versions:

@@ -1,13 +1,15 @@
 """The deployed room: each function by its routes, with the environment that the template gives."""
 
 import json
+import re
+import time
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import urllib3
 
-from local.feed import read_definition
+from local.feed import Line, Lines, read_definition
 from local.stack import aws
 
 STUDY = "ROOM-1"
@@ -76,6 +78,38 @@ def test_a_reader_signs_in_reads_is_recorded_and_signs_out(stack: Any, study: st
     ]
     assert browser.ask("POST", f"{stack.room}/sign-out", csrf=csrf).status == 303
     assert browser.cookies["__Host-session"] == ""
+
+
+def test_every_listing_shows_and_hands_out_the_rows_that_were_published(
+    stack: Any, root: Any
+) -> None:
+    """The bucket is asked for parts of a version of a file: each kind of bucket answers its way."""
+    folder, name = root / "events" / "example", "ROOM-2"
+    definition = read_definition(folder / "definition.yaml")
+    original, study = f'"study":"{definition["study"]}"'.encode(), f"/studies/{name}"
+    stack.client.put_definition(name, definition | {"study": name})
+    lines = [
+        Line(line.number, line.raw.replace(original, f'"study":"{name}"'.encode()))
+        for line in Lines(folder / "feed.ndjson")
+    ]
+    counted = sum(event.status == 201 for event in stack.client.post_events(name, lines))
+    assert counted
+    deadline = time.monotonic() + 120
+    while (stack.client.get(f"{study}/reports").json()["live"] or {}).get("events") != counted:
+        assert time.monotonic() < deadline, "nothing was published in time"
+        time.sleep(0.2)
+    browser = Browser(stack.room)
+    contents = browser.follow(f"{study}/listings", "reader").data.decode()
+    listings = sorted(set(re.findall(rf'"({study}/listings/[^"/?]+)"', contents)))
+    assert len(listings) > len(definition["listings"])  # and that of discrepancies
+    for path in listings:
+        page = browser.ask("GET", stack.room + path)
+        assert page.status == 200, path
+        text = page.data.decode()
+        rows = text.count("<tr") - 1 - ("No row is as chosen" in text)
+        table = browser.ask("GET", f"{stack.room}{path}/csv")
+        assert table.status == 200, path
+        assert min(len(table.data.decode().splitlines()) - 1, 100) == rows, path
 
 
 def test_the_unblinded_have_a_function_of_their_own(stack: Any, study: str) -> None:

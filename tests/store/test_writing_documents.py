@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from doubles import MemoryS3
 
 from trial.store.bucket import client as buckets
 from trial.store.bucket.client import PART_BYTES
@@ -106,3 +107,19 @@ def test_no_more_than_two_parts_are_in_memory(monkeypatch):
     parts = buckets._parts(watched())
     assert next(parts) == b"x" * 1_000
     assert len(items) == 10
+
+
+@pytest.mark.parametrize("kind", ["ministack", "memory"])
+def test_a_part_of_a_version_is_that_part_whoever_keeps_it(kind, request):
+    s3, name = (MemoryS3(), "memory")
+    if kind == "ministack":
+        s3, name = request.getfixturevalue("s3"), request.getfixturevalue("bucket")
+    documents = Documents(s3, name)
+    version = documents.write(*PLACE, [b"0123456789"])
+    documents.write(*PLACE, [b"another"])
+    reader = documents.live_version("S", "open", "listings.xlsx", version)
+    assert reader.read(3, 4) == b"3456"
+    for part, expected in (
+        (None, b"0123456789"), ((0, 4), b"0123"), ((3, 4), b"3456"), ((8, 5), b"89"), ((10, 4), None)
+    ):  # fmt: skip
+        assert documents.read_live("S", "open", "listings.xlsx", version, part) == expected
