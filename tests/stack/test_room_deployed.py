@@ -105,8 +105,7 @@ def test_every_listing_shows_and_hands_out_the_rows_that_were_published(
     for path in listings:
         page = browser.ask("GET", stack.room + path)
         assert page.status == 200, path
-        text = page.data.decode()
-        rows = text.count("<tr") - 1 - ("No row is as chosen" in text)
+        rows = max(page.data.decode().count("<tr") - 1, 0)  # no table where there is no row
         table = browser.ask("GET", f"{stack.room}{path}/csv")
         assert table.status == 200, path
         assert min(len(table.data.decode().splitlines()) - 1, 100) == rows, path

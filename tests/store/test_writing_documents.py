@@ -119,7 +119,6 @@ def test_a_part_of_a_version_is_that_part_whoever_keeps_it(kind, request):
     documents.write(*PLACE, [b"another"])
     reader = documents.live_version("S", "open", "listings.xlsx", version)
     assert reader.read(3, 4) == b"3456"
-    for part, expected in (
-        (None, b"0123456789"), ((0, 4), b"0123"), ((3, 4), b"3456"), ((8, 5), b"89"), ((10, 4), None)
-    ):  # fmt: skip
+    parts = {None: b"0123456789", (0, 4): b"0123", (3, 4): b"3456", (8, 5): b"89", (10, 4): None}
+    for part, expected in parts.items():
         assert documents.read_live("S", "open", "listings.xlsx", version, part) == expected
