@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +38,16 @@ def places(rejected: Rejected) -> list[str]:
 
 def test_a_definition_that_holds_together_is_admitted(definition: Definition) -> None:
     assert admission.admit(json.dumps(definition).encode()).id == definition["study"]
+
+
+def test_any_section_that_may_be_left_out_may_be(definition: Definition) -> None:
+    for name in definition:
+        shorter = {key: value for key, value in definition.items() if key != name}
+        with suppress(Rejected):  # some are needed, or what another names
+            admission.admit(json.dumps(shorter).encode())
+    least = {name: definition[name] for name in ("study", "title", "design", "shards", "calendar")}
+    least |= {"sets": {}, "flow": {"title": "Flow", "stages": []}}
+    assert admission.admit(json.dumps(least).encode()).id == definition["study"]
 
 
 def test_one_that_extends_a_piece_is_admitted_as_what_it_is_with_it(definition: Definition) -> None:

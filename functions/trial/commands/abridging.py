@@ -27,10 +27,9 @@ def abridged(study: Study) -> Study:
     definition: Json = json.loads(study.source)
     forms = _Forms(definition)
     named_rows = set(_rows_named({**definition, "tables": []}))
-    tables = [
-        {**table, "rows": list(_kept(table, forms, named_rows))} for table in definition["tables"]
-    ]
-    if tables == definition["tables"]:
+    whole = definition.get("tables", [])  # a definition may leave any section out
+    tables = [{**table, "rows": list(_kept(table, forms, named_rows))} for table in whole]
+    if tables == whole:
         return study
     try:
         return studies.load(canonical(definition | {"tables": tables}), study.version)
