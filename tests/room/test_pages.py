@@ -32,6 +32,7 @@ from trial import room as pages
 from trial.access.person import Role
 from trial.definition.study import Study
 from trial.events.envelope import Entry
+from trial.room import frame
 from trial.room.routing import READERS, page
 from trial.store.encoding import sealing
 
@@ -213,6 +214,32 @@ def test_each_mark_of_a_figure_leads_to_as_many_subjects(example: Example) -> No
         assert f"{count} of 4 subjects looked at" in shown
 
 
+def test_the_numbers_of_a_lying_figure_stand_under_their_own_heads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = EXAMPLE.parent / "tmb-301"
+    definition = read_definition(folder / "definition.yaml")
+    lying = [figure["id"] for figure in definition["figures"] if figure["kind"] == "dots"]
+    room = Room(monkeypatch)
+    study = room.define(json.dumps(definition))
+    lines = (folder / "feed.ndjson").read_text(encoding="utf-8").splitlines()
+    kinds = "subject.enrolled", "dose.", "adverse-event"
+    room.record(study, [line for line in lines if any(kind in line for kind in kinds)][:260])
+    assert lying
+    for name in lying:
+        markup = room.page(f"/studies/{study.id}/figures/{name}")
+        head, _, body = markup.partition("Its numbers")[2].partition("<tbody>")
+        heads = re.findall(r"<th scope[^>]*>(.*?)</th>", head)
+        assert [heads[0], heads[3], heads[4]] == ["Series", "Interval", "n"]
+        assert "%" in heads[2]
+        rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in body.split("<tr")[1:]]
+        values = [(text_of(term), float(text_of(value))) for term, value, *_ in rows]
+        assert values
+        for term, value in values:
+            assert not term.isdecimal()
+            assert 0 < value <= 100
+
+
 def test_key_results_and_boxes_lead_to_their_subjects(example: Example) -> None:
     markup = example.room.page(START)
     boxes = re.findall(r'<a href="([^"]*/flow/[^"]*)">n = (\d+)', markup)
@@ -239,6 +266,25 @@ def test_a_subject_has_its_picture_its_records_and_its_journal(example: Example)
     found = example.room.answer(f"{START}/subjects?subject={name}")
     assert (found.status, found.headers["Location"]) == (303, subject)
     assert example.room.answer(f"{START}/subjects?subject=nobody").status == 404
+
+
+def test_an_earlier_revision_says_by_which_it_is_replaced(example: Example) -> None:
+    corrected = [
+        (stored.id, record)
+        for stored in example.room.store.subjects(example.study)
+        for record in stored.subject.records.values()
+        if record.revision > 1
+    ]
+    assert corrected
+    for subject, record in corrected:
+        rows = text_of(example.room.page(f"{START}/subjects/{subject}/history"))
+        assert f"replaced by {record.revision}" in rows
+
+
+def test_people_are_called_as_their_issuer_calls_them() -> None:
+    assert text_of(frame.who("https://issuer.example#alice")) == "alice"
+    assert 'title="https://issuer.example#alice"' in frame.who("https://issuer.example#alice")
+    assert frame.who("arn:aws:iam::1:user/edc") == "arn:aws:iam::1:user/edc"
 
 
 def test_a_cut_is_asked_for_made_compared_and_taken_away(example: Example) -> None:

@@ -11,17 +11,20 @@ from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.reporting import comparison
 from trial.room import frame
-from trial.room.frame import Crumb
+from trial.room.frame import DASH, Crumb
 from trial.room.routing import CHANGE, READERS, PageRequest, page
-from trial.room.tables import DASH
 from trial.store.reports import PENDING, READY, ReportRequest
 from trial.tables.file_names import (
     CHANGES,
     CHANGES_SIGNATURE,
+    FLOW_SVG,
     HEADS,
     MANIFEST,
+    PAGE,
     SIGNATURE,
+    SUMMARY_MARKDOWN,
     TRAIL,
+    WORKBOOK,
 )
 from trial.web import files, request_bodies
 from trial.web.routing import Answer
@@ -30,6 +33,7 @@ _MOST = 100
 _SEE_OTHER = 303
 _WAITING = 5
 """After how many seconds a cut that is being made is asked for anew."""
+_FOR_PEOPLE = (PAGE, WORKBOOK, SUMMARY_MARKDOWN, FLOW_SVG)
 _BESIDE = (SIGNATURE, HEADS, TRAIL, CHANGES, CHANGES_SIGNATURE)
 """What the unblinded have beside the files that the manifest lists."""
 
@@ -76,7 +80,7 @@ def _row(page_request: PageRequest, request: ReportRequest) -> Sequence[Html]:
             page_request.link("cuts", request.id),
             frame.instant(request.requested_at),
         ),
-        escape(request.requested_by),
+        frame.who(request.requested_by),
         bdi(request.reason) if request.reason else DASH,
         _what(request),
         _status(request),
@@ -172,7 +176,7 @@ def get_cut(page_request: PageRequest) -> Answer:
     request = wiring.reports().get(view.id, name)
     facts = (
         ("Asked", frame.instant(request.requested_at)),
-        ("By", escape(request.requested_by)),
+        ("By", frame.who(request.requested_by)),
         ("Why", bdi(request.reason)),
         ("Of", _what(request)),
         ("Status", _status(request)),
@@ -206,7 +210,7 @@ def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> It
         yield html('<p><a href="{}">What changed since the cut before it</a></p>\n', link)
     cut = files.cut_of(view, request.id)
     manifest = wiring.documents().manifest(view.id, view.audience, cut)
-    listed = manifest["files"] if manifest else []
+    listed = sorted(manifest["files"] if manifest else [], key=_for_people_first)
     rows = [
         (
             _file(page_request, request.id, entry["name"]),
@@ -238,6 +242,12 @@ def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> It
             html("<code>make verify</code>"),
         ),
     )
+
+
+def _for_people_first(entry: Mapping[str, Any]) -> tuple[bool, int]:
+    """Order files: those that people open, as they do, before those for programs."""
+    name = entry["name"]
+    return (name not in _FOR_PEOPLE, _FOR_PEOPLE.index(name) if name in _FOR_PEOPLE else 0)
 
 
 def _file(page_request: PageRequest, cut: str, name: str) -> Html:
@@ -352,7 +362,7 @@ def _changed(page_request: PageRequest, document: Mapping[str, Any]) -> Iterator
             html("{} {}", escape(record["kind"]), escape(record["record"])),
             escape(record["change"]),
             frame.instant(record["received"]),
-            escape(record["principal"]),
+            frame.who(record["principal"]),
             bdi(record["reason_for_change"]) if record["reason_for_change"] else DASH,
         )
         for subject in document["subjects"]

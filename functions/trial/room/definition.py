@@ -13,9 +13,8 @@ from trial.render.page.tables import table
 from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.room import frame
-from trial.room.frame import Crumb
+from trial.room.frame import DASH, Crumb
 from trial.room.routing import STAFF, PageRequest, page
-from trial.room.tables import DASH
 from trial.store.amendments import Amendment
 from trial.web.json_diff import Difference, differences
 from trial.web.routing import Answer
@@ -88,7 +87,7 @@ def _change(page_request: PageRequest, amendment: Amendment) -> Sequence[Html]:
             page_request.link("definition", "versions", amendment.definition),
             escape(amendment.definition[:12]),
         ),
-        escape(amendment.principal) or DASH,
+        frame.who(amendment.principal),
         bdi(amendment.reason) if amendment.reason else DASH,
         compared,
     )

@@ -9,8 +9,8 @@ from trial.render.markup import Html, bdi, escape, html
 from trial.render.page.elements import unordered
 from trial.reporting import discrepancies
 from trial.room import frame
+from trial.room.frame import DASH
 from trial.room.routing import READERS, PageRequest, page
-from trial.room.tables import DASH
 from trial.web.routing import Answer
 
 

@@ -14,6 +14,8 @@ from trial.room import assets
 from trial.room.routing import PageRequest, RoomRequest
 from trial.web.routing import Answer
 
+DASH = html("\u2013")
+"""What stands where there is nothing to say."""
 HTML = "text/html; charset=utf-8"
 _PAGES = (
     ((), "Overview"),
@@ -243,6 +245,14 @@ def instant(text: str) -> Html:
     """Write an instant of the service's clock as people read it, to the second."""
     moment = text[:19].replace("T", " ")
     return html('<time datetime="{}">{}</time>', escape(text), escape(moment)) if text else EMPTY
+
+
+def who(principal: str) -> Html:
+    """Write who did something: of a person the name at the issuer, whose address is its title."""
+    issuer, _, name = principal.rpartition("#")
+    if not issuer:
+        return escape(principal) or DASH
+    return html('<span title="{}">{}</span>', escape(principal), bdi(name))
 
 
 def section(anchor: str, title: str, *body: Html) -> Html:

@@ -10,7 +10,7 @@ from trial.errors import Rejected
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.room import documents, frame, rows
-from trial.room.frame import Crumb
+from trial.room.frame import DASH, Crumb
 from trial.room.routing import DOWNLOAD, READERS, PageRequest, page
 from trial.room.rows import (
     COMPARISONS,
@@ -21,7 +21,6 @@ from trial.room.rows import (
     Selection,
     Source,
 )
-from trial.room.tables import DASH
 from trial.tables.file_names import WORKBOOK
 from trial.tables.listings import complete
 from trial.web.routing import Answer

@@ -187,8 +187,8 @@ def _row(page_request: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
             html("{} {} {}", bdi(v["label"]), escape(v["value"]), escape(v["unit"] or ""))
             for v in subject["values"]
         )
-        or tables.DASH,
-        escape(subject["explanation"]) or tables.DASH,
+        or frame.DASH,
+        escape(subject["explanation"]) or frame.DASH,
         _records(page_request, name, subject["records"]),
     ]
 
@@ -196,7 +196,7 @@ def _row(page_request: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
 def _records(page_request: PageRequest, subject: str, records: Sequence[Mapping[str, Any]]) -> Html:
     """Name the records, each with the way to its rows of the journal; the decisive ones first."""
     if not records:
-        return tables.DASH
+        return frame.DASH
     ordered = sorted(records, key=lambda record: not record["decisive"])
     names = ",".join(f"{record['kind']}/{record['record']}" for record in records)
     lines = [_record(page_request, subject, record) for record in ordered[:_RECORDS]]

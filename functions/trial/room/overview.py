@@ -99,7 +99,7 @@ def _state(page_request: PageRequest, overview: Overview) -> Html:
     counts["contradictory"] += len(overview.flow.discrepancies)
     quarantined = wiring.store().count_quarantined(page_request.view.id)
     tiles = [
-        html("<b>{}</b>records accepted", escape(f"{overview.cut.accepted:,}")),
+        html("<b>{}</b>accepted revisions", escape(f"{overview.cut.accepted:,}")),
         _tile(
             page_request, "discrepancies", counts["contradictory"], "contradictory discrepancies"
         ),

@@ -11,8 +11,8 @@ from trial.render.markup import Html, bdi, escape, html
 from trial.render.page import drawing
 from trial.reporting.progress import Progress, progress
 from trial.room import frame
+from trial.room.frame import DASH
 from trial.room.routing import READERS, PageRequest, page
-from trial.room.tables import DASH
 from trial.subject.fold import Subject
 from trial.web.routing import Answer
 

@@ -24,7 +24,7 @@ def get_quarantine(page_request: PageRequest) -> Answer:
     """List what was refused, the latest first, with the problem in words."""
     store, view = wiring.store(), page_request.view
     everything = page_request.parameter("all") == "yes"
-    moments = store.quarantine_times(view.id)[::-1]
+    moments, waiting = store.quarantine_times(view.id)[::-1], store.count_quarantined(view.id)
     start = page_request.number("skip", 0, 10**7)
     rows = store.rejected_bodies_by_digest(view.id, [digest for _, digest in moments[start:]])
     listed, looked_at = [], start
@@ -36,10 +36,8 @@ def get_quarantine(page_request: PageRequest) -> Answer:
             break
     more = str(looked_at) if looked_at < len(moments) else ""
     body_parts = [
-        _summary(
-            page_request, store.count_quarantined(view.id), len(moments), everything=everything
-        ),
-        _redrive_form(page_request),
+        _summary(page_request, waiting, len(moments), everything=everything),
+        _redrive_form(page_request) if waiting else EMPTY,
         frame.data_table(
             "Refused events",
             frame.heads("Received", "Problem", "Sent by", "What was sent", "State"),
@@ -83,7 +81,7 @@ def _row(document: Mapping[str, Any]) -> Sequence[Html]:
     return (
         frame.instant(document["at"]),
         html("{}{}", bdi(problem.get("title") or "Not accepted"), _faults(problem)),
-        escape(document["principal"]),
+        frame.who(document["principal"]),
         _sent(document),
         _state(document),
     )

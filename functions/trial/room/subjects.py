@@ -14,9 +14,8 @@ from trial.render.page import drawing
 from trial.render.page.elements import unordered
 from trial.reporting.profile import profile
 from trial.room import frame
-from trial.room.frame import Crumb
+from trial.room.frame import DASH, Crumb
 from trial.room.routing import READERS, PageRequest, page
-from trial.room.tables import DASH
 from trial.store.rows import JournalRow, StoredSubject
 from trial.subject.derivation import Derivation
 from trial.tables.profiles import Curve, Happening, Profile
@@ -217,7 +216,7 @@ def _journal(
     yield frame.data_table(
         "Journal",
         frame.heads(*heads, *(["As sent"] if bodies else [])),
-        (_event(page_request, stored.id, document, bodies=bodies) for document in documents),
+        (_event(page_request, stored, document, bodies=bodies) for document in documents),
     )
     if len(sort_keys) > _MOST_EVENTS:
         link = page_request.link(
@@ -234,25 +233,42 @@ def _document(row: JournalRow, *, pooled: bool) -> Mapping[str, Any]:
 
 
 def _event(
-    page_request: PageRequest, subject: str, document: Mapping[str, Any], *, bodies: bool
+    page_request: PageRequest,
+    stored: StoredSubject,
+    document: Mapping[str, Any],
+    *,
+    bodies: bool,
 ) -> Sequence[Html]:
     text = document["received"] or document["body"]
-    data = json_body.read_json(text)["data"]
+    event = json_body.read_json(text)
+    data = event["data"]
     reason = str(data.get("reason_for_change") or "")
     action = " (void)" if data.get("action") == "void" else ""
     cells = (
         html(
             '{} <span class="quiet">{}{}</span>',
-            _history(page_request, subject, document["kind"], document["record"]),
+            _history(page_request, stored.id, document["kind"], document["record"]),
             escape(document["kind"]),
             escape(action),
         ),
-        escape(document["revision"]),
+        html("{}{}", escape(document["revision"]), _replaced(document, stored)),
         frame.instant(document["stamp"]),
-        escape(document["principal"]),
+        html(
+            '{} <span class="quiet">{}</span>',
+            frame.who(document["principal"]),
+            escape(event.get("source", "")),
+        ),
         bdi(reason) if reason else DASH,
     )
     return (*cells, _sent(data)) if bodies else cells
+
+
+def _replaced(document: Mapping[str, Any], stored: StoredSubject) -> Html:
+    """Say of an earlier revision which one counts in its place, whatever order they came in."""
+    record = stored.subject.records.get((document["kind"], document["record"]))
+    if record is None or document["revision"] == record.revision:
+        return EMPTY
+    return html(' <span class="quiet">replaced by {}</span>', escape(record.revision))
 
 
 def _sent(data: Mapping[str, Any]) -> Html:

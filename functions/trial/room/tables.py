@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 import wiring
 from trial.definition.figures import BY_VISIT
 from trial.errors import Rejected
-from trial.render.figures import figure_svg
+from trial.render.figures import alt_text, figure_svg
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page import drawing
 from trial.render.page.elements import unordered
 from trial.render.page.tables import table
 from trial.reporting import report
 from trial.room import frame
-from trial.room.frame import Crumb
+from trial.room.frame import DASH, Crumb
 from trial.room.routing import READERS, PageRequest, page
 from trial.statistics.cells import Share
 from trial.tables import figures
@@ -20,8 +20,6 @@ from trial.tables.bidi import isolated
 from trial.tables.file_names import PAGE, WORKBOOK
 from trial.tables.grid import Cut, Figure, Grid, Mark
 from trial.web.routing import Answer
-
-DASH = html("\u2013")
 
 
 @page("/studies/{study}/tables", READERS, subjects=False)
@@ -126,7 +124,9 @@ def get_figure(page_request: PageRequest) -> Answer:
 
 
 def _numbers(page_request: PageRequest, drawn: Figure) -> Html:
-    labels = "Series", drawn.x_label or "At", drawn.y_label or "Value", "Interval", "n"
+    axes = [drawn.x_label or "Value", drawn.y_label or "Value"]
+    along = axes.pop(1 if drawn.kind in alt_text.LYING else 0)
+    labels = "Series", "At" if along == "Value" else along, *axes, "Interval", "n"
     rows = _marks(page_request, drawn)
     return frame.data_table("Numbers of the figure", frame.heads(*labels), rows)
 
@@ -137,7 +137,7 @@ def _marks(page_request: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
     visits = {visit.label: visit.id for visit in page_request.view.definition.visits}
     for series in drawn.series:
         for mark in series.marks:
-            place, value, interval, n = _mark(mark)
+            place, value, interval, n = _mark(drawn, mark)
             name = _name_of(kinds[drawn.id], mark, visits)
             if name and mark.y is not None:
                 link = page_request.link(
@@ -154,12 +154,20 @@ def _name_of(kind: str, mark: Mark, visits: Mapping[str, str]) -> str:
     return (mark.y if kind == "waterfall" else mark.x if kind == "survival" else "") or ""
 
 
-def _mark(mark: Mark) -> tuple[Html, Html, Html, Html]:
-    place = bdi(mark.label) if mark.label else _shown(mark.x)
-    low_and_high = mark.low is not None and mark.high is not None
-    interval = html("{} to {}", _shown(mark.low), _shown(mark.high)) if low_and_high else DASH
-    value = _shown(mark.y if mark.y is not None else mark.x if mark.label else None)
-    return place, value, interval, _shown(mark.n)
+def _mark(drawn: Figure, mark: Mark) -> tuple[Html, Html, Html, Html]:
+    """Return what a mark stands at, its value, its interval and its n, to the figure's decimals."""
+    place, value = mark.x, mark.y
+    if drawn.kind in alt_text.LYING or (value is None and mark.label):
+        place, value = value, place
+    name = bdi(mark.label) if mark.label else _shown(place)
+    low, high = _number(drawn, mark.low), _number(drawn, mark.high)
+    has_both = mark.low is not None and mark.high is not None
+    interval = html("{} to {}", low, high) if has_both else DASH
+    return name, _number(drawn, value), interval, _shown(mark.n)
+
+
+def _number(drawn: Figure, value: str | None) -> Html:
+    return DASH if value is None else escape(alt_text.number(drawn, value))
 
 
 def _shown(value: object) -> Html:

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import wiring
 from trial.render.markup import EMPTY, Html, bdi, escape, html
 from trial.room import frame
+from trial.room.frame import DASH
 from trial.room.routing import AUDITORS, READERS, PageRequest, page
-from trial.room.tables import DASH
 from trial.web.routing import Answer
 
 _MOST, _MOST_READ = 200, 5_000
@@ -143,7 +143,7 @@ def _table(label: str, deeds: Sequence[_Deed] | Iterator[_Deed]) -> Html:
     rows = (
         (
             frame.instant(deed.at),
-            escape(deed.principal) or DASH,
+            frame.who(deed.principal),
             escape(deed.action),
             escape(deed.resource) or DASH,
             bdi(deed.reason) if deed.reason else DASH,

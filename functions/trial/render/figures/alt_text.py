@@ -10,7 +10,7 @@ from trial.tables.rounding import decimal_text
 
 _SHARES = (5, 25, 50, 75, 95, 100)
 _MOST_OUTSIDE = 20
-_LYING = frozenset(("dots", "forest", "stacked", "swimmer"))
+LYING = frozenset(("dots", "forest", "stacked", "swimmer"))
 """The kinds whose values are along the horizontal axis alone."""
 NO_DATA = "No data yet"
 
@@ -103,7 +103,7 @@ def of_estimate(figure: Figure, mark: Mark) -> str:
 def description(figure: Figure) -> str:
     """Describe a whole figure."""
     across, up = isolated(figure.x_label), isolated(figure.y_label)
-    axes = f"{up} by {across}" if figure.kind not in _LYING else across
+    axes = f"{up} by {across}" if figure.kind not in LYING else across
     sentences = _BY_KIND[figure.kind](figure) if drawn(figure) else iter([NO_DATA])
     levels = (f"Line at {value}: {isolated(label)}" for value, label in figure.references)
     return (
