@@ -70,6 +70,17 @@ def test_a_visit_that_took_place_after_all_was_not_missed() -> None:
     assert visits(shown)["Day 0"] == (1, 1, 0, 0)
 
 
+def test_who_had_left_before_a_visit_does_not_lack_it_and_who_left_after_it_does() -> None:
+    shown = of(enrolment(), contact(0), contact(20), disposition(21, "discontinued"))
+    counts = {v.label: (v.recorded, v.left, v.lacking) for v in shown.visits}
+    assert counts == {
+        "Day 0": (1, 0, 0),
+        "Day 7": (0, 0, 1),
+        "Day 14": (0, 0, 1),
+        "Week 5": (0, 1, 0),
+    }
+
+
 def test_all_visits_of_the_dead_are_due_and_superseded_ids_count_nowhere() -> None:
     shown = of(
         enrolment(), death(3), enrolment(0, "S-2"), entry("subject.superseded", "S-2", by="S-1")

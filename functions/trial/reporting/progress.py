@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
+from trial.definition.design import Visit
 from trial.definition.study import Study
 from trial.events import dates
 from trial.subject.derivation import Derivation
@@ -26,11 +28,13 @@ class VisitProgress:
     due: int
     recorded: int
     missed: int
+    left: int
+    """How many had left the study before the visit's window closed."""
 
     @property
     def lacking(self) -> int:
         """For how many subjects it is due, and nothing says that it took place or was missed."""
-        return self.due - self.recorded - self.missed
+        return self.due - self.recorded - self.missed - self.left
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,15 @@ class Progress:
         )
 
 
+class _Visits(NamedTuple):
+    """Counts by visit."""
+
+    due: Counter[str]
+    recorded: Counter[str]
+    missed: Counter[str]
+    left: Counter[str]
+
+
 def _cumulated(by_month: dict[str, int], ends: dict[str, int], first: int) -> Iterator[Mark]:
     total = 0
     for month, end in ends.items():
@@ -84,7 +97,7 @@ def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
     """Return how a study gets on, as an audience may see it."""
     months: dict[str, Counter[str]] = {_ENROLLED: Counter(), _RANDOMISED: Counter()}
     sites, over = Counter[str](), Counter[str]()
-    due, recorded, missed = Counter[str](), Counter[str](), Counter[str]()
+    visits = _Visits(Counter(), Counter(), Counter(), Counter())
     number = 0
     for subject in subjects:
         derivation = Derivation(view, subject)
@@ -99,7 +112,7 @@ def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
             site = str(derivation.fact("site") or "")
             sites[site] += 1
             over[site] += derivation.over
-        _count_visits(view, derivation, (due, recorded, missed))
+        _count_visits(view, derivation, visits)
     return Progress(
         number,
         tuple(
@@ -107,9 +120,9 @@ def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
         ),
         tuple((site, count, over[site]) for site, count in sorted(sites.items())),
         tuple(
-            VisitProgress(v.label, due[v.id], recorded[v.id], missed[v.id])
+            VisitProgress(v.label, *(counter[v.id] for counter in visits))
             for v in view.definition.visits
-            if due[v.id]
+            if visits.due[v.id]
         ),
     )
 
@@ -117,19 +130,26 @@ def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
 def _count_visits(
     view: Study,
     derivation: Derivation,
-    counts: tuple[Counter[str], Counter[str], Counter[str]],
+    counts: _Visits,
 ) -> None:
     """Count a subject's planned visits that are due: one that took place was not missed."""
-    due, recorded, missed = counts
     if not derivation.begun:
         return
     seen = derivation.recorded_visits
     reported_missed = {record.data["visit"] for record in derivation.records(_MISSED)}
     for visit in view.definition.visits:
         if visit.id in seen:
-            recorded[visit.id] += 1
+            counts.recorded[visit.id] += 1
         elif visit.id in reported_missed:
-            missed[visit.id] += 1
+            counts.missed[visit.id] += 1
         elif not derivation.due(visit):
             continue
-        due[visit.id] += 1
+        elif derivation.over and not _outlasted(derivation, visit):
+            counts.left[visit.id] += 1
+        counts.due[visit.id] += 1
+
+
+def _outlasted(derivation: Derivation, visit: Visit) -> bool:
+    """Return whether anything of a subject is recorded beyond a visit's window."""
+    window = derivation.window_of(visit) if visit.window is not None else None
+    return window is not None and derivation.seen_beyond(window[2])

@@ -33,6 +33,7 @@ _MOST = 100
 _SEE_OTHER = 303
 _WAITING = 5
 """After how many seconds a cut that is being made is asked for anew."""
+_MOST_MOVERS = 10
 _FOR_PEOPLE = (PAGE, WORKBOOK, SUMMARY_MARKDOWN, FLOW_SVG)
 _BESIDE = (SIGNATURE, HEADS, TRAIL, CHANGES, CHANGES_SIGNATURE)
 """What the unblinded have beside the files that the manifest lists."""
@@ -335,9 +336,8 @@ def _changed_cells(page_request: PageRequest, document: Mapping[str, Any]) -> Ht
             bdi(f"{cell['label']}, {cell['column']}"),
             escape(statistic["statistic"]),
             _text(statistic["before"]),
-            _text(statistic["after"]),
-            joined((_subject(page_request, name) for name in cell["contributors"][:10]), html(", "))
-            or DASH,
+            html("{}{}", _text(statistic["after"]), _same_text(statistic)),
+            _movers(page_request, cell["contributors"]),
         )
         for cell in document["cells"]
         for statistic in cell["statistics"]
@@ -350,12 +350,31 @@ def _text(value: Mapping[str, Any] | None) -> Html:
     return (escape(value["text"]) or DASH) if value else html("not there")
 
 
+def _same_text(statistic: Mapping[str, Any]) -> Html:
+    """Say why a number stands here that reads as before."""
+    before, after = statistic["before"], statistic["after"]
+    if not before or not after or before["text"] != after["text"]:
+        return EMPTY
+    return html(' <span class="quiet">differs beyond these digits</span>')
+
+
+def _movers(page_request: PageRequest, names: Sequence[str]) -> Html:
+    """Name some of those who moved a number, and say how many more there are."""
+    some = joined((_subject(page_request, name) for name in names[:_MOST_MOVERS]), html(", "))
+    more = len(names) - _MOST_MOVERS
+    return html("{} and {} more", some, more) if more > 0 else some or DASH
+
+
 def _subject(page_request: PageRequest, name: str) -> Html:
     return html('<a href="{}">{}</a>', page_request.link("subjects", name), escape(name))
 
 
 def _changed(page_request: PageRequest, document: Mapping[str, Any]) -> Iterator[Html]:
-    yield html("<p>{} subjects differ in all.</p>\n", document["differing_subjects"])
+    yield html(
+        "<p>{} subjects could have moved a number: by their records, or by what the cuts count of"
+        " them. These are the records that only one of the cuts has, or has otherwise.</p>\n",
+        document["differing_subjects"],
+    )
     rows = (
         (
             _subject(page_request, subject["subject"]),

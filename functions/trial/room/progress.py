@@ -94,9 +94,12 @@ def _visits(state: Progress) -> Html:
             html("{}", visit.due),
             html("{}", visit.recorded),
             html("{}", visit.missed) if visit.missed else DASH,
+            html("{}", visit.left) if visit.left else DASH,
             html('<b class="tag bad">{}</b>', visit.lacking) if visit.lacking else DASH,
         )
         for visit in state.visits
     )
-    heads = frame.heads("Visit", "Due", "Took place", "Reported missed", "Nothing recorded")
+    heads = frame.heads(
+        "Visit", "Due", "Took place", "Reported missed", "Had left", "Nothing recorded"
+    )
     return frame.data_table("Planned visits", heads, rows, "No visit is due yet.")
