@@ -318,6 +318,8 @@ UNMARKED = frozenset(
      "FigureDefinition.y_label", "Class.value", "Definition.notice", "Definition.outcomes",
      "Definition.placebo", "Definition.registry", "Definition.strata", "Definition.study",
      "TableColumn.under", "Definition.vocabularies", "Discrepancies.off", "Discrepancies.only",
+     "Estimand.summary", "Estimand.treatment", "Estimand.variable", "IntercurrentEvent.event",
+     "IntercurrentEvent.handling",
      "KeyResultDefinition.rule", "KeyResultDefinition.unit", "ListingDefinition.dataset",
      "Parameter.texts", "Parameter.unit", "Parameter.units",
      "Parameter.units.key", "TermGroup.broad", "TermGroup.terms",

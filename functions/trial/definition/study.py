@@ -146,8 +146,9 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         ordered = json.dumps(bounds.resolved, default=str, sort_keys=True)
         definition = Definition.model_validate_json(ordered)
     except ValidationError as error:
-        errors = [*bounds.faults, *validation_errors(error, value)]
-        raise Rejected(422, "Definition not accepted", "", *errors) from None
+        words = {fault.pointer for fault in bounds.faults}  # of which a number is asked for too
+        others = (e for e in validation_errors(error, value) if e.pointer not in words)
+        raise Rejected(422, "Definition not accepted", "", *bounds.faults, *others) from None
     definition = in_place.named(definition)
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
     return study if version is None else replace(study, version=version)
