@@ -24,7 +24,7 @@ SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=
 CORE := $(sort $(wildcard tests/core/test_*.py))
 LONGEST := tables names blinding attribution fisher listing_dates listings acceptance any_definition
 # What takes longest of the rest under measurement, and reaches little that others do not.
-UNMEASURED := tracing_reasons grading scales arrangement kinds messages content library_recounted arms formulas
+UNMEASURED := grading scales arrangement kinds messages content library_recounted arms formulas
 LONG := messages wording flow methods content arms testing severity partial_dates figures \
   unreported denominators discrepancies library_recounted
 COVERED := $(filter-out $(patsubst %,tests/core/test_%.py,$(LONGEST) $(UNMEASURED)),$(CORE))
