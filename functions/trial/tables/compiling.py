@@ -863,9 +863,7 @@ class Compiler:
     ) -> tuple[Test, Sequence[Category], PendingTest, Sequence[str], Test]:
         """Return what a condition is counted by, within categories that a part of a row names."""
         test = self._rules.condition(count, f"{path}/count")
-        categories = [
-            self._rules.category(name, f"{path}/{part}/{i}") for i, name in enumerate(names)
-        ]
+        categories = self._categories(names, f"{path}/{part}")
         stratum = self._any_pending(list(zip(categories, names, strict=True)), f"{path}/{part}")
         condition_pending = determination.pending_test(self._rules, count, f"{path}/count")
 
@@ -877,6 +875,13 @@ class Compiler:
         event_fields = determination.optional_event_fields(self._rules, count)
         strict_test = determination.strict_test(self._rules, count, f"{path}/count")
         return test, categories, pending, event_fields, strict_test if event_fields else test
+
+    def _categories(self, names: Sequence[str], path: str) -> list[Category]:
+        """Return the categories of some names, each of which stands at its place in a list."""
+        return [self._rules.category(name, f"{path}/{i}") for i, name in enumerate(names)]
+
+    def _categories_by_name(self, names: Sequence[str], path: str) -> dict[str, Category]:
+        return dict(zip(names, self._categories(names, path), strict=True))
 
     def _logistic(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         assert row.logistic is not None
@@ -897,10 +902,7 @@ class Compiler:
             f"{self._table.id}#rate{index}.",
             [column.arm for column in self._table.columns],
             self._event_selections(asked.filter, f"{rate_path}/filter"),
-            [
-                self._rules.category(name, f"{rate_path}/covariates/{i}")
-                for i, name in enumerate(asked.covariates)
-            ],
+            self._categories(asked.covariates, f"{rate_path}/covariates"),
             asked.per,
             self._ratio_model(row, asked, asked.distribution, path),
         )
@@ -959,9 +961,7 @@ class Compiler:
         assert row.stratified is not None
         strata = row.stratified.strata
         quantity = self._rules.measure(measure, f"{path}/measure")
-        categories = [
-            self._rules.category(name, f"{path}/strata/{i}") for i, name in enumerate(strata)
-        ]
+        categories = self._categories(strata, f"{path}/strata")
         stratum = self._any_pending(list(zip(categories, strata, strict=True)), f"{path}/strata")
 
         def pending(derivation: Derivation) -> bool:
@@ -1013,10 +1013,7 @@ class Compiler:
                 self._rules.measure(ref, f"{ancova_path}/covariates/{i}")
                 for i, ref in enumerate(ancova.covariates)
             ],
-            {
-                name: self._rules.category(name, f"{ancova_path}/factors/{i}")
-                for i, name in enumerate(ancova.factors)
-            },
+            self._categories_by_name(ancova.factors, f"{ancova_path}/factors"),
             {
                 name: Pool(
                     member_test(self._rules, pool.set, (), f"{ancova_path}/pool/{name}"),
@@ -1060,10 +1057,7 @@ class Compiler:
                 self._rules.measure(ref, f"{mmrm_path}/covariates/{i}")
                 for i, ref in enumerate(mmrm.covariates)
             ],
-            {
-                name: self._rules.category(name, f"{mmrm_path}/factors/{i}")
-                for i, name in enumerate(mmrm.factors)
-            },
+            self._categories_by_name(mmrm.factors, f"{mmrm_path}/factors"),
             mmrm.by_visit,
             mmrm.covariance,
             mmrm.degrees_of_freedom,
@@ -1136,10 +1130,7 @@ class Compiler:
             optional_fields=dating.optional_event_fields(
                 self._study.definition.times[survival.time]
             ),
-            strata=[
-                self._rules.category(name, f"{survival_path}/strata/{i}")
-                for i, name in enumerate(survival.strata)
-            ],
+            strata=self._categories(survival.strata, f"{survival_path}/strata"),
             hazards=self._hazards(row, survival, survival_path),
             means=self._restricted_means(row, survival),
             competing=self._is_competing(survival, survival_path),
@@ -1181,10 +1172,7 @@ class Compiler:
             return None
         names = asked.covariates
         return HazardModel(
-            {
-                name: self._rules.category(name, f"{path}/hazard_ratio/covariates/{i}")
-                for i, name in enumerate(names)
-            },
+            self._categories_by_name(names, f"{path}/hazard_ratio/covariates"),
             asked.ties,
             asked.test,
             asked.proportional_hazards,

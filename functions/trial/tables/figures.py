@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from trial.definition.conditions import Measure
@@ -125,15 +125,8 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
     kind, read = _KINDS[figure.kind]
     panel = Panel.of(source.figure, table, sums)
     series = read(source)
-    return Figure(
-        id=figure.id,
-        title=figure.title,
-        population=figure.population,
-        kind=kind,
-        x_label=figure.x_label,
-        y_label=figure.y_label,
-        series=series,
-        source=figure.source.table,
+    return replace(
+        _bare(figure, kind, series),
         references=_references(figure),
         method=_with_imputation(_method(source), source),
         footnotes=(*figure.footnotes, *_changes(source)),
@@ -153,15 +146,8 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
 
 def _forest(figure: FigureDefinition, forest: Forest) -> Figure:
     is_ratio = forest.statistic in RATIOS
-    return Figure(
-        id=figure.id,
-        title=figure.title,
-        population=figure.population,
-        kind="forest",
-        x_label=figure.x_label,
-        y_label=figure.y_label,
-        series=forest.series(),
-        source=figure.source.table,
+    return replace(
+        _bare(figure, "forest", forest.series()),
         references=_references(figure),
         method=forest.method,
         footnotes=(*figure.footnotes, *([NOMINAL_INTERACTION] if figure.interaction else ())),
@@ -173,17 +159,21 @@ def _forest(figure: FigureDefinition, forest: Forest) -> Figure:
 
 
 def _stacked(figure: FigureDefinition, stacks: Stacks) -> Figure:
+    return replace(_bare(figure, "stacked", stacks.series()), sizes=stacks.sizes)
+
+
+def _bare(figure: FigureDefinition, kind: FigureKind, series: tuple[Series, ...]) -> Figure:
+    """Return a figure with what every kind takes from its definition."""
     return Figure(
         id=figure.id,
         title=figure.title,
         population=figure.population,
-        kind="stacked",
+        kind=kind,
         x_label=figure.x_label,
         y_label=figure.y_label,
-        series=stacks.series(),
+        series=series,
         source=figure.source.table,
         footnotes=tuple(figure.footnotes),
-        sizes=stacks.sizes,
     )
 
 

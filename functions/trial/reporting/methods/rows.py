@@ -1,6 +1,6 @@
 """What each column and each row of the tables counts, in words."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
@@ -610,10 +610,7 @@ class Rows:
     def _event_rate(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         model = row.event_rate
         assert model is not None
-        window = self._definition.adverse_events.days_after_last_dose
-        until = (
-            "" if window is None else f", or {window} days after the last dose if that is earlier"
-        )
+        until = self._risk_ends_by_dose()
         dispersion = (
             ", the dispersion estimated by maximum likelihood together with the rest, and standard"
             " errors by the observed information; where counts vary no more than Poisson's it is 0"
@@ -628,10 +625,21 @@ class Rows:
             f" logarithm of the days at risk as offset{dispersed}{self._modelled(row, model)}"
         )
 
+    def _risk_ends_by_dose(self) -> str:
+        """Say when the last dose ends the time at risk, if the definition has it do so."""
+        window = self._definition.adverse_events.days_after_last_dose
+        if window is None:
+            return ""
+        return f", or {window} days after the last dose if that is earlier"
+
+    def _adjusted(self, covariates: Iterable[str]) -> str:
+        """Say what a model is adjusted for, if for anything."""
+        labels = [self._words.category(name) for name in covariates]
+        return f", adjusted for {joined(labels)} (who lacks one is left out)" if labels else ""
+
     def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:
         """Say what a model of ratios is adjusted for, how its limits and its P are found."""
-        given = [self._words.category(name) for name in asked.covariates]
-        adjusted = f", adjusted for {joined(given)} (who lacks one is left out)" if given else ""
+        adjusted = self._adjusted(asked.covariates)
         by_profile = row.interval_asked is not None and row.interval_asked.method == "profile"
         limits = "profile likelihood" if by_profile else "the normal distribution of its logarithm"
         test = MODEL_TESTS[asked.test]
@@ -674,8 +682,7 @@ class Rows:
         asked = survival.hazard_ratio_asked
         if asked is None:
             return ""
-        given = [self._words.category(name) for name in asked.covariates]
-        adjusted = f", adjusted for {joined(given)} (who lacks one is left out)" if given else ""
+        adjusted = self._adjusted(asked.covariates)
         strata = ", with hazards of its own in each stratum" if survival.strata else ""
         if survival.estimate == "cumulative-incidence":
             strata += ", whoever had a competing event being censored then"
@@ -695,10 +702,7 @@ class Rows:
     def _incidence(self, row: TableRow, columns: Mapping[str, str]) -> str:
         incidence = row.incidence
         assert incidence is not None
-        window = self._definition.adverse_events.days_after_last_dose
-        until = (
-            "" if window is None else f", or {window} days after the last dose if that is earlier"
-        )
+        until = self._risk_ends_by_dose()
         confidence = _confidence(row)
         rate = (
             f"both counted; per {incidence.per} years of 365.25 days, with the {EXACT_POISSON}"
