@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-from urllib.parse import parse_qsl, quote, unquote, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 
 import wiring
 from trial.access.person import Person, Role
@@ -16,7 +16,7 @@ from trial.definition.study import Study
 from trial.errors import Beat, Rejected
 from trial.events.blinding import UNBLINDED
 from trial.render.markup import Html, escape
-from trial.web.routing import Answer
+from trial.web.routing import Answer, path_parts
 
 READERS = frozenset({Role.READER})
 MANAGERS = frozenset({Role.DATA_MANAGER})
@@ -76,16 +76,8 @@ class Route:
 
     def parts(self, path: str) -> Mapping[str, str] | None:
         """Return the values in a path that is this route's; None where it is not."""
-        names, values = self.path.split("/"), path.split("/")
-        if len(names) != len(values):
-            return None
-        parts = {}
-        for name, value in zip(names, values, strict=True):
-            if name.startswith("{"):
-                parts[name[1:-1]] = unquote(value)
-            elif name != value:
-                return None
-        return None if any(not value or "/" in value for value in parts.values()) else parts
+        parts = path_parts(self.path, path)
+        return None if parts is None or any("/" in value for value in parts.values()) else parts
 
     def allows(self, person: Person, study: str | None) -> bool:
         """Return whether a person may see it: in a study, or in any where it is of none."""

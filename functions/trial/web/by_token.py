@@ -6,7 +6,7 @@ call is what the policy of its name in the template may, and a route without a r
 
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 import wiring
 from trial.access.person import EVERY_STUDY, Person, Role
@@ -14,7 +14,7 @@ from trial.access.tokens import not_signed_in
 from trial.errors import Beat, Rejected
 from trial.events.blinding import UNBLINDED
 from trial.web import queries, read_routes  # noqa: F401 (their routes)
-from trial.web.routing import Answer, Request, Routes, body_bytes
+from trial.web.routing import Answer, Request, Routes, body_bytes, path_parts
 
 PREFIX = "/api"
 SUBMITTER, READER, UNBLINDED_READER, MANAGER, ADMINISTRATOR = (
@@ -110,24 +110,14 @@ def _route(
     method: str, path: str, routes: Iterable[tuple[str, str]]
 ) -> tuple[str, Mapping[str, str]]:
     """Return the route of a path and the values in it; one without parameters comes first."""
-    segments = path.split("/")
     matching = [
-        resource
+        (resource, parts)
         for known_method, resource in routes
-        if known_method == method and _matches(resource.split("/"), segments)
+        if known_method == method and (parts := path_parts(resource, path)) is not None
     ]
     if not matching:
         raise Rejected(404, "Not found", "no such route: see GET /openapi.json for all of them")
-    resource = min(matching, key=lambda name: name.count("{"))
-    pairs = zip(resource.split("/"), segments, strict=True)
-    return resource, {name[1:-1]: unquote(value) for name, value in pairs if name.startswith("{")}
-
-
-def _matches(names: list[str], segments: list[str]) -> bool:
-    return len(names) == len(segments) and all(
-        bool(value) if name.startswith("{") else name == value
-        for name, value in zip(names, segments, strict=True)
-    )
+    return min(matching, key=lambda match: len(match[1]))
 
 
 def _check_role(person: Person, method: str, resource: str, study: str | None) -> None:

@@ -173,3 +173,17 @@ def problem_answer(error: Rejected | Unavailable) -> Answer:
     """Answer a failure with its problem document (RFC 9457)."""
     status = error.status if isinstance(error, Rejected) else error.STATUS
     return json_answer(error.problem(), status, PROBLEM)
+
+
+def path_parts(route: str, path: str) -> dict[str, str] | None:
+    """Return the values, none of them empty, in a path that is a route's; None where it is not."""
+    names, segments = route.split("/"), path.split("/")
+    if len(names) != len(segments):
+        return None
+    parts = {}
+    for name, segment in zip(names, segments, strict=True):
+        if name.startswith("{") and segment:
+            parts[name[1:-1]] = unquote(segment)
+        elif name != segment:
+            return None
+    return parts
