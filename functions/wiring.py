@@ -125,8 +125,8 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
 
 @cache
 def settings() -> Settings:
-    """Read the environment."""
-    return Settings.model_validate(dict(os.environ))
+    """Read the environment; what is empty is not set, as `sam local` gives a template's NoValue."""
+    return Settings.model_validate({name: value for name, value in os.environ.items() if value})
 
 
 @cache

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from botocore import session
 from invoking import forget
+from pydantic import ValidationError
 
 import wiring
 
@@ -65,3 +66,19 @@ def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
                     patch.setattr(owner, method, otherwise)
                     client = wiring.client("dynamodb", wiring.CLIENT)
                 assert client.meta.endpoint_url == "https://dynamodb.eu-central-1.amazonaws.com"
+
+
+def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`sam local` gives an empty one where the template leaves a variable out by a condition."""
+    forget()
+    for name in ("TABLE_NAME", "BUCKET_NAME"):
+        monkeypatch.setenv(name, "x")
+    for name in ("SESSION_MINUTES", "PRINCIPAL_CLAIM", "ROOM_PART", "AUDIT_HOURS"):
+        monkeypatch.setenv(name, "")
+    settings = wiring.settings()
+    assert (settings.SESSION_MINUTES, settings.PRINCIPAL_CLAIM) == (60, "sub")
+    monkeypatch.setenv("TABLE_NAME", "")
+    forget()
+    with pytest.raises(ValidationError, match="TABLE_NAME"):
+        wiring.settings()
+    forget()
