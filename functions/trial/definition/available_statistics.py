@@ -160,7 +160,7 @@ def _measured(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
 def _limits(
     asked: IntervalDefinition | None, names: tuple[str, str] = INTERVALS["ci"]
 ) -> frozenset[str]:
-    """Name the limits of an interval that are asked for."""
+    """Return the names of an interval's limits that are asked for."""
     sides = zip(("lower", "upper"), names, strict=True)
     return frozenset(
         name for side, name in sides if asked is not None and asked.limits in ("both", side)
@@ -168,7 +168,7 @@ def _limits(
 
 
 def _always(row: TableRow) -> frozenset[str]:
-    """Name the limits of a row that has an interval whether it asks for it or not."""
+    """Return the limits of a row that has an interval whether it asks for it or not."""
     return _limits(row.interval_asked or IntervalDefinition())
 
 

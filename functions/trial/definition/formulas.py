@@ -236,13 +236,13 @@ def nodes(node: Node) -> Iterator[Node]:
 
 
 def operands(node: Node) -> list[str]:
-    """Name the parameters of a formula, each once, in the order in which they stand."""
+    """Return the parameters of a formula, each once, in the order in which they stand."""
     named = (part.parameter for part in nodes(node) if isinstance(part, Operand))
     return list(dict.fromkeys(named))
 
 
 def facts(node: Node) -> list[tuple[str, Sequence[str] | None]]:
-    """Name the characteristics of a formula with the levels it asks for; None: for the number."""
+    """Return the characteristics of a formula with the levels it asks for; None: for the number."""
     return [
         (part.characteristic, _levels(part))
         for part in nodes(node)

@@ -68,7 +68,7 @@ class Combination:
 
     @cached_property
     def _joined(self) -> list[str]:
-        """Name the operands that must come together."""
+        """Return the names of the operands that must come together."""
         names = operands(self.parameter.expression)
         return [name for name in names if name not in self.parameter.carried]
 

@@ -221,7 +221,7 @@ class Determined:
     """The indexes of conditions' determined subjects, by position and as arranged."""
 
     def __init__(self, keys: Sequence[tuple[str, ...]], whole: Sequence[tuple[str, ...]]) -> None:
-        """Give what the whole definition has the index that it has there."""
+        """Return what the whole definition has with the index that it has there."""
         self.keys = keys
         known = {key: index for index, key in enumerate(whole)}
         self.arranged = {i: known.get(key, len(whole) + i) for i, key in enumerate(keys)}

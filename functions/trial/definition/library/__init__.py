@@ -62,7 +62,7 @@ class Resolved:
         return replace(fault, pointer=self._places[piece], detail=detail)
 
     def _with_pieces(self, fault: FieldError) -> FieldError:
-        """Name the pieces that make a part too large together with the definition's own parts."""
+        """Return the fault with the pieces that, with its own members, make a part too large."""
         if not isinstance(fault, TooMuch):
             return fault
         inside = self.value

@@ -221,7 +221,7 @@ class AnalysisCollector:
         return description
 
     def _set(self, names: tuple[str, ...]) -> str:
-        """Name the set that an analysis is of: one, or all that its columns are of together."""
+        """Return the set that an analysis is of: one, or all that its columns are of together."""
         id_ = groupings.set_id("+".join(names))
         if len(names) > 1:
             self.joint_sets[id_] = names

@@ -93,7 +93,7 @@ class AnalysisRef:
 
 
 def _sets_of(column: TableColumn | None, columns: Mapping[str, TableColumn]) -> tuple[str, ...]:
-    """Name the set of a column; of one that compares, the sets of what it compares."""
+    """Return the set of a column; of one that compares, the sets of what it compares."""
     if column is None:
         return ()
     names = [columns[name] for name in column.compare or () if name in columns] or [column]

@@ -44,7 +44,7 @@ class _Layout:
 
 
 def forest(canvas: Canvas, figure: Figure) -> None:
-    """Give each row a line, with its interval, its counts and its estimate in figures."""
+    """Draw a line for each row, with its interval, its counts and its estimate in figures."""
     marks = figure.series[0].marks
     layout = _layout(figure, marks)
     x, rungs = _scale(figure, marks, layout.plot)

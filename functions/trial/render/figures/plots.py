@@ -194,7 +194,7 @@ def _bars(
 
 
 def dots(canvas: Canvas, figure: Figure) -> None:
-    """Give each term a line, with a mark a series along it."""
+    """Draw a line for each term, with a mark a series along it."""
     terms = [lines_of(mark.label, _TERM, 2) for mark in figure.series[0].marks]
     left_edge = 2 * PAD + max(width_of(text) for lines in terms for text in lines)
     values = [Decimal(mark.x) for mark in alt_text.marks(figure) if mark.x is not None]

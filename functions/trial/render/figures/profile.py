@@ -199,13 +199,13 @@ def _more(canvas: Canvas, number: int, noun: str) -> None:
 
 
 def _told(happening: Happening) -> str:
-    """Say what happened when, for a pointer over it."""
+    """Return what happened when, for a pointer over it."""
     until = f" to {happening.end}" if happening.end else ""
     return f"{isolated(happening.label)}, {happening.start or 'not dated'}{until}"
 
 
 def description(profile: Profile) -> str:
-    """Say in words what the picture shows."""
+    """Return in words what the picture shows."""
     counts = (
         (len(profile.visits), "visits"),
         (len(profile.doses), "doses"),

@@ -164,7 +164,7 @@ def _event_style(place: int) -> SeriesStyle:
 
 
 def _legend(canvas: Canvas, heads: Sequence[str]) -> None:
-    """Name what lanes are marked with, as many on a line as fit."""
+    """Draw the legend of the lanes' marks, as many on a line as fit."""
     x = float(PAD)
     for place, head in enumerate(heads):
         lines = lines_of(head, WIDTH - 3 * PAD - _SAMPLE)

@@ -102,7 +102,7 @@ class _Dressed(dict[tuple[str, str, int, bool], StyleArray]):
     """A sheet's styles by what decides them: openpyxl looks up each part of each cell's style."""
 
     def dress(self, cell: Any, item: CellValue) -> None:  # noqa: ANN401 - its stubs know no style
-        """Give a cell the style of an item, as it was given to an earlier one of its kind."""
+        """Set a cell's style to an item's, as an earlier one of its kind has it."""
         key = item.style, item.number, item.indent, _looks_like_formula(item)
         if key in self:
             cell._style = copy(self[key])
@@ -125,7 +125,7 @@ def write(cell: Cell | MergedCell, item: CellValue, dressed: _Dressed) -> None:
 
 
 def dress(cell: Cell | MergedCell, item: CellValue) -> None:
-    """Give a cell the style of an item."""
+    """Set a cell's style to an item's."""
     cell.style = f"TLF {item.style}"
     if item.number:
         cell.number_format = item.number

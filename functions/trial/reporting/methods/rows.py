@@ -172,7 +172,7 @@ _EFFECTS = ("with one effect", "with an effect at each visit")
 
 
 def _restricted_means(row: TableRow, survival: Survival) -> str:
-    """Say how means up to some days are computed and compared, if they are."""
+    """Return how means up to some days are computed and compared; nothing where none are."""
     asked = survival.restricted_mean
     if asked is None:
         return ""
@@ -626,19 +626,19 @@ class Rows:
         )
 
     def _risk_ends_by_dose(self) -> str:
-        """Say when the last dose ends the time at risk, if the definition has it do so."""
+        """Return when the last dose ends the time at risk; nothing where it does not."""
         window = self._definition.adverse_events.days_after_last_dose
         if window is None:
             return ""
         return f", or {window} days after the last dose if that is earlier"
 
     def _adjusted(self, covariates: Iterable[str]) -> str:
-        """Say what a model is adjusted for, if for anything."""
+        """Return what a model is adjusted for; nothing where it is for nothing."""
         labels = [self._words.category(name) for name in covariates]
         return f", adjusted for {joined(labels)} (who lacks one is left out)" if labels else ""
 
     def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:
-        """Say what a model of ratios is adjusted for, how its limits and its P are found."""
+        """Return what a model of ratios is adjusted for and how its limits and its P are found."""
         adjusted = self._adjusted(asked.covariates)
         by_profile = row.interval_asked is not None and row.interval_asked.method == "profile"
         limits = "profile likelihood" if by_profile else "the normal distribution of its logarithm"
@@ -678,7 +678,7 @@ class Rows:
         )
 
     def _hazards(self, row: TableRow, survival: Survival) -> str:
-        """Say how the ratio of hazards is computed, if it is."""
+        """Return how the ratio of hazards is computed; nothing where it is not."""
         asked = survival.hazard_ratio_asked
         if asked is None:
             return ""

@@ -75,7 +75,7 @@ def _estimands(definition: Definition) -> Iterator[tuple[str, str, str]]:
 
 
 def statistics_used(definition: Definition) -> set[str]:
-    """Name the statistics that summaries ask for."""
+    """Return the names of the statistics that summaries ask for."""
     return {
         name
         for table in definition.tables

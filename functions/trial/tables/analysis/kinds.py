@@ -104,7 +104,7 @@ def _answer(truth: Truth) -> str | None:
 
 
 def _answers(condition_count: ConditionCount) -> FindRecords:
-    """Give the answer of each subject of the row's denominator, or why there is none."""
+    """Find the answer of each subject of the row's denominator, or why there is none."""
 
     def find(derivation: Derivation, _: Members) -> Iterator[AnalysisRecord]:
         if condition_count.base is not None and not condition_count.base.test(derivation):
@@ -194,7 +194,7 @@ def _worst(row: WorstRow, column: int) -> RowAnalysis:
 def _by_level(
     row: LevelsRow, column: int, find_levels: Callable[[Derivation], Iterable[str]]
 ) -> RowAnalysis:
-    """Give a record a level; who is at none, and who is not shown, is in the denominator alone."""
+    """Make a record a level; who is at none, and who is not shown, is in the denominator alone."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         is_shown = members.where[column]
@@ -221,7 +221,7 @@ def _by_level(
 
 @analysis_of.register
 def _cross(row: CrossRow, column: int) -> RowAnalysis:
-    """Give the pair of levels of each subject; of whom one is not known, why."""
+    """Find the pair of levels of each subject; of whom one is not known, why."""
     options, (first_factor, second_factor) = row.options, row.options.factors
     of_column = options.percent_of == "column"
 
@@ -274,7 +274,7 @@ def _variable(quantity: Quantity) -> str:
 
 
 def _held(quantity: Quantity) -> tuple[str, ...]:
-    """Name the variables that the numbers of a measure are in."""
+    """Return the names of the variables that the numbers of a measure are in."""
     return (_variable(quantity), *((VALUE, variables.BASE) if quantity.change else ()))
 
 
@@ -321,7 +321,7 @@ def _summary(row: SummaryRow, column: int) -> RowAnalysis | None:
 
 @analysis_of.register
 def _ancova(row: AncovaRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the same in each)
-    """Give who is in the model: of an arm, with all values and levels known."""
+    """Find who is in the model: of an arm, with all values and levels known."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         value, arm = row.response.evaluate(derivation), arm_in_model(row.arms, members)
@@ -339,7 +339,7 @@ def _ancova(row: AncovaRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the sa
 
 @analysis_of.register
 def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the same in each)
-    """Give a record a visit observed of who is in the model."""
+    """Make a record a visit observed of who is in the model."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         arm = arm_in_model(row.arms, members)
@@ -472,7 +472,7 @@ def _time(days: int, *, event: bool, undated: bool) -> AnalysisRecord:
 
 @analysis_of.register
 def _incidence(row: IncidenceRow, column: int) -> RowAnalysis:
-    """Give a record of the days at risk and, where all events count, one an event."""
+    """Make a record of the days at risk and, where all events count, one an event."""
     selection, is_recurrent = row.selections[column], row.measure.recurrent
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
@@ -503,7 +503,7 @@ def _incidence(row: IncidenceRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _event_rate(row: EventRateRow, column: int) -> RowAnalysis:
-    """Give a record of the days at risk of who is in the model, and one an event."""
+    """Make a record of the days at risk of who is in the model, and one an event."""
     selection = row.selections[column]
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
@@ -529,7 +529,7 @@ def _event_rate(row: EventRateRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _incidence_by_term(row: IncidenceTermsRow, column: int) -> RowAnalysis:
-    """Give the days at risk of all terms and, by term, each event while at risk.
+    """Find the days at risk of all terms and, by term, each event while at risk.
 
     The record of the days at risk has no term, so it is one of every term's: a subject's time at
     risk of a term is the least of what it has of that term or of none.
@@ -592,7 +592,7 @@ def _found_events(
     records_of: _EventRecords,
     all_of: _EventNames | None,
 ) -> FindRecords:
-    """Give the records of a subject's events that match; one of the denominator where none does.
+    """Find the records of a subject's events that match; one of the denominator where none does.
 
     Where events are in percent, `all_of` names those that they are of: each has a record.
     """
@@ -645,7 +645,7 @@ def _events(row: EventsRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _durations(row: DurationsRow, column: int) -> RowAnalysis:
-    """Give the days of each event that has some."""
+    """Find the days of each event that has some."""
     matches = row.selections[column].matches
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
@@ -660,7 +660,7 @@ def _durations(row: DurationsRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _resolution(row: ResolutionRow, column: int) -> RowAnalysis:
-    """Give the days of each event that is followed."""
+    """Find the days of each event that is followed."""
     matches = row.selections[column].matches
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
@@ -686,7 +686,7 @@ def _course(course: Course) -> AnalysisRecord:
 
 @analysis_of.register
 def _resolution_by_term(row: ResolutionTermsRow, column: int) -> RowAnalysis:
-    """Give the days of each event that is followed, by all that it counts under.
+    """Find the days of each event that is followed, by all that it counts under.
 
     Of first events, `AVALCAT1` and so on say at which depths of terms it is the first.
     """
@@ -722,7 +722,7 @@ def _resolution_by_term(row: ResolutionTermsRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _terms(row: TermsRow, column: int) -> RowAnalysis:
-    """Give each event by all that it counts under, with the worst level in each of these."""
+    """Find each event by all that it counts under, with the worst level in each of these."""
     view, levels, severity = row.views[column], row.levels, row.severity
     factors = _term_factors(levels)
     names = list(factors.values())
@@ -762,7 +762,7 @@ def _terms(row: TermsRow, column: int) -> RowAnalysis:
 
 @analysis_of.register
 def _subgroup(row: SubgroupRow, column: int) -> RowAnalysis | None:
-    """Give what the row gives, of the subjects of the subgroup alone."""
+    """Find what the row gives, of the subjects of the subgroup alone."""
     inner = analysis_of(row.inner, column)
     if inner is None:
         return None

@@ -220,7 +220,7 @@ def _one_of(
 
 
 def _with_levels(definition: JsonObject) -> list[str]:
-    """Name the facts of enrolment that are one of some levels."""
+    """Return the names of the facts of enrolment that are one of some levels."""
     characteristics = [*_CODED, *sorted(members(definition, "characteristics"))]
     return [name for name in characteristics if levels_of(name, definition) is not None]
 
@@ -298,7 +298,7 @@ def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
 def _in_subgroups(
     row: JsonObject, inner: Sequence[str] | None, definition: JsonObject
 ) -> Sequence[str] | None:
-    """Name the rows of each subgroup, if there are any; None where they come with the data."""
+    """Return the names of the rows of each subgroup; None where they come with the data."""
     subgroups = row.get("subgroups")
     if not isinstance(subgroups, dict) or inner is None:
         return inner

@@ -213,7 +213,7 @@ class StratifiedLevelsRow(PlacedRow):
                 put_cell(share, self.sums, f"{self.index}.{column}{cell}", 1)
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give the subjects counted of all strata; and compare columns within strata."""
+        """Return the subjects counted of all strata; columns are compared within strata."""
         counts = self._counts(sums.get(self.sums, {}))
         places = {place for by_place in counts.values() for place in by_place}
         levels = sorted({level for level, _ in places})

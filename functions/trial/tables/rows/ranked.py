@@ -66,7 +66,7 @@ class StratifiedRanksRow(PlacedRow):
         }
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
-        """Give the subjects counted of all strata; and compare columns within strata."""
+        """Return the subjects counted of all strata; columns are compared within strata."""
         tallies = {
             i: self._tallies(sums, i) for i, head in enumerate(heads) if head.comparison is None
         }
