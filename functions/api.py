@@ -27,6 +27,7 @@ LATER_MODULES = (
     "cryptography.hazmat.primitives.ciphers.aead",
     "difflib",
     "trial.commands.admission",
+    "trial.commands.clarification",
     "trial.commands.unblinding",
     "trial.tables.checking",
     "trial.web.by_token",
@@ -177,6 +178,24 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
     status = "erased" if erased.first else "already erased"
     document = {"study": study, "subject": subject, "status": status}
     return routing.json_answer(document | {"quarantined": erased.quarantined})
+
+
+@routes("POST", "/studies/{study}/subjects/{subject}/discrepancies/{discrepancy}")
+def post_discrepancy_state(request: Request, study: str, subject: str, discrepancy: str) -> Answer:
+    """Say that a discrepancy is answered or accepted, or open again, and why."""
+    from trial.commands import clarification  # noqa: PLC0415 (who posts events needs no reports)
+
+    defined = wiring.store().study(study)
+    body = request_bodies.parse_state(json_body.read_posted(request.body))
+    change = clarification.change_state(
+        wiring.store(),
+        wiring.discrepancy_states(),
+        defined,
+        (subject, discrepancy),
+        (body.state, request.principal, body.reason),
+    )
+    names = {"study": study, "subject": subject, "discrepancy": discrepancy}
+    return routing.json_answer(names | change.document())
 
 
 @routes("POST", "/studies/{study}/retire")

@@ -23,6 +23,7 @@ from trial.store.activities import Activities
 from trial.store.audits import Audits
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.retention import Retention
+from trial.store.discrepancy_states import DiscrepancyStates
 from trial.store.dynamodb import Store
 from trial.store.leases import Leases
 from trial.store.reports import Reports
@@ -157,6 +158,12 @@ def activities() -> Activities:
 def submissions() -> Submissions:
     """Return the submitted treatment events; no client is made until one is submitted."""
     return Submissions(table(), lambda body: _queue().send(body), now)
+
+
+@cache
+def discrepancy_states() -> DiscrepancyStates:
+    """Return what was decided of discrepancies."""
+    return DiscrepancyStates(table(), now)
 
 
 @cache

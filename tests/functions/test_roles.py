@@ -19,8 +19,9 @@ from drawn import CHANGED, DEFINITION, STUDY
 from invoking import JSON_TYPE, SINGLE, TEMPLATE, Service, request
 
 ROUTE = tuple[str, str]
-SENDER, TREATMENT, READER, UNBLINDED, ADMIN, OPENER = ROLES = (
+SENDER, TREATMENT, READER, UNBLINDED, ADMIN, OPENER, MANAGER = ROLES = (
     "SendEvents", "SendTreatmentEvents", "ReadOpen", "ReadUnblinded", "Administer", "Unblind",
+    "ManageData",
 )  # fmt: skip
 READERS = {READER, UNBLINDED}
 ALL_WHO_READ = {*READERS, ADMIN}
@@ -49,7 +50,8 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("DELETE", ""): ({ADMIN}, 422, 422),
     ("POST", "events"): ({SENDER}, 201, 201),
     ("POST", "treatment-events"): ({TREATMENT}, 422, 422),
-    ("POST", "quarantine/redrive"): ({ADMIN}, 200, 200),
+    ("POST", "quarantine/redrive"): ({ADMIN, MANAGER}, 200, 200),
+    ("POST", "subjects/{subject}/discrepancies/{discrepancy}"): ({MANAGER}, 422, 422),
     ("POST", "subjects/{subject}/erase"): ({ADMIN}, 422, 422),
     ("POST", "reports"): (READERS, 202, 202),
     ("GET", "reports"): (READERS, 200, 200),
@@ -87,6 +89,7 @@ CELLS: dict[ROUTE, tuple[set[str], int, int]] = {
 PARTS = {
     "study": STUDY, "subject": "S-1", "table": "t", "cut": "live", "base": DIGEST,
     "file": "tables.json", "figure": "f", "digest": DIGEST, "schema": "visit.recorded.v1",
+    "discrepancy": DIGEST,
 }  # fmt: skip
 BODIES: dict[str, Any] = {
     "/studies/{study}/definition": DEFINITION,

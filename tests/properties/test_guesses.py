@@ -26,6 +26,7 @@ from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.store.activities import Activities
 from trial.store.bucket.documents import Documents
+from trial.store.discrepancy_states import DiscrepancyStates
 from trial.store.dynamodb import Store
 from trial.store.encoding import sealing
 from trial.store.reports import Reports
@@ -84,6 +85,7 @@ class World:
             "now": clock, "table": lambda: table, "store": lambda: self.store,
             "senders": lambda: Senders(table, clock),
             "activities": lambda: Activities(table, clock),
+            "discrepancy_states": lambda: DiscrepancyStates(table, clock),
             "submissions": lambda: self.submissions, "reports": lambda: Reports(table),
             "documents": lambda: Documents(Nothing(), "b"),
         }  # fmt: skip

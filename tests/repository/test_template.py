@@ -308,7 +308,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 55
+    assert len(routes) == 56
     beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
@@ -571,7 +571,8 @@ def test_audit_may_write_neither_the_journal_nor_what_was_quarantined() -> None:
         "ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["STUDY#*"]},
         "ForAllValues:StringNotLike": {
             "dynamodb:LeadingKeys": [
-                f"STUDY#*#{name}" for name in ("JOURNAL#*", "ASIDE", "SUBMITTED", "ACTIVITY")
+                f"STUDY#*#{name}"
+                for name in ("JOURNAL#*", "ASIDE", "SUBMITTED", "ACTIVITY", "STATES")
             ]
         },
     }

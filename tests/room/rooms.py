@@ -32,6 +32,7 @@ from trial.reporting.signing import Signer
 from trial.room import rows
 from trial.store.activities import Activities
 from trial.store.bucket.documents import Documents
+from trial.store.discrepancy_states import DiscrepancyStates
 from trial.store.dynamodb import Store
 from trial.store.reports import Reports
 from trial.store.senders import Senders
@@ -102,6 +103,7 @@ class Room:
             "documents": lambda: self.documents,
             "reports": lambda: self.reports,
             "activities": lambda: Activities(table, self.clock),
+            "discrepancy_states": lambda: DiscrepancyStates(table, self.clock),
             "submissions": lambda: Submissions(table, self.sent.append, self.clock),
             "senders": lambda: Senders(table, self.clock),
         }

@@ -75,9 +75,9 @@ class Example:
 
 
 def _hostile(lines: list[str]) -> str:
-    """Give an adverse event whose term would run, if anything let it."""
+    """Give an adverse event whose term would run, if anything let it, serious by no criterion."""
     value = next(v for v in map(json.loads, lines) if v["data"].get("term") == "Cough")
-    value["data"] |= {"record": "AE-9", "term": HOSTILE}
+    value["data"] |= {"record": "AE-9", "term": HOSTILE, "serious": True}
     return json.dumps(value | {"id": "hostile"})
 
 
@@ -383,8 +383,12 @@ def test_the_trail_is_chosen_by_person_period_and_subject(example: Example) -> N
     assert "alice" in rows("")
     assert "bob" not in rows("person=ALI")
     assert "S-77" in rows("subject=S-77")
-    assert "Weekly" not in rows("subject=S-7")
-    assert "alice" not in rows("subject=S-7")
+    # A file may have shown any subject, and is told apart from what was of this one.
+    of_other = rows("subject=S-7")
+    assert "alice" not in of_other
+    assert "bob" not in of_other.partition("Lists and files that may have shown")[0]
+    assert "Weekly" in of_other.partition("Lists and files that may have shown")[2]
+    assert "Weekly" not in rows("subject=S-7&person=alice")
     assert "alice" not in rows("to=2020-01-01")
     assert "alice" not in rows("from=2999-01-01")
 

@@ -103,7 +103,9 @@ def _accepted_digits(number: Decimal) -> Decimal:
 
 _MAX_DIGITS, _MAX_DECIMALS = 18, 9
 Identifier = Annotated[str, Field(pattern=IDENTIFIER)]
-Text = Annotated[str, Field(min_length=1, max_length=4_000), AfterValidator(_not_blank)]
+LONGEST_TEXT = 4_000
+"""How many characters a free text may have."""
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT), AfterValidator(_not_blank)]
 Verbatim = Annotated[str, Field(min_length=1, max_length=32_767), AfterValidator(_not_blank)]
 PERSONAL = "personal"
 """Marks a field that may hold a person's free text or identifiers: it can be erased."""

@@ -1,15 +1,16 @@
 """The audit trail: who did what, when and why; by person, by period, by subject."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
 import wiring
+from trial.definition.discrepancies import RULES
 from trial.render.markup import EMPTY, Html, bdi, escape, html
 from trial.room import frame
 from trial.room.frame import DASH
-from trial.room.routing import AUDITORS, READERS, PageRequest, page
+from trial.room.routing import AUDITORS, DOWNLOAD, READERS, ROUTES, PageRequest, page
 from trial.web.routing import Answer
 
 _MOST, _MOST_READ = 200, 5_000
@@ -26,6 +27,29 @@ class _Deed:
     resource: str
     reason: str
 
+    @property
+    def subject(self) -> str:
+        """The subject that it was of; '' where it was of none, or of several."""
+        names = self.resource.partition("?")[0].split("/")
+        after = next((names.index(part) + 1 for part in _BEFORE_SUBJECT if part in names), 0)
+        return unquote(names[after]) if after and after < len(names) else ""
+
+    @property
+    def may_show_any(self) -> bool:
+        """Whether it may have shown any subject: a list of them, a listing, a file."""
+        path = self.resource.partition("?")[0]
+        return not self.subject and (
+            self.action == DOWNLOAD
+            or path.endswith(_LISTS)
+            or any(route.subjects and route.parts(path) is not None for route in ROUTES)
+        )
+
+
+_BEFORE_SUBJECT = ("subjects", "discrepancies")
+"""After which part of a path a subject is named."""
+_LISTS = ("/subjects", "/discrepancies", "/quarantine", "/treatment-events")
+"""How paths of the API end that list what is of several subjects."""
+
 
 @dataclass(frozen=True)
 class _Wanted:
@@ -38,19 +62,19 @@ class _Wanted:
 
     def includes(self, deed: _Deed) -> bool:
         """Return whether a deed is asked for."""
+        return self.is_in_period(deed) and self.subject in ("", deed.subject)
+
+    def is_in_period(self, deed: _Deed) -> bool:
+        """Return whether a deed is of the person and in the period, whatever subject it is of."""
         return (
             self.person.lower() in deed.principal.lower()
             and deed.at >= self.first
             and (not self.last or deed.at[:10] <= self.last)
-            and self.subject in ("", _subject_of(deed.resource))
         )
 
-
-def _subject_of(resource: str) -> str:
-    """Return the subject that a path is of; '' where it is of none."""
-    names = resource.partition("?")[0].split("/")
-    after = names.index("subjects") + 1 if "subjects" in names else len(names)
-    return unquote(names[after]) if after < len(names) else ""
+    def may_include(self, deed: _Deed) -> bool:
+        """Return whether a deed of no single subject may have shown the one that is asked for."""
+        return bool(self.subject) and self.is_in_period(deed) and deed.may_show_any
 
 
 @page("/studies/{study}/trail", AUDITORS, subjects=True, twin=False)
@@ -68,9 +92,16 @@ def get_trail(page_request: PageRequest) -> Answer:
         _journal_link(page_request, wanted),
         frame.section(
             "seen",
-            "Seen, downloaded, tried again",
-            _table("Seen, downloaded, tried again", deeds),
+            "Seen, downloaded, changed",
+            _covered(wanted),
+            _table("Seen, downloaded, changed", filter(wanted.includes, deeds)),
+            _possible(wanted, deeds),
             frame.next_link(page_request, after=more),
+        ),
+        frame.section(
+            "states",
+            "Decided of discrepancies",
+            _table("Decisions", _decisions(page_request, wanted)),
         ),
         frame.section(
             "decided", "Definition and senders", _table("Changes", _changes(page_request, wanted))
@@ -95,9 +126,59 @@ def _activities(page_request: PageRequest, wanted: _Wanted) -> tuple[list[_Deed]
             return listed, last
         deed = _Deed(**vars(activity))
         last = deed.at
-        if wanted.includes(deed):
+        if wanted.includes(deed) or wanted.may_include(deed):
             listed.append(deed)
     return listed, ""
+
+
+def _covered(wanted: _Wanted) -> Html:
+    """Say what a subject's deeds are, and what is not recorded."""
+    if not wanted.subject:
+        return EMPTY
+    return html(
+        "<p>First what was of {} alone. Of a list or a file it is recorded that somebody had it,"
+        " not whom it showed: below stand those that may have shown {}. Calls of the API with AWS"
+        " keys are recorded where they read by arm or fetch a file.</p>\n",
+        bdi(wanted.subject),
+        bdi(wanted.subject),
+    )
+
+
+def _possible(wanted: _Wanted, deeds: Sequence[_Deed]) -> Html:
+    """Write the lists and files that may have shown the subject that is asked for."""
+    if not wanted.subject:
+        return EMPTY
+    label = "Lists and files that may have shown the subject"
+    return html("<h3>{}</h3>\n{}", escape(label), _table(label, filter(wanted.may_include, deeds)))
+
+
+def _decisions(page_request: PageRequest, wanted: _Wanted) -> Sequence[_Deed]:
+    """Return what was decided of discrepancies, in order of time."""
+    states, study = wiring.discrepancy_states(), page_request.study
+    of_subjects = (
+        {wanted.subject: states.of_subject(study, wanted.subject)}
+        if wanted.subject
+        else states.all(study)
+    )
+    deeds = (
+        _Deed(
+            change.decision.at,
+            change.decision.principal,
+            f"discrepancy {change.state}",
+            f"/studies/{study}/discrepancies/{subject}/{change.discrepancy}",
+            f"{change.decision.reason} ({_label(change.rule)})",
+        )
+        for subject, of_subject in of_subjects.items()
+        for changes in of_subject.values()
+        for change in changes
+    )
+    ordered = sorted(filter(wanted.includes, deeds), key=lambda deed: deed.at)
+    return ordered[-_MOST:]
+
+
+def _label(rule: str) -> str:
+    """Return what a rule finds, in words; the name of one that an earlier release had."""
+    return RULES[rule].label if rule in RULES else rule
 
 
 def _changes(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
@@ -139,7 +220,7 @@ def _cuts(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
             yield deed
 
 
-def _table(label: str, deeds: Sequence[_Deed] | Iterator[_Deed]) -> Html:
+def _table(label: str, deeds: Iterable[_Deed]) -> Html:
     rows = (
         (
             frame.instant(deed.at),

@@ -4,12 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from trial.errors import Unavailable
 from trial.store import keys
-from trial.store.rows import TICK, stamp_text
+from trial.store.instants import put_at_free_instant
 from trial.store.table import Item, Table, key, text
-
-_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,13 @@ class Activities:
 
     def note(self, study_id: str, principal: str, action: str, resource: str, reason: str) -> None:
         """Note what is about to be done or answered; where that cannot be, it is not."""
-        now = self._now()
-        for attempt in range(_TRIES):  # two of one microsecond do not share a row
-            stamp = stamp_text(now + attempt * TICK)
-            activity = Activity(stamp, principal, action, resource, reason)
-            fields = {name: text(value) for name, value in vars(activity).items()}
-            if self._table.put_if_absent(key(keys.activity(study_id, stamp)) | fields):
-                return
-        raise Unavailable("the activity could not be recorded")
+        what = Activity("", principal, action, resource, reason)
+        fields = {name: text(value) for name, value in vars(what).items()}
+        put_at_free_instant(
+            self._table,
+            self._now(),
+            lambda stamp: key(keys.activity(study_id, stamp)) | fields | {"at": text(stamp)},
+        )
 
     def all(self, study_id: str, after: str = "") -> Iterator[Activity]:
         """Read what was done, in order of time; what comes after an instant."""

@@ -25,6 +25,7 @@ def clear(table: Table, study_id: str) -> None:
         keys.quarantine_partition(study_id),
         keys.submission_partition(study_id),
         keys.activity_partition(study_id),
+        keys.state_partition(study_id),
     ):
         _delete(table, map(key_of, table.query(partition)))
     current = keys.current(study_id)

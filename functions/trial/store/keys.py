@@ -286,6 +286,27 @@ def activity(study: str, stamp: str) -> Key:
     return activity_partition(study), stamp
 
 
+def state_partition(study: str) -> str:
+    """Return the partition of what was decided of a study's discrepancies."""
+    return f"{_study_partition(study)}#STATES"
+
+
+def state(study: str, subject_id: str, discrepancy: str, stamp: str) -> Key:
+    """Return the key of a change of a discrepancy's state, by when."""
+    return state_partition(study), f"{subject_id}#{discrepancy}#{stamp}"
+
+
+def state_prefix(study: str, subject_id: str) -> Key:
+    """Return the partition of what was decided, and the start of a subject's sort keys."""
+    return state_partition(study), f"{subject_id}#"
+
+
+def changed_discrepancy(sort_key: str) -> tuple[str, str]:
+    """Read subject and discrepancy from the sort key of a change of state."""
+    subject, discrepancy, _ = sort_key.split("#")
+    return subject, discrepancy
+
+
 def study_of_record(record: Mapping[str, Any]) -> str:
     """Read the study out of a record of the table's stream."""
     partition: str = record["dynamodb"]["Keys"]["PK"]["S"]

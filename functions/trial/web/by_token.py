@@ -28,6 +28,7 @@ _OF_STUDY: Mapping[tuple[str, str], frozenset[Role]] = {
     ("POST", "treatment-events"): frozenset({SUBMITTER}),
     ("POST", "reports"): frozenset({READER}),
     ("POST", "quarantine/redrive"): frozenset({MANAGER, ADMINISTRATOR}),
+    ("POST", "subjects/{subject}/discrepancies/{discrepancy}"): frozenset({MANAGER}),
     ("GET", "definition"): _READ_BY_ALL,
     ("GET", "definition/history"): _READ_BY_ALL,
     ("GET", "quarantine"): _READ_BY_ALL,

@@ -154,9 +154,11 @@ def get_quarantine_of_no_study(request: Request) -> Answer:
 
 @read_route("discrepancies")
 def get_discrepancies(request: Request, view: Study) -> Answer:
-    """List discrepancies: all, or those of a rule, a severity or a subject."""
+    """List discrepancies with their states: all, or those of a rule, a state, a site and so on."""
     query = discrepancies.parse_query(request.query)
-    document, last = discrepancies.list_page(wiring.store(), view, query)
+    document, last = discrepancies.list_page(
+        wiring.store(), wiring.discrepancy_states(), view, query
+    )
     next_call = last and pagination.next_call(request, after=last[0], skip=last[1])
     return routing.json_answer(document | {"next": next_call})
 

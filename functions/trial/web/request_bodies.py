@@ -11,6 +11,7 @@ from trial.errors import FieldError, Rejected
 from trial.events.field_errors import not_in_list
 from trial.events.fields import FullDate, Identifier, Instant, Text, validate
 from trial.events.payloads import KINDS
+from trial.store.discrepancy_states import DiscrepancyState
 from trial.store.reports import PENDING, ReportRequest
 from trial.store.rows import stamp_text
 from trial.subject.rights import Sender
@@ -38,6 +39,15 @@ class ReasonBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
+    reason: Text
+
+
+class StateBody(BaseModel):
+    """The body of a request that changes the state of a discrepancy."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+
+    state: DiscrepancyState
     reason: Text
 
 
@@ -84,6 +94,11 @@ _MOST_BYTES = 200_000  # bytes: a list is one item
 def parse_reason(value: object, title: str) -> str:
     """Parse the reason of a request; raises `Rejected` (422)."""
     return validate(ReasonBody, value, "", title).reason
+
+
+def parse_state(value: object) -> StateBody:
+    """Parse the state of a discrepancy, and the reason; raises `Rejected` (422)."""
+    return validate(StateBody, value, "", "State not changed")
 
 
 def parse_report_request(

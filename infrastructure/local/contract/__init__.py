@@ -21,7 +21,7 @@ from local.emulator import ROOT
 from local.feed import read_definition
 from trial.definition.discrepancies import RULES
 from trial.events.payloads import ERASURE, KINDS
-from trial.web.request_bodies import ReasonBody, ReportRequestBody, SendersBody
+from trial.web.request_bodies import ReasonBody, ReportRequestBody, SendersBody, StateBody
 
 _HERE = Path(__file__).parent
 _COMPONENTS = "#/components/schemas/"
@@ -94,6 +94,8 @@ def components() -> dict[str, Document]:
         "ReportRequestBody": models.body(ReportRequestBody)
         | {"examples": [{"reason": "Data monitoring"}]},
         "ReasonBody": models.body(ReasonBody) | {"examples": [{"reason": "Asked by the sponsor"}]},
+        "StateBody": models.body(StateBody)
+        | {"examples": [{"state": "accepted", "reason": "Both are right"}]},
     }
     _add(schemas, "SendersBody", models.body(SendersBody) | {"examples": [_SENDERS]})
     schemas |= {name: _require_all(part) for name, part in load_part("answers").items()}
