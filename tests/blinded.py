@@ -345,6 +345,8 @@ ROWS: Sequence[Mapping[str, Any]] = [
             "hazard_ratio": {"covariates": ["sex", "load"], "proportional_hazards": "rank"},
         }
     },
+    {"survival": {"time": "dose", "hazard_ratio": {"continuous": ["age", "early"]}}},
+    {"survival": {"time": "dose", "hazard_ratio": {"continuous": ["drug-doses"]}}},
     {
         "survival": {
             "time": "dose",

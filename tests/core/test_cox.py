@@ -17,7 +17,7 @@ from statsmodels.duration.hazard_regression import PHReg
 from trial.errors import Rejected
 from trial.statistics.cox import Cox
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK
-from trial.statistics.maximisation import INFINITE
+from trial.statistics.maximisation import INFINITE, NOT_CONVERGED
 from trial.statistics.separation import direction, independent, product
 from trial.statistics.survival import log_rank
 from trial.tables import checking
@@ -182,6 +182,49 @@ def test_the_check_is_the_score_test_of_an_interaction_with_time(transform):
     )
 
 
+class TestContinuous:
+    """A covariate of which every subject has another value."""
+
+    @pytest.mark.parametrize("test", ["wald", "score", "likelihood-ratio"])
+    @pytest.mark.parametrize("places", [0, 4, 12])
+    def test_age_equals_statsmodels_in_any_unit(self, places, test):
+        """Age of the ovarian cancer trial, in units of 10 to the power of -4 to -16 years."""
+        unit = 10**places
+        model = Cox(strata_of(("", (a * unit, p), t, e) for t, e, a, p in OVARIAN), 2)
+        frame = pd.DataFrame(OVARIAN, columns=["time", "event", "age", "ecog"])
+        frame.age /= 10_000
+        full, restricted = (
+            PHReg(frame.time, frame[names], frame.event, ties="efron").fit(disp=0)
+            for names in (["age", "ecog"], ["age"])
+        )
+        age, error = estimate(model.term([0]))
+        assert (age * unit * 1e4, error * unit * 1e4) == pytest.approx(
+            (full.params[0], full.bse[0]), rel=1e-7
+        )
+        assert estimate(model.term([1])) == pytest.approx((full.params[1], full.bse[1]), rel=1e-7)
+        point = np.array([restricted.params[0], 0])
+        score, curvature = full.model.score(point), -full.model.hessian(point)
+        chi_square = {
+            "wald": (full.params[1] / full.bse[1]) ** 2,
+            "score": score @ np.linalg.solve(curvature, score),
+            "likelihood-ratio": 2 * (full.llf - restricted.llf),
+        }[test]
+        assert float(model.term([1], test).p) == pytest.approx(
+            stats.chi2.sf(chi_square, 1), rel=1e-6
+        )
+
+    def test_a_value_that_all_share_changes_nothing(self):
+        alike = [("", (5, *x), t, e) for _, x, t, e in freireich()]
+        assert Cox(strata_of(alike), 2).term([1]) == Cox(strata_of(freireich()), 1).term([0])
+
+    def test_one_that_orders_the_events_has_no_finite_estimate(self):
+        rows = [("", (100 - t, t % 2), t, 1) for t in range(1, 20)]
+        model = Cox(strata_of(rows), 2)
+        assert model.term([0]).reason == INFINITE
+        many = [("", (1000 - t, t % 2), t, 1) for t in range(1, 300)]
+        assert Cox(strata_of(many), 2).term([0]).reason == NOT_CONVERGED
+
+
 def test_a_time_of_0_has_no_logarithm():
     rows = [*freireich(), ("", (1,), 0, 1)]
     model = Cox(strata_of(rows), 1)
@@ -339,6 +382,31 @@ class TestRow:
         (note,) = (note for note in grid.footnotes if "lacks a covariate" in note)
         assert note.endswith("Subjects: Drug 1, Total 1.")
 
+    def test_a_continuous_covariate_is_in_the_model_as_it_is(self):
+        """Who lacks it is left out, and a footnote says so."""
+        ages = {f"S-{i:02}": 30 + 17 * i % 29 for i in range(16) if i != 5}
+        entries = [
+            enrolment(subject=item.subject, sex="F", age=ages.get(item.subject))
+            if item.kind == "subject.enrolled"
+            else item
+            for item in people()
+        ]
+        grid = table({"continuous": ["age"], "decimals": 4}, entries)
+        rows = [
+            ("", (ages[f"S-{i:02}"], *x), t, event)
+            for i, (_, x, t, event) in enumerate(in_model())
+            if i != 5
+        ]
+        term = Cox(strata_of(rows), 2).term([1])
+        shown = printed(grid, "row/hazard-ratio", "p")
+        assert (shown["hazard_ratio"], shown["p"]) == (
+            f"{term.estimate.ratio():.4f}",
+            f"{term.p:.4f}",
+        )
+        assert cell(grid, "row/hazard-ratio", "p").method.endswith("adjusted, 95 %")
+        (note,) = (note for note in grid.footnotes if "lacks a covariate" in note)
+        assert note.endswith("Subjects: Drug 1, Total 1.")
+
     def test_what_has_no_finite_estimate_says_so(self):
         entries = [
             item
@@ -379,6 +447,11 @@ class TestRow:
                 "a stratum as a covariate",
             ),
             ({"hazard_ratio": {"covariates": ["sox"]}}, "sox"),
+            ({"hazard_ratio": {"continuous": ["weighed"]}}, "weighed"),
+            (
+                {"hazard_ratio": {"covariates": ["sex"], "continuous": ["age"] * 6}},
+                "at most 6 `covariates` and `continuous` ones together: 7",
+            ),
             ({"hazard_ratio": {"ties": "exact"}}, "efron"),
         ],
     )

@@ -469,7 +469,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "to": [8, 9], "contrasts": ["ratio"], "decimals": 0}},
     HazardRatio: {"tables/0/rows/13/survival/hazard_ratio": {
         "covariates": [], "ties": "breslow", "test": "score", "proportional_hazards": "log",
-        "decimals": 3}},
+        "decimals": 3, "continuous": ["score"]}},
     Incidence: {"tables/0/rows/14/incidence": {
         "filter": {}, "per": 1, "by": ["soc"], "pooled": True, "order": "alphabetical",
         "order_by": "a", "occurrences": "all"}},

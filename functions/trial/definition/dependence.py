@@ -169,4 +169,9 @@ class ArmDependence:
         assert row.survival is not None
         hazards = row.survival.hazard_ratio_asked
         levels = (*row.survival.strata, *(hazards.covariates if hazards else ()))
-        return self.time(row.survival.time) or any(map(self.category, levels))
+        measures = hazards.continuous if hazards else ()
+        return (
+            self.time(row.survival.time)
+            or any(map(self.category, levels))
+            or any(map(self.measure, measures))
+        )

@@ -485,19 +485,25 @@ class EventRate(RatioModelDefinition):
     per: Annotated[int, Field(ge=1)] = 1
 
 
+MOST_COVARIATES = 6
+"""The covariates of a model of hazards, of both kinds together."""
+
+
 class HazardRatio(Model):
     """Cox's model of the columns that a column compares: the hazard ratio, its interval and P.
 
-    Each of the strata of the row has hazards of its own; `covariates` sort subjects, and who lacks
-    one is not in the model. `ties` are events on one day. P is by the `test` of the columns given
+    Each of the strata of the row has hazards of its own; `covariates` sort subjects, `continuous`
+    ones are measures that the logarithm of the hazard is linear in, and who lacks one is not in the
+    model. `ties` are events on one day. P is by the `test` of the columns given
     the covariates. `proportional_hazards` adds a row with the test of that, and names the function
     of time in which the effect may be linear instead: `km`, 1 minus the Kaplan-Meier estimate;
     `rank` of the times of events; `identity`, the time itself; or its `log`.
     """
 
     covariates: Annotated[
-        list[CategoryName], Field(max_length=6), AfterValidator(check_unique)
+        list[CategoryName], Field(max_length=MOST_COVARIATES), AfterValidator(check_unique)
     ] = []
+    continuous: Annotated[list[MeasureRef], Field(max_length=MOST_COVARIATES)] = []
     ties: Literal["efron", "breslow"] = "efron"
     test: Literal["wald", "score", "likelihood-ratio"] = "wald"
     proportional_hazards: Literal["km", "rank", "identity", "log"] | None = None
@@ -507,6 +513,10 @@ class HazardRatio(Model):
     def _terms_differ(self) -> "HazardRatio":
         if ARM in self.covariates:
             raise ValueError("must not list the arm: the columns compared are of arms")
+        if (n := len(self.covariates) + len(self.continuous)) > MOST_COVARIATES:
+            raise ValueError(
+                f"takes at most {MOST_COVARIATES} `covariates` and `continuous` ones together: {n}"
+            )
         return self
 
 

@@ -34,12 +34,16 @@ TRANSFORMS: Mapping[str, str] = {
     "log": "the logarithm of the time",
 }
 """Of what function of time the effect may be linear under the alternative, the default first."""
+MOST_PREFERENCES = 50_000
+"""Pairs of an event and of somebody at risk then, beyond which no separation is looked for."""
 MOST_STEPS = 500_000
 """How much work one model may be, in steps of one evaluation: some ten seconds at most."""
 
 type Covariates = tuple[int, ...]
 type Stratum = Mapping[Covariates, Times]
 """The times of the subjects of one stratum, by their covariates."""
+type Scaled = tuple[int | Decimal, ...]
+"""Covariates in steps of 1 to 10: a coefficient is then of the size that Newton's steps are for."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,15 @@ class _RiskSet:
     def n(self) -> int:
         """How many events there are."""
         return sum(n for _, n in self.events)
+
+
+def _exponents(strata: Iterable[Stratum], width: int) -> tuple[int, ...]:
+    """Return the power of ten below the greatest number of each column."""
+    greatest = [0] * width
+    for stratum in strata:
+        for pattern in stratum:
+            greatest = [max(a, abs(b)) for a, b in zip(greatest, pattern, strict=True)]
+    return tuple(len(str(number)) - 1 for number in greatest)
 
 
 @dataclass(frozen=True)
@@ -126,11 +139,14 @@ class Cox:
 
     @cached_property
     def _whole(self) -> "_Partial":
-        return _Partial.of(self.strata, range(self.width), self.ties)
+        return self._partial(range(self.width))
+
+    def _partial(self, columns: Sequence[int]) -> "_Partial":
+        return _Partial.of(self.strata, columns, self.ties, _exponents(self.strata, self.width))
 
     @cached_property
     def _fit(self) -> "_Fit | None":
-        return _fit(self._whole, self.strata, range(self.width), self.ties)
+        return _fit(self._whole, self.strata, range(self.width))
 
     def _p(self, tested: Sequence[int], test: str) -> Decimal | None:
         fit = self._fit
@@ -140,9 +156,7 @@ class Cox:
             places = [fit.partial.columns.index(column) for column in tested]
             return tail(fit.maximum.wald(places), len(tested))
         others = [column for column in self._whole.columns if column not in tested]
-        restricted = _fit(
-            _Partial.of(self.strata, others, self.ties), self.strata, others, self.ties
-        )
+        restricted = _fit(self._partial(others), self.strata, others)
         if restricted is None:
             return None
         if test == "likelihood-ratio":
@@ -174,17 +188,22 @@ class _Partial:
     """The partial likelihood of some columns, those of them that are not determined by others."""
 
     columns: tuple[int, ...]
-    strata: Sequence[tuple[Sequence[Covariates], Sequence[_RiskSet]]]
+    strata: Sequence[tuple[Sequence[Scaled], Sequence[_RiskSet]]]
     ties: str
+    exponents: Sequence[int]
+    """The power of ten that each column of the whole design is in units of."""
 
     @classmethod
-    def of(cls, strata: Sequence[Stratum], columns: Sequence[int], ties: str) -> "_Partial":
+    def of(
+        cls, strata: Sequence[Stratum], columns: Sequence[int], ties: str, exponents: Sequence[int]
+    ) -> "_Partial":
         """Return it; strata without events say nothing and are left out."""
         told = [stratum for stratum in strata if _first_event(stratum.values()) is not None]
         chosen = [
             columns[i] for i in separation.independent(_differences(told, columns), len(columns))
         ]
-        return cls(tuple(chosen), [_risk_sets(stratum, chosen) for stratum in told], ties)
+        risk_sets = [_risk_sets(stratum, chosen, exponents) for stratum in told]
+        return cls(tuple(chosen), risk_sets, ties, exponents)
 
     @property
     def size(self) -> int:
@@ -227,7 +246,7 @@ class _Weighed[Number: (float, Decimal)]:
         self.first: list[Number] = [zero] * size
         self.second: list[list[Number]] = [[zero] * size for _ in range(size)]
 
-    def add(self, pattern: Covariates, hazard: Number, n: int, numbers: Arithmetic[Number]) -> None:
+    def add(self, pattern: Scaled, hazard: Number, n: int, numbers: Arithmetic[Number]) -> None:
         """Add some subjects who are alike."""
         weight = hazard * numbers.of(n)
         self.total += weight
@@ -270,7 +289,7 @@ class _Sums[Number: (float, Decimal)]:
 
 def _moment[Number: (float, Decimal)](
     risk_set: _RiskSet,
-    events: Sequence[tuple[Covariates, Number, int]],
+    events: Sequence[tuple[Scaled, Number, int]],
     at_risk: _Weighed[Number],
     having: _Weighed[Number],
     numbers: Arithmetic[Number],
@@ -322,9 +341,9 @@ class _Fit:
 
     def estimate(self, column: int) -> NormalEstimate:
         """Return the coefficient of a column with its standard error."""
-        place = self.partial.columns.index(column)
-        variance = self.maximum.covariance[place][place]
-        return NormalEstimate(self.maximum.point[place], variance.sqrt())
+        place, exponent = self.partial.columns.index(column), self.partial.exponents[column]
+        error = self.maximum.covariance[place][place].sqrt()
+        return NormalEstimate(self.maximum.point[place].scaleb(-exponent), error.scaleb(-exponent))
 
     def time_dependence(
         self, places: Sequence[int], weights: Mapping[int, Decimal]
@@ -354,20 +373,21 @@ class _Fit:
         return None if statistic is None else tail(statistic, len(places))
 
 
-def _fit(
-    partial: _Partial, strata: Sequence[Stratum], columns: Sequence[int], ties: str
-) -> _Fit | None:
+def _fit(partial: _Partial, strata: Sequence[Stratum], columns: Sequence[int]) -> _Fit | None:
     """Fit a model; where its likelihood rises for ever, what is left of it in the limit.
 
     In the limit those whom the direction sets apart are in different risk sets, as if by stratum.
     """
     is_limit = False
     while (maximum := maximisation.maximise(partial)) is None:
+        if sum(len(stratum) ** 2 for stratum in strata) > MOST_PREFERENCES:
+            return None
         direction = separation.direction(_preferences(strata, partial.columns))
         if direction is None:
             return None
         strata = _parted(strata, partial.columns, direction)
-        partial, is_limit = _Partial.of(strata, columns, ties), True
+        partial = _Partial.of(strata, columns, partial.ties, partial.exponents)
+        is_limit = True
     return _Fit(partial, maximum, is_limit)
 
 
@@ -413,7 +433,9 @@ def _differences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[
                 yield [pattern[i] - reference[i] for i in columns]
 
 
-def _risk_sets(stratum: Stratum, columns: Sequence[int]) -> tuple[list[Covariates], list[_RiskSet]]:
+def _risk_sets(
+    stratum: Stratum, columns: Sequence[int], exponents: Sequence[int]
+) -> tuple[list[Scaled], list[_RiskSet]]:
     """Return the patterns of a stratum in its columns, and its times of events from the last."""
     parts: dict[Covariates, list[Times]] = {}
     for pattern, times in stratum.items():
@@ -424,22 +446,31 @@ def _risk_sets(stratum: Stratum, columns: Sequence[int]) -> tuple[list[Covariate
     for place, pattern in enumerate(patterns):
         for time, (events, censored) in tallies[pattern].items():
             by_time.setdefault(time, []).append((place, events, censored))
-    risk_sets, joining = [], dict.fromkeys(range(len(patterns)), 0)
+    risk_sets: list[_RiskSet] = []
+    joining: dict[int, int] = {}
     for time in sorted(by_time, reverse=True):
         having = []
         for place, events, censored in by_time[time]:
-            joining[place] += events + censored
+            joining[place] = joining.get(place, 0) + events + censored
             if events:
                 having.append((place, events))
         if having:
-            joined = tuple((place, n) for place, n in joining.items() if n)
+            joined = tuple(sorted((place, n) for place, n in joining.items() if n))
             risk_sets.append(_RiskSet(time, tuple(having), joined))
-            joining = dict.fromkeys(joining, 0)
-    return patterns, risk_sets
+            joining = {}
+    scales = [exponents[column] for column in columns]
+    return [_scaled(pattern, scales) for pattern in patterns], risk_sets
+
+
+def _scaled(pattern: Covariates, exponents: Sequence[int]) -> Scaled:
+    return tuple(
+        Decimal(number).scaleb(-exponent) if exponent else number
+        for number, exponent in zip(pattern, exponents, strict=True)
+    )
 
 
 def _linear[Number: (float, Decimal)](
-    pattern: Covariates, point: Sequence[Number], numbers: Arithmetic[Number]
+    pattern: Scaled, point: Sequence[Number], numbers: Arithmetic[Number]
 ) -> Number:
     return sum((numbers.of(a) * b for a, b in zip(pattern, point, strict=True) if a), numbers.of(0))
 

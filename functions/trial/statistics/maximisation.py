@@ -34,9 +34,9 @@ _FLAT = 1e-9
 
 @dataclass(frozen=True)
 class Arithmetic[Number: (float, Decimal)]:
-    """Numbers of one kind: how whole ones become them, and their functions."""
+    """Numbers of one kind: how whole ones and decimals become them, and their functions."""
 
-    of: Callable[[int], Number]
+    of: Callable[[int | Decimal], Number]
     exp: Callable[[Number], Number]
     log: Callable[[Number], Number]
 

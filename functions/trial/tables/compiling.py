@@ -1173,6 +1173,10 @@ class Compiler:
         names = asked.covariates
         return HazardModel(
             self._categories_by_name(names, f"{path}/hazard_ratio/covariates"),
+            [
+                self._rules.measure(ref, f"{path}/hazard_ratio/continuous/{i}")
+                for i, ref in enumerate(asked.continuous)
+            ],
             asked.ties,
             asked.test,
             asked.proportional_hazards,

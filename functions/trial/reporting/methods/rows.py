@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from trial.definition import Definition
-from trial.definition.conditions import AdverseEventFilter
+from trial.definition.conditions import AdverseEventFilter, Measure
 from trial.definition.denominators import means_assessed
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.outputs import (
@@ -632,9 +632,9 @@ class Rows:
             return ""
         return f", or {window} days after the last dose if that is earlier"
 
-    def _adjusted(self, covariates: Iterable[str]) -> str:
+    def _adjusted(self, covariates: Iterable[str], continuous: Iterable[str | Measure] = ()) -> str:
         """Return what a model is adjusted for; nothing where it is for nothing."""
-        labels = [self._words.category(name) for name in covariates]
+        labels = [*map(self._words.category, covariates), *map(self._words.measure, continuous)]
         return f", adjusted for {joined(labels)} (who lacks one is left out)" if labels else ""
 
     def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:
@@ -682,7 +682,7 @@ class Rows:
         asked = survival.hazard_ratio_asked
         if asked is None:
             return ""
-        adjusted = self._adjusted(asked.covariates)
+        adjusted = self._adjusted(asked.covariates, asked.continuous)
         strata = ", with hazards of its own in each stratum" if survival.strata else ""
         if survival.estimate == "cumulative-incidence":
             strata += ", whoever had a competing event being censored then"

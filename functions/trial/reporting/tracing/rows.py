@@ -130,6 +130,8 @@ class RowReason:
         refs += [row.ancova.measure, *row.ancova.covariates] if row.ancova else []
         refs += [row.mmrm.measure, *row.mmrm.covariates] if row.mmrm else []
         refs += [row.stratified.measure] if row.stratified else []
+        hazards = row.survival.hazard_ratio_asked if row.survival else None
+        refs += hazards.continuous if hazards else []
         return [self._measure_at_visit(ref) for ref in refs if ref is not None]
 
     def _of_column(self, part: Any) -> Any:  # noqa: ANN401 (a reference, or one by column)

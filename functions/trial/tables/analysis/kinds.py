@@ -430,13 +430,17 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         if time is None or None in levels:
             yield _unknown(not derivation.over)
         else:
-            adjusted = {name: find_level(derivation) for name, find_level in covariates.items()}
+            adjusted = {name: find_value(derivation) for name, find_value in covariates.items()}
             times = _time(time.days, event=time.event, undated=time.undated)
             status = {CENSORED: _COMPETING} if time.competing else {}
             yield {**times, **status, **_stratum(levels), **adjusted}
 
-    named = row.hazards.covariates.values() if row.hazards else ()
-    covariates = {category(place): find_level for place, find_level in enumerate(named, 1)}
+    finders = (
+        (*row.hazards.covariates.values(), *map(_number_text, row.hazards.continuous))
+        if row.hazards
+        else ()
+    )
+    covariates = {category(place): find_value for place, find_value in enumerate(finders, 1)}
     complete = (_ANALYSED, *(RecordTest(name, "NE", ("",)) for name in covariates))
     selections = {
         "": (_ANALYSED,),
@@ -454,6 +458,16 @@ def _survival(row: SurvivalRow, column: int) -> RowAnalysis:
         compared_rows={HAZARD_RATIO: complete, PROPORTIONAL_HAZARDS: complete},
     )
     return RowAnalysis.of(records, find, *_TIME, STRATUM, STATUS, *covariates)
+
+
+def _number_text(quantity: Quantity) -> Callable[[Derivation], str | None]:
+    """Return what gives a covariate as text; None of whom it is not known."""
+
+    def find(derivation: Derivation) -> str | None:
+        value = quantity.evaluate(derivation)
+        return None if value is None else str(decimal(value.units, quantity.precision))
+
+    return find
 
 
 _TIME = (VALUE, CENSORED, UNDATED)

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from trial.rules.categories import Category
+from trial.rules.measures import Quantity
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS, Cox
 from trial.statistics.cox import Covariates as Design
 from trial.statistics.inference import TOO_MUCH_WORK, Confidence, NormalEstimate
 from trial.statistics.margins import Margin
 from trial.statistics.maximisation import TESTS
 from trial.statistics.survival import Times
+from trial.subject.derivation import Derivation
 from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
 from trial.tables.rows.comparing import margin_statistics
@@ -18,8 +20,11 @@ from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value
 
 HAZARD_RATIO, PROPORTIONAL_HAZARDS = "hazard-ratio", "proportional-hazards"
 """The ends of the ids of its rows."""
-type Levels = tuple[str | None, ...]
-"""The strata of a subject and then its covariates, of which None are not known."""
+type Levels = tuple[str | int | None, ...]
+"""The strata of a subject and then its covariates, of which None are not known.
+
+A continuous one is in units of the last place that its measure keeps.
+"""
 type TimesByLevels = Mapping[Levels, Times]
 _PAIR = 2
 
@@ -33,12 +38,21 @@ class HazardModel:
     """
 
     covariates: Mapping[str, Category]
+    continuous: Sequence[Quantity]
     ties: str
     test: str
     transform: str | None
     places: int
     confidences: Sequence[Confidence]
     margin: Margin | None = None
+
+    def covariates_of(self, derivation: Derivation) -> list[str | int | None]:
+        """Return the covariates of a subject, the continuous ones last; None where not known."""
+        values = [quantity.evaluate(derivation) for quantity in self.continuous]
+        return [
+            *(covariate(derivation) for covariate in self.covariates.values()),
+            *(None if value is None else value.units for value in values),
+        ]
 
     def rows(
         self,
@@ -82,7 +96,7 @@ class HazardModel:
 
     def _method(self, model: "_Model", confidence: Confidence) -> str:
         stratified = ", stratified" if len(model.cox.strata) > 1 else ""
-        adjusted = ", adjusted" if self.covariates else ""
+        adjusted = ", adjusted" if self.covariates or self.continuous else ""
         level = f", {confidence.words}" if len(model.arms) == 1 else ""
         return f"{COX}, {TIES[self.ties]}, {TESTS[self.test]}{stratified}{adjusted}{level}"
 
@@ -128,21 +142,39 @@ class _Model:
             {levels: times for levels, times in by_levels.items() if None not in levels}
             for by_levels in compared
         ]
+        first_number = strata + len(asked.covariates)
         shown = [
             sorted({str(levels[place]) for by_levels in complete for levels in by_levels})[1:]
-            for place in range(strata, strata + len(asked.covariates))
+            for place in range(strata, first_number)
         ]
+        middles = _middles([[*map(_units, levels[first_number:])]
+                            for by_levels in complete for levels in by_levels])  # fmt: skip
         by_stratum: dict[Levels, dict[Design, Times]] = {}
         for arm, by_levels in enumerate(complete):
             arms = [int(arm == other) for other in range(1, len(compared))]
             for levels, times in by_levels.items():
                 coded = [
                     int(level == other)
-                    for level, others in zip(levels[strata:], shown, strict=True)
+                    for level, others in zip(levels[strata:first_number], shown, strict=True)
                     for other in others
                 ]
+                coded += [
+                    _units(number) - middle
+                    for number, middle in zip(levels[first_number:], middles, strict=False)
+                ]
                 by_stratum.setdefault(levels[:strata], {})[*coded, *arms] = times
-        first = sum(map(len, shown))
+        first = sum(map(len, shown)) + len(asked.continuous)
         width = first + len(compared) - 1
         ordered = [by_stratum[levels] for levels in sorted(by_stratum, key=str)]
         return cls(Cox(ordered, width, asked.ties), range(first, width), all(complete))
+
+
+def _units(number: str | int | None) -> int:
+    """Return a continuous covariate, as cells are named by it."""
+    assert isinstance(number, int)
+    return number
+
+
+def _middles(rows: Sequence[Sequence[int]]) -> list[int]:
+    """Return about the mean of each continuous covariate: the model is the same from any origin."""
+    return [sum(column) // len(column) for column in zip(*rows, strict=True)]

@@ -19,7 +19,7 @@ from trial.tables.rows.comparing import NOTHING, Compared
 from trial.tables.rows.intervals import RowInterval, percent_limits
 from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value
 
-type Strata = Mapping[tuple[str | None, ...], CompetingTimes]
+type Strata = Mapping[tuple[str | int | None, ...], CompetingTimes]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Incidences:
 
     @classmethod
     def of(
-        cls, parts: Mapping[int, Mapping[tuple[str | None, ...], Sequence[CompetingTimes]]]
+        cls, parts: Mapping[int, Mapping[tuple[str | int | None, ...], Sequence[CompetingTimes]]]
     ) -> "Incidences":
         """Add up what is told apart within a stratum."""
         return cls(

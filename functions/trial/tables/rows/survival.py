@@ -60,14 +60,15 @@ class SurvivalRow(CurveRow):
         own (`u`); likewise one with an adverse event that lacks one of the `optional_fields` (`v`).
         A subject left out is missing once the study is over for it, and not yet due until then.
         """
-        time, levels = self.time(derivation), [stratum_of(derivation) for stratum_of in self.strata]
+        time = self.time(derivation)
+        levels: list[str | int | None] = [stratum_of(derivation) for stratum_of in self.strata]
         if time is None or None in levels:
             for column, member in enumerate(members):
                 if member and derivation.over:
                     self.put(share, column, 0, _MISSING_CELL)
             return
         if self.hazards is not None:
-            levels += [covariate(derivation) for covariate in self.hazards.covariates.values()]
+            levels += self.hazards.covariates_of(derivation)
         ends = EVENT if time.event else COMPETING if time.competing else CENSORED
         marks = (ends, *"u" * time.undated, *"v" * time.undetermined)
         for column, member in enumerate(members):
