@@ -45,6 +45,20 @@ def _text(value: str) -> str:
     return _CANONICAL.encode(value)
 
 
+def readable(value: object, indent: str = "") -> str:
+    """Write JSON for people: on lines, members in their order, numbers as written."""
+    inner = f"{indent}  "
+    match value:
+        case dict() if value:
+            members = (f"{inner}{_text(name)}: {readable(value[name], inner)}" for name in value)
+            return "{\n" + ",\n".join(members) + f"\n{indent}}}"
+        case list() if value:
+            elements = (inner + readable(element, inner) for element in value)
+            return "[\n" + ",\n".join(elements) + f"\n{indent}]"
+        case _:
+            return _as_written(value)
+
+
 def digest(value: object) -> bytes:
     """Identify a JSON value by its canonical form."""
     return hashlib.sha256(canonical(value).encode()).digest()[:DIGEST_BYTES]
