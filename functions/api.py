@@ -45,10 +45,7 @@ def put_definition(request: Request, study: str) -> Answer:
     from trial.commands import admission  # noqa: PLC0415
 
     request.content_type(routing.JSON)
-    admitted = admission.admit(request.body)
-    if admitted.id != study:
-        detail = f"`study` must equal the study in the URL, {study}; it is {admitted.id}"
-        raise Rejected(422, "Definition not accepted", detail)
+    admitted = admission.admit_for(study, request.body)
     status = wiring.store().put_definition(
         admitted, request.body, request.principal, request.reason
     )

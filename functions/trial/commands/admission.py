@@ -16,6 +16,15 @@ from trial.tables.compiled import stored_rows
 _TITLE = "Definition not accepted"
 
 
+def admit_for(study_id: str, source: bytes) -> Study:
+    """Read a definition that is to be one study's; raises `Rejected` where it is of another."""
+    admitted = admit(source)
+    if admitted.id != study_id:
+        detail = f"`study` must equal the study in the URL, {study_id}; it is {admitted.id}"
+        raise Rejected(422, _TITLE, detail)
+    return admitted
+
+
 @lru_cache(maxsize=64)
 def admit(source: bytes) -> Study:
     """Read a definition; raises `Rejected` naming every path at fault.

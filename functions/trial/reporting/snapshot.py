@@ -42,8 +42,7 @@ class StudySnapshot:
 
     def add(self, subject: Subject, share: Share, position: JournalPosition) -> None:
         """Add a subject and what is counted for it."""
-        for row, row_cells in share.items():
-            cells.add(self.sums.setdefault(row, {}), row_cells)
+        cells.add_share(self.sums, share)
         self.positions[subject.id] = position
         self.room -= subject.accepted
         self._subjects[subject.id] = subject if self.room >= 0 else subjects.encode(subject)

@@ -104,6 +104,12 @@ def add(total: Cells, contribution: Mapping[str, int]) -> None:
             total.pop(name, None)
 
 
+def add_share(sums: Share, share: Share) -> None:
+    """Add a share into sums, row by row."""
+    for row, cells in share.items():
+        add(sums.setdefault(row, {}), cells)
+
+
 def difference(new: Share, old: Share) -> Share:
     """Return what must be added to the sums so that `new` is counted in place of `old`."""
     changes: Share = {}
@@ -122,6 +128,5 @@ def total(shares: Iterable[Share]) -> Share:
     """Sum shares: what the rows of sums must hold when exactly these are counted."""
     sums: Share = {}
     for share in shares:
-        for row, cells in share.items():
-            add(sums.setdefault(row, {}), cells)
+        add_share(sums, share)
     return {row: cells for row, cells in sums.items() if cells}

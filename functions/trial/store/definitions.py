@@ -55,6 +55,13 @@ def validated_study_id(study_id: str) -> str:
     return study_id
 
 
+def check_stays_blinded(in_force: Study, proposed: Study) -> None:
+    """Refuse (403) a definition that would open a study which is blinded."""
+    if in_force.definition.blinded and not proposed.definition.blinded:
+        detail = f"to unblind the study, use POST /studies/{proposed.id}/unblind with a `reason`"
+        raise Rejected(403, "Study cannot be unblinded by PUT", detail)
+
+
 @dataclass(frozen=True)
 class CachedStudy:
     """What this process read of a study, and when."""
@@ -96,7 +103,7 @@ class Definitions:
             if current and current.backfilling == study.digest:
                 return "backfilling"
             if current and not unblinds:
-                self._check_blinded(study, current)
+                check_stays_blinded(self.load(study.id, current.digest), study)
             status, actions = self._change(study, current)
             digests = study.digest, current.digest if current else ""
             plan_number = current.plan_number + 1 if current else 1
@@ -134,12 +141,6 @@ class Definitions:
             keys.definition(study.id, study.digest), f"SET {sets}", "",
             ExpressionAttributeValues=values,
         )  # fmt: skip
-
-    def _check_blinded(self, study: Study, current: Current) -> None:
-        if study.definition.blinded or not self.load(study.id, current.digest).definition.blinded:
-            return
-        detail = f"to unblind the study, use POST /studies/{study.id}/unblind with a `reason`"
-        raise Rejected(403, "Study cannot be unblinded by PUT", detail)
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force; None for a study that has no definition."""
