@@ -269,11 +269,11 @@ def prepare_snapshot(prepare: Callable[[], None]) -> None:
     snapshots.register_after_restore(random.seed)
 
 
-def beat(context: Any) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)
+def beat(context: Any, margin: int = MARGIN) -> Beat:  # noqa: ANN401 (Lambda's, which is no class of ours)
     """Return a check that raises `OutOfTime` once a function's time is nearly over."""
 
     def check() -> None:
-        if context.get_remaining_time_in_millis() < MARGIN:
+        if context.get_remaining_time_in_millis() < margin:
             raise OutOfTime("the function ran out of time")
 
     return check

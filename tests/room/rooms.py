@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 from doubles import Clock, MemoryClient, MemoryS3
 from signing import KeyInMemory
+from visiting import form_body
 
 import wiring
 from trial import room
@@ -22,6 +23,7 @@ from trial.commands.intake import PostedEvent
 from trial.commands.intake_context import Channel
 from trial.definition import study as studies
 from trial.definition.study import Study
+from trial.errors import Beat
 from trial.events import blinding, json_body
 from trial.events.envelope import Entry
 from trial.reporting import publishing
@@ -96,6 +98,7 @@ class Room:
         self.reports = Reports(table)
         self.signer = Signer(KeyInMemory(), "alias/test")
         self.sent: list[str] = []
+        self.beat: Beat = lambda: None
         services = {
             "now": self.clock,
             "table": lambda: table,
@@ -146,8 +149,11 @@ class Room:
 
     def answer(self, path: str, who: Person = READER, method: str = "GET", **fields: str) -> Answer:
         parts = urlsplit(path)
-        body = urlencode(fields).encode()
-        request = room.RoomRequest(method, parts.path, parts.query, body, csrf=TOKEN)
+        body, kind = form_body(fields)
+        beat = self.beat
+        request = room.RoomRequest(
+            method, parts.path, parts.query, body.encode(), kind, csrf=TOKEN, beat=beat
+        )
         return room.serve(request, who)
 
     def page(self, path: str, who: Person = READER) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from browser.conftest import chromium  # noqa: F401 (a fixture)
 from rooms import EVERYTHING, TOKEN
-from test_pages import START, Example
+from test_pages import EXAMPLE, START, Example
 from test_pages import example as example  # noqa: PLC0414 (a fixture)
 
 from trial import room as pages
@@ -24,7 +25,7 @@ LOOKED_AT = (
     f"{START}/tables/14.2/subjects?row=responders&column=drug", f"{START}/subjects", SUBJECT,
     f"{SUBJECT}/history", f"{START}/listings", f"{START}/listings/16.2.7", f"{START}/discrepancies",
     f"{START}/quarantine", f"{START}/cuts", f"{START}/definition", f"{START}/definition/words",
-    f"{START}/trail",
+    f"{START}/definition/new", f"{START}/trail",
 )  # fmt: skip
 
 
@@ -40,7 +41,8 @@ class Served(BaseHTTPRequestHandler):
     def _answer(self, method: str) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        asked = pages.RoomRequest(method, parts.path, parts.query, body, csrf=TOKEN)
+        kind = self.headers.get("Content-Type", "")
+        asked = pages.RoomRequest(method, parts.path, parts.query, body, kind, csrf=TOKEN)
         answer = pages.serve(asked, EVERYTHING)
         content = answer.content or answer.text.encode()
         self.send_response(answer.status)
@@ -165,6 +167,43 @@ def test_a_cut_is_asked_for_and_looked_at(
     example.room.make_reports(example.study)
     window.page.reload()
     assert "report.html" in window.page.locator("main").inner_text()
+
+
+def test_a_definition_is_checked_mended_previewed_and_amended(
+    windows: dict[str, Window], example: Example, tmp_path: Path
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 (reads its script)
+
+    window, axe = windows["desk"], Axe()
+    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+
+    def check() -> str:
+        window.page.get_by_role("button", name="Check it").click()
+        assert axe.run(window.page, options=options).response["violations"] == []
+        assert window.page.evaluate("document.documentElement.scrollWidth") == 1280
+        return str(window.page.locator("main").inner_text())
+
+    window.open(f"{START}/definition")
+    window.page.get_by_role("link", name="Check a new one").click()
+    text = (EXAMPLE / "definition.yaml").read_text(encoding="utf-8")
+    file = tmp_path / "definition.yaml"
+    file.write_text(text.replace("count:", "cuont:", 1), encoding="utf-8")
+    window.page.get_by_label("Or a file").set_input_files(file)
+    assert "Did you mean count?" in check()
+    field = window.page.get_by_label("The definition, as JSON or YAML")
+    field.fill(text.replace("title: ", "title: Also ", 1))
+    shown = check()
+    assert "It is accepted; nothing is changed yet." in shown
+    assert "Of all 4 subjects" in shown
+    amend = window.page.get_by_role("button", name="Amend the definition")
+    amend.click()  # a browser asks for the reason
+    assert window.heading() == "New definition"
+    window.page.get_by_label("Why").fill("The title was wrong")
+    amend.click()
+    assert window.heading() == "Definition"
+    assert "being prepared" in window.page.locator("main").inner_text()
+    assert (window.complaints, window.elsewhere) == ([], [])
+    example.room.store.put_definition(example.study, example.study.source)
 
 
 def test_the_keyboard_reaches_the_content_and_shows_where_it_is(windows: dict[str, Window]) -> None:

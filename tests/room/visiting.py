@@ -15,6 +15,22 @@ ADDRESS = "http://127.0.0.1:9"
 FORM = "application/x-www-form-urlencoded"
 
 
+_LONG = 10_000
+
+
+def form_body(fields: dict[str, str]) -> tuple[str, str]:
+    """Write a form as browsers do, with its type: one with a file or a long text in parts."""
+    if "file" not in fields and sum(map(len, fields.values())) < _LONG:
+        return urlencode(fields), FORM
+    head = 'Content-Disposition: form-data; name="{}"'
+    file = '; filename="a.yaml"\r\nContent-Type: text/yaml'
+    parts = "".join(
+        f"--x-1\r\n{head.format(name)}{file * (name == 'file')}\r\n\r\n{value}\r\n"
+        for name, value in fields.items()
+    )
+    return f"{parts}--x-1--\r\n", "multipart/form-data; boundary=x-1"
+
+
 @dataclass(frozen=True)
 class Context:
     """What Lambda tells a function about its invocation."""
@@ -82,8 +98,9 @@ class Browser:
     def post(self, address: str, headers: dict[str, str] | None = None, **fields: str) -> Shown:
         """Send a form as a page of this session would, unless it is said otherwise."""
         given = {"csrf": form_token(self.cookies.get("__Host-session", ""))} | fields
-        sent = {"content-type": FORM, "origin": ADDRESS, "sec-fetch-site": "same-origin"}
-        return self.ask("POST", address, urlencode(given), sent | (headers or {}))
+        body, kind = form_body(given)
+        sent = {"content-type": kind, "origin": ADDRESS, "sec-fetch-site": "same-origin"}
+        return self.ask("POST", address, body, sent | (headers or {}))
 
     def choose(self, address: str, user: str) -> str:
         """Be somebody at the issuer; give where it leads back to."""

@@ -8,6 +8,7 @@ one for which no role is named cannot be registered.
 from trial.access.person import Person
 from trial.errors import Rejected
 from trial.room import (  # noqa: F401 (their pages)
+    amending,
     assets,
     cuts,
     definition,

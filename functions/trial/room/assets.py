@@ -59,6 +59,10 @@ input,select,textarea{font-weight:400}
 input[type=checkbox]{min-height:0;width:1.5rem;height:1.5rem;margin:0}
 .panel>.fields,.panel>p,.panel>details{margin-top:.6rem}
 textarea{width:100%;min-height:4rem}
+textarea.text{min-height:18rem;font:.8125rem/1.4 ui-monospace,monospace}
+.beside{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,30rem),1fr));gap:1rem;
+margin-top:1rem;align-items:start}
+main .beside .table{margin:0}
 button,.button{font-weight:600;cursor:pointer;display:inline-block;text-decoration:none;
 color:var(--accent);border-color:var(--accent)}
 button.main{background:var(--accent);color:var(--paper)}

@@ -1,6 +1,5 @@
 """The definition: what is in force and since when, in words, as shells, and how it came about."""
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
@@ -14,7 +13,7 @@ from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.room import frame
 from trial.room.frame import DASH, Crumb
-from trial.room.routing import STAFF, PageRequest, page
+from trial.room.routing import AUDITORS, STAFF, PageRequest, page
 from trial.store.amendments import Amendment
 from trial.web.json_diff import Difference, differences
 from trial.web.routing import Answer
@@ -58,6 +57,7 @@ def get_definition(page_request: PageRequest) -> Answer:
             page_request.link("definition", "shells"),
             page_request.link("definition", "versions", view.digest),
         ),
+        _to_amend(page_request),
         frame.section(
             "history",
             "Its history",
@@ -70,6 +70,16 @@ def get_definition(page_request: PageRequest) -> Answer:
         ),
     ]  # fmt: skip
     return frame.page_answer(page_request, "Definition", body)
+
+
+def _to_amend(page_request: PageRequest) -> Html:
+    """Lead to the form for a new definition, for those who may amend."""
+    if not page_request.person.may(page_request.study, *AUDITORS):
+        return EMPTY
+    path = f"/studies/{page_request.study}/definition/new"
+    return html(
+        '<p class="pages"><a class="button" href="{}">Check a new one</a></p>\n', escape(path)
+    )
 
 
 def _change(page_request: PageRequest, amendment: Amendment) -> Sequence[Html]:
@@ -93,7 +103,8 @@ def _change(page_request: PageRequest, amendment: Amendment) -> Sequence[Html]:
     )
 
 
-def _crumbs(page_request: PageRequest) -> list[Crumb]:
+def crumbs(page_request: PageRequest) -> list[Crumb]:
+    """Return the page above those of a definition."""
     return [Crumb("Definition", page_request.link("definition"))]
 
 
@@ -101,9 +112,7 @@ def _crumbs(page_request: PageRequest) -> list[Crumb]:
 def get_words(page_request: PageRequest) -> Answer:
     """Say in words how every number is counted."""
     body = closing.methods(methods(page_request.view.definition))
-    return frame.page_answer(
-        page_request, "Definition in words", body, crumbs=_crumbs(page_request)
-    )
+    return frame.page_answer(page_request, "Definition in words", body, crumbs=crumbs(page_request))
 
 
 @page("/studies/{study}/definition/shells", STAFF, subjects=False)
@@ -116,7 +125,7 @@ def get_shells(page_request: PageRequest) -> Answer:
              " recorded are not there yet.</p>\n"),
         *(joined(table(grid, anchors.take("table", grid.id), "Shell")) for grid in grids),
     ]  # fmt: skip
-    return frame.page_answer(page_request, "Shells", body, crumbs=_crumbs(page_request))
+    return frame.page_answer(page_request, "Shells", body, crumbs=crumbs(page_request))
 
 
 @page("/studies/{study}/definition/versions/{digest}", STAFF, subjects=False)
@@ -128,14 +137,13 @@ def get_version(page_request: PageRequest) -> Answer:
         frame.section("posted", "As it was posted", _written(posted)) if posted else EMPTY,
     ]
     return frame.page_answer(
-        page_request, "Definition as written", body, crumbs=_crumbs(page_request)
+        page_request, "Definition as written", body, crumbs=crumbs(page_request)
     )
 
 
 def _written(source: str) -> Html:
     """Write JSON on lines, its numbers as they were written."""
-    value = json_body.read_json(source)
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
+    text = json_body.readable(json_body.read_json(source))
     return html(
         '<pre tabindex="0" role="region" aria-label="The definition">{}</pre>\n', escape(text)
     )
@@ -160,15 +168,16 @@ def get_differences(page_request: PageRequest) -> Answer:
         frame.data_table(
             "Differences",
             frame.heads("Where", "Before", "After"),
-            _differing(changes[:_MOST_DIFFERENCES]),
+            differing(changes[:_MOST_DIFFERENCES]),
             "They do not differ.",
         ),
         frame.next_link(page_request, skip=more),
     ]
-    return frame.page_answer(page_request, "What changed", body, crumbs=_crumbs(page_request))
+    return frame.page_answer(page_request, "What changed", body, crumbs=crumbs(page_request))
 
 
-def _differing(changes: Sequence[Difference]) -> Iterator[Sequence[Html]]:
+def differing(changes: Sequence[Difference]) -> Iterator[Sequence[Html]]:
+    """Yield a row a difference: its pointer, the value before, the value after."""
     for difference in changes:
         document = difference.document()
         sides = (_value(document, side) for side in ("before", "after"))

@@ -11,7 +11,7 @@ from trial.events.blinding import UNBLINDED
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.room import assets
-from trial.room.routing import PageRequest, RoomRequest
+from trial.room.routing import UPLOAD, PageRequest, RoomRequest
 from trial.web.routing import Answer
 
 DASH = html("\u2013")
@@ -150,11 +150,15 @@ def _bar(request: RoomRequest, person: Person) -> Html:
     )
 
 
-def form(path: str, request: RoomRequest, content: Html, css_class: str = "") -> Html:
-    """Write a form that changes something: it carries the session's token."""
+def form(
+    path: str, request: RoomRequest, content: Html, css_class: str = "", *, uploads: bool = False
+) -> Html:
+    """Write a form that changes something: it carries the session's token, and files."""
     return html(
-        '<form method="post" action="{}"{}><input type="hidden" name="csrf" value="{}">{}</form>\n',
+        '<form method="post" action="{}"{}{}><input type="hidden" name="csrf" value="{}">{}'
+        "</form>\n",
         escape(path),
+        html(' enctype="{}"', escape(UPLOAD)) if uploads else EMPTY,
         html(' class="{}"', escape(css_class)) if css_class else EMPTY,
         escape(request.csrf),
         content,

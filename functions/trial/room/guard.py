@@ -63,6 +63,7 @@ def _of_somebody(visit: Visit) -> Reply:
 
 
 def _check_size(request: RoomRequest) -> None:
+    request.check_size()
     try:
         _ = request.parameters
     except ValueError:

@@ -6,7 +6,10 @@ so that another function, with other rights, can serve these.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from email import message_from_bytes
+from email.policy import HTTP
 from functools import cached_property
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
@@ -23,9 +26,10 @@ MANAGERS = frozenset({Role.DATA_MANAGER})
 AUDITORS = frozenset({Role.ADMINISTRATOR})
 STAFF = READERS | MANAGERS | AUDITORS
 ANYBODY = frozenset(Role)
-LONGEST_FORM = 20_000
-"""How many bytes a form may have."""
-_FORM = "application/x-www-form-urlencoded"
+LONGEST_FORM, LONGEST_UPLOAD = 20_000, 1_500_000
+"""How many bytes a form may have; one that carries a long text or a file."""
+_MOST_FIELDS = 50
+_FORM, UPLOAD = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,33 @@ class RoomRequest:
     @property
     def fields(self) -> Mapping[str, str]:
         """The fields of the form; raises `Rejected` (413, 415) where it is none."""
-        if self.content_type.partition(";")[0].strip().lower() != _FORM:
-            raise Rejected(415, "Not a form", f"`Content-Type` must be {_FORM}")
-        if len(self.body) > LONGEST_FORM:
-            raise Rejected(413, "Form too large", f"a form has at most {LONGEST_FORM} bytes")
-        return dict(parse_qsl(self.body.decode(errors="replace"), max_num_fields=50))
+        media_type = self.content_type.partition(";")[0].strip().lower()
+        if media_type not in (_FORM, UPLOAD):
+            raise Rejected(415, "Not a form", f"`Content-Type` must be {_FORM} or {UPLOAD}")
+        self.check_size()
+        if media_type == UPLOAD:
+            return _uploaded(self.content_type, self.body)
+        return dict(parse_qsl(self.body.decode(errors="replace"), max_num_fields=_MOST_FIELDS))
+
+    def check_size(self) -> None:
+        """Raise `Rejected` (413) where it is too much for a form."""
+        uploads = self.content_type.strip().lower().startswith(UPLOAD)
+        longest = LONGEST_UPLOAD if uploads else LONGEST_FORM
+        if len(self.body) > longest:
+            raise Rejected(413, "Form too large", f"a form has at most {longest} bytes")
+
+
+def _uploaded(content_type: str, body: bytes) -> Mapping[str, str]:
+    """Read the fields of a form that may carry files, each as text."""
+    head = f"Content-Type: {content_type}\r\n\r\n".encode()
+    message = message_from_bytes(head + body, policy=HTTP)
+    fields = {}
+    for part in islice(message.iter_parts(), _MOST_FIELDS):
+        name = part.get_param("name", header="content-disposition")
+        content = part.get_payload(decode=True)
+        if isinstance(name, str) and isinstance(content, bytes):
+            fields[name] = content.decode(errors="replace")
+    return fields
 
 
 @dataclass(frozen=True)
