@@ -280,6 +280,8 @@ OF_OTHERS = {
     ("GET", "/studies/{study}/trail"): frozenset({Role.ADMINISTRATOR}),
     ("GET", "/studies/{study}/quarantine"): STAFF,
     ("POST", "/studies/{study}/quarantine/redrive"): STAFF - READERS,
+    ("GET", "/studies/{study}/quarantine/{body}"): frozenset({Role.DATA_MANAGER}),
+    ("POST", "/studies/{study}/quarantine/{body}"): frozenset({Role.DATA_MANAGER}),
     ("POST", "/studies/{study}/discrepancies/{subject}/{discrepancy}"): frozenset(
         {Role.DATA_MANAGER}
     ),
@@ -318,7 +320,7 @@ def test_each_form_is_taken_from_its_roles_alone(house: House) -> None:
         before = house.noted()
         answer = house.browser(user).post(path_of(route), reason="Tried", **FILLED_IN)
         if holds(user, route):
-            nothing_there = route.path.endswith("/{discrepancy}")
+            nothing_there = route.path.endswith(("/{discrepancy}", "/{body}"))
             let_in = {404} if nothing_there else {200, 303}
             assert answer.status in let_in, (user, route.path, answer.text)
             (row,) = house.noted()[len(before) :]

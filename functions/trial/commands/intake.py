@@ -64,6 +64,8 @@ def take(
 ) -> list[Answer]:
     """Record events of one study and answer each in order; what is rejected is quarantined.
 
+    But not where the context keeps none: then the answer is all that there is of it.
+
     Who waits for an answer reads in it which discrepancies an event raised.
     """
     results = _record(context, study, posted_events)
@@ -259,6 +261,8 @@ def _answer(
             rejected = result
         case Unavailable():
             return Answer(event_id, Unavailable.STATUS, result.problem())
+    if not context.keeps_refused:
+        return Answer(event_id, rejected.status, rejected.problem())
     try:
         quarantine(context.store, study, posted.body, rejected, context.principal)
     except Unavailable as error:  # neither recorded nor quarantined: the sender must retry

@@ -32,3 +32,5 @@ class IntakeContext:
     senders: Senders
     principal: str
     channel: Channel
+    keeps_refused: bool = True
+    """Whether what is refused is quarantined: not a correction of what is there already."""

@@ -1,22 +1,29 @@
-"""Refused events: what each was refused for, in words; try them again once that is mended."""
+"""Refused events: what each was refused for, in words; mend one, or try again all that wait."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import wiring
-from trial.commands import redrive
+from trial.commands import mending, redrive
 from trial.commands.intake_context import Channel
+from trial.commands.mending import Mended
+from trial.errors import Rejected
+from trial.events import json_body
 from trial.events.blinding import HIDDEN
-from trial.render.markup import EMPTY, Html, bdi, escape, html
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.room import frame
-from trial.room.routing import AUDITORS, CHANGE, MANAGERS, STAFF, PageRequest, page
+from trial.room.frame import Crumb
+from trial.room.routing import AUDITORS, CHANGE, MANAGERS, READERS, STAFF, PageRequest, page
 from trial.store.rows import RejectedBody
-from trial.web.routing import Answer
+from trial.web import request_bodies
+from trial.web.routing import LONGEST_REASON, Answer
 
 _MOST = 50
 _LONGEST_BODY = 4_000
 _PATH = "/studies/{study}/quarantine"
+_UNPROCESSABLE = 422
 
 
 @page(_PATH, STAFF, subjects=True)
@@ -41,7 +48,10 @@ def get_quarantine(page_request: PageRequest) -> Answer:
         frame.data_table(
             "Refused events",
             frame.heads("Received", "Problem", "Sent by", "What was sent", "State"),
-            (_row(_document(rejected, pooled=view.pooled)) for rejected in listed),
+            (
+                _row(page_request, _document(rejected, pooled=view.pooled), rejected.text)
+                for rejected in listed
+            ),
             "Nothing waits.",
         ),
         frame.next_link(page_request, skip=more),
@@ -76,15 +86,62 @@ def _redrive_form(page_request: PageRequest) -> Html:
     return frame.form(path, page_request.request, fields, "panel")
 
 
-def _row(document: Mapping[str, Any]) -> Sequence[Html]:
+def _row(
+    page_request: PageRequest, document: Mapping[str, Any], body: str | None
+) -> Sequence[Html]:
     problem = document["problem"]
     return (
         frame.instant(document["at"]),
         html("{}{}", bdi(problem.get("title") or "Not accepted"), _faults(problem)),
         frame.who(document["principal"]),
         _sent(document),
-        _state(document),
+        html(
+            "{}{}{}",
+            _state(document),
+            _mended(page_request, document["mended"]),
+            _mending_link(page_request, document, body),
+        ),
     )
+
+
+def _mended(page_request: PageRequest, settlement: Mapping[str, Any] | None) -> Html:
+    """Say who mended it and why, with the way to what is recorded instead."""
+    if not settlement:
+        return EMPTY
+    return html(
+        "<br>mended by {}: {}{}",
+        frame.who(settlement["principal"]),
+        bdi(settlement["reason"]),
+        unordered(_recorded(page_request, record) for record in settlement["records"]),
+    )
+
+
+def _recorded(page_request: PageRequest, record: Mapping[str, Any]) -> Html:
+    name = f"{record['kind']}/{record['record']}"
+    shown = html(
+        "{} {} revision {}",
+        escape(record["subject"]),
+        escape(name),
+        escape(record["revision"]),
+    )
+    if not page_request.person.may(page_request.study, *READERS):
+        return shown
+    link = page_request.link("subjects", record["subject"], "history", records=name)
+    return html('<a href="{}">{}</a>', link, shown)
+
+
+def _mending_link(page_request: PageRequest, document: Mapping[str, Any], body: str | None) -> Html:
+    """Lead to the form that mends a body, for those who may, where it can be mended."""
+    if (
+        page_request.route.unblinded
+        or body is None
+        or document["body"] == HIDDEN
+        or document["resolved"]
+        or not page_request.person.may(page_request.study, *MANAGERS)
+    ):
+        return EMPTY
+    link = page_request.link("quarantine", document["sha256"])
+    return html(' <a href="{}">Mend</a>', link)
 
 
 def _faults(problem: Mapping[str, Any]) -> Html:
@@ -178,3 +235,120 @@ def _go_on(page_request: PageRequest, next_call: str | None, reason: str) -> Htm
     return frame.form(
         f"/studies/{page_request.study}/quarantine/redrive", page_request.request, fields
     )
+
+
+@page(f"{_PATH}/{{body}}", MANAGERS, subjects=True, twin=False)
+def get_refused(page_request: PageRequest) -> Answer:
+    """Show a refused event with its problem, and the form that mends it."""
+    rejected = _waiting(page_request)
+    return _mending_page(page_request, rejected, _readable(rejected.text or ""))
+
+
+def _waiting(page_request: PageRequest) -> RejectedBody:
+    study = wiring.store().study(page_request.study)
+    return mending.waiting_body(wiring.store(), study, page_request.parts["body"])
+
+
+def _readable(text: str) -> str:
+    """Return a refused text as it is easiest to mend: JSON over several lines, else as it came."""
+    try:
+        return json_body.readable(json_body.read_json(text))
+    except Rejected:
+        return text
+
+
+def _mending_page(
+    page_request: PageRequest,
+    rejected: RejectedBody,
+    text: str,
+    reason: str = "",
+    problems: Sequence[Mapping[str, Any]] = (),
+) -> Answer:
+    """Answer with the form; `problems` are what is wrong with a correction that was sent."""
+    warnings = joined(
+        html(
+            '<div class="warning" role="alert"><p>Not recorded: {}</p>{}</div>\n',
+            bdi(problem.get("title") or "not accepted"),
+            _faults(problem),
+        )
+        for problem in problems
+    )
+    fields = html(
+        '<p><label>The event, as JSON<textarea name="event" rows="24" required spellcheck="false"'
+        ' class="text">\n{}</textarea></label></p>\n'
+        "<p><label>Why <span>(kept with the refused event; name no person)</span>"
+        '<textarea name="reason" required maxlength="{}">\n{}</textarea></label></p>\n'
+        '<p class="pages"><button class="main">Record the corrected event</button></p>',
+        escape(text),
+        LONGEST_REASON,
+        escape(reason),
+    )
+    path = page_request.path("quarantine", rejected.sha256)
+    body = [
+        warnings,
+        html(
+            "<p>Received {} from {}. It was refused for: {}</p>\n{}",
+            frame.instant(rejected.at),
+            frame.who(rejected.principal),
+            bdi(rejected.problem.get("title") or "not accepted"),
+            _faults(rejected.problem),
+        ),
+        html(
+            "<p>Correct it below. It is checked and recorded like any event that is posted, under"
+            " your name; then the refused one is settled. Until it is accepted, nothing"
+            " changes.</p>\n"
+        ),
+        frame.form(path, page_request.request, fields, "panel", uploads=True),
+    ]
+    return frame.page_answer(
+        page_request, "Mend a refused event", body, crumbs=_crumbs(page_request)
+    )
+
+
+def _crumbs(page_request: PageRequest) -> list[Crumb]:
+    return [Crumb("Refused events", page_request.link("quarantine"))]
+
+
+@page(f"{_PATH}/{{body}}", MANAGERS, subjects=True, method="POST", action=CHANGE, twin=False)
+def post_mended(page_request: PageRequest) -> Answer:
+    """Record a corrected event in the place of a refused one; else say what is wrong with it."""
+    rejected = _waiting(page_request)
+    form = page_request.request.fields
+    text, reason = form.get("event", ""), form.get("reason", "").strip()
+    try:
+        request_bodies.parse_reason({"reason": reason}, "No reason is given")
+        mended = mending.mend(
+            wiring.intake_context(page_request.person.principal, Channel.EVENTS),
+            wiring.store().study(page_request.study),
+            rejected.sha256,
+            text,
+            reason,
+        )
+    except Rejected as error:  # what was written stays in the form
+        form_page = _mending_page(page_request, rejected, text, reason, [error.problem()])
+        return replace(form_page, status=error.status)
+    if not mended.settled:
+        problems = [answer.problem for answer in mended.answers if answer.problem]
+        form_page = _mending_page(page_request, rejected, text, reason, problems)
+        return replace(form_page, status=_UNPROCESSABLE)
+    return _mended_page(page_request, mended)
+
+
+def _mended_page(page_request: PageRequest, mended: Mended) -> Answer:
+    raised = (
+        html("{}: {}", bdi(warning["label"]), bdi(warning["detail"]))
+        for answer in mended.answers
+        for warning in answer.warnings
+    )
+    warnings = unordered(raised)
+    body = [
+        html(
+            "<p>Recorded under your name; the refused event is settled by it.</p>\n{}",
+            html("<p>It raised discrepancies:</p>\n{}", warnings) if warnings else EMPTY,
+        ),
+        html(
+            '<p><a class="button" href="{}">Refused events</a></p>\n',
+            page_request.link("quarantine"),
+        ),
+    ]
+    return frame.page_answer(page_request, "Mended", body, crumbs=_crumbs(page_request))

@@ -32,7 +32,15 @@ from trial.store.generations import Current, Decision, WritePlan
 from trial.store.paging import SubjectRow
 from trial.store.reading import Chain
 from trial.store.repair import AuditedSubject, Repair
-from trial.store.rows import JournalRow, Receipt, RejectedBody, Result, StoredSubject, stamp_text
+from trial.store.rows import (
+    JournalRow,
+    Mending,
+    Receipt,
+    RejectedBody,
+    Result,
+    StoredSubject,
+    stamp_text,
+)
 from trial.store.spreading import Spreading
 from trial.store.subject_update import Contribute
 from trial.store.table import Table, sort_key
@@ -317,9 +325,9 @@ class Store:
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)
 
-    def resolve(self, study_id: str, digest: str) -> None:
-        """Note that a quarantined body was accepted after all."""
-        quarantine.resolve(self._table, study_id, digest, self._now())
+    def resolve(self, study_id: str, digest: str, mending: Mending | None = None) -> None:
+        """Note that a quarantined body was accepted after all, as it is or mended."""
+        quarantine.resolve(self._table, study_id, digest, self._now(), mending)
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""

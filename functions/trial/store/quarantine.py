@@ -16,7 +16,7 @@ from trial.events.fields import is_identifier
 from trial.events.json_body import read_json
 from trial.store import keys
 from trial.store.definitions import validated_study_id
-from trial.store.rows import RejectedBody, stamp_text
+from trial.store.rows import Mending, RejectedBody, stamp_text
 from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
@@ -140,6 +140,7 @@ def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[
             at=item["at"]["S"],
             resolved=item.get("settled", {}).get("S", ""),
             erased=item.get("erased", {}).get("S", ""),
+            mending=_read_mending(item),
         )
 
 
@@ -238,12 +239,21 @@ def count_unresolved(table: Table, study_id: str) -> int:
     )
 
 
-def resolve(table: Table, study_id: str, digest: str, at: datetime) -> None:
-    """Note that a quarantined body was accepted after all; it stays where it is."""
+def resolve(
+    table: Table, study_id: str, digest: str, at: datetime, mending: Mending | None = None
+) -> None:
+    """Note that a quarantined body was accepted after all, as it is or mended; it stays there."""
     row_key = keys.rejected_body(validated_study_id(study_id), digest)
-    values = {":at": text(stamp_text(at))}
-    change = table.update(row_key, "SET settled = :at", PRESENT, ExpressionAttributeValues=values)
+    expression, values = "SET settled = :at", {":at": text(stamp_text(at))}
+    if mending is not None:
+        expression += ", mending = :mending"
+        values[":mending"] = text(json.dumps(vars(mending), ensure_ascii=False))
+    change = table.update(row_key, expression, PRESENT, ExpressionAttributeValues=values)
     table.write([change])
+
+
+def _read_mending(item: Item) -> Mending | None:
+    return Mending(**json.loads(item["mending"]["S"])) if "mending" in item else None
 
 
 def _raw(body: str) -> bytes:

@@ -6,7 +6,7 @@ Item names are short where they are written with every event: capacity is billed
 import hashlib
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -172,6 +172,18 @@ class JournalRow:
 
 
 @dataclass(frozen=True)
+class Mending:
+    """Who mended a rejected body, why, and the revisions of records that are recorded instead.
+
+    Each revision is given by its subject, kind, record and number.
+    """
+
+    principal: str
+    reason: str
+    records: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
 class RejectedBody:
     """What was not accepted, and why; `body` is None where it was too large to keep, or erased."""
 
@@ -182,18 +194,29 @@ class RejectedBody:
     principal: str
     at: str
     resolved: str = ""
-    """When it was accepted after all; empty while it waits."""
+    """When it was accepted after all, as it is or mended; empty while it waits."""
     erased: str = ""
     """When its body was erased with a subject's personal texts; empty where it was not."""
+    mending: Mending | None = None
+    """How it was mended; None where it was not."""
+
+    @property
+    def text(self) -> str | None:
+        """The body as text; None where it is none, or is not kept."""
+        try:
+            return None if self.body is None else self.body.decode()
+        except UnicodeDecodeError:
+            return None
 
     def document(self) -> dict[str, Any]:
         """Return it as data; a body that is no text, or mostly escapes as one, comes in base 64."""
         document: dict[str, Any] = {"sha256": self.sha256, "size": self.size}
         document |= {"at": self.at, "principal": self.principal, "problem": self.problem}
         document |= {"resolved": self.resolved or None, "erased": self.erased or None}
+        document["mended"] = self.mending and vars(self.mending)
         if self.body is None:
             return document | {"body": None}
-        if (body_text := _compact_text(self.body)) is not None:
+        if (body_text := self.text) is not None and _is_compact(body_text, len(self.body)):
             return document | {"body": body_text}
         return document | {"body": None, "body_base64": b64encode(self.body).decode()}
 
@@ -206,20 +229,15 @@ class RejectedBody:
         if self.body is not None and not blinding.could_unblind(self.body):
             return self.document()
         problem = {name: self.problem.get(name) for name in ("type", "title", "status")}
-        hidden: dict[str, Any] = {"sha256": HIDDEN, "size": None, "body": HIDDEN}
+        hidden: dict[str, Any] = {"sha256": HIDDEN, "size": None, "body": HIDDEN, "mended": None}
         document = {**self.document(), **hidden, "problem": problem}
         document.pop("body_base64", None)
         return document
 
 
-def _compact_text(body: bytes) -> str | None:
-    """Return a body as text if it is one that JSON writes in at most twice its bytes."""
-    try:
-        body_text = body.decode()
-    except UnicodeDecodeError:
-        return None
-    json_text = json.dumps(body_text, ensure_ascii=False)
-    return body_text if len(json_text) <= 2 * len(body) + 2 else None
+def _is_compact(body_text: str, size: int) -> bool:
+    """Return whether JSON writes a text in at most twice its bytes."""
+    return len(json.dumps(body_text, ensure_ascii=False)) <= 2 * size + 2
 
 
 def stamp_text(stamp: datetime) -> str:
