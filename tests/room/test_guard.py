@@ -308,7 +308,8 @@ def test_pages_are_for_readers_but_these_and_by_arm_for_the_unblinded_alone() ->
 
 
 FILLED_IN = {
-    "state": "accepted", "text": SOURCE, **dict.fromkeys(("checked", "in_force"), studies.load(SOURCE).digest),
+    "state": "accepted", "text": SOURCE,
+    **dict.fromkeys(("checked", "in_force"), studies.load(SOURCE).digest),
 }  # fmt: skip
 """What forms need, beside a reason, to be taken."""
 
