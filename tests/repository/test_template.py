@@ -460,9 +460,63 @@ def test_people_of_the_stacks_own_pool_are_invited_and_prove_who_they_are_twice(
     assert pool["Properties"]["MfaConfiguration"] == "ON"
     assert (client["GenerateSecret"], client["AllowedOAuthFlows"]) == (False, ["code"])
     assert client["IdTokenValidity"] <= 60
-    for kind, path in (("CallbackURLs", "/sign-in/callback"), ("LogoutURLs", "/signed-out")):
-        (address,) = client[kind]
-        assert all(item["Fn::Sub"].endswith(path) for item in address["Fn::If"][1:])
+
+
+def room_addresses(*conditions: str) -> dict[str, set[str]]:
+    """Give what the room's address is, by what says so, where these conditions hold."""
+
+    def resolved(value: Any) -> str:
+        match value:
+            case {"Fn::If": [condition, then, otherwise]}:
+                return resolved(then if condition in conditions else otherwise)
+            case {"Fn::Sub": text} | text:
+                return str(text)
+
+    client = RESOURCES["RoomClient"]["Properties"]
+    return {
+        "": {
+            resolved(DOCUMENT["Outputs"]["RoomAddress"]["Value"]),
+            *(resolved(FUNCTIONS[n]["Environment"]["Variables"]["ROOM_URL"]) for n in ROOMS),
+        },
+        "/sign-in/callback": {*map(resolved, client["CallbackURLs"])},
+        "/signed-out": {*map(resolved, client["LogoutURLs"])},
+    }
+
+
+@pytest.mark.parametrize(
+    ("conditions", "address"),
+    [
+        ((), "https://${RoomApi}.execute-api.${AWS::Region}.${AWS::URLSuffix}"),
+        (("HasRoomDomain",), "https://${RoomDomain}"),
+        (("HasRoomUrl",), "${RoomUrl}"),
+    ],
+)
+def test_all_that_names_the_rooms_address_names_one(
+    conditions: tuple[str, ...], address: str
+) -> None:
+    for path, addresses in room_addresses(*conditions).items():
+        expected = f"{address}{path}"
+        assert addresses in ({expected}, {str({"Ref": "RoomUrl"})}), path
+
+
+def test_a_domain_of_its_own_is_the_rooms_only_address_and_needs_a_certificate() -> None:
+    api = RESOURCES["RoomApi"]["Properties"]
+    assert api["DisableExecuteApiEndpoint"] == {"Fn::If": ["HasRoomDomain", True, False]}
+    (configuration,) = RESOURCES["RoomDomainName"]["Properties"]["DomainNameConfigurations"]
+    assert configuration["SecurityPolicy"] == "TLS_1_2"
+    mapping = RESOURCES["RoomDomainMapping"]
+    assert mapping["Condition"] == "HasRoomDomain"
+    assert mapping["Properties"]["ApiId"] == {"Ref": "RoomApi"}
+    asserted = DOCUMENT["Rules"]["RoomDomainHasCertificate"]["Assertions"]
+    assert ["RoomCertificate" in str(a) for a in asserted] == [True, False]
+    for name in ("RoomDomain", "RoomCertificate"):
+        assert DOCUMENT["Parameters"][name]["Default"] == ""
+    pattern = DOCUMENT["Parameters"]["RoomDomain"]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, name) for name in ("", "room.example.org", "r-1.example.org"))
+    assert not any(
+        re.fullmatch(pattern, name)
+        for name in ("https://room.example.org", "room.example.org/", "room", "-r.example.org")
+    )
 
 
 def test_the_guide_to_the_room_names_its_parameters_and_its_functions() -> None:
