@@ -631,8 +631,9 @@ def _studies(draw: st.DrawFn) -> Study:
         listing(record, SOURCES[record], **draw(st.sampled_from(_LISTED.get(record, _LISTED[""]))))
         for record in records
     ]
+    reporting: dict[str, Any] = {"narratives": draw(_narratives(listings))}
     outputs = ["t", *(each["id"] for each in listings)]
-    reporting: dict[str, Any] = {"consort": {"25": draw(st.permutations(outputs))}}
+    reporting["consort"] = {"25": draw(st.permutations(outputs))}
     if order := draw(_orders(study_of(rows, columns))):
         how = draw(st.sampled_from([{}, {"procedure": "fixed-sequence"}, {"procedure": "holm"}]))
         reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order, **how}
@@ -642,6 +643,22 @@ def _studies(draw: st.DrawFn) -> Study:
             "condition": draw(st.sampled_from(["treated", "in-a", "indirect", "got-drug"])),
         }
     return study_of(rows, columns, listings=listings, **reporting)
+
+
+def _narratives(listings: Sequence[Mapping[str, Any]]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Draw narratives that show all that listings do, of whomever a condition says."""
+    paragraphs = [
+        {name: shown[name] for name in ("records", "events", "results", "out_of_range")
+         if name in shown}
+        | {"text": " ".join(f"{{{column['source']}}}[ or {{{column['source']}}}]"
+                            for column in shown["columns"])}
+        for shown in listings if shown["records"] != "discrepancies"
+    ]  # fmt: skip
+    if not paragraphs:
+        return st.just([])
+    shown = {"id": "n", "title": "N", "population": "All", "paragraphs": paragraphs}
+    subjects = st.sampled_from(["enrolled", "indirect", "got-drug"])
+    return subjects.map(lambda condition: [shown | {"subjects": condition}])
 
 
 def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:

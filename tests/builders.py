@@ -26,6 +26,7 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject, fold_all
+from trial.tables.file_names import NARRATIVES
 from trial.tables.grid import Cell, Grid, Listing, Report
 from trial.tables.listings import complete
 
@@ -439,12 +440,13 @@ def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None)
 
 
 def with_rows(report: Report) -> Report:
-    """Read the rows of a report's listings and data once, so that reports can be compared."""
+    """Read the rows of a report's listings, data and narratives once, so that reports compare."""
     listings, data = (
         tuple(replace(each, rows=list(each.rows)) for each in those)
         for those in (report.listings, report.analysis_data)
     )
-    return replace(report, listings=listings, analysis_data=data)
+    narratives = tuple(replace(each, rows=list(each.rows)) for each in report.narratives)
+    return replace(report, listings=listings, analysis_data=data, narratives=narratives)
 
 
 def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
@@ -469,7 +471,8 @@ def documents_of(study: Study) -> frozenset[str]:
     names = [*(listing.data_name for listing in listings), "adsets"]
     names += ["adanl"] if study.definition.tables else []
     data = (f"datasets/{name}.ndjson" for name in names)
-    return frozenset((*DOCUMENTS, *data))
+    narratives = [NARRATIVES] if study.definition.narratives else []
+    return frozenset((*DOCUMENTS, *data, *narratives))
 
 
 def rows_of(listing: Listing) -> list[dict[str, Any]]:

@@ -32,6 +32,7 @@ DOCUMENTS = (
 """The documents of every cut; those of its datasets are named by the study."""
 DATASETS = "datasets"
 QUARANTINE = "quarantine.ndjson"
+NARRATIVES = "narratives.html"  # of a study that defines some
 _AUDIENCE = "open"
 _PUBLISHED_WITHIN = 180.0
 
@@ -183,7 +184,7 @@ def _published(s3: Any, bucket: str, study: str) -> int | None:  # noqa: ANN401 
 def _clear(out: Path) -> None:
     """Drop what an earlier replay left: a run that fails must not look like one that did not."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in (*DOCUMENTS, QUARANTINE):
+    for name in (*DOCUMENTS, NARRATIVES, QUARANTINE):
         (out / name).unlink(missing_ok=True)
     for path in (out / DATASETS).glob("*.ndjson"):
         path.unlink()

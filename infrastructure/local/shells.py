@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 
 from trial.commands import admission
+from trial.definition.narratives import SUBJECTS, NarrativeDefinition
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.definition.study import Study
 from trial.errors import Rejected
@@ -31,10 +32,11 @@ type Line = tuple[str, Sequence[str]]
 
 
 def shells(study: Study) -> str:
-    """Write the empty shells of all tables and listings."""
+    """Write the empty shells of all tables, listings and narratives."""
     plan = compiled(study)
     tables = (_written(plan, table) for table in study.definition.tables)
-    return "\n".join((*tables, *map(_listing, listings(plan, ()))))
+    narratives = map(_narrative, study.definition.narratives)
+    return "\n".join((*tables, *map(_listing, listings(plan, ())), *narratives))
 
 
 def _written(plan: CompiledStudy, table: Table) -> str:
@@ -209,6 +211,16 @@ def _listing(listing: Listing) -> str:
     heads = [f"{column.label} ({column.id})" for column in listing.columns]
     title = f"Listing {listing.id}: {listing.title}\nPopulation: {listing.population}\n"
     return f"{title}\n{' | '.join(heads)}\n"
+
+
+def _narrative(narrative: NarrativeDefinition) -> str:
+    paragraphs = (
+        f"{paragraph.before}{' '.join(paragraph.text.split())}{paragraph.after}"
+        + ("" if paragraph.records == SUBJECTS else f" (of each: {paragraph.records})")
+        for paragraph in narrative.paragraphs
+    )
+    title = f"Narratives {narrative.id}: {narrative.title}\nPopulation: {narrative.population}\n"
+    return "\n".join((title, *paragraphs, ""))
 
 
 def main() -> None:

@@ -59,6 +59,7 @@ PIECES: dict[str, dict[str, Any]] = {
                                      "responder": "responder"},
     "e3-listings": {"efficacy": "observations:sbp", "laboratory": "observations:alt,bilirubin",
                     "ranged": "observations:alt,bilirubin", "efficacy_set": "completed"},
+    "e3-narratives": {},
 }  # fmt: skip
 
 
@@ -237,7 +238,7 @@ class TestDocuments:
         ids = {
             kind: {part["id"] for name in PIECES if name != "fda-laboratory"
                    for part in library.pieces()[name]["definition"].get(kind, ())}
-            for kind in ("tables", "figures", "listings")
+            for kind in ("tables", "figures", "listings", "narratives")
         }  # fmt: skip
         scales = {name for name, piece in library.pieces().items()
                   if piece["definition"].keys() == {"scales"}}  # fmt: skip
@@ -245,6 +246,7 @@ class TestDocuments:
         assert ids["tables"] <= {grid.id for grid in made().grids}
         assert ids["figures"] <= {figure.id for figure in made().figures}
         assert ids["listings"] <= {listing.id for listing in made().listings}
+        assert ids["narratives"] == {narratives.id for narratives in made().narratives}
 
     def test_so_is_every_one_of_the_laboratory(self):
         whole = read_definition(TRIAL)
@@ -382,6 +384,25 @@ class TestSafety:
         rows = builders.rows_of(listing)
         assert sorted((row["USUBJID"], row["AEDECOD"]) for row in rows) == sorted(wanted)
         assert all(row["TRTDURD"] >= 1 and row["ARM"] for row in rows)
+
+    def test_narratives(self):
+        (narratives,) = made().narratives
+        rows = {str(row[0]): "\n".join(map(str, row[1:])) for row in narratives.rows}
+        called: dict[str, set[str]] = defaultdict(set)
+        for line in events():
+            kind, data = line["type"].split(".", 2)[2].removesuffix(".v1"), line["data"]
+            if kind == "adverse-event.reported" and (
+                data["serious"] or data["action_taken"] == "DRUG WITHDRAWN"
+            ):
+                called[line["subject"]].add(f"{data['term']} (preferred term: ")
+            if kind == "death.reported":
+                called[line["subject"]].add(f"died on {data['date']}")
+            if kind == "disposition.recorded" and data.get("reason") == "ADVERSE EVENT":
+                called[line["subject"]].add(f"on {data['date']}")
+        assert rows.keys() == called.keys()
+        assert len(rows) > 5
+        for name, texts in called.items():
+            assert [text for text in texts if text not in rows[name]] == []
 
 
 class TestGroups:

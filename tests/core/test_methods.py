@@ -47,6 +47,7 @@ from trial.definition.grading import (
 )
 from trial.definition.intervals import IntervalDefinition
 from trial.definition.medications import Medications
+from trial.definition.narratives import NarrativeDefinition, Paragraph
 from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
@@ -250,6 +251,13 @@ WHOLE |= {
                  {"id": "E", "title": "E", "population": "All",
                   "records": "adverse-event.reported", "events": _FILTER,
                   "columns": [{"id": "S", "label": "S", "source": "subject"}]}],
+    "narratives": [{"id": "N", "title": "N", "population": "All", "subjects": "early",
+                    "words": {"sex": {"M": "man"}},
+                    "paragraphs": [
+                        {"text": "{subject}, a {sex}"},
+                        {"records": "death.reported", "text": "{cause}", "otherwise": "Alive"},
+                        {"records": "observations:viral-load", "text": "{result}"},
+                        {"records": "adverse-event.reported", "text": "{term}"}]}],
 }  # fmt: skip
 
 # By model: where the definition above has one, and for each field another value of it.
@@ -494,6 +502,14 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
                                        "subjects": None},
                         "listings/1": {"results": [], "out_of_range": True},
                         "listings/2": {"events": {"serious": True}}},
+    NarrativeDefinition: {"narratives/0": {"id": "M", "subjects": "no", "words": {}}},
+    Paragraph: {
+        "narratives/0/paragraphs/1": {
+            "records": "visit.missed", "where": {"related": "True"}, "text": "Dead", "before": "1",
+            "between": "; ", "after": "2", "otherwise": "Well"},
+        "narratives/0/paragraphs/2": {"results": [{"parameter": "viral-load", "at_least": 9}],
+                                      "out_of_range": True},
+        "narratives/0/paragraphs/3": {"events": {"serious": True}}},
 }  # fmt: skip
 WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     Exposure: {"decimals"},  # seen
@@ -534,6 +550,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
         "figures",
         "flow",
         "listings",
+        "narratives",
         "extended",  # where they come from
     },
     Arm: {"id"},
@@ -558,6 +575,7 @@ WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
     FlowStage: {"id", "label", "apart"},
     FlowBox: {"id", "absent", "not_due", "zero_counts"},  # seen there
     ListingDefinition: {"title", "population", "columns", "footnotes", "dataset"},  # seen there
+    NarrativeDefinition: {"title", "population", "paragraphs"},  # seen there; told one by one
 }
 """Fields that say nothing of how a number is counted."""
 

@@ -18,7 +18,7 @@ LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
 DEFINITION = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
 PATHS = (
     "summary", "consort", "tables", "tables/t", "quarantine", "discrepancies",
-    "subjects/S-0/history", "subjects/S-0/profile",
+    "subjects/S-0/history", "subjects/S-0/profile", "subjects/S-0/narratives",
 )  # fmt: skip
 
 

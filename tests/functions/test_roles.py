@@ -30,6 +30,7 @@ DIGEST = "0" * 32
 APART = (
     "summary", "consort", "tables", "tables/{table}", "quarantine", "discrepancies",
     "treatment-events", "subjects/{subject}/history", "subjects/{subject}/profile",
+    "subjects/{subject}/narratives",
     "reports/{cut}/{file}", "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
     "tables/{table}/subjects", "summary/subjects", "consort/subjects", "figures/{figure}/subjects",
 )  # fmt: skip
@@ -67,6 +68,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("GET", "treatment-events"): (READERS, 200, 200),
     ("GET", "subjects/{subject}/history"): (READERS, 200, 200),
     ("GET", "subjects/{subject}/profile"): (READERS, 200, 200),
+    ("GET", "subjects/{subject}/narratives"): (READERS, 200, 200),
     ("GET", "reports/{cut}/{file}"): (READERS, 303, 303),
     ("GET", "reports/{cut}/datasets/{file}"): (READERS, 404, 404),
     ("GET", "reports/{cut}/changes-since/{base}"): (READERS, 404, 404),

@@ -40,11 +40,24 @@ ROWS: list[dict[str, Any]] = [
     {"id": "days", "summary": "age", "statistics": ["mean", "median"]},
     {"id": "terms", "terms": {"filter": {}, "by": ["soc", "pt"]}},
 ]
+NARRATED = {"any": [{"recorded": "death.reported"}, {"adverse_event": {"serious": True}}]}
+PARAGRAPHS = [
+    {"text": "{subject}[ in {arm}]"},
+    {
+        "records": "adverse-event.reported",
+        "text": "{term} ({pt}) from {onset}",
+        "otherwise": "None",
+    },
+]
 CODE = "code"
 
 
 def _defined(title: str, *, is_blinded: bool) -> Study:
-    return parallel(ROWS, (A, B, TOTAL), title=title, blinded=is_blinded, shards=2)
+    told = {"id": "n", "title": "Narratives", "population": "All", "subjects": NARRATED,
+            "paragraphs": PARAGRAPHS}  # fmt: skip
+    return parallel(
+        ROWS, (A, B, TOTAL), title=title, blinded=is_blinded, shards=2, narratives=[told]
+    )
 
 
 def _events(chance: random.Random, name: str) -> Entry:

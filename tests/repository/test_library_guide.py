@@ -23,7 +23,7 @@ def outputs(name: str) -> set[tuple[str, str, str]]:
     """Return the id, the kind and the title of what a piece publishes."""
     return {
         (part["id"], kind.removesuffix("s"), part["title"])
-        for kind in ("tables", "figures", "listings")
+        for kind in ("tables", "figures", "listings", "narratives")
         for part in library.pieces()[name]["definition"].get(kind, ())
     }
 

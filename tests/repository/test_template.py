@@ -308,7 +308,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 56
+    assert len(routes) == 58
     beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name
@@ -328,6 +328,7 @@ def test_what_the_unblinded_may_read_is_under_routes_of_their_own() -> None:
                      "figures/{figure}/subjects",
                      "treatment-events",
                      "subjects/{subject}/history", "subjects/{subject}/profile",
+                     "subjects/{subject}/narratives",
                      "reports/{cut}/{file}",
                      "reports/{cut}/changes-since/{base}",
                      "reports/{cut}/datasets/{file}"}  # fmt: skip

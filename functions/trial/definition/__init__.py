@@ -34,6 +34,7 @@ from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowDefinition
 from trial.definition.grading import Scale
 from trial.definition.medications import Medications
+from trial.definition.narratives import NarrativeDefinition
 from trial.definition.outputs import (
     KeyResultDefinition,
     ListingDefinition,
@@ -99,6 +100,7 @@ class Definition(Model):
         AfterValidator(check_unique),
         AfterValidator(check_unique_dataset_names),
     ] = []
+    narratives: Annotated[list[NarrativeDefinition], AfterValidator(check_unique)] = []
     consort: Consort = {}
     discrepancies: Discrepancies = Discrepancies()
     extended: list[ExtendedPiece] = []  # written by `extends`, which is resolved before

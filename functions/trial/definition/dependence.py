@@ -16,7 +16,13 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.exposure import DURATION, Exposure
-from trial.definition.outputs import Levels, RecordTerms, SetDenominator, TableRow
+from trial.definition.outputs import (
+    Levels,
+    RecordSelection,
+    RecordTerms,
+    SetDenominator,
+    TableRow,
+)
 from trial.events import blinding
 
 _OF_EVENTS = ("terms", "worst", "incidence", "event_rate", "durations", "resolution")
@@ -41,6 +47,11 @@ class ArmDependence:
     def records(self, kind: str, where: Where) -> bool:
         """Return whether a selection of a kind's records depends on the arm."""
         return not blinding.unblinding_fields(kind).isdisjoint(where)
+
+    def selection(self, shown: RecordSelection) -> bool:
+        """Return whether which records are shown one by one does."""
+        by_events = shown.events is not None and self.events(shown.events)
+        return by_events or self.records(shown.records, shown.where)
 
     def date(self, ref: DateRef) -> bool:
         """Return whether a date does."""

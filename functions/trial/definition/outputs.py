@@ -1054,38 +1054,46 @@ class ListingColumnDefinition(Model):
     kind: Literal["text", "number", "date", "day"] = "text"
 
 
-class ListingDefinition(Model):
-    """A listing: which records it shows, of which subjects, in which columns.
+class RecordSelection(Model):
+    """Which records are shown one by one, in a listing or in a paragraph.
 
     `records` is a kind of event, `subjects`, `discrepancies`, or `observations:` and parameters
-    with commas between them. Of observations `results` lists those within the bounds of any of
+    with commas between them. Of observations `results` selects those within the bounds of any of
     these, `out_of_range` those beyond the reference range that was reported with each; both may be
-    given. Of adverse events `events` lists those that meet a filter. `dataset` names it as data:
-    letters and digits, as CDISC's data sets are named; its id does where none is given.
+    given. Of adverse events `events` selects those that meet a filter.
     """
 
-    id: Name
-    title: str
-    population: str
     records: Annotated[str, RefersTo("records")]
     where: Where = {}
     results: list[ResultFilter] = []
     out_of_range: bool = False
     events: AdverseEventFilter | None = None
+
+    @model_validator(mode="after")
+    def _of_what_is_selected(self) -> "RecordSelection":
+        if (self.results or self.out_of_range) and not self.records.startswith("observations:"):
+            raise ValueError("takes `results` and `out_of_range` of observations alone")
+        if self.events is not None and self.records != "adverse-event.reported":
+            raise ValueError("takes `events` of records adverse-event.reported alone")
+        return self
+
+
+class ListingDefinition(RecordSelection):
+    """A listing: which records it shows, of which subjects, in which columns.
+
+    `dataset` names it as data: letters and digits, as CDISC's data sets are named; its id does
+    where none is given.
+    """
+
+    id: Name
+    title: str
+    population: str
     subjects: Ref | None = None
     columns: Annotated[
         list[ListingColumnDefinition], Field(min_length=1), AfterValidator(check_unique)
     ]
     footnotes: list[str] = []
     dataset: DatasetName | None = None
-
-    @model_validator(mode="after")
-    def _of_what_it_lists(self) -> "ListingDefinition":
-        if (self.results or self.out_of_range) and not self.records.startswith("observations:"):
-            raise ValueError("takes `results` and `out_of_range` of observations alone")
-        if self.events is not None and self.records != "adverse-event.reported":
-            raise ValueError("takes `events` of records adverse-event.reported alone")
-        return self
 
     @property
     def data_name(self) -> str:

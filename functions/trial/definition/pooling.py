@@ -14,6 +14,12 @@ from trial.definition.available_statistics import has_p_value
 from trial.definition.dependence import ArmDependence
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage
+from trial.definition.narratives import (
+    NarrativeDefinition,
+    Paragraph,
+    without,
+    words_shown,
+)
 from trial.definition.outputs import (
     CellRef,
     ListingDefinition,
@@ -27,6 +33,8 @@ from trial.definition.references import find_output, find_row
 from trial.definition.reporting import CompletionDefinition, Testing
 
 ALL_ARMS = "All arms"
+HIDDEN_VALUE = "(blinded)"
+"""What reads in a narrative in place of a value that tells the arm."""
 _BY_ARM = ("stratified", "ancova", "mmrm", "logistic", "event_rate")
 _BY_COLUMN = ("count", "summary", "not_due", "statistics")
 
@@ -79,6 +87,11 @@ def pooled(definition: Definition) -> Definition:
                 open_listing
                 for listing in definition.listings
                 if (open_listing := _listing(listing, tells)) is not None
+            ],
+            "narratives": [
+                open_narrative
+                for narrative in definition.narratives
+                if (open_narrative := _narrative(narrative, tells)) is not None
             ],
         }
     )
@@ -320,11 +333,9 @@ def _box(box: FlowBox, tables: list[Table], tells: ArmDependence) -> FlowBox | N
 
 
 def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinition | None:
-    if tells.records(listing.records, listing.where):
+    if tells.selection(listing):
         return None
     if listing.subjects is not None and tells.condition(listing.subjects):
-        return None
-    if listing.events is not None and tells.events(listing.events):
         return None
     columns = [
         column
@@ -332,3 +343,24 @@ def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinit
         if column.source is None or not tells.source(column.source, listing.records)
     ]
     return listing.model_copy(update={"columns": columns}) if columns else None
+
+
+def _narrative(narrative: NarrativeDefinition, tells: ArmDependence) -> NarrativeDefinition | None:
+    """Keep the paragraphs of which no one can tell from what stands there whose arm it is."""
+    paragraphs = [
+        _paragraph(paragraph, tells)
+        for paragraph in narrative.paragraphs
+        if not tells.selection(paragraph)
+    ]
+    if not paragraphs or tells.condition(narrative.subjects):
+        return None
+    words = words_shown(narrative.words, paragraphs)
+    return narrative.model_copy(
+        update={"paragraphs": paragraphs, **({"words": words} if narrative.words else {})}
+    )
+
+
+def _paragraph(paragraph: Paragraph, tells: ArmDependence) -> Paragraph:
+    """Hide the values that tell the arm, and each optional part that shows one."""
+    text = without(paragraph.text, lambda name: tells.source(name, paragraph.records), HIDDEN_VALUE)
+    return paragraph.model_copy(update={"text": text})

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from trial.definition import Definition, formulas
 from trial.definition.base import Model, RefersTo
+from trial.definition.narratives import placeholders
 from trial.definition.outputs import Table, is_by_column
 from trial.events import json_pointer
 
@@ -69,8 +70,8 @@ def parts_named(reference: NamedReference) -> Iterator[tuple[str, Any]]:
     """Yield which parts a name stands for: by their section and their name."""
     for section in _SECTIONS.get(reference.target, ()):
         yield section, reference.value
-    if reference.target == "source" and isinstance(reference.value, str):
-        prefix, _, name = reference.value.partition(":")
+    for source in sources_named(reference):
+        prefix, _, name = source.partition(":")
         yield _SECTION_OF_SOURCE.get(prefix, ""), name
     if reference.target == "formula":
         with suppress(ValueError):
@@ -79,6 +80,15 @@ def parts_named(reference: NamedReference) -> Iterator[tuple[str, Any]]:
     if reference.target == "records" and isinstance(reference.value, str):
         for name in reference.value.partition(":")[2].split(","):
             yield "parameters", name
+
+
+def sources_named(reference: NamedReference) -> Iterator[str]:
+    """Yield the sources of values that a column, or the placeholders of a text, name."""
+    if reference.target == "source" and isinstance(reference.value, str):
+        yield reference.value
+    if reference.target == "placeholders" and isinstance(reference.value, str):
+        with suppress(ValueError):  # which its own check says
+            yield from placeholders(reference.value)
 
 
 _SECTIONS: Mapping[str, tuple[str, ...]] = {

@@ -14,6 +14,7 @@ from trial.definition.conditions import (
     selection,
 )
 from trial.definition.exposure import OF_PLAN, Exposure
+from trial.definition.narratives import Paragraph
 from trial.definition.outputs import TableRow
 from trial.events.payloads import KINDS
 
@@ -89,6 +90,8 @@ def _resolved(row: TableRow, definition: Definition) -> list[object]:
 
 def _inside(part: object) -> Iterable[object]:
     match part:
+        case Paragraph():
+            return (*(getattr(part, name) for name in part.model_fields_set), *part.placeholders)
         case Model():
             return (getattr(part, name) for name in part.model_fields_set)
         case dict():

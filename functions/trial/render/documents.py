@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from trial.definition.study import Study
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
+from trial.render.narratives import narratives_page
 from trial.render.page import page
 from trial.render.workbook import workbook
 from trial.render.workbook.segments import Segments
@@ -16,6 +17,7 @@ from trial.tables.file_names import (
     FLOW_MARKDOWN,
     FLOW_SVG,
     MANIFEST,
+    NARRATIVES,
     PAGE,
     RESULTS,
     SUMMARY,
@@ -143,6 +145,9 @@ def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[
     roles = {(source.table, source.row): "primary" for source in primary}
     yield File(RESULTS, ars.results(report, definition, roles))
     yield File(WORKBOOK, workbook(report, segments=segments))
+    if report.narratives:
+        pieces = narratives_page(report.cut, report.narratives)
+        yield File(NARRATIVES, (piece.encode() for piece in pieces))
     labels = datasets.labels(report)
     for listing in (*report.listings, *report.analysis_data):
         yield File(

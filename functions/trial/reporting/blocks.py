@@ -1,4 +1,4 @@
-"""Subjects in blocks: what listings and data sets show of each, made once and kept packed.
+"""Subjects in blocks: what listings, data sets and narratives show of each, made once and packed.
 
 Where a block begins depends on the subjects' ids alone. So one subject's change changes one block,
 and a new subject at most splits one. A block is a function of its subjects and of what the study
@@ -17,7 +17,7 @@ from typing import Any
 from trial.render import datasets
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
-from trial.tables.grid import Absent, Listing, Value
+from trial.tables.grid import Absent, Listing, Narratives, Value
 from trial.tables.listings import ListingRows
 from trial.tables.row_blocks import Row, RowBlock
 
@@ -124,6 +124,8 @@ class BlockMaker:
     """As on the sheets of the workbook, and as data."""
     analysis_data: Sequence[Listing]
     """As data alone."""
+    narratives: Sequence[Narratives]
+    """In a document of their own alone."""
     derive: Callable[[Subject], Derivation | None]
     root_lines: Callable[[Subject], str]
 
@@ -143,40 +145,66 @@ class BlockMaker:
 
     def _rows(self, derivations: Sequence[Derivation]) -> Iterator[tuple[str, PackedRows]]:
         for listing in self.listings:
-            yield datasets.dataset_name(listing), self._packed(listing, derivations)
+            yield _rows_name(listing), self._packed(listing, derivations)
         for listing in self.analysis_data:
             packed = self._packed(listing, derivations, with_values=False)
-            yield datasets.dataset_name(listing), packed
+            yield _rows_name(listing), packed
+        for narratives in self.narratives:
+            rows = _rows_of(narratives, derivations)
+            yield _rows_name(narratives), _packed_rows(len(rows), _encoded(rows))
 
     def _packed(
         self, listing: Listing, derivations: Sequence[Derivation], *, with_values: bool = True
     ) -> PackedRows:
-        assert isinstance(listing.rows, ListingRows)
-        rows = list(ListingRows(derivations, listing.rows.rows_of))
+        rows = _rows_of(listing, derivations)
         lines = datasets.lines(listing, self.study_id, rows)
-        values = _encoded(rows) if with_values else b""
-        return PackedRows(
-            len(rows),
-            hashlib.sha256(values or lines).hexdigest(),
-            zlib.compress(values, _LEVEL),
-            zlib.compress(lines, _LEVEL),
+        return _packed_rows(len(rows), _encoded(rows) if with_values else b"", lines)
+
+    def blocked(self, blocks: Sequence[Block]) -> "InBlocks":
+        """Return what the documents show of subjects, with the rows that these blocks hold."""
+        return InBlocks(
+            tuple(_blocked(self.listings, blocks)),
+            tuple(_blocked(self.analysis_data, blocks)),
+            tuple(_blocked(self.narratives, blocks)),
         )
 
-    def blocked(self, blocks: Sequence[Block]) -> tuple[tuple[Listing, ...], tuple[Listing, ...]]:
-        """Return the listings, and the analysis data, with the rows that these blocks hold."""
-        return _blocked(self.listings, blocks), _blocked(self.analysis_data, blocks)
+
+@dataclass(frozen=True)
+class InBlocks:
+    """What documents show of subjects, its rows in blocks."""
+
+    listings: tuple[Listing, ...]
+    analysis_data: tuple[Listing, ...]
+    narratives: tuple[Narratives, ...]
 
 
-def _blocked(listings: Iterable[Listing], blocks: Sequence[Block]) -> tuple[Listing, ...]:
-    return tuple(
-        replace(
-            listing,
-            rows=RowsInBlocks(
-                [block.rows[datasets.dataset_name(listing)] for block in blocks], listing.rows
-            ),
-        )
-        for listing in listings
+def _rows_of(shown: Listing | Narratives, derivations: Sequence[Derivation]) -> list[Row]:
+    assert isinstance(shown.rows, ListingRows)
+    return list(ListingRows(derivations, shown.rows.rows_of))
+
+
+def _rows_name(shown: Listing | Narratives) -> str:
+    """Return the name of rows in a block: no data set's has a slash."""
+    if isinstance(shown, Narratives):
+        return f"narratives/{shown.id}"
+    return datasets.dataset_name(shown)
+
+
+def _packed_rows(count: int, values: bytes, lines: bytes = b"") -> PackedRows:
+    return PackedRows(
+        count,
+        hashlib.sha256(values or lines).hexdigest(),
+        zlib.compress(values, _LEVEL),
+        zlib.compress(lines, _LEVEL),
     )
+
+
+def _blocked[Shown: (Listing, Narratives)](
+    several: Iterable[Shown], blocks: Sequence[Block]
+) -> Iterator[Shown]:
+    for shown in several:
+        kept = [block.rows[_rows_name(shown)] for block in blocks]
+        yield replace(shown, rows=RowsInBlocks(kept, shown.rows))
 
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode

@@ -19,7 +19,7 @@ from trial.statistics.cells import Share, Sums
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Dispute, Subject
-from trial.tables import completion, figures, key_results, listings, testing
+from trial.tables import completion, figures, key_results, listings, narratives, testing
 from trial.tables.analysis import AnalysisData
 from trial.tables.compiled import audience_share, compiled, contribute, set_cell
 from trial.tables.compiling import STUDY_SUMS
@@ -280,6 +280,7 @@ class Contents:
             self.study.id,
             listings.listings(compiled(self.study), derivations),
             self._analysis_data.listings(derivations),
+            narratives.narratives(compiled(self.study), derivations),
             self.derive,
             lambda subject: content_lines(subject, pooled=self.study.pooled),
         )
@@ -305,18 +306,19 @@ class Contents:
             uncounted.update(block.uncounted)
         last = max((block.last_contact for block in blocks), default=0)
         grids = tables(study, sums, spec=spec)
-        shown_listings, analysis_data = self.maker.blocked(blocks)
+        in_blocks = self.maker.blocked(blocks)
         date = dates.iso(last) if last else ""
         return Report(
             cut=cut(study, root.hexdigest(), sums, date, spec, self.disputes),
             key_results=key_results.key_results(study.definition, grids),
             flow=flow(study, sums),
             grids=grids,
-            listings=shown_listings,
+            listings=in_blocks.listings,
+            narratives=in_blocks.narratives,
             discrepancies=discrepancies(study, sums, uncounted),
             sets=analysis_set_sizes(study, sums),
             figures=figures.figures(study, sums),
             methods=methods(study.definition),
-            analysis_data=analysis_data,
+            analysis_data=in_blocks.analysis_data,
             analysis_plan=self._analysis_data.plan,
         )

@@ -20,6 +20,7 @@ from trial.tables.file_names import (
     FLOW_SVG,
     HEADS,
     MANIFEST,
+    NARRATIVES,
     PAGE,
     SIGNATURE,
     SUMMARY_MARKDOWN,
@@ -34,7 +35,7 @@ _SEE_OTHER = 303
 _WAITING = 5
 """After how many seconds a cut that is being made is asked for anew."""
 _MOST_MOVERS = 10
-_FOR_PEOPLE = (PAGE, WORKBOOK, SUMMARY_MARKDOWN, FLOW_SVG)
+_FOR_PEOPLE = (PAGE, WORKBOOK, NARRATIVES, SUMMARY_MARKDOWN, FLOW_SVG)
 _BESIDE = (SIGNATURE, HEADS, TRAIL, CHANGES, CHANGES_SIGNATURE)
 """What the unblinded have beside the files that the manifest lists."""
 

@@ -10,14 +10,17 @@ from trial.events import dates, fields, json_body
 from trial.events.payloads import KINDS
 from trial.render.figures.profile import profile_svg
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
+from trial.render.narratives import paragraphs_of
 from trial.render.page import drawing
 from trial.render.page.elements import unordered
+from trial.reporting.narratives import narratives_document
 from trial.reporting.profile import profile
 from trial.room import frame
 from trial.room.frame import DASH, Crumb
 from trial.room.routing import READERS, PageRequest, page
 from trial.store.rows import JournalRow, StoredSubject
 from trial.subject.derivation import Derivation
+from trial.tables.file_names import NARRATIVES
 from trial.tables.profiles import Curve, Happening, Profile
 from trial.web.routing import Answer
 
@@ -109,6 +112,7 @@ def get_profile(page_request: PageRequest) -> Answer:
                 profile_svg(person_profile), f"Profile of {person_profile.subject}", "chart profile"
             ),
         ),
+        _narratives(page_request, stored),
         frame.section(
             "records", "Records in order of time", _records(page_request, person_profile)
         ),
@@ -122,6 +126,25 @@ def get_profile(page_request: PageRequest) -> Answer:
     return frame.page_answer(
         page_request, f"Subject {person_profile.subject}", body, crumbs=_crumbs(page_request)
     )
+
+
+def _narratives(page_request: PageRequest, stored: StoredSubject) -> Html:
+    """Write the subject's narratives, and link to the document of all; nothing where it has none.
+
+    They are written from the records as they are now; the document is of the last publication.
+    """
+    parts = narratives_document(page_request.view, stored.subject)["narratives"]
+    if not parts:
+        return EMPTY
+    texts = (
+        html("<h3>{}</h3>\n{}", bdi(part["title"]), paragraphs_of(part["paragraphs"]))
+        for part in parts
+    )
+    document = html(
+        '<p><a href="{}">The document of all narratives</a></p>\n',
+        page_request.link("documents", "live", NARRATIVES),
+    )
+    return frame.section("narratives", "Narratives", *texts, document)
 
 
 def _records(page_request: PageRequest, person_profile: Profile) -> Html:

@@ -11,6 +11,8 @@ CONSORT_CHECKLIST = "consort_checklist.json"
 TABLES = "tables.json"
 RESULTS = "results.json"
 WORKBOOK = "listings.xlsx"
+NARRATIVES = "narratives.html"
+"""Only of a study that defines narratives."""
 MANIFEST = "manifest.json"
 """Names all the others with their SHA-256, and is written after them."""
 

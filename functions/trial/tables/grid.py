@@ -196,6 +196,19 @@ class Listing:
 
 
 @dataclass(frozen=True)
+class Narratives:
+    """Narratives by one template, a subject a row: its id, then its paragraphs.
+
+    As those of a listing, the rows are made anew by each iteration.
+    """
+
+    id: str
+    title: str
+    population: str
+    rows: Iterable[tuple[Value, ...]]
+
+
+@dataclass(frozen=True)
 class Quartiles:
     """What a box shows beside its median and its whiskers, which are the limits of its mark.
 
@@ -505,6 +518,7 @@ class Report:
     """What the tables are of, as data: delivered as data sets, and listed nowhere."""
     analysis_plan: AnalysisPlan = NO_PLAN
     """Where in the data sets each statistic has what it is of."""
+    narratives: tuple[Narratives, ...] = ()
 
     def discrepancy_count(self, severity: Literal["contradictory", "notable"]) -> int:
         """Return the number of discrepancies of a severity, with those of the flow."""

@@ -49,6 +49,7 @@ _READ_APART = (
     "summary", "consort", "tables", "tables/{table}", "tables/{table}/subjects",
     "summary/subjects", "consort/subjects", "figures/{figure}/subjects", "quarantine",
     "discrepancies", "treatment-events", "subjects/{subject}/history", "subjects/{subject}/profile",
+    "subjects/{subject}/narratives",
     "reports/{cut}/{file}", "reports/{cut}/datasets/{file}", "reports/{cut}/changes-since/{base}",
 )  # fmt: skip
 """What the unblinded read by routes of their own, too."""

@@ -15,11 +15,13 @@ from trial.events.blinding import HIDDEN, OPEN, is_unblinding
 from trial.events.payloads import KINDS
 from trial.render import consort, tables_json
 from trial.reporting import comparison, discrepancies, report
+from trial.reporting.narratives import narratives_document
 from trial.reporting.profile import profile
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import STATE
 from trial.store.bucket.object_keys import AUDIT
 from trial.store.rows import JournalRow
+from trial.subject.fold import Subject
 from trial.tables.file_names import AUDIT_REPORT
 from trial.web import (
     activity,  # noqa: F401 (its routes)
@@ -201,10 +203,24 @@ def get_profile(_request: Request, view: Study, subject: str) -> Answer:
 
     While the study is blinded, what tells the arm is left out.
     """
-    stored = wiring.store().subject(view, subject) if fields.is_identifier(subject) else None
+    return routing.json_answer(profile(view, _subject(view, subject)).document())
+
+
+@read_route("subjects/{subject}/narratives")
+def get_narratives(_request: Request, view: Study, subject: str) -> Answer:
+    """Get a subject's narratives, written by the definition's templates from the records as of now.
+
+    While the study is blinded, what tells the arm is left out.
+    """
+    return routing.json_answer(narratives_document(view, _subject(view, subject)))
+
+
+def _subject(view: Study, name: str) -> Subject:
+    """Read a subject; raises `Rejected` (404)."""
+    stored = wiring.store().subject(view, name) if fields.is_identifier(name) else None
     if stored is None:
-        raise Rejected(404, "Subject not found", f"the study has no events of {subject!r}")
-    return routing.json_answer(profile(view, stored.subject).document())
+        raise Rejected(404, "Subject not found", f"the study has no events of {name!r}")
+    return stored.subject
 
 
 def _is_of(request: Request, sort_key: str) -> bool:

@@ -9,11 +9,12 @@ from trial.render.markup import Html
 from trial.render.page.cells import P_VALUE
 from trial.render.page.layout import ColumnHead, LaidOutRow, TableLayout, layout
 from trial.render.page.tables import methods
-from trial.tables.grid import Grid, Listing
+from trial.tables.grid import Grid, Listing, Narratives
 
 _INDENT, _SHARE_GAP = 14, 5
 _LABEL, _HEAD, _WORDS = 230, 120, 200  # widths at which texts break
 _LEAST_LABEL, _LEAST_COLUMN = 120, 34
+_PAGE = 720  # how wide running text is
 _ASCENT, _DESCENT = 13, 4  # from the top of a line to its baseline, and from there down
 
 
@@ -302,6 +303,23 @@ def listing_svg(listing: Listing, name: str, most: int = 8) -> Html:
         sheet.rule("r")
     more = [f"… and {len(rows) - most} more rows"] if len(rows) > most else []
     return sheet.finished([*more, *listing.footnotes], name)
+
+
+def narratives_svg(narratives: Narratives, name: str, most: int = 2) -> Html:
+    """Draw the first narratives."""
+    rows, sheet = list(narratives.rows), Sheet(_PAGE)
+    for subject, *paragraphs in rows[:most]:
+        sheet.text(MARGIN + PAD, sheet.y + _ASCENT, f"Subject {subject}", "b")
+        sheet.y += LEADING
+        for paragraph in paragraphs:
+            for text in broken(str(paragraph), _PAGE - 2 * MARGIN):
+                sheet.y += LEADING
+                sheet.text(MARGIN + PAD, sheet.y, text)
+            sheet.y += PAD
+        sheet.rule("r")
+        sheet.y += PAD
+    more = [f"… and {len(rows) - most} more narratives"] if len(rows) > most else []
+    return sheet.finished(more, name)
 
 
 def _draw_listing_heads(

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from local.feed import read_definition
-from local.gallery.drawing import listing_svg, table_svg
+from local.gallery.drawing import listing_svg, narratives_svg, table_svg
 from local.gallery.feed import STUDY, feed
 from trial.definition.study import Study
 from trial.events import envelope, json_body
@@ -23,7 +23,7 @@ from trial.subject.acceptance import check_acceptable
 from trial.subject.fold import Subject, fold_all
 from trial.tables import checking
 from trial.tables.compiled import contribute
-from trial.tables.grid import Figure, Grid, Listing, Report
+from trial.tables.grid import Figure, Grid, Listing, Narratives, Report
 
 _SNIPPET = re.compile(
     r"^```yaml\n(?P<text>(?:(?!```).*\n)*)```\n+^!\[(?P<name>[^\]]*)\]\(gallery/(?P<file>[a-z0-9-]+\.svg)\)$",
@@ -94,8 +94,8 @@ def _as_sections(snippet: Snippet) -> Part:
             figure["id"], source = snippet.file, figure["source"]
             figure["source"] = {"table": snippet.file, **source}
         sections["figures"] = figures
-    if "listings" in sections:
-        sections["listings"] = [{**part, "id": snippet.file} for part in sections["listings"]]
+    for section in {"listings", "narratives"} & sections.keys():
+        sections[section] = [{**part, "id": snippet.file} for part in sections[section]]
     return sections
 
 
@@ -137,7 +137,7 @@ def _report(study: Study, subjects: list[Subject]) -> Report:
 
 
 def _picture(snippet: Snippet, made: Report) -> str:
-    """Draw what a snippet is about: its figure, the flow, its listing, or else its table."""
+    """Draw what a snippet is about: a figure, the flow, a listing, narratives or a table."""
     part = snippet.part
     if "figures" in part:
         return _on_white(figure_svg(_named(made.figures, snippet.file)))
@@ -145,10 +145,14 @@ def _picture(snippet: Snippet, made: Report) -> str:
         return flow_svg(made.flow, made.cut)
     if "listings" in part:
         return listing_svg(_named(made.listings, snippet.file), snippet.name)
+    if "narratives" in part:
+        return narratives_svg(_named(made.narratives, snippet.file), snippet.name)
     return table_svg(_named(made.grids, snippet.file), snippet.name)
 
 
-def _named[Output: (Figure, Grid, Listing)](outputs: Iterable[Output], name: str) -> Output:
+def _named[Output: (Figure, Grid, Listing, Narratives)](
+    outputs: Iterable[Output], name: str
+) -> Output:
     return next(output for output in outputs if output.id == name)
 
 

@@ -56,7 +56,7 @@ def filled(name: str, parameters: Part, path: str) -> Part:
     values = _substituted(defaults, defaults | parameters) | parameters
     sections: Part = _substituted(piece["definition"], values)
     part = {section: content for section, content in sections.items() if content}
-    if part.keys().isdisjoint(("tables", "listings", "scales")):
+    if part.keys().isdisjoint(("tables", "listings", "narratives", "scales")):
         detail = f"gives nothing of {name}: its parts need {', '.join(_needed(piece))}"
         raise refused(FieldError(path, detail))
     return part
@@ -86,9 +86,11 @@ def _substituted(value: Any, values: Part) -> Any:  # noqa: ANN401 (any JSON)
 
 
 def _needed(piece: Part) -> Iterable[str]:
-    """Return the parameters that a piece's tables and listings need."""
+    """Return the parameters that a piece's tables, listings and narratives need."""
     outputs = (
-        part for kind in ("tables", "listings") for part in piece["definition"].get(kind, ())
+        part
+        for kind in ("tables", "listings", "narratives")
+        for part in piece["definition"].get(kind, ())
     )
     needs = (needed for part in outputs for needed in part.get(_NEEDS, ()))
     names = (name for needed in needs for name in ([needed] if isinstance(needed, str) else needed))

@@ -10,7 +10,7 @@ from trial.render.consort import flow_svg, outline
 from trial.render.figures import figure_svg
 from trial.render.markup import EMPTY, Html, bdi, escape, html
 from trial.render.page import opening
-from trial.render.page.closing import listings, methods, provenance
+from trial.render.page.closing import listings, methods, narratives, provenance
 from trial.render.page.elements import Anchors, unordered
 from trial.render.page.tables import table
 from trial.tables.bidi import isolated
@@ -26,9 +26,10 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[Html]:
     sources = {grid.id: anchor for anchor, grid in grids}
     yield opening.head(report.cut)
     yield html('<body>\n<a class="skip" href="#report">Skip to the report</a>\n')
-    yield from opening.banner(
-        report.cut, report.discrepancy_count("contradictory"), report.discrepancy_count("notable")
+    discrepancies = opening.discrepancies_fact(
+        report.discrepancy_count("contradictory"), report.discrepancy_count("notable")
     )
+    yield from opening.banner(report.cut, discrepancies)
     yield html('<div class="columns">\n')
     yield from _contents(report, figures, grids)
     yield html('<main id="report">\n')
@@ -47,6 +48,7 @@ def page(report: Report, files: Sequence[str] = ()) -> Iterator[Html]:
     yield html("</section>\n")
     yield from methods(report.methods)
     yield from listings(report.listings, files)
+    yield from narratives(report.narratives, files)
     yield from provenance(report.cut, files)
     yield html("</main>\n</div>\n</body>\n</html>\n")
 
@@ -68,6 +70,7 @@ def _contents(
         _part(html("tables"), "Tables", table_links),
         _entry(html("methods"), "Methods") if report.methods else EMPTY,
         _entry(html("listings"), "Listings"),
+        _entry(html("narratives"), "Narratives") if report.narratives else EMPTY,
         _entry(html("provenance"), "Provenance"),
     ]
     yield unordered(filter(None, parts))

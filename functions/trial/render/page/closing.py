@@ -11,13 +11,14 @@ from trial.tables.file_names import (
     FLOW_MARKDOWN,
     FLOW_SVG,
     MANIFEST,
+    NARRATIVES,
     RESULTS,
     SUMMARY,
     SUMMARY_MARKDOWN,
     TABLES,
     WORKBOOK,
 )
-from trial.tables.grid import Cut, Listing, Section
+from trial.tables.grid import Cut, Listing, Narratives, Section
 
 _DESCRIPTIONS = {
     DEFINITION: html("the study's definition, of which all the others are made"),
@@ -28,6 +29,7 @@ _DESCRIPTIONS = {
     FLOW_MARKDOWN: html("the participant flow, as text"),
     CONSORT_CHECKLIST: html("what fills each item of CONSORT, as data"),
     WORKBOOK: html("every table and every listing"),
+    NARRATIVES: html("the narratives, a subject each, to be read or printed"),
     TABLES: html("every table, raw and as read"),
     RESULTS: html("analysis results (CDISC ARS)"),
     MANIFEST: html("size and SHA-256 of every file of this cut"),
@@ -69,7 +71,18 @@ def listings(listings: Sequence[Listing], files: Sequence[str]) -> Iterator[Html
     yield html("</section>\n")
 
 
-def _listing(listing: Listing) -> Html:
+def narratives(narratives: Sequence[Narratives], files: Sequence[str]) -> Iterator[Html]:
+    """Name the narratives, which are a page of their own; nothing where none are defined."""
+    if not narratives:
+        return
+    yield html('<section aria-labelledby="narratives">\n<h2 id="narratives">Narratives</h2>\n')
+    document = _link(NARRATIVES) if NARRATIVES in files else escape(NARRATIVES)
+    yield html("<p>Each is a part of {}.</p>\n", document)
+    yield unordered(map(_listing, narratives), "listings")
+    yield html("</section>\n")
+
+
+def _listing(listing: Listing | Narratives) -> Html:
     return html(
         '<span class="number">{}</span> <span>{}<span class="quiet"> \u00b7 {}</span></span>',
         escape(listing.id),

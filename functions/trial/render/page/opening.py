@@ -16,8 +16,11 @@ _POLICY = html(
 )
 
 
-def head(cut: Cut) -> Html:
-    """Write the head; the margins of a printed page name the cut that it shows."""
+def head(cut: Cut, name: str = "", rules: Html = EMPTY) -> Html:
+    """Write the head; the margins of a printed page name the cut that it shows.
+
+    `name` says what a page is that is not the whole report, and `rules` are those of its own style.
+    """
     state = cut.completion.state.lower()
     data_date = f"data date {cut.data_date}" if cut.data_date else ""
     names = (cut.study, state, f"cut {cut.id}" if cut.id else "live", data_date)
@@ -34,17 +37,18 @@ def head(cut: Cut) -> Html:
 <link rel="icon" href="data:,">
 <title>{}</title>
 <style>
-{}</style>
+{}{}</style>
 </head>
 """,
         _POLICY,
-        escape(f"{cut.study} ({state}): {cut.title}"),
+        escape(f"{cut.study} ({state}): {f'{name}: ' if name else ''}{cut.title}"),
         style_sheet(notice=css_string(cut.notice), cut=margin),
+        rules,
     )
 
 
-def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[Html]:
-    """Write notice, protocol, title, and which state of the study the page shows."""
+def banner(cut: Cut, more: Html = EMPTY) -> Iterator[Html]:
+    """Write notice, protocol, title, and which state of the study the page shows; and `more`."""
     yield html("<header>\n")
     if cut.notice:
         yield html('<p class="notice">{}</p>\n', escape(cut.notice))
@@ -64,13 +68,18 @@ def banner(cut: Cut, contradictions: int, notable: int) -> Iterator[Html]:
         for name, fact in facts
         if fact
     )
+    yield more
+    yield html("</dl>\n</header>\n")
+
+
+def discrepancies_fact(contradictions: int, notable: int) -> Html:
+    """Write how many discrepancies there are, among the facts of the banner."""
     counts = ((contradictions, "contradictory"), (notable, "notable"))
     summary = ", ".join(f"{count} {severity}" for count, severity in counts if count) or "none"
-    yield html(
+    return html(
         '<div><dt>Discrepancies</dt><dd><a href="#discrepancies">{}</a></dd></div>\n',
         escape(summary),
     )
-    yield html("</dl>\n</header>\n")
 
 
 def key_results(

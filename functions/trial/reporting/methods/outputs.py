@@ -1,11 +1,12 @@
-"""The flow, the key results, the figures and the listings, in words."""
+"""The flow, the key results, the figures, the listings and the narratives, in words."""
 
 from collections.abc import Iterator, Mapping
 
 from trial.definition import Definition
 from trial.definition.figures import FigureDefinition
 from trial.definition.flow import FlowBox
-from trial.definition.outputs import KeyResultDefinition, ListingDefinition
+from trial.definition.narratives import NarrativeDefinition, Paragraph
+from trial.definition.outputs import KeyResultDefinition, ListingDefinition, RecordSelection
 from trial.reporting.methods.wording import RECORDS, Wording, joined, labels_of, where
 from trial.tables.boxes import WHISKERS
 from trial.tables.grid import Section
@@ -65,6 +66,11 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section(
         "listings", "Listings", ("Listing", "What it lists, and in which order"), listings
     )
+    narratives = tuple(
+        row for narrative in definition.narratives for row in _narrative(narrative, words)
+    )
+    heads = "Narratives", "Of whom, and what they say; [ ] stands only where its values are known"
+    yield Section("narratives", "Narratives", heads, narratives)
 
 
 def _boxes(definition: Definition, words: Wording) -> Iterator[tuple[str, str]]:
@@ -115,20 +121,57 @@ def _listing(listing: ListingDefinition, words: Wording) -> str:
             text = "A row a subject"
         case str() as kind if kind == DISCREPANCIES:
             text = "A row for each record that does not agree with others"
-        case str() as kind if parameters := parameters_of(kind):
-            text = f"A row a result of {joined(map(words.parameter, parameters))}"
-            text += _results_listed(listing, words)
-        case kind:
-            text = f"A row for each record of {RECORDS[kind]}{where(listing.where)}"
-            text += f" that is {words.events(listing.events)}" if listing.events else ""
+        case str() as kind if parameters_of(kind):
+            text = f"A row a {_selected(listing, words)}"
+        case _:
+            text = f"A row for each {_selected(listing, words)}"
     subjects = (
         f", of subjects of whom {words.condition(listing.subjects)}" if listing.subjects else ""
     )
     return f"{text}{subjects}. {order(listing)}"
 
 
-def _results_listed(listing: ListingDefinition, words: Wording) -> str:
-    """Return which results a listing shows, where it does not show all."""
-    text = " beyond the reference range reported with it" if listing.out_of_range else ""
-    wanted = [words.results_within(part) for part in listing.results]
-    return f"{text}, if it is one of {joined(wanted, 'or')}" if wanted else text
+def _selected(shown: RecordSelection, words: Wording) -> str:
+    """Say which records, or results, are shown one by one."""
+    if parameters := parameters_of(shown.records):
+        text = f"result of {joined(map(words.parameter, parameters))}"
+        text += " beyond the reference range reported with it" if shown.out_of_range else ""
+        wanted = [words.results_within(part) for part in shown.results]
+        return f"{text}, if it is one of {joined(wanted, 'or')}" if wanted else text
+    text = f"record of {RECORDS[shown.records]}{where(shown.where)}"
+    return text + (f" that is {words.events(shown.events)}" if shown.events else "")
+
+
+def _narrative(narrative: NarrativeDefinition, words: Wording) -> Iterator[tuple[str, str]]:
+    """Yield of whom narratives are, each paragraph's template, and how values read in them."""
+    yield narrative.id, f"Of each subject of whom {words.condition(narrative.subjects)}"
+    for number, paragraph in enumerate(narrative.paragraphs, 1):
+        yield f"{narrative.id}, paragraph {number}", _paragraph(paragraph, words)
+    for name, readings in narrative.words.items():
+        read = joined(
+            f"{value} reads {text}" if value else f"no value reads {text}"
+            for value, text in readings.items()
+        )
+        yield f"{narrative.id}, {{{name}}}", read
+
+
+def _paragraph(paragraph: Paragraph, words: Wording) -> str:
+    """Say what a paragraph is of, and its template."""
+    if paragraph.records == SUBJECTS:
+        return f"Of the subject: {_quoted(paragraph.text)}"
+    around = [
+        f"{place} {_quoted(text)}"
+        for place, text in (
+            ("before them", paragraph.before),
+            ("between them", paragraph.between.strip()),
+            ("after them", paragraph.after),
+            ("without any", paragraph.otherwise),
+        )
+        if text
+    ]
+    text = f"Of each {_selected(paragraph, words)}: {_quoted(paragraph.text)}"
+    return "; ".join((text, *around))
+
+
+def _quoted(text: str) -> str:
+    return f"\u201c{' '.join(text.split())}\u201d"

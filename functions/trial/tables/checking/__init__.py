@@ -15,7 +15,7 @@ from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.json_body import canonical, read_json
 from trial.rules.registry import FaultCollector
-from trial.tables import key_results, listings, sources
+from trial.tables import key_results, listings, narratives, sources
 from trial.tables.checking import locations, references, warnings
 from trial.tables.compiled import CompiledStudy, keep_compiled
 
@@ -87,6 +87,7 @@ def _outputs(plan: CompiledStudy, collector: FaultCollector) -> None:
     definition = plan.study.definition
     sources.check(plan.study, collector)
     listings.check(plan, collector)
+    narratives.check(plan, collector)
     key_results.check(plan, collector)
     collector.add(*available_statistics.testing_order_errors(definition))
     collector.add(*available_statistics.estimand_errors(definition))

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from trial.definition import formulas
-from trial.definition.outputs import ListingDefinition
+from trial.definition.narratives import SUBJECTS
+from trial.definition.outputs import RecordSelection
 from trial.definition.reference_walk import (
     UNKNOWN_FIELD,
     JsonObject,
     NamedReference,
     find_references,
+    sources_named,
 )
 from trial.errors import FieldError, UnknownName
 from trial.events import json_pointer
@@ -86,7 +88,7 @@ def _fields(reference: NamedReference) -> Iterator[FieldError]:
         if conditions and isinstance(records, str) and _is_no_kind(records):
             yield FieldError(
                 reference.path,
-                f"cannot be used: a listing of {records} has no record fields to filter by",
+                f"cannot be used: {records} have no record fields to filter by",
             )
         return
     kind = records if isinstance(records, str) and records in KINDS else "measurement"
@@ -418,13 +420,15 @@ def _records(reference: NamedReference) -> Iterator[FieldError]:
 
 
 def _source(reference: NamedReference) -> Iterator[FieldError]:
-    """Refuse a column of what is not known of a listing's records."""
-    records = reference.scope.nearest(ListingDefinition).get("records")
-    value = reference.value
-    if not isinstance(value, str) or not isinstance(records, str):
-        return
-    if not _is_no_kind(records) and records not in KINDS:
+    """Refuse a column, or a placeholder, of what is not known of the records shown."""
+    records = reference.scope.nearest(RecordSelection).get("records", SUBJECTS)
+    if not isinstance(records, str) or (not _is_no_kind(records) and records not in KINDS):
         return  # which is refused itself
+    for value in sources_named(reference):
+        yield from _source_of(reference, records, value)
+
+
+def _source_of(reference: NamedReference, records: str, value: str) -> Iterator[FieldError]:
     prefix, colon, name = value.partition(":")
     if colon:
         yield from _named_source(reference, prefix, name)
@@ -439,7 +443,11 @@ def _source(reference: NamedReference) -> Iterator[FieldError]:
             *sources,
             *(f"{field_name}.{suffix}" for field_name in dates for suffix in DERIVED),
         ]
-        yield unknown_name(reference.path, "source of a listing of " + records, value, all_sources)
+        target = f"{_SHOWN_BY[reference.target]} of {records}"
+        yield unknown_name(reference.path, target, value, all_sources)
+
+
+_SHOWN_BY = {"source": "source of a listing", "placeholders": "placeholder"}
 
 
 def _sources(records: str) -> tuple[Sequence[str], Sequence[str]]:
@@ -502,6 +510,7 @@ _CHECKS: Mapping[str, Callable[[NamedReference], Iterator[FieldError]]] = {
     "formula": _formula,
     "grade": _grade,
     "level": _level_of,
+    "placeholders": _source,
     "records": _records,
     "row": _row,
     "source": _source,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.conditions import AdverseEventFilter
-from trial.definition.outputs import ListingDefinition
+from trial.definition.outputs import RecordSelection
 from trial.events.kinds import names_of
 from trial.events.payloads import KINDS, Circumstances
 from trial.rules import Rules
@@ -41,7 +41,7 @@ ColumnSource = Callable[[Derivation, ListingItem], Value]
 ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 
-def item_finder(rules: Rules, definition: ListingDefinition, path: str) -> ItemFinder:
+def item_finder(rules: Rules, definition: RecordSelection, path: str) -> ItemFinder:
     """Return the function that lists a subject's items, in their order."""
     kind = definition.records
     if kind == SUBJECTS:
@@ -102,7 +102,7 @@ type _Admission = Callable[[str, Observation], bool]
 """Whether a result of a parameter is listed."""
 
 
-def _admission(rules: Rules, definition: ListingDefinition, path: str) -> _Admission:
+def _admission(rules: Rules, definition: RecordSelection, path: str) -> _Admission:
     """Return the test of the results that a listing of observations shows."""
     parameters, shown = rules.study.definition.parameters, parameters_of(definition.records)
     for name in shown if definition.out_of_range else ():

@@ -27,9 +27,13 @@ from trial.tables.listings.items import EVENTS, ColumnSource, ListingItem, field
 
 def source(rules: Rules, column: ListingColumnDefinition, records: str, path: str) -> ColumnSource:
     """Return the function that gives a column's value; refuses a name that is not known."""
-    name = column.source
-    if name is None:
+    if column.source is None:
         return lambda _derivation, _item: NOT_COLLECTED
+    return named_source(rules, column.source, records, f"{path}/source")
+
+
+def named_source(rules: Rules, name: str, records: str, path: str) -> ColumnSource:
+    """Return the function that gives a value of records by its name, which stands at a path."""
     if ":" in name:
         prefix, _, named = name.partition(":")
         return _named(rules, prefix, named, path)
@@ -48,13 +52,13 @@ def _record_source(name: str, records: str, path: str) -> ColumnSource:
         return lambda _, item: item.record
     field, _, derived = name.partition(".")
     if field not in fields(records):
-        raise refused(f"{path}/source", "is not a source of this listing's records")
+        raise refused(path, "is not a source of this listing's records")
     return _derived(field, derived, path) if derived else lambda _, i: plain(i.data.get(field))
 
 
 def _derived(field: str, derived: str, path: str) -> ColumnSource:
     if derived not in DERIVED:
-        raise unknown(f"{path}/source", "derived value", derived)
+        raise unknown(path, "derived value", derived)
     counter = DERIVED[derived]
 
     def value(derivation: Derivation, item: ListingItem) -> Value:
@@ -97,20 +101,20 @@ def _named(rules: Rules, prefix: str, name: str, path: str) -> ColumnSource:
             pending = determination.category_pending_test(rules, name, path)
             return _or_not_yet_due(lambda derivation, _: category(derivation), [pending])
         case "measure":
-            measured = _measured(rules.measure(name, f"{path}/source"))
+            measured = _measured(rules.measure(name, path))
             return _or_not_yet_due(measured, _pending(measures_of(rules, prefix, name, path)))
         case "condition":
-            test = rules.condition(name, f"{path}/source")
+            test = rules.condition(name, path)
             quantities = measures_of(rules, prefix, name, path)
             return _or_not_yet_due(_truth(test), _pending(quantities))
         case "set" if name in definition.sets:
-            member = rules.condition(definition.sets[name].condition, f"{path}/source")
+            member = rules.condition(definition.sets[name].condition, path)
             return _truth(lambda derivation: bool(member(derivation)))
         case "as" | "last" if name in definition.parameters:
             find = _as if prefix == "as" else _last
             return lambda derivation, item: find(derivation, name, item)
         case _:
-            raise unknown(f"{path}/source", prefix, name)
+            raise unknown(path, prefix, name)
 
 
 def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantity]:
