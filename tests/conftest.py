@@ -28,9 +28,13 @@ os.environ |= {
 }
 
 # What lands must not hang on luck, nor on how busy a machine is: CI tries the same examples each
-# time and sets them no deadline, a developer new ones.
+# time, fewer, and sets them no deadline; a developer tries new ones.
 settings.register_profile(
-    "ci", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    "ci",
+    derandomize=True,
+    deadline=None,
+    max_examples=40,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 if os.environ.get("CI"):
     settings.load_profile("ci")
