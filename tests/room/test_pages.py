@@ -167,6 +167,7 @@ def test_every_link_leads_to_a_page_that_is_well_formed_and_needs_no_script(
     assert open_pages - reached == {
         "/assets/{file}",
         "/studies/{study}/compare",
+        "/studies/{study}/cuts/{cut}/zip",
         "/studies/{study}/definition/versions/{digest}/changes-since/{base}",
     }
 

@@ -43,6 +43,31 @@ CODINGS: Mapping[str, str] = {
 """By the kind of a record that is coded: the kind of its coding."""
 
 
+SAID: Mapping[str, tuple[str, ...]] = {
+    "screening.failed": ("reason",),
+    "subject.randomised": ("arm",),
+    "subject.superseded": ("by",),
+    "visit.missed": ("visit",),
+    "dose.missed": ("visit",),
+    "regimen.started": ("regimen",),
+    "ecg.recorded": ("interpretation",),
+    "physical-examination.recorded": ("system", "result"),
+    "questionnaire.recorded": ("questionnaire",),
+    "observation.recorded": ("test", "result", "unit"),
+    "resistance.reported": ("drug", "susceptibility"),
+    "outcome.adjudicated": ("outcome",),
+    "death.reported": ("cause",),
+    "disposition.recorded": ("of", "status", "reason"),
+    "deviation.recorded": ("category", "severity"),
+    "medical-history.reported": ("term",),
+    "procedure.recorded": ("procedure",),
+    "vital-status.recorded": ("status",),
+    "device-deficiency.reported": ("category",),
+    "pregnancy.reported": ("outcome",),
+}
+"""Which fields of a record say what it is about, beside what its kind is called."""
+
+
 @cache
 def derived_fields(kind: str) -> Mapping[str, object]:
     """Return what can be asked of a kind's records beside their fields, with the types.

@@ -59,7 +59,7 @@ class Progress:
             "Recruitment",
             "All subjects",
             "line",
-            "Days since the end of the first month",
+            "By the end of the month",
             "Subjects",
             tuple(
                 Series(name, name.capitalize(), tuple(_cumulated(dict(by_month), ends, first)))
@@ -67,6 +67,7 @@ class Progress:
             ),
             "",
             places=0,
+            x_names=tuple((str(end - first), month) for month, end in ends.items()),
         )
 
 

@@ -14,6 +14,7 @@ from trial.room import (  # noqa: F401 (their pages)
     definition,
     discrepancies,
     documents,
+    frame,
     listings,
     numbers,
     overview,
@@ -23,6 +24,7 @@ from trial.room import (  # noqa: F401 (their pages)
     subjects,
     tables,
     trail,
+    words,
 )
 from trial.room.frame import error_page
 from trial.room.routing import ROUTES, PageRequest, RoomRequest, Route, match
@@ -37,6 +39,6 @@ def serve(request: RoomRequest, person: Person) -> Answer:
     The caller has verified the person and, of a form, its token.
     """
     try:
-        return match(request, person).answer()
+        return frame.answer(match(request, person))
     except Rejected as error:
         return error_page(request, person, error)

@@ -1,12 +1,15 @@
 """Cuts: who asked for which, when and why; ask for one; compare two; take one away."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import wiring
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import UNBLINDED
+from trial.events.fields import LONGEST_TEXT
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.reporting import comparison
@@ -28,7 +31,7 @@ from trial.tables.file_names import (
     WORKBOOK,
 )
 from trial.web import files, request_bodies
-from trial.web.routing import Answer
+from trial.web.routing import LONGEST_REASON, Answer
 
 _MOST = 100
 _SEE_OTHER = 303
@@ -125,18 +128,30 @@ def _comparing(page_request: PageRequest, requests: Sequence[ReportRequest]) -> 
     )
 
 
-def _asking(page_request: PageRequest, view: Study) -> Html:
+def _asking(
+    page_request: PageRequest, view: Study, form: Mapping[str, str] = MappingProxyType({})
+) -> Html:
+    """Write the form that asks for a cut, filled in as it was sent."""
     testing = view.definition.testing
     looks = [(look.id, look.label) for look in testing.planned] if testing else []
-    look = frame.select("look", "Planned look", [("", "none"), *looks], "") if looks else EMPTY
+    look = (
+        frame.select("look", "Planned look", [("", "none"), *looks], form.get("look", ""))
+        if looks
+        else EMPTY
+    )
     fields = html(
-        '<p><label>Why <span>(kept with the cut)</span><textarea name="reason" maxlength="4000">'
-        '</textarea></label></p>\n<div class="fields"><label>Clinical cut-off date <span>(blank: '
-        'none)</span> <input type="date" name="cutoff"></label><label>As recorded by, in UTC '
-        '<span>(blank: now)</span> <input type="datetime-local" step="1" name="as_of"></label>{}'
-        '<label class="checks"><input type="checkbox" name="final" value="yes"> Final analysis'
+        "<p><label>Why <span>(kept with the cut; a final one needs it)</span>"
+        '<textarea name="reason" maxlength="{}">\n{}</textarea></label></p>\n'
+        '<div class="fields"><label>Clinical cut-off date <span>(blank: none)</span>'
+        ' <input type="date" name="cutoff" value="{}"></label>'
+        "<label>As recorded by, in UTC <span>(blank: now)</span>"
+        ' <input type="datetime-local" step="1" name="as_of" value="{}"></label>{}'
+        '<label class="checks"><input type="checkbox" name="final" value="yes"{}> Final analysis'
         '</label></div>\n<p class="pages"><button class="main">Ask for a cut</button></p>',
+        LONGEST_TEXT,
+        *(escape(form.get(name, "")) for name in ("reason", "cutoff", "as_of")),
         look,
+        html(" checked") if form.get("final") == "yes" else EMPTY,
     )
     path = f"/studies/{view.id}/cuts"
     return frame.section(
@@ -158,9 +173,15 @@ def post_cut(page_request: PageRequest) -> Answer:
     if form.get("final") == "yes":
         body["final"] = True
     testing = wiring.store().study(view.id).definition.testing
-    request = request_bodies.parse_report_request(
-        body, page_request.person.principal, wiring.now(), testing
-    )
+    try:
+        request = request_bodies.parse_report_request(
+            body, page_request.person.principal, wiring.now(), testing
+        )
+    except Rejected as error:  # what was filled in stays in the form
+        parts = [frame.refusal(error), _asking(page_request, view, form)]
+        crumbs = [Crumb("Cuts", page_request.link("cuts"))]
+        form_page = frame.page_answer(page_request, error.title, parts, crumbs=crumbs)
+        return replace(form_page, status=error.status)
     wiring.reports().request(view.id, request)
     return Answer(_SEE_OTHER, {"Location": page_request.path("cuts", request.id)})
 
@@ -229,8 +250,11 @@ def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> It
     if MANIFEST not in beside:
         rows.append((_file(page_request, request.id, MANIFEST), DASH, DASH))
     yield html(
-        '<p class="pages"><a class="button" href="{}">All of these as one ZIP</a></p>\n',
+        '<form class="panel fields" method="get" action="{}"><label>Why <span>(recorded with the'
+        ' download)</span> <input name="reason" maxlength="{}" size="40"></label>'
+        "<button>All of these as one ZIP</button></form>\n",
         page_request.link("cuts", request.id, "zip"),
+        LONGEST_REASON,
     )
     yield frame.section(
         "files",

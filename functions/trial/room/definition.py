@@ -6,11 +6,9 @@ from itertools import islice
 import wiring
 from trial.events import json_body
 from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
-from trial.render.page import closing
 from trial.render.page.elements import Anchors
 from trial.render.page.tables import table
 from trial.reporting import report
-from trial.reporting.methods import methods
 from trial.room import frame
 from trial.room.frame import DASH, Crumb
 from trial.room.routing import AUDITORS, STAFF, PageRequest, page
@@ -106,13 +104,6 @@ def _change(page_request: PageRequest, amendment: Amendment) -> Sequence[Html]:
 def crumbs(page_request: PageRequest) -> list[Crumb]:
     """Return the page above those of a definition."""
     return [Crumb("Definition", page_request.link("definition"))]
-
-
-@page("/studies/{study}/definition/words", STAFF, subjects=False)
-def get_words(page_request: PageRequest) -> Answer:
-    """Say in words how every number is counted."""
-    body = closing.methods(methods(page_request.view.definition))
-    return frame.page_answer(page_request, "Definition in words", body, crumbs=crumbs(page_request))
 
 
 @page("/studies/{study}/definition/shells", STAFF, subjects=False)

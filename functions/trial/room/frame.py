@@ -1,7 +1,7 @@
 """What stands around every page: head, bar, contents, notices, footer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import wiring
 from trial.access.person import Person
@@ -86,14 +86,38 @@ def plain_page(
     return _answer(request, person, title, (head, content), status)
 
 
-def error_page(request: RoomRequest, person: Person, error: Rejected) -> Answer:
-    """Answer a refusal as a page: what is wrong, and the way back."""
+def answer(page_request: PageRequest) -> Answer:
+    """Answer a request; of what is refused the page says why, and keeps the study's menu."""
+    try:
+        return page_request.answer()
+    except Rejected as error:
+        if not _is_there(page_request):
+            return error_page(page_request.request, page_request.person, error)
+        page = page_answer(page_request, error.title, [refusal(error)])
+        return replace(page, status=error.status)
+
+
+def _is_there(page_request: PageRequest) -> bool:
+    """Return whether a page is of a study that there is, as this page may show it."""
+    try:
+        return bool(page_request.study and page_request.view)
+    except Rejected:
+        return False
+
+
+def refusal(error: Rejected) -> Html:
+    """Say what is wrong, and in which fields."""
     faults = [html("<b>{}</b> {}", escape(f.pointer[1:]), escape(f.detail)) for f in error.faults]
-    body = (
-        html('<p class="warning" role="alert">{}</p>\n', escape(error.detail or error.title)),
+    return html(
+        '<div class="warning" role="alert"><p>{}</p>{}</div>\n',
+        escape(error.detail or error.title),
         unordered(faults),
-        html('<p><a class="button" href="/">All studies</a></p>\n'),
     )
+
+
+def error_page(request: RoomRequest, person: Person, error: Rejected) -> Answer:
+    """Answer a refusal that is of no study as a page: what is wrong, and the way back."""
+    body = (refusal(error), html('<p><a class="button" href="/">All studies</a></p>\n'))
     return plain_page(request, person, error.title, body, error.status)
 
 

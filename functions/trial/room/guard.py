@@ -103,8 +103,8 @@ def _page(request: RoomRequest, person: Person) -> Answer:
         raise Rejected(404, "Page not found", "This function does not serve the page.")
     if page_request.route.method != "GET":  # what changes something is noted before it does
         _note(page_request)
-        return page_request.answer()
-    answer = page_request.answer()
+        return frame.answer(page_request)
+    answer = frame.answer(page_request)
     if is_noted(page_request.route) and answer.status < _FIRST_ERROR:
         _note(page_request)
     return answer

@@ -12,17 +12,21 @@ from trial.reporting.tracing import numbers, people
 from trial.room import frame, tables
 from trial.room.frame import Crumb
 from trial.room.routing import READERS, PageRequest, page
+from trial.tables.tracing import NOT_COUNTED
 from trial.web.routing import Answer
 
 _RECORDS = 12
 """How many records of a subject are named; the profile has all."""
 _STATISTICS = (
     ("", "who counts"),
-    ("N", "whom it is of"),
+    (NOT_COUNTED, "who does not count"),
+    ("N", "all whom it is of"),
     ("not_due", "not yet due"),
     ("missing", "missing"),
 )
-"""Whose subjects can be asked for of any number."""
+"""Whose subjects can be asked for of a number."""
+_OF_BOXES = frozenset({"", "not_due"})
+"""Those that can be asked for of a box of the flow, which is of itself alone."""
 
 
 @page("/studies/{study}/tables/{table}/subjects", READERS, subjects=True)
@@ -135,7 +139,7 @@ def _answer(
     number, statistic = wanted
     document = tracing.trace(among, number, statistic, page_request.parameter("after"))
     subjects = document["subjects"]
-    labels = "Subject", "Stands in it as", "Value", "Why", "By these records"
+    labels = "Subject", "Stands in it as", "Value", "Why", "Records that the rule used"
     body = [
         html("<p>{}</p>\n", joined(description, html(" \u00b7 "))),
         html(
@@ -157,8 +161,9 @@ def _answer(
         ),
         frame.next_link(page_request, after=document["next"] or ""),
         html(
-            '<p class="quiet">A record in bold is decisive: without it alone the subject would'
-            " count otherwise.</p>\n"
+            '<p class="quiet">The last column names the records that the rule of this number used;'
+            " that is how it is counted, no clinical judgement. In bold: without this record alone"
+            " the subject would count otherwise.</p>\n"
         ),
     ]
     return frame.page_answer(page_request, title, body, crumbs=crumbs)
@@ -174,6 +179,7 @@ def _others(page_request: PageRequest) -> Html:
             escape(label),
         )
         for name, label in _STATISTICS
+        if "box" not in page_request.parts or name in _OF_BOXES
     )
     return html('<p class="pages">Show: {}</p>\n', joined(links, html(" ")))
 

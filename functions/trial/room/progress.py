@@ -23,7 +23,7 @@ MOST_SUBJECTS, MOST_REVISIONS = 5_000, 400_000
 @page("/studies/{study}/progress", READERS, subjects=False)
 def get_progress(page_request: PageRequest) -> Answer:
     """Show recruitment and planned visits as of now."""
-    state = progress(page_request.view, _subjects(page_request.view))
+    state = progress(page_request.view, all_subjects(page_request.view))
     body = [
         html(
             "<p>Of {} subjects, each read as it is now: no sums hold this.</p>\n",
@@ -36,7 +36,7 @@ def get_progress(page_request: PageRequest) -> Answer:
     return frame.page_answer(page_request, "Progress", body)
 
 
-def _subjects(view: Study) -> Iterator[Subject]:
+def all_subjects(view: Study) -> Iterator[Subject]:
     """Read every subject; raises `Rejected` (422) where they are too many for one page."""
     revisions = 0
     rows = wiring.store().subjects_after(view)
@@ -45,7 +45,8 @@ def _subjects(view: Study) -> Iterator[Subject]:
         if number > MOST_SUBJECTS or revisions > MOST_REVISIONS:
             detail = (
                 f"This page reads up to {MOST_SUBJECTS:,} subjects with {MOST_REVISIONS:,}"
-                " revisions; the study has more. Let its definition count this in a table."
+                " revisions; the study has more. Let its definition count this in a table, or list"
+                " it: a listing is filtered and sorted however many there are."
             )
             raise Rejected(422, "Too many subjects", detail)
         yield row.subject

@@ -1,7 +1,9 @@
 """Subjects: a list to find them in, the profile of one, and its journal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 
 import wiring
@@ -17,6 +19,7 @@ from trial.reporting.narratives import narratives_document
 from trial.reporting.profile import profile
 from trial.room import frame
 from trial.room.frame import DASH, Crumb
+from trial.room.progress import all_subjects
 from trial.room.routing import READERS, PageRequest, page
 from trial.store.rows import JournalRow, StoredSubject
 from trial.subject.derivation import Derivation
@@ -39,11 +42,8 @@ def get_subjects(page_request: PageRequest) -> Answer:
         ):
             return Answer(_SEE_OTHER, {"Location": page_request.path("subjects", name)})
         raise _not_found(name)
-    rows = wiring.store().subjects_after(page_request.view, page_request.parameter("after"))
-    listed = list(islice(rows, _MOST_LISTED + 1))
-    listed_subjects = listed[:_MOST_LISTED]
-    more = listed_subjects[-1].subject.id if len(listed) > _MOST_LISTED else ""
-    heads = "Subject", "Site", "Enrolled", "Last contact", "End of study", "Records"
+    choice = _Choice.read(page_request)
+    listed_subjects, following = _listed(page_request, choice)
     body = [
         html(
             '<form class="fields" method="get" action="{}"><label>Subject\u2019s id'
@@ -51,30 +51,144 @@ def get_subjects(page_request: PageRequest) -> Answer:
             '<button class="main">Open the profile</button></form>\n',
             page_request.link("subjects"),
         ),
+        _choosing(page_request, choice),
         frame.data_table(
             "Subjects",
-            frame.heads(*heads),
-            (
-                _listed(page_request, Derivation(page_request.view, row.subject))
-                for row in listed_subjects
-            ),
-            "No subject has any record yet.",
+            [_head(page_request, choice, name, label) for name, label in _COLUMNS.items()],
+            (_row(page_request, listed) for listed in listed_subjects),
+            "No subject, as chosen." if choice.is_made else "No subject has any record yet.",
         ),
-        frame.next_link(page_request, after=more),
+        frame.next_link(page_request, **following),
     ]
     return frame.page_answer(page_request, "Subjects", body)
 
 
-def _listed(page_request: PageRequest, derivation: Derivation) -> Sequence[Html]:
-    name, enrolment, end = derivation.subject.id, derivation.enrolment, derivation.end_of_study
-    contact = derivation.last_contact
+@dataclass(frozen=True)
+class _Listed:
+    """A subject as the list shows it; dates are ISO, '' where there is none."""
+
+    subject: str
+    site: str
+    enrolled: str
+    contact: str
+    end: str
+    records: int
+
+    @classmethod
+    def of(cls, derivation: Derivation) -> "_Listed":
+        """Read it from a subject's records."""
+        enrolment, end = derivation.enrolment, derivation.end_of_study
+        return cls(
+            derivation.subject.id,
+            str(derivation.fact("site") or ""),
+            str(enrolment.data["date"]) if enrolment else "",
+            dates.iso(derivation.last_contact) if derivation.last_contact else "",
+            f"{end.data['date']} {end.data['status']}" if end else "",
+            sum(not record.void for record in derivation.subject.records.values()),
+        )
+
+
+_COLUMNS: Mapping[str, str] = {
+    "subject": "Subject",
+    "site": "Site",
+    "enrolled": "Enrolled",
+    "contact": "Last contact",
+    "end": "End of study",
+    "records": "Records",
+}
+"""The columns of the list by the names of their fields, by which it can be sorted."""
+_STATES: Mapping[str, str] = {"": "all", "no": "has not ended", "yes": "has ended"}
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """Which subjects are listed, and in which order: by a column, after a `-` downwards."""
+
+    site: str
+    ended: str
+    sort: str
+
+    @classmethod
+    def read(cls, page_request: PageRequest) -> "_Choice":
+        """Read it from the address; raises `Rejected` (422) for a column that there is not."""
+        choice = cls(*(page_request.parameter(n).strip() for n in ("site", "ended", "sort")))
+        if choice.sort.removeprefix("-") not in ("", *_COLUMNS):
+            detail = f"The list has these columns: {', '.join(_COLUMNS)}."
+            raise Rejected(422, "No such column", detail)
+        return choice
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it differs from all subjects in the order of their ids."""
+        return bool(self.site or self.ended or self.sort)
+
+    def includes(self, listed: _Listed) -> bool:
+        """Return whether a subject is listed."""
+        has_ended = "yes" if listed.end else "no"
+        return self.site in ("", listed.site) and self.ended in ("", has_ended)
+
+    def arrange(self, listed: Iterable[_Listed]) -> list[_Listed]:
+        """Put subjects in order; those without a value come last, whichever way it goes."""
+        name = self.sort.removeprefix("-") or "subject"
+        present = [item for item in listed if getattr(item, name) != ""]
+        blank = [item for item in listed if getattr(item, name) == ""]
+        present.sort(key=attrgetter(name), reverse=self.sort.startswith("-"))
+        return present + blank
+
+
+def _listed(
+    page_request: PageRequest, choice: _Choice
+) -> tuple[Sequence[_Listed], Mapping[str, str]]:
+    """Return a page of subjects, and which parameter leads to the next.
+
+    As they stand, subjects are read a page at a time; to choose or sort, all are.
+    """
+    view = page_request.view
+    if not choice.is_made:
+        rows = wiring.store().subjects_after(view, page_request.parameter("after"))
+        page_rows = list(islice(rows, _MOST_LISTED + 1))
+        listed = [_Listed.of(Derivation(view, row.subject)) for row in page_rows[:_MOST_LISTED]]
+        return listed, {"after": listed[-1].subject} if len(page_rows) > _MOST_LISTED else {}
+    everybody = (_Listed.of(Derivation(view, subject)) for subject in all_subjects(view))
+    chosen = choice.arrange([listed for listed in everybody if choice.includes(listed)])
+    start = page_request.number("skip", 0, 10**7)
+    end = start + _MOST_LISTED
+    return chosen[start:end], {"skip": str(end)} if len(chosen) > end else {}
+
+
+def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
+    """Write the form that chooses among subjects; the order stays."""
+    kept = (
+        html('<input type="hidden" name="sort" value="{}">', escape(choice.sort))
+        if choice.sort
+        else EMPTY
+    )
+    return html(
+        '<form class="fields" method="get" action="{}">{}'
+        '<label>Site <input name="site" value="{}"></label>{}'
+        "<button>Show these</button></form>\n",
+        page_request.link("subjects"),
+        kept,
+        escape(choice.site),
+        frame.select("ended", "Study of the subject", list(_STATES.items()), choice.ended),
+    )
+
+
+def _head(page_request: PageRequest, choice: _Choice, name: str, label: str) -> Html:
+    """Write a column's head, which sorts by it: upwards, and then downwards."""
+    sort = f"-{name}" if choice.sort == name else name
+    arrow = {name: " \u2191", f"-{name}": " \u2193"}.get(choice.sort, "")
+    link = page_request.again(sort=sort, after="", skip="")
+    return html('<a href="{}">{}</a>{}', link, escape(label), escape(arrow))
+
+
+def _row(page_request: PageRequest, listed: _Listed) -> Sequence[Html]:
+    name = listed.subject
+    texts = (listed.site, listed.enrolled, listed.contact, listed.end)
     return (
         html('<a href="{}">{}</a>', page_request.link("subjects", name), escape(name)),
-        escape(derivation.fact("site") or "") or DASH,
-        escape(enrolment.data["date"]) if enrolment else DASH,
-        escape(dates.iso(contact)) if contact else DASH,
-        escape(f"{end.data['status']} {end.data['date']}") if end else DASH,
-        escape(sum(not record.void for record in derivation.subject.records.values())),
+        *(escape(text) or DASH for text in texts),
+        escape(listed.records),
     )
 
 

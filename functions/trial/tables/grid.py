@@ -319,6 +319,8 @@ class Figure:
     quadrants: tuple[tuple[tuple[str, int], ...], ...] = ()
     panel: Series | None = None
     panel_label: str = ""
+    x_names: tuple[tuple[str, str], ...] = ()
+    """Of a `line`: what places along its axis are called, where that is not their number."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,8 @@ from trial.tables.rows.subgroups import SubgroupRow, narrowed_row
 
 _COUNTED = ("n", "events")
 """What a cell counts, if it counts: the first that it shows is its numerator."""
+NOT_COUNTED = "not_counted"
+"""Asks, like the name of a statistic, for those in the denominator whom the cell does not count."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,8 @@ class Standing:
         """Return whether it is in a statistic of the cell; '' is what the cell counts."""
         if statistic == "N":
             return self.in_denominator
+        if statistic == NOT_COUNTED:
+            return self.in_denominator and not self.in_numerator
         if statistic in COUNTS:
             return bool(self.counts.get(statistic))
         return self.in_numerator if statistic in ("", "percent") else self.in_denominator

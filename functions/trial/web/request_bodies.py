@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trial.definition.reporting import Testing
 from trial.errors import FieldError, Rejected
 from trial.events.field_errors import not_in_list
-from trial.events.fields import FullDate, Identifier, Instant, Text, validate
+from trial.events.fields import LONGEST_TEXT, FullDate, Identifier, Instant, Text, validate
 from trial.events.payloads import KINDS
 from trial.store.discrepancy_states import DiscrepancyState
 from trial.store.reports import PENDING, ReportRequest
@@ -27,7 +27,7 @@ class ReportRequestBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
-    reason: Annotated[str, Field(max_length=4_000)] = ""
+    reason: Annotated[str, Field(max_length=LONGEST_TEXT)] = ""
     as_of: Instant | None = None
     cutoff: FullDate | None = None
     final: bool = False

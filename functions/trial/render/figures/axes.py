@@ -150,7 +150,9 @@ def across(
 ) -> None:
     """Draw the horizontal axis with as many labels as fit, and its title."""
     shown_values = [value for value in values if x.holds(value)]
-    texts = x.labels(shown_values)
+    names = {Decimal(place): name for place, name in figure.x_names}
+    numbers = x.labels(shown_values)
+    texts = [names.get(value, text) for value, text in zip(shown_values, numbers, strict=True)]
     canvas.line((ends[0], canvas.y), (ends[1], canvas.y), "ink", width=1.5)
     places = [(x(value), width_of(text)) for value, text in zip(shown_values, texts, strict=True)]
     for i in non_overlapping(places):

@@ -55,7 +55,8 @@ def line(canvas: Canvas, figure: Figure) -> None:
     name_references(canvas, figure, plot)
     days = sorted(set(places))
     fitting_days = list(non_overlapping((x(day), width_of(str(day))) for day in days))
-    labelled_days = days if len(fitting_days) == len(days) else ticks(days[0], days[-1], 8)
+    all_fit = len(fitting_days) == len(days) or figure.x_names  # of names some may be left out
+    labelled_days = days if all_fit else ticks(days[0], days[-1], 8)
     across(canvas, figure, plot.ends, x, labelled_days)
     numbers_below(canvas, figure, "n", x, [dict(counts(series)) for series in figure.series])
 

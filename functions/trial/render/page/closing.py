@@ -43,14 +43,19 @@ def methods(sections: Sequence[Section]) -> Iterator[Html]:
     yield html('<section aria-labelledby="methods">\n<h2 id="methods">Methods</h2>\n')
     yield html("<p>How every number is counted, written from the study's definition.</p>\n")
     for section in sections:
-        title = escape(section.title)
-        yield html('<details open class="table method"><summary>{}</summary>\n', title)
-        yield html('<div class="scroll" role="region" tabindex="0" aria-label="{}">', title)
-        heads = joined(html('<th scope="col">{}</th>', escape(head)) for head in section.heads)
-        yield html("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", heads)
-        yield from map(_method_row, section.rows)
-        yield html("</tbody></table></div>\n</details>\n")
+        yield from method(section)
     yield html("</section>\n")
+
+
+def method(section: Section) -> Iterator[Html]:
+    """Write one part of the Methods."""
+    title = escape(section.title)
+    yield html('<details open class="table method"><summary>{}</summary>\n', title)
+    yield html('<div class="scroll" role="region" tabindex="0" aria-label="{}">', title)
+    heads = joined(html('<th scope="col">{}</th>', escape(head)) for head in section.heads)
+    yield html("<table>\n<thead><tr>{}</tr></thead>\n<tbody>\n", heads)
+    yield from map(_method_row, section.rows)
+    yield html("</tbody></table></div>\n</details>\n")
 
 
 def _method_row(row: Sequence[str]) -> Html:

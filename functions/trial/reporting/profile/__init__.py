@@ -5,13 +5,13 @@ While that is blinded, the open audience's records have nothing in them that tel
 (`events.blinding`), so neither has the profile.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from trial.definition.study import Study
 from trial.events import dates
 from trial.events.blinding import HIDDEN
-from trial.events.kinds import ADVERSE_EVENT, DECIDING_DATE, has_measurements
+from trial.events.kinds import ADVERSE_EVENT, DECIDING_DATE, SAID, has_measurements
 from trial.events.payloads import KINDS
 from trial.reporting.profile.curves import curves
 from trial.subject.codings import NOT_CODED
@@ -30,29 +30,6 @@ DOSE, MEDICATION, VISIT, LABORATORY = (
 _SPANS = (DOSE, ADVERSE_EVENT, MEDICATION)
 _ELSEWHERE = frozenset({LABORATORY, "adverse-event.coded", "conmed.coded", "medical-history.coded"})
 """Kinds whose records show as curves, or in the words of what they code."""
-_SAID: Mapping[str, tuple[str, ...]] = {
-    "screening.failed": ("reason",),
-    "subject.randomised": ("arm",),
-    "subject.superseded": ("by",),
-    "visit.missed": ("visit",),
-    "dose.missed": ("visit",),
-    "regimen.started": ("regimen",),
-    "ecg.recorded": ("interpretation",),
-    "physical-examination.recorded": ("system", "result"),
-    "questionnaire.recorded": ("questionnaire",),
-    "observation.recorded": ("test", "result", "unit"),
-    "resistance.reported": ("drug", "susceptibility"),
-    "outcome.adjudicated": ("outcome",),
-    "death.reported": ("cause",),
-    "disposition.recorded": ("of", "status", "reason"),
-    "deviation.recorded": ("category", "severity"),
-    "medical-history.reported": ("term",),
-    "procedure.recorded": ("procedure",),
-    "vital-status.recorded": ("status",),
-    "device-deficiency.reported": ("category",),
-    "pregnancy.reported": ("outcome",),
-}
-"""Which fields of a record say what it is about, beside what its kind is called."""
 
 
 def profile(view: Study, subject: Subject) -> Profile:
@@ -204,7 +181,7 @@ class _Maker:
             kind = record.kind
             if kind in (*_SPANS, VISIT) or kind in _ELSEWHERE:
                 continue
-            texts = [self._said(record, name) for name in _SAID.get(kind, ())]
+            texts = [self._said(record, name) for name in SAID.get(kind, ())]
             about = ", ".join(text for text in texts if text and text != HIDDEN)
             noun = KINDS[kind].noun.partition(" ")[2]
             visit = _text(record.data.get("visit"))

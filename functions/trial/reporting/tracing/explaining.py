@@ -25,7 +25,8 @@ from trial.definition.conditions import (
 from trial.definition.design import ARM
 from trial.definition.precision import Precision
 from trial.events import dates
-from trial.events.kinds import DECIDING_DATE, reference
+from trial.events.blinding import HIDDEN
+from trial.events.kinds import DECIDING_DATE, SAID, reference
 from trial.reporting.methods.wording import DATES, RECORDS, Wording, bounds, where
 from trial.rules import Rules, dating
 from trial.rules.categories import level_text
@@ -37,7 +38,7 @@ from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
 from trial.subject.results import Observation, Value
 from trial.subject.truth import Truth
-from trial.tables.listings.facts import decimal
+from trial.tables.listings.facts import decimal, plain
 from trial.tables.rounding import decimal_text
 from trial.tables.rows.incidence import Risk
 
@@ -358,22 +359,24 @@ class Explanations:
 
     @staticmethod
     def records(records: Iterable[Record]) -> Iterator[Evidence]:
-        """Yield some records, each with its date."""
+        """Yield some records, each with its date and with what it says, such as a cause."""
         for record in records:
             date = record.data.get(DECIDING_DATE.get(record.kind, "date"))
             when = f" of {_day(date)}" if date else ""
-            yield Evidence(f"{RECORDS[record.kind]}{when}, record {record.record}", (_key(record),))
+            words = f"{RECORDS[record.kind]}{when}{_said(record)}, record {record.record}"
+            yield Evidence(words, (_key(record),))
 
     @staticmethod
     def events(events: Iterable[AdverseEvent], derivation: Derivation) -> Iterator[Evidence]:
-        """Yield some adverse events, each as it is coded, with its onset."""
+        """Yield some adverse events, each as it is coded, with its onset; why it is serious."""
         coded = codings.by_record(derivation.records(CODING), reference(CODING))
         for event in events:
             onset = event.data.get("onset")
             when = f", onset {_day(onset)}" if onset else ", no onset"
             keys = [(EVENT, event.record)]
             keys += [_key(coding) for coding in coded.get(event.record, ())[-1:]]
-            yield Evidence(f"{event.pt}{when}, record {event.record}", tuple(keys))
+            words = f"{event.pt}{when}{_seriousness(event)}, record {event.record}"
+            yield Evidence(words, tuple(keys))
 
     def levels(
         self, kind: str, field: str, derivation: Derivation, conditions: Where, level: str | None
@@ -386,6 +389,22 @@ class Explanations:
             levels = {"" if part is None else level_text(part) for part in values}
             if matches(record.data) and (level is None or level in levels):
                 yield from self.records([record])
+
+
+def _said(record: Record) -> str:
+    """Return what a record says, less what is hidden from the audience: ': Sepsis' of a death."""
+    values = (plain(record.data.get(field)) for field in SAID.get(record.kind, ()))
+    texts = [str(value) for value in values if value not in (None, HIDDEN)]
+    return f": {', '.join(texts)}" if texts else ""
+
+
+def _seriousness(event: AdverseEvent) -> str:
+    """Return why a serious event is so, and how it ended, as far as they are reported."""
+    if not event.data["serious"]:
+        return ""
+    criteria = ", ".join(event.data.get("seriousness") or ())
+    outcome = event.data.get("outcome")
+    return f", serious{f' ({criteria})' if criteria else ''}{f', {outcome}' if outcome else ''}"
 
 
 def _observed(words: str, observation: Observation) -> Evidence:
