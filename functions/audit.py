@@ -1,4 +1,7 @@
-"""The Audit function: fill sums, compare them with the recorded events, repair differences."""
+"""The Audit function: fill sums, compare them with the recorded events, repair differences.
+
+A large study's work is spread by a state machine, which calls this function for its steps.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -7,14 +10,14 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
-from trial.commands import auditing
+from trial.commands import auditing, runs
+from trial.commands.auditing import Audit
+from trial.commands.runs import RunFailed, Runs
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.store import keys
 
 logger, metrics = Logger(), Metrics()
 
-DORMANT_FOR = timedelta(days=7)
-"""How long the sums of a definition no longer in force are kept for its return."""
 OVERDUE_PERIODS = 3
 """After how many periods without an audit a study counts as overdue."""
 
@@ -41,17 +44,25 @@ def due_studies() -> list[str]:
     due = [
         name
         for name, state in states.items()
-        if state.is_interrupted or state.last_ended <= due_before
+        if (state.is_interrupted or state.last_ended <= due_before)
+        and not state.is_spread_since((now - runs.LOST_AFTER).isoformat(timespec="seconds"))
     ]
     return sorted(due, key=lambda name: (states[name].last_begun, name))
 
 
 def audit(name: str, beat: Beat) -> None:
-    """Audit one study, from where an interrupted run ended, and publish the report."""
+    """Audit one study, from where an interrupted run ended, and publish the report.
+
+    A large one's work is begun to be spread, or asked for again where it is.
+    """
     store, audits = wiring.store(), wiring.audits()
+    if wiring.settings().RUNS and (audits.get(name).run or runs.is_large(store, name)):
+        run = runs.begin(audits, name, wiring.now(), lambda run: wiring.engine().start(name, run))
+        logger.info("Audit spread", study=name, begun=run is not None)
+        return
     current = store.current(name)
     if current is not None and current.removed:
-        store.clear(name)
+        store.clear(name, beat)
         logger.info("Study removed", study=name)
         return
     audits.begin(name, _stamp(wiring.now()))
@@ -63,10 +74,16 @@ def audit(name: str, beat: Beat) -> None:
         state.progress,
         lambda progress: audits.save_progress(name, progress),
     )
-    store.drop_generations(name, wiring.now() - DORMANT_FOR)
+    store.drop_generations(name, wiring.now() - runs.DORMANT_FOR, beat)
     store.clear_sums(audited.study)
     auditing.publish(wiring.documents(), audited, wiring.now().isoformat(timespec="seconds"))
     audits.end(name, _stamp(wiring.now()))
+    report(audited)
+
+
+def report(audited: Audit) -> None:
+    """Log and count what an audit found."""
+    name = audited.study.id
     metrics.add_metric("AuditDifferences", "Count", len(audited.differences))
     for difference in audited.differences:
         logger.error(
@@ -92,13 +109,51 @@ def interrupt(name: str) -> None:
     wiring.audits().interrupt(name)
 
 
+def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
+    """Take one step of a run, as the state machine asks; answer what it hands on.
+
+    What is raised but for an outage names no patient: the machine keeps it.
+    """
+    name, run, task = event["study"], event["run"], event["task"]
+    steps = Runs(wiring.store(), wiring.audits(), wiring.documents(), wiring.now, beat)
+    shard = event.get("shard")
+    try:
+        if shard is not None:
+            return {"ended": steps.step(name, run, task, shard)}
+        following = steps.next(name, run, task, event.get("fills", 0))
+        if following.audited is not None:
+            report(following.audited)
+        return following.document(name)
+    except Unavailable:
+        raise
+    except OutOfTime:
+        return {**event, "shards": []}  # without a shard to go over, this step comes again
+    except Exception as error:  # noqa: BLE001 (whatever is damaged; its text must not be kept)
+        report_failure(name, error)
+        place = str(error) if isinstance(error, RunFailed) else error_location(error)
+        if shard is not None:
+            steps.fail(name, run, task, shard, place)
+            return {"ended": True}
+        steps.give_up(name, run, place)
+        raise RunFailed(place) from None
+
+
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Audit the studies that an event asks for; one study never fails another."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    """Audit the studies that an event asks for, or take a step of a run."""
     metrics.add_metric("Batches", "Count", 1)
-    beat, busy = wiring.beat(context), None
-    for name in studies_to_audit(event):
+    beat = wiring.beat(context)
+    if "run" in event:
+        return take_step(event, beat)
+    audit_each(studies_to_audit(event), beat)
+    return None
+
+
+def audit_each(names: list[str], beat: Beat) -> None:
+    """Audit studies; one never fails another."""
+    busy = None
+    for name in names:
         try:
             beat()  # without time left nothing is begun, so that it stays first in turn
             audit(name, beat)

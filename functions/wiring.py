@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.commands.engine import Engine
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.commands.queue import Queue
 from trial.errors import Beat, OutOfTime
@@ -48,6 +49,8 @@ class Settings(BaseModel):
     SIGNING_KEY: str = ""
     AUDIT_HOURS: Annotated[int, Field(ge=0)] = 0
     SUBMISSIONS_URL: str = ""
+    RUNS: str = ""
+    """The state machine that spreads a large study's work."""
     AWS_ENDPOINT_URL: str = ""
     # The reading room's alone
     ISSUER: str = ""
@@ -79,7 +82,9 @@ class _Services(Loader):
 
     def list_available_services(self, type_name: str) -> list[str]:
         """List the services that a kind of data file is read of."""
-        return ["s3"] if type_name == "endpoint-rule-set-1" else ["dynamodb", "kms", "s3", "sqs"]
+        return ["s3"] if type_name == "endpoint-rule-set-1" else [
+            "dynamodb", "kms", "s3", "sqs", "stepfunctions",
+        ]  # fmt: skip
 
 
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
@@ -191,6 +196,12 @@ def submission_queue_name() -> str:
 def audits() -> Audits:
     """Return the state of every study's audits."""
     return Audits(table())
+
+
+@cache
+def engine() -> Engine:
+    """Return what spreads the work of a large study."""
+    return Engine(client("stepfunctions", CLIENT), settings().RUNS)
 
 
 @cache

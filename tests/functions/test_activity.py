@@ -211,7 +211,7 @@ def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
     assert ask(service, "PUT", "senders", senders).status == 200
     texts = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
     assert {"#SUBMITTED", "#ACTIVITY"} < texts
-    deletion.clear(wiring.table(), STUDY)
+    deletion.clear(wiring.table(), STUDY, lambda: None)
     assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]
 
 

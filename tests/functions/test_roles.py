@@ -59,6 +59,7 @@ _TABLE: dict[tuple[str, str], tuple[set[str], int, int]] = {
     ("GET", "reports/{cut}"): (READERS, 404, 404),
     ("POST", "audit"): ({ADMIN}, 202, 202),
     ("GET", "audit"): (ALL_WHO_READ, 404, 404),
+    ("GET", "work"): (ALL_WHO_READ, 200, 200),
     ("GET", "summary"): (READERS, 200, 200),
     ("GET", "consort"): (READERS, 200, 200),
     ("GET", "tables"): (READERS, 200, 200),

@@ -64,11 +64,11 @@ def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_wher
     looked: list[tuple[str, int]] = []
     audit_subjects, over = Store.audit_subjects, []
 
-    def slow(store: Store, study: Any, shard: int) -> Any:
+    def slow(store: Store, study: Any, shard: int, *after: str) -> Any:
         looked.append((study.id, shard))
         if study.id == "A" and len(looked) == 2:
             over.append(1)
-        return audit_subjects(store, study, shard)
+        return audit_subjects(store, study, shard, *after)
 
     monkeypatch.setattr(Store, "audit_subjects", slow)
     audit(three, lambda: 1_000 if over else 900_000)

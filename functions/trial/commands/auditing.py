@@ -5,12 +5,12 @@ who may see that the study exists.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from trial.definition.study import Study
-from trial.errors import Beat, Unavailable, shortened
+from trial.errors import Beat, OutOfTime, Unavailable, shortened
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import Documents
@@ -78,34 +78,109 @@ class Audit:
     def progress(self) -> dict[str, Any]:
         """Return what an audit needs to go on from here in another run."""
         counted = {name: getattr(self, name) for name in _COUNTED}
-        differences = [
-            vars(difference) | {"rows": [row[:_LENGTH] for row in difference.rows[:_ROWS]]}
-            for difference in self.differences
-        ]
+        differences = _progress_of(self.differences)
         return counted | {"generation": self.study.generation, "differences": differences}
 
     def resumed(self, progress: Mapping[str, Any]) -> "Audit":
         """Go on from where another run came, unless the sums were of another generation then."""
         if progress["generation"] != self.study.generation:
             return self
-        earlier = [
-            Difference(**fields | {"rows": tuple(fields["rows"])})
-            for fields in progress["differences"]
-        ]
+        earlier = _differences_of(progress)
         counted = {name: progress[name] for name in _COUNTED}
         counted |= {"busy": tuple(progress["busy"]), "differences": ()}
         return replace(self, **counted).with_differences([*earlier, *self.differences])
 
     def with_differences(self, added: Iterable[Difference]) -> "Audit":
         """Add differences; beyond a limit they are only counted."""
-        differences = (*self.differences, *added)
-        left_out = self.left_out + max(0, len(differences) - DIFFERENCES)
-        return replace(self, differences=differences[:DIFFERENCES], left_out=left_out)
+        return _with_differences(self, added)
+
+    def with_shard(self, audited: "ShardAudit") -> "Audit":
+        """Add what was found in the next shard."""
+        extended = replace(
+            self,
+            shards=self.shards + 1,
+            subjects=self.subjects + audited.subjects,
+            events=self.events + audited.events,
+            busy=(*self.busy, audited.shard) if audited.busy else self.busy,
+            left_out=self.left_out + audited.left_out,
+        )
+        return extended.with_differences(audited.differences)
+
+
+@dataclass(frozen=True)
+class ShardAudit:
+    """What was looked at in one shard so far, and every difference there."""
+
+    shard: int
+    after: str = ""
+    """The subject that was looked at last."""
+    subjects: int = 0
+    events: int = 0
+    busy: bool = False
+    """Whether it was written to all the while, so that its sums could not be compared."""
+    differences: tuple[Difference, ...] = ()
+    left_out: int = 0
+
+    def progress(self) -> dict[str, Any]:
+        """Return what another process needs to go on from here."""
+        return vars(self) | {"differences": _progress_of(self.differences)}
+
+    @classmethod
+    def resumed(cls, shard: int, progress: Mapping[str, Any] | None) -> "ShardAudit":
+        """Go on from where another process came; begin where none did."""
+        if progress is None:
+            return cls(shard)
+        return cls(**{**progress, "differences": tuple(_differences_of(progress))})
+
+    def with_differences(self, added: Iterable[Difference]) -> "ShardAudit":
+        """Add differences; beyond a limit they are only counted."""
+        return _with_differences(self, added)
+
+    def with_subject(self, subject: AuditedSubject, found: Iterable[Difference]) -> "ShardAudit":
+        """Add what was found of the next subject."""
+        row = subject.row
+        extended = replace(
+            self,
+            after=row.subject.id,
+            subjects=self.subjects + 1,
+            events=self.events + row.version,
+        )
+        return extended.with_differences(found)
+
+    @property
+    def wrong_shares(self) -> frozenset[str] | None:
+        """Whose shares are wrong; None where they may be more than are listed."""
+        wrong = (difference for difference in self.differences if difference.what == "share")
+        return None if self.left_out else frozenset(difference.subject for difference in wrong)
 
 
 _COUNTED = "complete", "shards", "subjects", "events", "busy", "left_out"
 DIFFERENCES, _LISTED, _ROWS, _LENGTH = 200, 50, 5, 200
 """How many differences an audit lists, rows of each, and rows it carries on to a next run."""
+_SAVE_EVERY = 500
+"""After how many subjects of a shard it is noted how far an audit has come."""
+
+
+def _with_differences[Found: (Audit, ShardAudit)](
+    found: Found, added: Iterable[Difference]
+) -> Found:
+    differences = (*found.differences, *added)
+    left_out = found.left_out + max(0, len(differences) - DIFFERENCES)
+    return replace(found, differences=differences[:DIFFERENCES], left_out=left_out)
+
+
+def _progress_of(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    """Write differences to go on with: of many rows the first."""
+    return [
+        vars(difference) | {"rows": [row[:_LENGTH] for row in difference.rows[:_ROWS]]}
+        for difference in differences
+    ]
+
+
+def _differences_of(progress: Mapping[str, Any]) -> list[Difference]:
+    return [
+        Difference(**fields | {"rows": tuple(fields["rows"])}) for fields in progress["differences"]
+    ]
 
 
 def audit(
@@ -122,40 +197,62 @@ def audit(
     """
     current = store.current(study_id)
     retired = current is not None and current.retired is not None
-    fences = [
-        Difference("fence", shard, rows=(name,), repaired=True)
-        for shard, name in ([] if retired else store.restore_fences(study_id))
-    ]
+    fences = () if retired else restore_fences(store, study_id)
     complete = retired or store.fill(study_id, beat)
     store.invalidate(study_id)
     audited = Audit(store.study(study_id), complete).with_differences(fences)
     audited = audited.resumed(progress) if progress else audited
     while audited.shards < audited.study.definition.shards:
-        audited = _with_shard(store, audited, beat, retired=retired)
+        begun = ShardAudit(audited.shards)
+        beat()
+        audited = audited.with_shard(
+            audit_shard(store, audited.study, begun, beat, retired=retired)
+        )
         save_progress(audited.progress())
     return replace(audited, complete=complete)
 
 
-def _with_shard(store: Store, audited: Audit, beat: Beat, *, retired: bool) -> Audit:
-    """Audit one more shard, and repair what differs unless the study is retired."""
-    beat()
-    study, shard = audited.study, audited.shards
-    subjects, events, differences = audited.subjects, audited.events, list[Difference]()
-    for subject in store.audit_subjects(study, shard):
-        beat()
-        subjects, events = subjects + 1, events + subject.row.version
-        differences += _subject_differences(store, study, shard, subject)
-    missing = store.missing_sums(study, shard, beat)
+def restore_fences(store: Store, study_id: str) -> tuple[Difference, ...]:
+    """Restore shard headers that refused every writer; return which."""
+    return tuple(
+        Difference("fence", shard, rows=(name,), repaired=True)
+        for shard, name in store.restore_fences(study_id)
+    )
+
+
+def audit_shard(
+    store: Store,
+    study: Study,
+    begun: ShardAudit,
+    beat: Beat = lambda: None,
+    save: Callable[[ShardAudit], None] = lambda _audited: None,
+    *,
+    retired: bool = False,
+) -> ShardAudit:
+    """Audit the rest of a shard, and repair what differs unless the study is retired.
+
+    `save` is given what was found whenever so many subjects were looked at, and when time is over.
+    """
+    audited, shard = begun, begun.shard
+    for subject in store.audit_subjects(study, shard, begun.after):
+        try:
+            beat()
+            found = list(_subject_differences(store, study, shard, subject))
+        except OutOfTime:
+            save(audited)
+            raise
+        audited = audited.with_subject(subject, found)
+        if audited.subjects % _SAVE_EVERY == 0:
+            save(audited)
+    missing = store.missing_sums(study, shard, audited.wrong_shares, beat)
     if missing:
         lost = missing.get(HEADER_ROW, {}).get("accepted", 0) < 0
-        differences.append(
-            Difference("subjects" if lost else "sums", shard, rows=_cell_names(missing))
-        )
-    busy = (*audited.busy, shard) if missing is None else audited.busy
+        what: Literal["subjects", "sums"] = "subjects" if lost else "sums"
+        audited = audited.with_differences([Difference(what, shard, rows=_cell_names(missing))])
     if not retired:
-        differences = [*_repaired(store, study, shard, differences)]
-    extended = replace(audited, shards=shard + 1, subjects=subjects, events=events, busy=busy)
-    return extended.with_differences(differences)
+        repaired = tuple(_repaired(store, study, shard, audited.differences, beat))
+        audited = replace(audited, differences=repaired)
+    return replace(audited, busy=missing is None)
 
 
 def publish(documents: Documents, audited: Audit, moment: str) -> None:
@@ -165,12 +262,12 @@ def publish(documents: Documents, audited: Audit, moment: str) -> None:
 
 
 def _repaired(
-    store: Store, study: Study, shard: int, differences: list[Difference]
+    store: Store, study: Study, shard: int, differences: Sequence[Difference], beat: Beat
 ) -> Iterator[Difference]:
     """Repair what counts wrong, unless the sums may be the last to know of a lost subject."""
     repairable = [difference for difference in differences if difference.what in {"share", "sums"}]
     lost = any(difference.what == "subjects" for difference in differences)
-    repaired = bool(repairable) and not lost and store.repair(study, shard) is not None
+    repaired = bool(repairable) and not lost and store.repair(study, shard, beat) is not None
     for difference in differences:
         yield replace(difference, repaired=repaired) if difference in repairable else difference
 

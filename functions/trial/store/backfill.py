@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 
 from trial.definition.study import Study
 from trial.definition.study import generation as generation_of
-from trial.errors import TrialError, Unavailable
+from trial.errors import Beat, TrialError, Unavailable
 from trial.statistics.cells import Share
 from trial.store import keys, paging, reading
 from trial.store.actions import add_to_row, refill_subject_row
@@ -31,6 +31,8 @@ from trial.store.generations import (
     RECONCILED_MARKS,
     STALE_MARKS,
     TRANSACTION_ACTIONS,
+    Current,
+    Generation,
     ShardHeader,
     WritePlan,
     generation_row,
@@ -112,8 +114,10 @@ class Backfill:
         spreading: Spreading,
         now: Callable[[], datetime],
         pause: Callable[[float], None],
+        beat: Beat,
     ) -> None:
         self.table = table
+        self.beat = beat
         self.spreading = spreading
         self.definitions = definitions
         self.contribute = contribute
@@ -136,20 +140,35 @@ class Backfill:
                 return not stale
         raise Unavailable("the study's generations are being changed")
 
+    def stale_shards(self, study_id: str) -> list[int]:
+        """Return the shards in which a generation that this code computes waits to be filled."""
+        plan = self.definitions.join(study_id)
+        headers = ((shard, self._read_header(shard)) for shard in _shards(plan))
+        return sorted({shard.number for shard, header in headers if header and header.is_stale})
+
+    def fill_shard(self, study_id: str, number: int) -> None:
+        """Fill one shard as far as it can be; `fill` says then whether all is up to date."""
+        plan = self.definitions.join(study_id)
+        with suppress(PlanChanged):  # `fill` begins again
+            for shard in _shards(plan):
+                if shard.number == number:
+                    self.reconcile(shard)
+
+    def drop_shares(self, study_id: str, before: datetime, shard: int) -> None:
+        """Drop one shard's shares and sums of generations dormant since before then."""
+        current = self.definitions.current(study_id)
+        assert current is not None
+        for generation in _dormant(current, before).values():
+            definition = self.definitions.load(study_id, generation.digest)
+            self._drop_shares(replace(definition, version=generation.version), shard)
+
     def drop_generations(self, study_id: str, before: datetime) -> list[str]:
         """Drop the shares and sums of generations dormant since before then; name them."""
         plan, current = self.definitions.reload_plan(study_id), self.definitions.current(study_id)
         assert current is not None
-        dormant = {
-            name: generation
-            for name, generation in current.generations.items()
-            if not generation.live and generation.since < stamp_text(before)
-        }
-        for generation in dormant.values():
-            definition = self.definitions.load(study_id, generation.digest)
-            study = replace(definition, version=generation.version)
-            for shard in range(plan.study.definition.shards):
-                self._drop_shares(study, shard)
+        dormant = _dormant(current, before)
+        for shard in range(plan.study.definition.shards) if dormant else ():
+            self.drop_shares(study_id, before, shard)
         generations = {
             name: generation
             for name, generation in current.generations.items()
@@ -245,6 +264,7 @@ class Backfill:
         # Even an empty change holds the header: the fence is checked there.
         changes, size = shard.sums({}), 0
         for row in reading.subject_rows(self.table, shard.study.id, shard.number):
+            self.beat()
             share = correction(row)
             if share is None:
                 continue
@@ -371,6 +391,7 @@ class Backfill:
             return
         shard = FencedShard(study, shard_number, header.fence)
         for row in reading.subject_rows(self.table, study.id, shard_number):
+            self.beat()
             if study.generation in (row.shares or {}):
                 self._drop_share(shard, row)
 
@@ -420,6 +441,15 @@ class Backfill:
         except TransactionCancelled:
             return False
         return True
+
+
+def _dormant(current: Current, before: datetime) -> dict[str, Generation]:
+    """Return the generations that writers keep no more since before then."""
+    return {
+        name: generation
+        for name, generation in current.generations.items()
+        if not generation.live and generation.since < stamp_text(before)
+    }
 
 
 def _sum_rows_of(actions: Sequence[Action]) -> Iterator[str]:

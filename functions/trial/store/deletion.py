@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import batched
 
 from trial.definition import MAX_SHARDS
+from trial.errors import Beat
 from trial.events.blinding import UNBLINDED
 from trial.store import keys
 from trial.store.table import Table, key_of, sort_key
@@ -15,11 +16,17 @@ from trial.store.table import Table, key_of, sort_key
 _BATCH_ROWS = 10  # items of up to 400 KB in a transaction of up to 4 MB
 
 
-def clear(table: Table, study_id: str) -> None:
+def clear_shard(table: Table, study_id: str, number: int, beat: Beat) -> None:
+    """Delete what one shard holds, with the journals of its subjects."""
+    _delete(table, _of_shard(table, study_id, keys.shard_partition(study_id, number)), beat)
+    sums = table.query(keys.sum_partition(study_id, number, UNBLINDED))
+    _delete(table, map(key_of, sums), beat)
+
+
+def clear(table: Table, study_id: str, beat: Beat) -> None:
     """Delete a study's items, step by step."""
     for number in range(MAX_SHARDS):  # the definition, which says how many, may be gone already
-        _delete(table, _of_shard(table, study_id, keys.shard_partition(study_id, number)))
-        _delete(table, map(key_of, table.query(keys.sum_partition(study_id, number, UNBLINDED))))
+        clear_shard(table, study_id, number, beat)
     for partition in (
         keys.quarantine_body_partition(study_id),
         keys.quarantine_partition(study_id),
@@ -27,11 +34,11 @@ def clear(table: Table, study_id: str) -> None:
         keys.activity_partition(study_id),
         keys.state_partition(study_id),
     ):
-        _delete(table, map(key_of, table.query(partition)))
+        _delete(table, map(key_of, table.query(partition)), beat)
     current = keys.current(study_id)
     study_rows = map(key_of, table.query(current[0]))
-    _delete(table, (row_key for row_key in study_rows if row_key != current))
-    _delete(table, [keys.study_entry(study_id)])
+    _delete(table, (row_key for row_key in study_rows if row_key != current), beat)
+    _delete(table, [keys.study_entry(study_id)], beat)
 
 
 def _of_shard(table: Table, study_id: str, partition: str) -> Iterator[keys.Key]:
@@ -43,6 +50,7 @@ def _of_shard(table: Table, study_id: str, partition: str) -> Iterator[keys.Key]
         yield item_key
 
 
-def _delete(table: Table, item_keys: Iterable[keys.Key]) -> None:
+def _delete(table: Table, item_keys: Iterable[keys.Key], beat: Beat) -> None:
     for batch in batched(item_keys, _BATCH_ROWS, strict=False):
+        beat()
         table.write([table.delete(item_key) for item_key in batch])

@@ -6,7 +6,7 @@ why what is read is one state.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -44,6 +44,7 @@ from trial.store.rows import (
 from trial.store.spreading import Spreading
 from trial.store.subject_update import Contribute
 from trial.store.table import Table, sort_key
+from trial.store.work import Work, read_work
 from trial.store.writing import Recording
 from trial.subject.fold import Dispute, Subject
 
@@ -128,10 +129,14 @@ class Store:
         """
         self._definitions.remove(study_id, Decision(stamp_text(self._now()), principal, reason))
 
-    def clear(self, study_id: str) -> None:
+    def clear_shard(self, study_id: str, number: int, beat: Beat) -> None:
+        """Delete what one shard of a removed study holds; safe to interrupt."""
+        deletion.clear_shard(self._table, study_id, number, beat)
+
+    def clear(self, study_id: str, beat: Beat = lambda: None) -> None:
         """Delete all of a removed study; safe to interrupt, and to be begun again."""
         self._definitions.invalidate(study_id)
-        deletion.clear(self._table, study_id)
+        deletion.clear(self._table, study_id, beat)
 
     def fill(self, study_id: str, beat: Beat = lambda: None) -> bool:
         """Bring the sums of this code's generations up to date; say whether all of them are.
@@ -141,20 +146,47 @@ class Store:
         """
         return self._repair(beat).fill(validated_study_id(study_id))
 
-    def drop_generations(self, study_id: str, before: datetime) -> list[str]:
+    def stale_shards(self, study_id: str) -> list[int]:
+        """Return the shards in which sums of this code's generations wait to be filled."""
+        return self._repair().stale_shards(validated_study_id(study_id))
+
+    def fill_shard(self, study_id: str, number: int, beat: Beat) -> None:
+        """Fill one shard as far as it can be; `fill` says then whether all is up to date."""
+        self._repair(beat).fill_shard(validated_study_id(study_id), number)
+
+    def drop_shares(self, study_id: str, before: datetime, number: int, beat: Beat) -> None:
+        """Drop one shard's shares and sums of generations dormant since before then."""
+        self._repair(beat).drop_shares(validated_study_id(study_id), before, number)
+
+    def drop_generations(
+        self, study_id: str, before: datetime, beat: Beat = lambda: None
+    ) -> list[str]:
         """Drop the shares and sums of generations dormant since before then; name them."""
-        return self._repair().drop_generations(validated_study_id(study_id), before)
+        return self._repair(beat).drop_generations(validated_study_id(study_id), before)
 
-    def audit_subjects(self, study: Study, number: int) -> Iterator[AuditedSubject]:
-        """Read a shard's subjects, each with what is counted for it and what should be."""
-        return self._repair().audit_subjects(study, number)
+    def audit_subjects(
+        self, study: Study, number: int, after: str = ""
+    ) -> Iterator[AuditedSubject]:
+        """Read a shard's subjects, each with what is counted for it and what should be.
 
-    def missing_sums(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
+        `after` is one of them: then those that follow it.
+        """
+        return self._repair().audit_subjects(study, number, after)
+
+    def missing_sums(
+        self,
+        study: Study,
+        number: int,
+        wrong_shares: Container[str] | None = None,
+        beat: Beat = lambda: None,
+    ) -> Share | None:
         """Return what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
+        `wrong_shares` are the subjects whose shares are known to be wrong: those of the others are
+        taken as they are. None where nothing is known.
         """
-        return self._repair(beat).missing_sums(study, number)
+        return self._repair(beat).missing_sums(study, number, wrong_shares)
 
     def version(self, study: Study, number: int, subject_id: str) -> int:
         """Return how many events a subject's row counts now."""
@@ -165,12 +197,12 @@ class Store:
         """Restore shard headers whose fence is wrong; name their shard and generation."""
         return self._repair().restore_fences(validated_study_id(study_id))
 
-    def repair(self, study: Study, number: int) -> Share | None:
+    def repair(self, study: Study, number: int, beat: Beat = lambda: None) -> Share | None:
         """Make a shard's shares and sums what its subjects' records give; return what sums lacked.
 
         None: it was too busy, and is repaired the next time. Readers compute meanwhile.
         """
-        return self._repair().repair(study, number)
+        return self._repair(beat).repair(study, number)
 
     def studies(self) -> Iterator[str]:
         """List every study."""
@@ -231,6 +263,17 @@ class Store:
     def read_sums[Result](self, study: Study, reader: Callable[[Share], Result]) -> Result:
         """Return what a pure function makes of the study's sums, reading only what it asks for."""
         return selecting.read(self._table, study, self._contribute, reader)
+
+    def work(self, study_id: str) -> Work:
+        """Read what is under way for a study, or waits; raises `Rejected` (404) where none is."""
+        current = self.current(study_id)
+        if current is None or not current.removed:
+            shards = self.study(study_id).definition.shards
+            return read_work(self._table, study_id, shards, self._definitions.version)
+        work = read_work(self._table, study_id, 0, self._definitions.version)
+        if not work.is_listed:  # nothing is left of it
+            self.study(study_id)
+        return work
 
     def accepted(self, study: Study) -> int:
         """Count the accepted revisions that the sums hold: fewer where they are not filled yet."""
@@ -359,5 +402,11 @@ class Store:
             return self._contribute(study, subject)
 
         return Repair(
-            self._table, self._definitions, contribute, self._spreading, self._now, self._pause
+            self._table,
+            self._definitions,
+            contribute,
+            self._spreading,
+            self._now,
+            self._pause,
+            beat,
         )

@@ -26,7 +26,7 @@ CELL = "."
 
 SUBJECT, SUM = "SUBJECT#", "SUM#"
 _AMENDMENT, _SENDERS, _DISPUTE, _ERASURE = "AMENDMENT#", "SENDERS#", "CONFLICT#", "ERASED#"
-_REPORT, _AUDIT = "REPORT#", "AUDIT#"
+_REPORT, _AUDIT, _SHARD_PROGRESS = "REPORT#", "AUDIT#", "SPREAD#"
 
 
 def shard_of(subject: str, shards: int) -> int:
@@ -137,6 +137,21 @@ def audit_request(study: str, audit_id: str) -> Key:
 def audit_state(study: str) -> Key:
     """Return the key of when the study was audited, and how far an audit has come."""
     return _study_partition(study), "AUDITED"
+
+
+def shard_progress(study: str, shard: int) -> Key:
+    """Return the key of how far work that is spread has come with a shard."""
+    return _study_partition(study), f"{_SHARD_PROGRESS}{shard:02}"
+
+
+def shard_progress_prefix(study: str) -> Key:
+    """Return the partition of a study's shards that are worked on, and the start of their keys."""
+    return _study_partition(study), _SHARD_PROGRESS
+
+
+def shard_of_progress(sort_key: str) -> int:
+    """Read the shard from the sort key of how far work has come with it."""
+    return int(sort_key.removeprefix(_SHARD_PROGRESS))
 
 
 def publication(study: str) -> Key:

@@ -89,14 +89,7 @@ class Leases:
 
     def _read(self, study: str) -> Lease | None:
         item = self._table.get(keys.publishing_lease(study))
-        if item is None:
-            return None
-        calls, named = (
-            int(item["calls"]["N"]),
-            json.loads(item["changed"]["S"] if "changed" in item else "null"),
-        )
-        changed = None if named is None else frozenset(named)
-        return Lease(study, item["holder"]["S"], item["ends"]["S"], calls, changed)
+        return read_lease(study, item) if item else None
 
     def _replace(self, old: Lease, new: Lease) -> bool:
         """Replace a lease by another; say whether it still was as it was read."""
@@ -106,6 +99,14 @@ class Leases:
         except TransactionCancelled:
             return False
         return True
+
+
+def read_lease(study: str, item: Item) -> Lease:
+    """Read the row of a study's lease."""
+    named = json.loads(item["changed"]["S"] if "changed" in item else "null")
+    changed = None if named is None else frozenset(named)
+    calls = int(item["calls"]["N"])
+    return Lease(study, item["holder"]["S"], item["ends"]["S"], calls, changed)
 
 
 def _either(first: ChangedSubjects, second: ChangedSubjects) -> ChangedSubjects:

@@ -158,9 +158,10 @@ def named_subjects(
         yield from ((name, rows.get(row_key)) for name, row_key in row_keys.items())
 
 
-def subject_rows(table: Table, study_id: str, number: int) -> Iterator[SubjectRow]:
-    """Read the subjects' rows of one shard, each as it is when it is read."""
-    return paging.scan_rows(table, keys.shard_partition(study_id, number))
+def subject_rows(table: Table, study_id: str, number: int, after: str = "") -> Iterator[SubjectRow]:
+    """Read the subjects' rows of one shard, each as it is when it is read; those after one."""
+    partition, row_key = keys.subject_row(study_id, number, after)
+    return paging.scan_rows(table, partition, row_key if after else "")
 
 
 def header(table: Table, study: Study, number: int) -> ShardHeader | None:

@@ -1,6 +1,6 @@
 """Repair: make what is counted what was recorded, by the same transactions that fill."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from trial.definition.study import Study
@@ -39,9 +39,12 @@ class AuditedSubject:
 class Repair(Backfill):
     """Looks a shard over, and puts right what differs."""
 
-    def audit_subjects(self, study: Study, shard: int) -> Iterator[AuditedSubject]:
-        """Read a shard's subjects, each with where it is counted otherwise than its records say."""
-        for row in reading.subject_rows(self.table, study.id, shard):
+    def audit_subjects(self, study: Study, shard: int, after: str = "") -> Iterator[AuditedSubject]:
+        """Read a shard's subjects, each with where it is counted otherwise than its records say.
+
+        `after` is one of them: then those that follow it.
+        """
+        for row in reading.subject_rows(self.table, study.id, shard, after):
             counted = row.counted_share(study.generation)
             if counted.version < row.version and counted.share is not None:
                 yield AuditedSubject(row, ())  # waits to be filled
@@ -51,14 +54,25 @@ class Repair(Backfill):
             difference = expected if share is None else cells.difference(expected, share)
             yield AuditedSubject(row, tuple(sorted(difference)))
 
-    def missing_sums(self, study: Study, shard: int) -> Share | None:
+    def missing_sums(
+        self, study: Study, shard: int, wrong_shares: Container[str] | None
+    ) -> Share | None:
         """Return what a shard's sums lack of what its subjects' records give.
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
+        Shares that are known to be right are not computed again: `wrong_shares` are the subjects of
+        whom they are not, None where nothing is known.
         """
-        missing, header = reading.sum_difference(
-            self.table, study, shard, lambda row: self.contribute(study, row.subject)
-        )
+
+        def share_of(row: SubjectRow) -> Share:
+            if wrong_shares is not None and row.subject.id not in wrong_shares:
+                self.beat()
+                share = row.current_share(study.generation)
+                if share is not None:
+                    return share
+            return self.contribute(study, row.subject)
+
+        missing, header = reading.sum_difference(self.table, study, shard, share_of)
         if header == MISSING_HEADER:
             return {HEADER_ROW: {COMMITS: 1}}  # without it nothing can be written to the shard
         return {} if header is not None and header.is_stale else missing

@@ -238,11 +238,15 @@ class Reports:
 
         `behind_since` is '' unless changes were found that no documents show yet.
         """
-        item = self._table.get(keys.publication(study))
-        if item is None:
-            return None
-        names = "status", "at", "detail", "behind_since"
-        return {name: item.get(name, {}).get("S", "") for name in names}
+        return read_rendering(self._table.get(keys.publication(study)))
+
+
+def read_rendering(item: Item | None) -> dict[str, str] | None:
+    """Read the row of a study's last rendering."""
+    if item is None:
+        return None
+    names = "status", "at", "detail", "behind_since"
+    return {name: item.get(name, {}).get("S", "") for name in names}
 
 
 def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's value)

@@ -33,6 +33,7 @@ _OF_STUDY: Mapping[tuple[str, str], frozenset[Role]] = {
     ("GET", "definition/history"): _READ_BY_ALL,
     ("GET", "quarantine"): _READ_BY_ALL,
     ("GET", "audit"): _READ_BY_ALL,
+    ("GET", "work"): _READ_BY_ALL,
 } | {
     route: frozenset({ADMINISTRATOR})
     for route in (

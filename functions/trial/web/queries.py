@@ -31,6 +31,7 @@ from trial.web import (
     quarantine,
     routing,
     tracing,  # noqa: F401 (its routes)
+    work,  # noqa: F401 (its routes)
 )
 from trial.web.read_routes import SEE_OTHER, read_route, routes
 from trial.web.routing import Answer, Request

@@ -1,0 +1,222 @@
+"""A large study's audit, fill or removal, spread over its shards.
+
+An engine (Step Functions) asks what comes next, has that done for each shard by an invocation of
+its own, which goes on in another where its time ends, and asks again. All that is known stands in
+the table: any step may be repeated, be lost, or go on beside one of a run that was given up.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from trial.commands import auditing
+from trial.commands.auditing import Audit, ShardAudit
+from trial.definition import MAX_SHARDS
+from trial.definition.study import Study
+from trial.errors import Beat, OutOfTime, TrialError
+from trial.store.audits import Audits, Overtaken, ShardProgress, Task
+from trial.store.bucket.documents import Documents
+from trial.store.dynamodb import Store
+from trial.store.rows import stamp_text
+
+DORMANT_FOR = timedelta(days=7)
+"""How long the sums of a definition no longer in force are kept for its return."""
+LOST_AFTER = timedelta(hours=1)
+"""For how long nothing may be heard of a run: no invocation lasts longer than 15 minutes."""
+SPREAD_FROM = 200_000
+"""From how many events on a study's work is spread: some minutes of one invocation."""
+_FILLS = 3
+"""How often shards are filled side by side before the rest is filled by one invocation."""
+
+
+class RunFailed(TrialError):
+    """A task failed in a shard; what was raised is logged where it was."""
+
+
+@dataclass(frozen=True)
+class Next:
+    """What a run does next: a task of some shards, or nothing any more (`task` is '')."""
+
+    run: str
+    task: Task | str = ""
+    shards: tuple[int, ...] = ()
+    fills: int = 0
+    """How often shards were filled so far."""
+    audited: Audit | None = None
+    """The audit that has ended with this step."""
+
+    def document(self, study: str) -> dict[str, Any]:
+        """Return it as the engine hands it on."""
+        return {
+            "study": study,
+            "run": self.run,
+            "task": self.task,
+            "shards": list(self.shards),
+            "fills": self.fills,
+        }
+
+
+def is_large(store: Store, study_id: str) -> bool:
+    """Return whether a study's work is spread; of one that is being removed, by what is left."""
+    current = store.current(study_id)
+    if current is None:
+        return False
+    try:
+        return store.accepted(store.defined(study_id, current.digest)) >= SPREAD_FROM
+    except TrialError:
+        return False  # its definition is gone already: so is nearly all of it
+
+
+def begin(
+    audits: Audits, study_id: str, moment: datetime, start: Callable[[str], None]
+) -> str | None:
+    """Begin a run, or ask the one that is under way to go again; return its name if it begins.
+
+    `start` tells the engine; where that fails, nothing has begun.
+    """
+    run, stamp = _run_name(moment), _stamp(moment)
+    while not audits.begin_run(study_id, run, stamp, _stamp(moment - LOST_AFTER)):
+        state = audits.get(study_id)
+        if state.run and audits.ask_again(study_id, state.run, stamp):
+            return None
+    try:
+        start(run)
+    except Exception:
+        audits.abandon_run(study_id, run)
+        raise
+    return run
+
+
+def _run_name(moment: datetime) -> str:
+    return "".join(filter(str.isalnum, stamp_text(moment)))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What the steps of a run are done with."""
+
+    store: Store
+    audits: Audits
+    documents: Documents
+    now: Callable[[], datetime]
+    beat: Beat = lambda: None
+
+    def next(self, study_id: str, run: str, task: str = "", fills: int = 0) -> Next:
+        """Return what comes next, once the last task has ended in all of its shards.
+
+        Nothing does where the study's work is another run's. Raises `RunFailed` where one failed.
+        """
+        current, state = self.store.current(study_id), self.audits.get(study_id)
+        if current is None or state.run != run:
+            return Next(run)
+        progress = self.audits.shards(study_id, run)
+        if failed := next((shard.failed for shard in progress if shard.failed), ""):
+            raise RunFailed(failed)
+        self.audits.hear_of_run(study_id, run, _stamp(self.now()))
+        if current.removed:
+            return self._next_of_removal(study_id, run, progress)
+        if not current.retired and task != "audit":
+            self._keep_fences(study_id, run, progress)
+            stale = self.store.stale_shards(study_id)
+            if stale and fills < _FILLS:
+                return Next(run, "fill", tuple(stale), fills + 1)
+            self.store.fill(study_id, self.beat)
+        self.store.invalidate(study_id)
+        study = self.store.study(study_id)
+        if left := _left(range(study.definition.shards), "audit", progress):
+            return Next(run, "audit", left, fills)
+        return self._end(study, run, progress, retired=current.retired is not None)
+
+    def _next_of_removal(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> Next:
+        if left := _left(range(MAX_SHARDS), "remove", progress):
+            return Next(run, "remove", left)
+        self.store.clear(study_id, self.beat)
+        return Next(run)
+
+    def _keep_fences(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> None:
+        """Restore headers that refused every writer, and keep that for the audit's report."""
+        known = {shard.shard: shard for shard in progress if shard.task == "audit"}
+        for fence in auditing.restore_fences(self.store, study_id):
+            shard = known.get(fence.shard, ShardProgress(fence.shard, run, "audit"))
+            audited = ShardAudit.resumed(fence.shard, shard.content).with_differences([fence])
+            known[fence.shard] = replace(shard, content=audited.progress())
+            self._save(study_id, known[fence.shard])
+
+    def _end(
+        self, study: Study, run: str, progress: Sequence[ShardProgress], *, retired: bool
+    ) -> Next:
+        """Publish what was found; go again where that was asked for meanwhile."""
+        audited = Audit(study, retired or not self.store.stale_shards(study.id))
+        for shard in progress:
+            audited = audited.with_shard(ShardAudit.resumed(shard.shard, shard.content))
+        self.store.drop_generations(study.id, self.now() - DORMANT_FOR, self.beat)
+        self.store.clear_sums(study)
+        moment = self.now()
+        auditing.publish(self.documents, audited, _stamp(moment))
+        if self.audits.end_run(study.id, run, _stamp(moment)):
+            return Next(run, audited=audited)
+        again = _run_name(moment)
+        self.audits.replace_run(study.id, run, again, _stamp(moment))
+        return replace(self.next(study.id, again), audited=audited)
+
+    def step(self, study_id: str, run: str, task: Task, shard: int) -> bool:
+        """Do a task in one shard; say whether it has ended there, or is to be gone on with."""
+        try:
+            self._task(study_id, run, task, shard)
+        except OutOfTime:
+            return False
+        except Overtaken:
+            return True
+        return True
+
+    def _task(self, study_id: str, run: str, task: Task, shard: int) -> None:
+        self.audits.hear_of_run(study_id, run, _stamp(self.now()))
+        if task == "fill":
+            self.store.fill_shard(study_id, shard, self.beat)
+        elif task == "remove":
+            self.store.clear_shard(study_id, shard, self.beat)
+            self._save(study_id, ShardProgress(shard, run, task, ended=True))
+        else:
+            self._audit(study_id, run, shard)
+
+    def _audit(self, study_id: str, run: str, shard: int) -> None:
+        current = self.store.current(study_id)
+        retired = current is not None and current.retired is not None
+        if not retired:
+            self.store.drop_shares(study_id, self.now() - DORMANT_FOR, shard, self.beat)
+        known = [row for row in self.audits.shards(study_id, run) if row.shard == shard]
+        row = known[0] if known else ShardProgress(shard, run, "audit")
+        if row.ended:
+            return
+
+        def save(audited: ShardAudit, *, ended: bool = False) -> None:
+            content, subjects = audited.progress(), audited.subjects
+            self._save(study_id, replace(row, content=content, subjects=subjects, ended=ended))
+
+        study, begun = self.store.study(study_id), ShardAudit.resumed(shard, row.content)
+        audited = auditing.audit_shard(self.store, study, begun, self.beat, save, retired=retired)
+        save(audited, ended=True)
+
+    def fail(self, study_id: str, run: str, task: Task, shard: int, place: str) -> None:
+        """Note that this code failed in a shard: the run ends by that."""
+        with suppress(Overtaken):
+            self._save(study_id, ShardProgress(shard, run, task, ended=True, failed=place))
+
+    def give_up(self, study_id: str, run: str, place: str) -> None:
+        """Note that a run has failed: the schedule begins another in its turn."""
+        self.audits.end_run(study_id, run, _stamp(self.now()), place or "unknown")
+
+    def _save(self, study_id: str, progress: ShardProgress) -> None:
+        self.audits.save_shard(study_id, progress, _stamp(self.now()))
+
+
+def _left(shards: Iterable[int], task: Task, progress: Iterable[ShardProgress]) -> tuple[int, ...]:
+    """Return the shards in which a task has not ended."""
+    ended = {shard.shard for shard in progress if shard.task == task and shard.ended}
+    return tuple(shard for shard in shards if shard not in ended)

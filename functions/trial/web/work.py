@@ -1,0 +1,132 @@
+"""What is under way for a study, or waits: fills, publication, reports, audit, removal."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import wiring
+from trial.commands.runs import LOST_AFTER
+from trial.definition import MAX_SHARDS
+from trial.store import leases
+from trial.store.reports import FAILED, LONGEST_WAIT, PENDING
+from trial.store.rows import stamp_text
+from trial.store.work import Work
+from trial.web import routing
+from trial.web.read_routes import routes
+from trial.web.routing import Answer, Request
+
+RUNNING, WAITING = "running", "waiting"
+_LOST = "nothing was heard of it for an hour: the schedule begins it anew"
+
+
+@routes("GET", "/studies/{study}/work")
+def get_work(_request: Request, study: str) -> Answer:
+    """Get what is under way for the study or waits, how far it is, and what failed."""
+    work, now = wiring.store().work(study), wiring.now()
+    return routing.json_answer({
+        "study": study,
+        "at": _stamp(now),
+        "work": [
+            *_removal(work),
+            *_fills(work),
+            *_audit(work, now),
+            *_publication(work, study, now),
+            *_reports(work, study, now),
+        ],
+    })  # fmt: skip
+
+
+def _entry(what: str, status: str, since: str, **known: Any) -> dict[str, Any]:  # noqa: ANN401 (JSON)
+    names = ("of", "done", "total", "unit", "subjects", "last_step", "detail")
+    facts = {name: known.get(name) for name in names}
+    return {"what": what, "status": status, "since": since or None, **facts}
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
+
+
+def _is_auditing(work: Work) -> bool:
+    """Return whether Audit has begun with the study and not ended."""
+    state = work.audit
+    return bool(state.run) or (state.last_begun > state.last_ended and not state.failed)
+
+
+def _removal(work: Work) -> Iterator[dict[str, Any]]:
+    if (removed := work.current.removed) is None:
+        return
+    done = sum(shard.ended for shard in work.shards if shard.task == "remove")
+    shards = {"done": done, "total": MAX_SHARDS, "unit": "shards"} if work.audit.run else {}
+    last_step = work.audit.seen or None
+    yield _entry("removal", RUNNING, removed.at, last_step=last_step, **shards)
+
+
+def _fills(work: Work) -> Iterator[dict[str, Any]]:
+    status = RUNNING if _is_auditing(work) else WAITING
+    for filling in work.filling:
+        yield _entry(
+            "fill",
+            status,
+            filling.since,
+            of=filling.digest,
+            done=filling.filled,
+            total=filling.shards,
+            unit="shards",
+            last_step=work.audit.seen or None,
+        )
+
+
+def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
+    state = work.audit
+    if state.failed:
+        yield _entry("audit", FAILED, state.last_begun, detail=state.failed)
+    if work.current.removed or not _is_auditing(work):
+        return
+    audited = [shard for shard in work.shards if shard.task == "audit"]
+    facts: dict[str, Any] = {"unit": "shards", "last_step": state.seen or None}
+    if state.run:
+        facts |= {
+            "done": sum(shard.ended for shard in audited),
+            "subjects": sum(shard.subjects for shard in audited),
+        }
+    else:
+        progress = state.progress or {}
+        facts |= {name: progress.get(key) for name, key in _IN_ONE_GO.items()}
+    lost = state.run and not state.is_spread_since(_stamp(now - LOST_AFTER))
+    status, detail = (WAITING, _LOST) if lost else (RUNNING, None)
+    yield _entry("audit", status, state.last_begun, detail=detail, **facts)
+
+
+_IN_ONE_GO = {"done": "shards", "subjects": "subjects"}
+
+
+def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
+    """Say what becomes of the live documents.
+
+    Of a blinded study only that they failed: a second content of a treatment event has them looked
+    at and a repetition has not, so that when they are would tell a right guess from a wrong one.
+    """
+    if work.current.removed:
+        return
+    last = work.rendering or {}
+    if last.get("status") == FAILED:
+        yield _entry("publication", FAILED, "", detail=last["detail"])
+    if wiring.store().study(study).definition.blinded:
+        return
+    if work.lease is not None and work.lease.ends > stamp_text(now):
+        begun = datetime.fromisoformat(work.lease.ends) - leases.DURATION
+        yield _entry("publication", RUNNING, _stamp(begun))
+    elif last.get("behind_since"):
+        yield _entry("publication", WAITING, last["behind_since"])
+
+
+def _reports(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
+    if work.current.removed:
+        return
+    for report in sorted(wiring.reports().all(study), key=lambda report: report.order):
+        since = report.requested_at
+        if report.status == PENDING:
+            status = RUNNING if report.attempts else WAITING
+            yield _entry("report", status, since, of=report.id)
+        elif report.status == FAILED and now - datetime.fromisoformat(since) < LONGEST_WAIT:
+            yield _entry("report", FAILED, since, of=report.id, detail=report.detail)

@@ -1,0 +1,258 @@
+"""A large study's work, spread: step by step as the state machine of the template asks for it."""
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from itertools import cycle
+from typing import Any
+
+import pytest
+import toy
+from doubles import Clock
+from invoking import Context, Service, forget, request, streamed
+from toy import definition
+
+import wiring
+from trial.commands import auditing, engine, runs
+from trial.store.dynamodb import Store
+from trial.web.work import get_work
+
+STUDY = "A"
+SHARDS = 4
+SUBJECTS = 24
+Document = dict[str, Any]
+
+
+class Machine:
+    """Asks for the steps that the definition in the template asks for, in its order."""
+
+    def __init__(self, service: Service, steps: int = 1_000) -> None:
+        self.service = service
+        self.begun: list[Document] = []
+        self.tasks: list[tuple[str, int]] = []
+        self.steps = steps
+        self.looks = cycle((10_000,))
+
+    def start_execution(self, **parameters: Any) -> None:
+        self.begun.append(json.loads(parameters["input"]))
+
+    def run(self, looks: Sequence[int] = (10_000,)) -> Document:
+        """Carry out what was begun: `Next`, then each shard until it has ended, and again.
+
+        The time of an invocation ends at its next look at the clock after so many, in turn.
+        """
+        self.looks = cycle(looks)
+        state = self.call(self.begun.pop())
+        while state["task"]:
+            for shard in state["shards"]:
+                item = {name: state[name] for name in ("study", "run", "task")} | {"shard": shard}
+                self.tasks.append((state["task"], shard))
+                while not self.call(item)["ended"]:
+                    pass
+            state = self.call(state)
+        return state
+
+    def call(self, event: Document) -> Document:
+        self.steps -= 1
+        assert self.steps > 0
+        looks = iter(range(next(self.looks)))
+        context = Context(left=lambda: 900_000 if next(looks, None) is not None else 1_000)
+        answer: Document = self.service.handlers["audit"].handler(event, context)
+        return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock(step=timedelta(milliseconds=1))
+    monkeypatch.setattr(wiring, "now", clock)
+    monkeypatch.setenv("AUDIT_HOURS", "24")
+    monkeypatch.setenv("RUNS", "arn:aws:states:us-east-1:123456789012:stateMachine:livetlf-runs")
+    monkeypatch.setattr(runs, "SPREAD_FROM", 1)
+    return clock
+
+
+@pytest.fixture
+def large(clock: Clock, blank: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
+    """Give a service of one study of several shards, of whom each has subjects."""
+    forget()
+    body = definition(STUDY, shards=SHARDS)
+    header = {"Content-Type": "application/json"}
+    assert blank.ask(request("PUT", f"/studies/{STUDY}/definition", body, header)).status == 201
+    entries = [toy.event(STUDY, f"P{i}", "L1", result=str(i)) for i in range(SUBJECTS)]
+    wiring.store().record(wiring.store().study(STUDY), toy.receipts(entries))
+    return blank
+
+
+@pytest.fixture
+def machine(large: Service, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(large)
+    monkeypatch.setattr(wiring, "engine", lambda: engine.Engine(machine, "machine"))
+    return machine
+
+
+def work(service: Service) -> list[Document]:
+    rows: list[Document] = service.get("work", STUDY).json["work"]
+    return rows
+
+
+def audit(service: Service, **event: Any) -> None:
+    service.handlers["audit"].handler(event, Context())
+
+
+def report(service: Service) -> Document:
+    document: Document = service.get("audit", STUDY).json
+    return document
+
+
+def damage(service: Service, subject: str) -> None:
+    """Count nothing for a subject that is counted in the sums."""
+    (key,) = (key for key in service.items() if key[1] == f"SUBJECT#{subject}")
+    item = service.items()[key]
+    service.dynamodb.put_item(TableName=service.table, Item=item | {"head": {"B": bytes(32)}})
+
+
+def test_a_run_finds_what_one_invocation_finds(large: Service, machine: Machine) -> None:
+    damage(large, "P3")
+    damage(large, "P7")
+    alone = auditing.audit(wiring.store(), STUDY)
+    audit(large)
+    assert machine.begun[0] | {"run": ""} == {
+        "study": STUDY,
+        "run": "",
+        "task": "begin",
+        "fills": 0,
+    }
+    assert machine.run()["task"] == ""
+    document = report(large)
+    assert {what["subject"] for what in document["differences"]} == {"P3", "P7"}
+    assert document == alone.document(document["at"]) | {"next": None}
+    assert machine.tasks == [("audit", shard) for shard in range(SHARDS)]
+    assert work(large) == []
+
+
+def test_time_that_ends_anywhere_only_makes_more_steps(large: Service, machine: Machine) -> None:
+    damage(large, "P3")
+    audit(large)
+    machine.run((1, 2, 3, 5, 8, 13, 21))
+    document = report(large)
+    assert (document["subjects"], document["events"]) == (SUBJECTS, SUBJECTS)
+    assert [what["subject"] for what in document["differences"]] == ["P3"]
+    assert 1_000 - machine.steps > 2 + SHARDS * 2
+
+
+def test_how_far_a_run_is_can_be_read_and_calls_meanwhile_have_it_go_again(
+    large: Service, machine: Machine, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Document] = []
+    audit_subjects = Store.audit_subjects
+
+    def looked(store: Store, study: Any, shard: int, *after: str) -> Any:
+        # By the functions themselves: a handler within a handler would count into its metrics.
+        answer = get_work(None, STUDY)
+        seen.extend(json.loads(answer.text)["work"])
+        if len(seen) == 3:
+            large.handlers["audit"].audit(STUDY, lambda: None)  # another is asked for
+        return audit_subjects(store, study, shard, *after)
+
+    monkeypatch.setattr(Store, "audit_subjects", looked)
+    audit(large)
+    machine.run()
+    assert [(entry["what"], entry["status"], entry["total"]) for entry in seen] == [
+        ("audit", "running", SHARDS)
+    ] * len(seen)
+    assert [entry["done"] for entry in seen] == [0, 1, 2, 3] * 2
+    assert seen[2]["subjects"] > seen[1]["subjects"] > 0
+    assert [shard for _, shard in machine.tasks] == [0, 1, 2, 3] * 2  # and no second execution
+    assert machine.begun == []
+    assert work(large) == []
+
+
+def test_an_amendment_is_filled_by_shards_and_comes_into_force(
+    large: Service, machine: Machine
+) -> None:
+    amended = json.loads(definition(STUDY, shards=SHARDS)) | {"title": "Amended"}
+    assert large.define(amended).status == 202
+    waiting = work(large)
+    assert [
+        (entry["what"], entry["status"], entry["done"], entry["total"]) for entry in waiting
+    ] == [("fill", "waiting", 0, SHARDS)]
+    audit(large, **streamed((f"STUDY#{STUDY}", "CURRENT")))
+    machine.run()
+    assert large.get("definition", STUDY).json["definition"]["title"] == "Amended"
+    assert machine.tasks == [(task, shard) for task in ("fill", "audit") for shard in range(SHARDS)]
+    assert (report(large)["complete"], report(large)["differences"]) == (True, [])
+
+
+def test_a_run_that_was_lost_is_replaced_and_what_is_left_of_it_changes_nothing(
+    large: Service, machine: Machine, clock: Clock
+) -> None:
+    audit(large)
+    lost = machine.begun.pop()
+    audit(large, **streamed((f"STUDY#{STUDY}", "AUDIT#1")))
+    assert machine.begun == []  # one is under way as far as anybody knows
+    clock.at += timedelta(hours=2)
+    assert work(large)[0]["status"] == "waiting"
+    audit(large)
+    machine.run()
+    before = large.items()
+    item = {"study": STUDY, "run": lost["run"], "task": "audit", "shard": 1}
+    assert machine.call(item) == {"ended": True}
+    assert machine.call(lost)["task"] == ""
+    assert large.items() == before
+
+
+def test_what_fails_in_a_shard_ends_the_run_and_is_told_without_its_text(
+    large: Service, machine: Machine, clock: Clock, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def failing(_store: Store, _study: Any, shard: int, *_after: str) -> Any:
+        if shard == 1:
+            raise ValueError("a patient's name")
+        return iter(())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "audit_subjects", failing)
+        audit(large)
+        with pytest.raises(runs.RunFailed) as failed:
+            machine.run()
+    assert "patient" not in f"{failed.value}{failed.value.__cause__}{capsys.readouterr().out}"
+    (entry,) = work(large)
+    assert (entry["what"], entry["status"]) == ("audit", "failed")
+    assert "failing" in entry["detail"]
+    clock.at += timedelta(hours=25)
+    audit(large)
+    machine.run()
+    assert work(large) == []
+
+
+def test_an_engine_that_cannot_be_reached_leaves_the_study_to_be_begun_again(
+    large: Service, machine: Machine
+) -> None:
+    def unreachable(**_parameters: Any) -> None:
+        raise OSError("no route")
+
+    started, machine.start_execution = machine.start_execution, unreachable  # type: ignore[method-assign]
+    audit(large)
+    assert wiring.audits().get(STUDY).run == ""
+    machine.start_execution = started  # type: ignore[method-assign]
+    audit(large)
+    machine.run()
+    assert report(large)["events"] == SUBJECTS
+
+
+def test_a_removed_study_is_deleted_shard_by_shard(
+    large: Service, machine: Machine, clock: Clock
+) -> None:
+    because = json.dumps({"reason": "Reported"})
+    path = f"/studies/{STUDY}"
+    assert large.ask(request("POST", f"{path}/retire", because)).status == 200
+    clock.at += timedelta(days=365 * 26)
+    assert large.ask(request("DELETE", path, because)).status == 202
+    assert [(entry["what"], entry["status"]) for entry in work(large)] == [("removal", "running")]
+    audit(large, **streamed((f"STUDY#{STUDY}", "CURRENT")))
+    machine.run()
+    assert [*large.items()] == [(f"STUDY#{STUDY}", "CURRENT")]
+    assert {task for task, _ in machine.tasks} == {"remove"}
+    assert large.get("work", STUDY).status == 404
+    audit(large)
+    assert machine.begun == []
