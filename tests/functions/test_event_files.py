@@ -191,6 +191,11 @@ def kept(answer: Answer, service: Service) -> None:
     assert service.get("summary").status == 200
 
 
+def overtaken(answer: Any, service: Service) -> None:
+    assert answer == {"ended": True}  # the study's work is no run of this name
+    assert service.get("audit").status == 404
+
+
 def audited(answer: Any, service: Service) -> None:
     assert not (answer or {}).get("batchItemFailures")
     result = service.get("audit").json
@@ -261,6 +266,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "audit/asked-for": (VISIT, audited),
     "audit/definition-changed": (VISIT, audited),
     "audit/nightly": (VISIT, audited),
+    "audit/step": (VISIT, overtaken),
     "api/post-adverse-event": (nothing, recorded),
     "api/post-adverse-event-correction": (EVENT, corrected),
     "api/post-batch": (nothing, batch_recorded),

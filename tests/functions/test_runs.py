@@ -15,7 +15,7 @@ from toy import definition
 import wiring
 from trial.commands import auditing, engine, runs
 from trial.store.dynamodb import Store
-from trial.web.work import get_work
+from trial.web import queries
 
 STUDY = "A"
 SHARDS = 4
@@ -148,7 +148,7 @@ def test_how_far_a_run_is_can_be_read_and_calls_meanwhile_have_it_go_again(
 
     def looked(store: Store, study: Any, shard: int, *after: str) -> Any:
         # By the functions themselves: a handler within a handler would count into its metrics.
-        answer = get_work(None, STUDY)
+        answer = queries.work.get_work(None, STUDY)
         seen.extend(json.loads(answer.text)["work"])
         if len(seen) == 3:
             large.handlers["audit"].audit(STUDY, lambda: None)  # another is asked for

@@ -102,9 +102,27 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
     assert pattern["dynamodb"]["Keys"]["SK"]["S"] == ["CURRENT", {"prefix": "AUDIT#"}]
     assert events["Turns"]["Type"] == "ScheduleV2"
-    assert FUNCTIONS["AuditFunction"]["Environment"]["Variables"] == {
-        "AUDIT_HOURS": {"Ref": "AuditHours"}
-    }
+    variables = FUNCTIONS["AuditFunction"]["Environment"]["Variables"]
+    assert variables.keys() == {"AUDIT_HOURS", "RUNS"}
+    assert variables["AUDIT_HOURS"] == {"Ref": "AuditHours"}
+
+
+def test_audit_alone_may_start_the_state_machine_and_that_may_call_audit_alone() -> None:
+    started = [(n, s) for n, s in STATEMENTS if "states:StartExecution" in listed(s["Action"])]
+    ((name, statement),) = started
+    machine = RESOURCES["Runs"]["Properties"]
+    named = statement["Resource"]["Fn::Sub"]
+    assert name == "AuditFunction"
+    assert FUNCTIONS[name]["Environment"]["Variables"]["RUNS"] == {"Fn::Sub": named}
+    assert named.endswith(f":stateMachine:{machine['Name']['Fn::Sub']}")
+    (policy,) = machine["Policies"]
+    (invoking,) = policy["Statement"]
+    assert invoking["Action"] == "lambda:InvokeFunction"
+    assert invoking["Resource"] == {"Fn::GetAtt": ["AuditFunction", "Arn"]}
+    states = machine["Definition"]["States"]
+    steps = states["Next"], states["Shards"]["ItemProcessor"]["States"]["Step"]
+    assert steps[0]["Retry"] == steps[1]["Retry"]
+    assert {machine["DefinitionSubstitutions"]["Audit"]["Fn::GetAtt"][0]} == {"AuditFunction"}
 
 
 HARMLESS = {  # what is in order, or told to whoever sent it
@@ -308,7 +326,7 @@ def test_every_route_asks_for_a_signature() -> None:
     assert auth["DefaultAuthorizer"] == "AWS_IAM"
     assert auth["InvokeRole"] == "NONE"
     routes = [(name, source["Properties"]) for name, source in EVENTS if source["Type"] == "Api"]
-    assert len(routes) == 58
+    assert len(routes) == 59
     beside = {"/openapi.json", "/schemas/{schema}", "/quarantine"}  # of no one study
     for name, route in routes:
         assert route["RestApiId"] == {"Ref": "Api"}, name

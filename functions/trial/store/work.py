@@ -42,9 +42,11 @@ class Work:
     """What was read of a study's work."""
 
     current: Current
+    shards: int
+    """How many the study has; 0 where it is being removed."""
     filling: Sequence[Filling]
     audit: AuditState
-    shards: Sequence[ShardProgress]
+    progress: Sequence[ShardProgress]
     """How far the run that is under way has come, of the shards that it has begun."""
     lease: Lease | None
     rendering: Mapping[str, str] | None
@@ -103,6 +105,7 @@ def _work(
     lease = items.get(keys.publishing_lease(study_id))
     return Work(
         current,
+        shards,
         list(_filling(study_id, shards, needed, items)),
         state,
         [shard for shard in progress if shard.run == state.run],

@@ -55,7 +55,7 @@ def _is_auditing(work: Work) -> bool:
 def _removal(work: Work) -> Iterator[dict[str, Any]]:
     if (removed := work.current.removed) is None:
         return
-    done = sum(shard.ended for shard in work.shards if shard.task == "remove")
+    done = sum(shard.ended for shard in work.progress if shard.task == "remove")
     shards = {"done": done, "total": MAX_SHARDS, "unit": "shards"} if work.audit.run else {}
     last_step = work.audit.seen or None
     yield _entry("removal", RUNNING, removed.at, last_step=last_step, **shards)
@@ -82,10 +82,11 @@ def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
         yield _entry("audit", FAILED, state.last_begun, detail=state.failed)
     if work.current.removed or not _is_auditing(work):
         return
-    audited = [shard for shard in work.shards if shard.task == "audit"]
-    facts: dict[str, Any] = {"unit": "shards", "last_step": state.seen or None}
+    audited = [shard for shard in work.progress if shard.task == "audit"]
+    facts: dict[str, Any] = {"total": work.shards, "unit": "shards"}
     if state.run:
         facts |= {
+            "last_step": state.seen,
             "done": sum(shard.ended for shard in audited),
             "subjects": sum(shard.subjects for shard in audited),
         }
