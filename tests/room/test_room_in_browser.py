@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from browser.conftest import chromium  # noqa: F401 (a fixture)
-from rooms import EVERYTHING, TOKEN
+from rooms import EVERYTHING, TOKEN, Room, links
 from test_pages import EXAMPLE, START, Example
 from test_pages import example as example  # noqa: PLC0414 (a fixture)
 
@@ -25,7 +25,8 @@ LOOKED_AT = (
     f"{START}/tables/14.2/subjects?row=responders&column=drug", f"{START}/subjects", SUBJECT,
     f"{SUBJECT}/history", f"{START}/listings", f"{START}/listings/16.2.7", f"{START}/discrepancies",
     f"{START}/quarantine", f"{START}/cuts", f"{START}/definition", f"{START}/definition/words",
-    f"{START}/definition/new", f"{START}/trail",
+    f"{START}/definition/new", f"{START}/trail?subject=D-1", f"{START}/subjects?sort=-enrolled",
+    f"{START}/definition/words?find=visit",
 )  # fmt: skip
 
 
@@ -103,16 +104,28 @@ def windows(chromium: Any, address: str) -> Iterator[dict[str, Window]]:  # noqa
         window.context.close()
 
 
+def first_below(room: Room, path: str) -> str:
+    """Give the first page that a list leads to below itself."""
+    return next(
+        link
+        for link in links(room.page(path, EVERYTHING))
+        if link.startswith(f"{path}/") and not link.endswith("/redrive")
+    )
+
+
 @pytest.mark.parametrize("name", ["desk", "phone"])
 def test_no_rule_of_level_a_or_aa_is_violated_on_any_kind_of_page(
-    windows: dict[str, Window], name: str
+    windows: dict[str, Window], example: Example, name: str
 ) -> None:
     from axe_playwright_python.sync_playwright import Axe  # noqa: PLC0415 (reads its script)
 
     window, axe = windows[name], Axe()
     options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
     width = {"desk": 1280, "phone": 360}[name]
-    for path in LOOKED_AT if name == "desk" else LOOKED_AT[1::4]:
+    of_one = [
+        first_below(example.room, f"{START}/{part}") for part in ("discrepancies", "quarantine")
+    ]
+    for path in (*of_one, *(LOOKED_AT if name == "desk" else LOOKED_AT[1::4])):
         window.open(path)
         assert window.page.evaluate("document.documentElement.scrollWidth") == width, path
         violations = axe.run(window.page, options=options).response["violations"]
@@ -152,6 +165,42 @@ def test_a_listing_is_filtered_sorted_and_cut_to_columns_without_a_script(
     window.page.get_by_role("link", name="All rows and columns").click()
     window.page.get_by_role("link", name="Subject", exact=True).click()
     assert window.page.locator("tbody tr").count() == 3
+
+
+def test_a_data_manager_decides_on_a_discrepancy_and_mends_a_refused_event(
+    windows: dict[str, Window], example: Example
+) -> None:
+    window = windows["desk"]
+    main = window.page.locator("main")
+    window.open(START)
+    window.page.get_by_role("link", name="Discrepancies").click()
+    window.page.get_by_role("link", name="open", exact=True).click()
+    window.page.get_by_label("State").select_option("answered")
+    window.page.get_by_label("Why").fill("Asked the site for the criterion")
+    window.page.get_by_role("button", name="Decide").click()
+    assert "Asked the site for the criterion" in main.inner_text()
+    window.page.locator(".crumbs a").click()
+    window.page.get_by_label("State").select_option("open")
+    window.page.get_by_role("button", name="Show these").click()
+    assert "None, as chosen" in main.inner_text()
+
+    window.open(START)
+    window.page.get_by_role("link", name="Refused events").click()
+    window.page.get_by_role("link", name="Mend").click()
+    event = window.page.get_by_label("The event, as JSON")
+    sent = event.input_value()
+    window.page.get_by_label("Why").fill("The ward is no field")
+    complaints = list(window.complaints)
+    window.page.get_by_role("button", name="Record the corrected event").click()
+    assert "ward is not a field here" in window.page.get_by_role("alert").inner_text()
+    assert event.input_value() == sent
+    assert window.page.get_by_label("Why").input_value() == "The ward is no field"
+    window.complaints[:] = complaints  # browsers say of a 422 that it is one
+    event.fill(re.sub(r',\s*"ward": "7"', "", sent))
+    window.page.get_by_role("button", name="Record the corrected event").click()
+    assert window.heading() == "Mended"
+    window.page.get_by_role("link", name="Refused events").last.click()
+    assert "Nothing waits." in main.inner_text()
 
 
 def test_a_cut_is_asked_for_and_looked_at(

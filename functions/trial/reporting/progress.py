@@ -53,6 +53,9 @@ class Progress:
         """The recruitment as a picture: how many by the end of each month."""
         months = sorted({month for _, by_month in self.recruited for month, _ in by_month})
         ends = {month: _last_day(month) for month in months}
+        most = max(
+            (sum(number for _, number in by_month) for _, by_month in self.recruited), default=0
+        )
         first = min(ends.values(), default=0)
         return Figure(
             "recruitment",
@@ -67,6 +70,7 @@ class Progress:
             ),
             "",
             places=0,
+            y_range=("0", str(most)),
             x_names=tuple((str(end - first), month) for month, end in ends.items()),
         )
 

@@ -42,6 +42,7 @@ border-left-width:.4rem;border-radius:.4rem;padding:.5rem .9rem;margin:.6rem 0 0
 .tiles b{display:block;font-size:1.25rem;font-variant-numeric:tabular-nums}
 .panel{background:var(--paper);border:1px solid var(--line);border-radius:.5rem;padding:.9rem 1rem}
 .panel+.panel{margin-top:1rem}
+main>.warning{margin-bottom:1rem}
 section>.fields{margin-bottom:1rem}
 .fields{display:flex;flex-wrap:wrap;gap:.6rem 1rem;align-items:end}
 .fields>*{min-width:0}

@@ -89,6 +89,8 @@ def _at_site(page_request: PageRequest, rule: str, site: Mapping[str, Any]) -> H
     every = _count(page_request, count, rule=rule, site=name)
     if count == open_count:
         return every
+    if not open_count:
+        return html("{} (none open)", every)
     still_open = _count(page_request, open_count, rule=rule, site=name, state=OPEN)
     return html("{} ({} open)", every, still_open)
 

@@ -97,7 +97,7 @@ _COLUMNS: Mapping[str, str] = {
     "records": "Records",
 }
 """The columns of the list by the names of their fields, by which it can be sorted."""
-_STATES: Mapping[str, str] = {"": "all", "no": "has not ended", "yes": "has ended"}
+_STATES: Mapping[str, str] = {"": "all", "no": "not yet", "yes": "ended"}
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
         page_request.link("subjects"),
         kept,
         escape(choice.site),
-        frame.select("ended", "Study of the subject", list(_STATES.items()), choice.ended),
+        frame.select("ended", "End of study", list(_STATES.items()), choice.ended),
     )
 
 

@@ -100,7 +100,7 @@ def get_trail(page_request: PageRequest) -> Answer:
         ),
         frame.section(
             "states",
-            "Decided of discrepancies",
+            "Decisions on discrepancies",
             _table("Decisions", _decisions(page_request, wanted)),
         ),
         frame.section(
