@@ -6,7 +6,7 @@ The contract tests in tests/store run on `MemoryClient` and on ministack alike, 
 import hashlib
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Context
 from io import BytesIO
@@ -296,7 +296,9 @@ def _value_size(value: Item) -> int:
 class MemoryS3:
     """An S3 client that keeps every version of every object, and the calls that documents need."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = lambda: START) -> None:
+        self.now = now
+        self.written_at: dict[str, datetime] = {}
         self.versions: dict[str, list[tuple[str, bytes]]] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
         self.written: list[tuple[str, int]] = []
@@ -315,6 +317,7 @@ class MemoryS3:
     def _write(self, key: str, body: bytes) -> str:
         self._number += 1
         version = f"v{self._number:06}"
+        self.written_at[version] = self.now()
         self.versions.setdefault(key, []).append((version, body))
         self.written.append((key, len(body)))
         return version
@@ -328,7 +331,7 @@ class MemoryS3:
             if name not in versions:
                 raise error("GetObject", "NoSuchVersion", 404)
             body = versions[name]
-        answer = {"ETag": _etag(body), "VersionId": name}
+        answer = {"ETag": _etag(body), "VersionId": name, "LastModified": self.written_at[name]}
         if "Range" in options:
             first, last = map(int, options["Range"].removeprefix("bytes=").split("-"))
             if first >= len(body):
@@ -340,6 +343,15 @@ class MemoryS3:
     def head_object(self, Key: str, **_: Any) -> Any:  # noqa: N803
         if Key not in self.versions:
             raise error("HeadObject", "404", 404)
+        return {}
+
+    def delete_objects(self, Delete: Any, **_: Any) -> Any:  # noqa: N803
+        with self._lock:
+            for deleted in Delete["Objects"]:
+                kept = self.versions.pop(deleted["Key"], [])
+                kept = [item for item in kept if item[0] != deleted["VersionId"]]
+                if kept:
+                    self.versions[deleted["Key"]] = kept
         return {}
 
     def create_multipart_upload(self, **_: Any) -> Any:

@@ -27,6 +27,8 @@ from trial.render.documents import render
 from trial.reporting import blocks, report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
+from trial.reporting.live.former import GRACE
+from trial.reporting.live.state import LiveState, inputs_of, read_state
 from trial.reporting.signing import Signer
 from trial.statistics import cells
 from trial.store import Receipt, Store
@@ -98,9 +100,7 @@ class Interrupted(RuntimeError):
 class FragileS3(MemoryS3):
     """A bucket at one of whose next calls the process ends."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.calls_left = -1
+    calls_left = -1
 
     def _call(self) -> None:
         if self.calls_left == 0:
@@ -114,6 +114,10 @@ class FragileS3(MemoryS3):
     def get_object(self, **options: Any) -> Any:
         self._call()
         return super().get_object(**options)
+
+    def delete_objects(self, **options: Any) -> Any:
+        self._call()
+        return super().delete_objects(**options)
 
 
 @dataclass
@@ -131,6 +135,7 @@ class World:
 
     def __post_init__(self) -> None:
         """Put the first definition in force."""
+        self.s3.now = self.clock
         table = Table(MemoryClient(), "t")
         self.store = Store(table, report.contribute, self.clock, self.clock.pause)
         self.amend()
@@ -171,6 +176,10 @@ class World:
     def lose_call(self) -> None:
         """Forget who changed, as where a call came to nothing."""
         self.changed = None
+
+    def wait(self) -> None:
+        """Let time pass: former versions are deleted by it."""
+        self.clock.pause(self.chance.choice([60, 1_000, 40_000]))
 
     def damage(self) -> None:
         """Lose, damage or cut short a version of a piece, or of a workbook."""
@@ -243,6 +252,20 @@ class World:
         latest = json.loads(self.s3.versions[f"{prefix}/latest.json"][-1][1])
         for name, version in latest["files"].items():
             assert self.s3.versions[f"{prefix}/live/{name}"][-1][0] == version
+        for name, version in latest["audit"].items():
+            assert version in dict(self.s3.versions[f"{prefix}/audit/live/{name}"])
+        for place in self.state(view).blocks:
+            key = f"pieces/{view.id}/{view.audience}/{place.name}"
+            assert place.version in dict(self.s3.versions[key])
+
+    def state(self, view: Study) -> LiveState:
+        """Return what the last publication was made of."""
+        documents = Documents(self.s3, "bucket")
+        latest = documents.latest(view.id, view.audience).document
+        inputs = inputs_of(view, self.store.epoch(view.id), CODE)
+        state = read_state(documents.pieces(view.id, view.audience), latest, inputs)
+        assert state is not None
+        return state
 
     def made_from_nothing(self, view: Study) -> Mapping[str, bytes]:
         """Make the same files of all rows."""
@@ -258,7 +281,7 @@ def _history(number: int) -> None:
     chance = random.Random(number)  # noqa: S311 (no secret)
     world = World(chance, is_blinded=chance.random() < 0.5)
     steps = [world.post] * 12 + [world.publish] * 3 + [
-        world.erase, world.lose_call, world.damage, world.damage, world.break_off,
+        world.erase, world.lose_call, world.damage, world.damage, world.break_off, world.wait,
     ]  # fmt: skip
     for _ in range(chance.randint(10, 40)):
         step = world.amend if chance.random() < 0.02 else chance.choice(steps)
@@ -278,3 +301,53 @@ def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> Non
             soak.note(f"documents by change: history {number}")
             raise
     soak.note(f"{histories} histories of documents by change")
+
+
+def _populated(monkeypatch: Any) -> World:
+    """Make a study of all subjects, in blocks of some four, that is published."""
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
+    world = World(random.Random(5), is_blinded=False)  # noqa: S311 (no secret)
+    for name in NAMES:
+        world.store.record(world.study, [Receipt(enrolment(subject=name), SENDER)])
+        world._note(name)
+    world.publish()
+    return world
+
+
+def test_a_piece_that_is_lost_is_made_anew_and_no_other(monkeypatch: Any) -> None:
+    world = _populated(monkeypatch)
+    lost, other, *_ = world.state(world.study).blocks
+    key = f"pieces/{world.study.id}/open/{lost.name}"
+    del world.s3.versions[key]
+    world.store.record(world.study, [Receipt(contact(40, other.ids[0]), SENDER)])
+    world._note(other.ids[0])
+    before = {place.name: place.version for place in world.state(world.study).blocks}
+
+    def all_subjects(_: Any) -> Any:
+        raise AssertionError("the rows of all subjects are read")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "subjects", all_subjects)
+        assert live.publish(world.writer(CODE), world.study, frozenset(world.changed or ())).cut
+    after = {place.name: place.version for place in world.state(world.study).blocks}
+    assert {name for name in after if after[name] != before[name]} == {lost.name, other.name}
+    assert world.published(world.study) == world.made_from_nothing(world.study)
+
+
+def test_former_versions_go_but_for_documents_of_a_days_end(monkeypatch: Any) -> None:
+    world = _populated(monkeypatch)
+    world.clock.at = world.clock.at.replace(hour=23, minute=0)
+    for number in range(1, 31):
+        world.store.record(world.study, [Receipt(contact(number, "S-1"), SENDER)])
+        world.clock.pause(GRACE.total_seconds() / 3)
+        live.publish(world.writer(CODE), world.study, frozenset({"S-1"}))
+    # The current one, the four replaced within the grace of the one before it, the day's last.
+    counts = {key: len(versions) for key, versions in world.s3.versions.items()}
+    start = f"studies/{world.study.id}/open"
+    assert counts[f"{start}/live/report.html"] == counts[f"{start}/live/manifest.json"] == 6
+    assert counts[f"{start}/audit/live/heads.json"] == 6
+    assert max(count for key, count in counts.items() if key.startswith("pieces/")) == 5
+    pages = world.s3.versions[f"{start}/live/report.html"]
+    last_of_day, *later = [world.s3.written_at[version] for version, _ in pages]
+    assert last_of_day.isoformat()[8:16] == "01T23:55"
+    assert {moment.day for moment in later} == {2}

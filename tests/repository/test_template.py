@@ -6,11 +6,14 @@ import re
 import subprocess
 import sys
 import tomllib
+from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
 
 import pytest
 from policies import DOCUMENT, FUNCTIONS, RESOURCES, STATEMENTS, TEMPLATE, allowed, listed, of_type
+
+from trial.events.blinding import OPEN, UNBLINDED
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 CODE = sorted((TEMPLATE.parent / "functions").rglob("*.py"))
@@ -389,7 +392,10 @@ def rights(function: str) -> set[str]:
 
 def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights() -> None:
     deleting = {
-        function for function in FUNCTIONS for right in rights(function) if "Delete" in right
+        function
+        for function in FUNCTIONS
+        for right in rights(function)
+        if right.startswith("dynamodb:Delete")
     }
     assert deleting == {"AuditFunction"}
     assert [item for item in rights("AuditFunction") if "Delete" in item] == ["dynamodb:DeleteItem"]
@@ -569,7 +575,24 @@ def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:
     ]
     places = [{"Fn::Sub": f"${{Bucket.Arn}}/studies/*/{name}/*"} for name in ("cuts", "audit")]
     assert locking == [("PublishFunction", "s3:PutObjectRetention", places)]
-    assert not [item for name in FUNCTIONS for item in rights(name) if "s3:Delete" in item]
+
+
+def test_publish_alone_may_delete_and_only_versions_of_what_is_live() -> None:
+    deleting = [
+        (name, listed(statement["Action"]), listed(statement["Resource"]))
+        for name, statement in STATEMENTS
+        if any("s3:Delete" in action for action in listed(statement["Action"]))
+    ]
+    of_audience = [
+        f"studies/*/{name}/{part}live/*" for name in (OPEN, UNBLINDED) for part in ("", "audit/")
+    ]
+    places = [{"Fn::Sub": f"${{Bucket.Arn}}/{place}"} for place in ("pieces/*", *of_audience)]
+    assert deleting == [("PublishFunction", ["s3:DeleteObjectVersion"], places)]
+    for place in ("cuts/C", "audit/C", "audit/C/R"):
+        patterns = [
+            pattern for pattern in of_audience if fnmatchcase(f"studies/S/open/{place}/f", pattern)
+        ]
+        assert not patterns
 
 
 def test_publish_alone_may_sign_and_by_the_key_that_the_alias_stands_for() -> None:

@@ -38,7 +38,7 @@ def is_behind(store: Store, documents: Documents, study: Study) -> bool:
 
 def _is_outdated(documents: Documents, view: Study, epoch: int, counts: tuple[int, int]) -> bool:
     """Return whether an audience's live documents are of an earlier epoch, or count less."""
-    latest = documents.latest(view.id, view.audience)[0] or {}
+    latest = documents.latest(view.id, view.audience).document or {}
     if latest.get("epoch", 0) != epoch:
         return bool(latest.get("epoch", 0) < epoch)
     return any(latest.get(name, 0) < count for name, count in zip(_COUNTS, counts, strict=True))

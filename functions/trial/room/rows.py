@@ -151,7 +151,7 @@ class Selection:
 
 def publication(view: Study) -> Mapping[str, Any]:
     """Return what the last publication to this audience was; raises `Rejected` (404)."""
-    latest, _ = wiring.documents().latest(view.id, view.audience)
+    latest = wiring.documents().latest(view.id, view.audience).document
     if latest is None:
         detail = "No documents of the study are published yet: the listings come with the first."
         raise Rejected(404, "Not published yet", detail)

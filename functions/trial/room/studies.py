@@ -72,7 +72,7 @@ def _entry(page_request: PageRequest, name: str) -> Html:
 
 def _documents(study: str) -> Html:
     """Say when the documents were last made, and whether that succeeded."""
-    latest, _ = wiring.documents().latest(study, OPEN)
+    latest = wiring.documents().latest(study, OPEN).document
     if latest is None:
         return escape("none yet")
     return html("of {} records", escape(f"{latest['events']:,}"))

@@ -250,7 +250,7 @@ def get_audit(request: Request, study: str) -> Answer:
 def get_reports(request: Request, study: str) -> Answer:
     """List the requested reports, the newest first, and what is published now."""
     defined = wiring.store().study(study)
-    latest, _ = wiring.documents().latest(study, OPEN)
+    latest = wiring.documents().latest(study, OPEN).document
     marked = wiring.reports().last_rendering(study)
     if marked and defined.definition.blinded:  # a treatment event's second content marks it too
         marked |= dict.fromkeys(("at", "behind_since"), HIDDEN)

@@ -59,6 +59,15 @@ class ChangedRows:
         """Those of all subjects."""
         return self._by_id(self.store.subjects(self.study))
 
+    def unchanged(
+        self, ids: Iterable[str], positions: Mapping[str, JournalPosition]
+    ) -> Mapping[str, StoredSubject] | None:
+        """Read subjects whose versions are known; None where one of them has another by now."""
+        wanted = frozenset(ids)
+        rows = self._by_id(self.store.some_subjects(self.study, wanted)) if wanted else {}
+        known = {name: row for name, row in rows.items() if row.version == positions[name].version}
+        return known if known.keys() == wanted else None
+
     def _by_id(self, rows: Iterable[StoredSubject]) -> Mapping[str, StoredSubject]:
         by_id = {}
         for row in rows:
@@ -93,7 +102,8 @@ def contents(
 ) -> LiveContents | None:
     """Return what one audience sees; None where nothing changed since the state, or `anyway`.
 
-    Where a kept block is gone, or is not what was kept, all is made anew.
+    A kept block that is gone, or is not what was kept, is made anew of its subjects' rows; all are
+    where one of them has changed since, for what was counted of it stood in that block alone.
     """
     disputes = list(changes.store.disputes(view))
     if state is not None:
@@ -105,8 +115,11 @@ def contents(
         if not anyway and not rows and disputes == list(state.disputes):
             return None
         kept = read_blocks(pieces, state.blocks)
-        if kept is not None:
-            return _Update(changes.study, view, disputes, rows, state, kept).contents()
+        lost = (name for place in state.blocks if place not in kept for name in place.ids)
+        restored = changes.unchanged(lost, state.positions)
+        if restored is not None:
+            changed = _ChangedSince(rows, restored)
+            return _Update(changes.study, view, disputes, changed, state, kept).contents()
     return _from_nothing(view, disputes, changes.all_rows)
 
 
@@ -138,19 +151,26 @@ def _keep(shown: Contents, known: Sequence[Subject]) -> KeptBlock:
     )
 
 
+@dataclass(frozen=True)
+class _ChangedSince:
+    """The rows of the subjects that changed since a state, and of those whose block was lost."""
+
+    rows: Mapping[str, StoredSubject]
+    restored: Mapping[str, StoredSubject]
+
+
 class _Update:
-    """A state, and the rows of the subjects that changed since."""
+    """A state, what of its blocks is there, and the rows of the subjects that it lacks."""
 
     def __init__(
         self, study: Study, view: Study, disputes: Sequence[Dispute],
-        rows: Mapping[str, StoredSubject], state: LiveState, kept: Sequence[KeptBlock],
+        since: _ChangedSince, state: LiveState, kept: Mapping[BlockPlace, KeptBlock],
     ) -> None:  # fmt: skip
         self._study, self._view = study, view
-        self._disputes, self._rows, self._state = disputes, rows, state
-        self._kept = {
-            place.ids: (block, place) for block, place in zip(kept, state.blocks, strict=True)
-        }
-        self._block_of = {name: block for block in kept for name in block.block.ids}
+        self._disputes, self._rows, self._state = disputes, since.rows, state
+        self._restored = since.restored
+        self._kept = {place.ids: (block, place) for place, block in kept.items()}
+        self._block_of = {name: block for block in kept.values() for name in block.block.ids}
 
     def contents(self) -> LiveContents:
         """Return the contents, of which most is as it was."""
@@ -179,7 +199,7 @@ class _Update:
         return {**self._state.positions, **_positions(self._rows)}
 
     def _subject(self, name: str) -> Subject:
-        row = self._rows.get(name)
+        row = self._rows.get(name) or self._restored.get(name)
         return self._block_of[name].subject(name) if row is None else row.subject
 
     def _count(self, survey: CrossSubjectSurvey) -> Share:
@@ -215,7 +235,7 @@ class _Update:
     def _blocks(
         self, shown: Contents, moved: Collection[str]
     ) -> Iterator[tuple[KeptBlock, BlockPlace | None]]:
-        """Yield the blocks: those as they are that nothing changed for."""
+        """Yield the blocks: those as they are that are there and nothing changed for."""
         changed = {
             name
             for name in shown.disputes.keys() | self._state.open_disputes.keys()

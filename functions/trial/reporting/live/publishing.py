@@ -1,7 +1,8 @@
 """Publishing live documents: to each audience what changed since the last time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from trial.definition.study import Study
@@ -12,7 +13,10 @@ from trial.reporting import provenance
 from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live.contents import ChangedRows, LiveContents, contents
+from trial.reporting.live.former import Superseding
 from trial.reporting.live.state import (
+    BEGUN,
+    BlockPlace,
     LiveState,
     begin,
     inputs_of,
@@ -22,6 +26,7 @@ from trial.reporting.live.state import (
     write_state,
 )
 from trial.statistics.cells import Cells, Share
+from trial.store.bucket.client import ObjectVersion
 from trial.store.bucket.documents import STATE, Documents
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import Pieces
@@ -68,7 +73,7 @@ def _advance(
     """Publish to one audience what changed, unless what it has is newer."""
     documents, code_version = writer.documents, writer.code_version
     pieces = documents.pieces(view.id, view.audience)
-    latest, tag = documents.latest(view.id, view.audience)
+    latest, tag, written = documents.latest(view.id, view.audience)
     state = read_state(pieces, latest, inputs_of(view, epoch, code_version))
     overtaken = is_overtaken(pieces, state)
     live = contents(changes, view, pieces, state, anyway=overtaken)
@@ -78,11 +83,31 @@ def _advance(
     if latest is not None and not overtaken and not is_newer(entry, latest):
         return None
     unchanged = live.state.files if live.state and not overtaken else {}
-    entry |= _write(writer, view, epoch, live, unchanged)
+    named = [] if latest is None else [*_named(documents, view, latest, state)]
+    superseding = Superseding.of(written, state.former if state else (), named)
+    documents.bucket.delete(superseding.due())
+    entry |= _write(writer, view, epoch, live, unchanged, superseding)
     if documents.replace_latest(view.id, view.audience, entry, tag):
         return live
     # Another publication came in between; this one may still know of something that it lacks.
     return _advance(writer, view, epoch, changes)
+
+
+def _named(
+    documents: Documents, view: Study, latest: Mapping[str, Any], state: LiveState | None
+) -> Iterator[ObjectVersion]:
+    """Yield the versions of documents and pieces that a publication is made of."""
+    yield from documents.named_versions(view.id, view.audience, latest)
+    if state is not None:
+        pieces = documents.pieces(view.id, view.audience)
+        yield pieces.version(STATE, latest[STATE])
+        yield from _pieces_of(pieces, state.begun, state.blocks)
+
+
+def _pieces_of(pieces: Pieces, begun: str, blocks: Iterable[BlockPlace]) -> Iterator[ObjectVersion]:
+    yield pieces.version(BEGUN, begun)
+    for place in blocks:
+        yield pieces.version(place.name, place.version)
 
 
 def _entry(view: Study, epoch: int, code_version: str, live: LiveContents) -> dict[str, Any]:
@@ -106,6 +131,7 @@ def _write(
     epoch: int,
     live: LiveContents,
     unchanged: Mapping[str, EarlierFile],
+    superseding: Superseding,
 ) -> dict[str, Any]:
     """Write the files, what they are signed by, and the state; return where all of it is.
 
@@ -121,11 +147,18 @@ def _write(
     statement = writer.attestor(view, epoch).sign_unchained(live.report.cut, digests)
     signature = writer.write(view, prefix, statement.files())
     inputs = inputs_of(view, epoch, writer.code_version)
-    return {
-        "files": files.versions,
-        "audit": {**heads.versions, **signature.versions},
-        STATE: _keep_state(pieces, live, inputs, begun, files.files, segments),
-    }
+    entry = {"files": files.versions, "audit": {**heads.versions, **signature.versions}}
+    blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
+    named = chain(
+        writer.documents.named_versions(view.id, view.audience, entry),
+        _pieces_of(pieces, begun, blocks),
+    )
+    state = LiveState(
+        live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
+        live.disputes, live.open_disputes, blocks, files.files, segments.places,
+        segments.known_widths, superseding.remaining(named),
+    )  # fmt: skip
+    return entry | {STATE: write_state(pieces, state)}
 
 
 def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:
@@ -143,23 +176,6 @@ def _heads(view: Study, live: LiveContents) -> Iterator[File]:
     """Yield where each journal stood: it can reveal arms, so it is for the unblinded alone."""
     if not view.pooled:
         yield provenance.heads(view.id, live.report.cut, live.positions, live.disputes)
-
-
-def _keep_state(
-    pieces: Pieces,
-    live: LiveContents,
-    inputs: str,
-    begun: str,
-    files: Mapping[str, EarlierFile],
-    segments: Segments,
-) -> str:
-    """Keep what the next publication can be made from; return the version of the state."""
-    blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
-    state = LiveState(
-        live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
-        live.disputes, live.open_disputes, blocks, files, segments.places, segments.known_widths,
-    )  # fmt: skip
-    return write_state(pieces, state)
 
 
 def _agrees(counted: Cells, sums: Share) -> bool:

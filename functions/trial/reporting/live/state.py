@@ -10,7 +10,7 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +19,7 @@ from trial.definition.study import Study
 from trial.render.documents import EarlierFile
 from trial.render.workbook.segments import Place
 from trial.reporting.blocks import Block, PackedRows
+from trial.reporting.live.former import FormerVersions
 from trial.reporting.report import Disputes
 from trial.reporting.snapshot import JournalPosition
 from trial.statistics.cells import Share
@@ -29,7 +30,7 @@ from trial.store.encoding.shares import decode_share, encode_share
 from trial.subject.fold import Dispute, Subject
 from trial.tables.discrepancies.across import Verdict
 
-FORMAT = 1
+FORMAT = 2
 BEGUN = "begun"
 _THREADS = 8
 _LENGTH = struct.Struct(">I")
@@ -128,6 +129,8 @@ class LiveState:
     files: Mapping[str, EarlierFile] = field(default_factory=dict)
     segments: Mapping[str, Place] = field(default_factory=dict)
     widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    former: Sequence[FormerVersions] = ()
+    """What this publication and those before it replaced, and is to be deleted."""
 
     def encode(self) -> bytes:
         """Write it."""
@@ -146,6 +149,7 @@ class LiveState:
             "files": {name: list(vars(file).values()) for name, file in self.files.items()},
             "segments": self.segments,
             "widths": self.widths,
+            "former": [versions.document() for versions in self.former],
         }
         text = zlib.compress(json.dumps(document).encode(), _LEVEL)
         body = b"".join((_LENGTH.pack(len(text)), text, encode_share(self.sums, 0)))
@@ -185,6 +189,7 @@ class LiveState:
             {name: EarlierFile(*file) for name, file in document["files"].items()},
             {name: Place(*place) for name, place in document["segments"].items()},
             {name: tuple(widths) for name, widths in document["widths"].items()},
+            [*map(FormerVersions.read, document["former"])],
         )
 
 
@@ -228,17 +233,18 @@ def begin(pieces: Pieces) -> str:
     return pieces.write(BEGUN, b"")
 
 
-def read_blocks(pieces: Pieces, places: Iterable[BlockPlace]) -> list[KeptBlock] | None:
-    """Read blocks, several at a time; None where one of them is gone, or not what was kept."""
+def read_blocks(pieces: Pieces, places: Sequence[BlockPlace]) -> Mapping[BlockPlace, KeptBlock]:
+    """Read blocks, several at a time: those that are there and are what was kept."""
 
     def read(place: BlockPlace) -> bytes | None:
         content = pieces.read(place.name, place.version)
         return content if content is not None and sha256(content) == place.sha256 else None
 
     with ThreadPoolExecutor(_THREADS) as threads:
-        contents = list(threads.map(read, places))
-    known = [content for content in contents if content is not None]
-    return [*map(KeptBlock.decode, known)] if len(known) == len(contents) else None
+        contents = zip(places, threads.map(read, places), strict=True)
+        return {
+            place: KeptBlock.decode(content) for place, content in contents if content is not None
+        }
 
 
 def write_block(pieces: Pieces, kept: KeptBlock) -> BlockPlace:

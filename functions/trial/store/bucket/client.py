@@ -7,12 +7,14 @@ surfaces as botocore's own error.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from datetime import datetime
+from itertools import batched, chain
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from trial.store.failures import error_code, transient_as_unavailable
+from trial.errors import Unavailable
+from trial.store.failures import error_code, is_transient, transient_as_unavailable
 
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
@@ -21,13 +23,25 @@ _ABSENT = {"NoSuchKey", "NoSuchVersion", "InvalidRange", "404"}
 _PRECONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 
 
+_DELETED_TOGETHER = 1_000
+"""So many versions S3 deletes at one request."""
+
+
+class ObjectVersion(NamedTuple):
+    """A version of an object."""
+
+    key: str
+    version: str
+
+
 @dataclass(frozen=True)
 class StoredObject:
-    """What was read: the bytes, their ETag, and which version of the object it is."""
+    """What was read: the bytes, their ETag, which version of the object it is, and since when."""
 
     content: bytes
     etag: str
     version: str
+    written: datetime
 
 
 class Bucket:
@@ -51,7 +65,8 @@ class Bucket:
                     body = body[int(first) : int(last) + 1]
                     if not body:
                         return None
-                return StoredObject(body, answer["ETag"], answer.get("VersionId", ""))
+                version = answer.get("VersionId", "")
+                return StoredObject(body, answer["ETag"], version, answer["LastModified"])
         except ClientError as error:
             if error_code(error) not in _ABSENT:
                 raise
@@ -94,6 +109,20 @@ class Bucket:
                 raise
             return False
         return True
+
+    def delete(self, versions: Iterable[ObjectVersion]) -> None:
+        """Delete versions for good; one that is gone already is deleted."""
+        for some in batched(versions, _DELETED_TOGETHER, strict=False):
+            objects = [{"Key": key, "VersionId": version} for key, version in some]
+            with transient_as_unavailable():
+                answer = self._client.delete_objects(
+                    Bucket=self.name, Delete={"Objects": objects, "Quiet": True}
+                )
+            for failure in answer.get("Errors", ()):
+                error = ClientError({"Error": failure}, "DeleteObjects")
+                if is_transient(error):
+                    raise Unavailable("the service is busy") from error
+                raise error
 
     def link(self, key: str, seconds: int, **options: str) -> str:
         """Sign a link to an object, good for some seconds."""

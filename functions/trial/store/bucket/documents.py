@@ -6,12 +6,13 @@ is read through it is always of one state.
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
 
 from trial.errors import Rejected, Unavailable
 from trial.store.bucket import object_keys
-from trial.store.bucket.client import Bucket
+from trial.store.bucket.client import Bucket, ObjectVersion
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import LIVE_TAGS, Pieces, VersionReader
 from trial.store.bucket.retention import Retention
@@ -23,6 +24,14 @@ STATE = "state"
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The prefixes whose files `latest.json` names by version, and its member for each."""
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
+
+
+class Latest(NamedTuple):
+    """What `latest.json` says, if there is one; the ETag that a newer must match; its time."""
+
+    document: dict[str, Any] | None = None
+    etag: str = ""
+    written: datetime = datetime.min.replace(tzinfo=UTC)
 
 
 class Documents:
@@ -52,10 +61,20 @@ class Documents:
         stored = self.bucket.read(key)
         return _parse(stored.content) if stored else None
 
-    def latest(self, study: str, audience: str) -> tuple[dict[str, Any] | None, str]:
-        """Read which publication is the latest, and the ETag that a newer one must match."""
+    def latest(self, study: str, audience: str) -> Latest:
+        """Read which publication is the latest."""
         stored = self.bucket.read(_key(study, audience, LATEST))
-        return (_parse(stored.content), stored.etag) if stored else (None, "")
+        if stored is None:
+            return Latest()
+        return Latest(_parse(stored.content), stored.etag, stored.written)
+
+    def named_versions(
+        self, study: str, audience: str, latest: Mapping[str, Any]
+    ) -> Iterator[ObjectVersion]:
+        """Yield the versions of documents that a publication names."""
+        for prefix, member in _VERSIONED.items():
+            for name, version in latest[member].items():
+                yield ObjectVersion(_key(study, audience, f"{prefix}/{name}"), version)
 
     def signature(self, study: str, audience: str, cut: str) -> bytes | None:
         """Read a cut's signature; None while the cut is not complete: it is written last."""
@@ -126,7 +145,7 @@ class Documents:
             if not self.bucket.exists(key):
                 raise Rejected(404, "Document not found", "no file of this name is kept there")
             return self.bucket.link(key, LINK_SECONDS)
-        latest, _ = self.latest(study, audience)
+        latest = self.latest(study, audience).document
         versions = latest[_VERSIONED[prefix]] if latest else {}
         if name not in versions:
             raise _not_published()

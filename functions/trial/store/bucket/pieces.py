@@ -6,11 +6,17 @@ published: no reader of documents has rights to them.
 
 from dataclasses import dataclass, field
 
-from trial.store.bucket.client import Bucket
+from trial.store.bucket.client import Bucket, ObjectVersion
 
 LIVE_TAGS = {"Tagging": "kind=live"}
 """Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 _READ_AHEAD = 8_000_000
+_PREFIX = "pieces/"
+
+
+def is_piece(key: str) -> bool:
+    """Return whether an object is a piece, not a document."""
+    return key.startswith(_PREFIX)
 
 
 @dataclass(frozen=True)
@@ -35,8 +41,12 @@ class Pieces:
         stored = self.bucket.read(self._key(name))
         return stored.version if stored else ""
 
+    def version(self, name: str, version: str) -> ObjectVersion:
+        """Return where a version of a piece is in the bucket."""
+        return ObjectVersion(self._key(name), version)
+
     def _key(self, name: str) -> str:
-        return f"pieces/{self.study}/{self.audience}/{name}"
+        return f"{_PREFIX}{self.study}/{self.audience}/{name}"
 
 
 @dataclass
