@@ -127,23 +127,29 @@ def render(
 
 
 def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[File]:
+    """Yield all files but the page and the manifest.
+
+    Of live documents only the cover, footers and the manifest name the cut: what holds numbers
+    alone is the same as long as they are.
+    """
     cut, definition = report.cut, study.definition
+    unnamed = replace(report, cut=cut.unnamed())
     yield File(DEFINITION, (study.visible_source.encode(),))
     summary = tables_json.summary(
-        cut, report.key_results, report.discrepancies, report.flow.discrepancies
+        unnamed.cut, report.key_results, report.discrepancies, report.flow.discrepancies
     )
     summary["methods"] = tables_json.methods(report.methods)
     yield File(SUMMARY, (tables_json.encode(summary),))
     yield File(SUMMARY_MARKDOWN, (markdown.summary(report).encode(),))
-    yield File(FLOW_JSON, (tables_json.encode(consort.flow_json(report.flow, cut)),))
+    yield File(FLOW_JSON, (tables_json.encode(consort.flow_json(report.flow, unnamed.cut)),))
     yield File(FLOW_SVG, (consort.flow_svg(report.flow, cut).encode(),))
     yield File(FLOW_MARKDOWN, (markdown.flow_markdown(report.flow, cut).encode(),))
-    items = checklist.checklist(report, definition)
+    items = checklist.checklist(unnamed, definition)
     yield File(CONSORT_CHECKLIST, (tables_json.encode(items),))
-    yield File(TABLES, (tables_json.encode_tables(tables_json.tables(cut, report.grids)),))
+    yield File(TABLES, (tables_json.encode_tables(tables_json.tables(unnamed.cut, report.grids)),))
     primary = [key_result.source for key_result in definition.key_results if key_result.primary]
     roles = {(source.table, source.row): "primary" for source in primary}
-    yield File(RESULTS, ars.results(report, definition, roles))
+    yield File(RESULTS, ars.results(unnamed, definition, roles))
     yield File(WORKBOOK, workbook(report, segments=segments))
     if report.narratives:
         pieces = narratives_page(report.cut, report.narratives)

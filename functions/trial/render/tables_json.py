@@ -60,11 +60,14 @@ def _bytes(text: str) -> bytes:
 
 
 def cut_fields(cut: Cut) -> Document:
-    """Return the state of the study; a live answer leaves id, root or date empty: null."""
+    """Return the state of the study; a live answer leaves id, root or date empty: null.
+
+    Of a cut that is not named the number of accepted revisions is null too.
+    """
     return {
         "id": cut.id or None,
         "content_root": cut.content_root or None,
-        "accepted": cut.accepted,
+        "accepted": cut.accepted if cut.is_named else None,
         "definition": cut.definition,
         "contribution_version": cut.contribution_version,
         "audience": cut.audience,

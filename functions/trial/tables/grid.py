@@ -5,7 +5,7 @@ study.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
@@ -483,6 +483,14 @@ class Cut:
     cutoff: str = ""
     blinded: bool = False
     completion: Completion = UNDECLARED
+    is_named: bool = True
+
+    def unnamed(self) -> "Cut":
+        """Return it without what any event changes, for files that stay as long as their numbers.
+
+        Those that are requested keep their names: a file of theirs may be looked at by itself.
+        """
+        return self if self.as_of else replace(self, id="", content_root="", is_named=False)
 
 
 @dataclass(frozen=True)

@@ -53,15 +53,20 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
 
 
 def _event(cut: Cut) -> Document:
-    """Return the reporting event; its version rises with every revision that is accepted."""
+    """Return the reporting event; its version rises with every revision that is accepted.
+
+    Of a cut that is not named it has none.
+    """
     limits = {"As of": cut.as_of, "Cut-off": cut.cutoff}
-    sentences = [cut.completion.text, f"Cut {cut.id}, content {cut.content_root}"]
+    sentences = [cut.completion.text]
+    if cut.is_named:
+        sentences.append(f"Cut {cut.id}, content {cut.content_root}")
     sentences += [f"{name} {value}" for name, value in limits.items() if value]
     return {
         "id": f"{cut.study}/{cut.audience}",
         "name": cut.title,
         "label": cut.study,
-        "version": cut.accepted,
+        **({"version": cut.accepted} if cut.is_named else {}),
         "description": ". ".join((*sentences, cut.notice)) if cut.notice else ". ".join(sentences),
     }
 

@@ -61,7 +61,8 @@ def sections(cut: Cut) -> list[Document]:
     parts = (cut.study, cut.registry, cut.completion.text, cut.notice)
     header = " | ".join(filter(None, parts))
     dated = f"Data to {cut.data_date}" if cut.data_date else "No data"
-    footer = " | ".join((dated, f"Cut {cut.id}", *cut.dictionaries))
+    name = (f"Cut {cut.id}",) if cut.is_named else ()
+    footer = " | ".join((dated, *name, *cut.dictionaries))
     return [
         {"sectionType": "Header", "subSections": [{"id": HEADER, "text": header}]},
         {"sectionType": "Footer", "subSections": [{"id": FOOTER, "text": footer}]},
