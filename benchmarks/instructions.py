@@ -29,20 +29,22 @@ def environment(paths: Sequence[Path]) -> dict[str, str]:
     }
 
 
-def run(program: str, paths: Sequence[Path], *flags: str) -> str:
+def run(program: str, paths: Sequence[Path], *flags: str, arguments: Sequence[str] = ()) -> str:
     """Run a program plainly and give what it prints; modules are compiled by then."""
-    command = [sys.executable, *flags, "-c", program]
+    command = [sys.executable, *flags, "-c", program, *arguments]
     return subprocess.run(  # noqa: S603
         command, env=environment(paths), check=True, text=True, stdout=subprocess.PIPE
     ).stdout
 
 
-def instructions(program: str, paths: Sequence[Path], *flags: str) -> int:
+def instructions(
+    program: str, paths: Sequence[Path], *flags: str, arguments: Sequence[str] = ()
+) -> int:
     """Count a program's instructions, its modules compiled before."""
-    run(program, paths, *flags)
+    run(program, paths, *flags, arguments=arguments)
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
     done = subprocess.run(  # noqa: S603
-        [*command, os.path.realpath(sys.executable), *flags, "-c", program],
+        [*command, os.path.realpath(sys.executable), *flags, "-c", program, *arguments],
         env=environment(paths), check=True, text=True, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip

@@ -3,15 +3,17 @@
 Subjects like TMB-301's are put into the table as rows, with their shares and the headers' counts;
 then all documents are published once, one visit of one subject is posted, and they are published
 again, as the stream's call does it. DynamoDB and S3 are the doubles in memory: CPU is this
-process's, units are by the size model. The check of the sums is part of it.
+process's, units are by the size model. The check of the sums is part of it. What a day leaves is
+what is there of its former versions once their grace is over.
 """
 
 import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
-from doubles import MemoryClient, MemoryS3
+from doubles import Clock, MemoryClient, MemoryS3
 from signing import KeyInMemory
 
 from benchmarks import population, world
@@ -20,6 +22,7 @@ from local.progress import bar
 from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
+from trial.reporting.live.former import GRACE
 from trial.reporting.signing import Signer
 from trial.statistics import cells
 from trial.statistics.cells import Share
@@ -29,8 +32,10 @@ from trial.store.encoding import subjects
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import HEADER_ROW
 from trial.subject.fold import Subject
+from trial.tables.file_names import LATEST
 
 SHARDS = 8
+_MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
 SIZES, LARGE_SIZES = (40, 400), (40, 4_000)
 TARGETS = {40: (0.7, 20.0), 4_000: (5.0, 60.0)}
 """Seconds and units that one changed event may take, by the size of the study."""
@@ -52,7 +57,8 @@ class Trial:
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.dynamodb, self.s3 = MemoryClient(), MemoryS3()
+        self.dynamodb, self.clock = MemoryClient(), Clock(_MIDNIGHT - timedelta(minutes=2))
+        self.s3 = MemoryS3(self.clock)
         self.calls: list[float] = []
         self.store: Store = world.open_store(
             self.dynamodb, lambda _, units: self.calls.append(units), SHARDS
@@ -104,22 +110,35 @@ class Trial:
             [name for name, _ in self.s3.written],
         )
 
-    def post(self) -> str:
+    def left_of_day(self) -> int:
+        """Publish until the grace is over; return the bytes of the day's former versions."""
+        for number in range(3):
+            self.clock.pause((GRACE + timedelta(minutes=1)).total_seconds())
+            self.publish([self.post(f"day-{number + 2}")])
+        return sum(
+            len(body)
+            for key, versions in self.s3.versions.items()
+            for version, body in versions[:-1]
+            if self.s3.written_at[version] < _MIDNIGHT and not key.endswith(LATEST)
+        )
+
+    def post(self, record: str = "day-1") -> str:
         """Post a visit of a subject in the middle; return its id."""
         subject = f"J{self.size // 2:06}"
         body = next(json.loads(text) for text in world.bodies() if ".visit.recorded." in text)
-        data = {**body["data"], "record": "day-1"}
-        event = {**body, "id": "bench-1", "subject": subject, "data": data}
+        data = {**body["data"], "record": record}
+        event = {**body, "id": f"bench-{record}", "subject": subject, "data": data}
         world.take(self.store, [json.dumps(event)], SHARDS)
         return subject
 
 
-def run(size: int) -> tuple[Cost, Cost, Cost]:
-    """Publish a study once, with one event more, and when nothing changed."""
+def run(size: int) -> tuple[Cost, Cost, Cost, int]:
+    """Publish a study once, with one event more, and when nothing changed; and to a day's end."""
     trial = Trial(size)
     first = trial.publish(None)
     changed = trial.post()
-    return first, trial.publish([changed]), trial.publish([changed])
+    again, idle = trial.publish([changed]), trial.publish([changed])
+    return first, again, idle, trial.left_of_day()
 
 
 def measure(*, large: bool = False) -> list[Measured]:
@@ -127,7 +146,7 @@ def measure(*, large: bool = False) -> list[Measured]:
     small, larger = LARGE_SIZES if large else SIZES
     rows = []
     for size in (small, larger):
-        first, again, idle = run(size)
+        first, again, idle, left = run(size)
         detail = (
             f"{again.units:.0f} units in {again.requests} requests, {again.written / 1e6:.2f} MB;"
             f" the first publication {first.seconds:.1f} s, {first.units:.0f} units,"
@@ -138,5 +157,9 @@ def measure(*, large: bool = False) -> list[Measured]:
         rows += [
             Measured(f"CPU seconds, {title}", again.seconds, seconds, detail),
             Measured(f"units, {title}", again.units, units),
-        ]
+            Measured(
+                f"MB that a day leaves, {size:,} subjects", left / 1e6, None,
+                f"an event a minute writes {again.written * 1440 / 1e9:.0f} GB",
+            ),
+        ]  # fmt: skip
     return rows

@@ -28,7 +28,7 @@ from trial.reporting import blocks, report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
 from trial.reporting.live.former import GRACE
-from trial.reporting.live.state import LiveState, inputs_of, read_state
+from trial.reporting.live.state import BlockPlace, LiveState, inputs_of, read_state
 from trial.reporting.signing import Signer
 from trial.statistics import cells
 from trial.store import Receipt, Store
@@ -254,18 +254,24 @@ class World:
             assert self.s3.versions[f"{prefix}/live/{name}"][-1][0] == version
         for name, version in latest["audit"].items():
             assert version in dict(self.s3.versions[f"{prefix}/audit/live/{name}"])
-        for place in self.state(view).blocks:
+        state = self.state(view)
+        assert state is not None or latest["state"] in self.damaged
+        for place in state.blocks if state else ():
             key = f"pieces/{view.id}/{view.audience}/{place.name}"
-            assert place.version in dict(self.s3.versions[key])
+            assert place.version in {*dict(self.s3.versions.get(key, ())), *self.damaged}
 
-    def state(self, view: Study) -> LiveState:
-        """Return what the last publication was made of."""
+    def state(self, view: Study) -> LiveState | None:
+        """Return what the last publication was made of; None where that is lost."""
         documents = Documents(self.s3, "bucket")
         latest = documents.latest(view.id, view.audience).document
         inputs = inputs_of(view, self.store.epoch(view.id), CODE)
-        state = read_state(documents.pieces(view.id, view.audience), latest, inputs)
+        return read_state(documents.pieces(view.id, view.audience), latest, inputs)
+
+    def blocks(self) -> Mapping[str, BlockPlace]:
+        """Return the blocks that the last publication was made of, by name."""
+        state = self.state(self.study)
         assert state is not None
-        return state
+        return {place.name: place for place in state.blocks}
 
     def made_from_nothing(self, view: Study) -> Mapping[str, bytes]:
         """Make the same files of all rows."""
@@ -316,12 +322,12 @@ def _populated(monkeypatch: Any) -> World:
 
 def test_a_piece_that_is_lost_is_made_anew_and_no_other(monkeypatch: Any) -> None:
     world = _populated(monkeypatch)
-    lost, other, *_ = world.state(world.study).blocks
+    before = world.blocks()
+    lost, other, *_ = before.values()
     key = f"pieces/{world.study.id}/open/{lost.name}"
     del world.s3.versions[key]
     world.store.record(world.study, [Receipt(contact(40, other.ids[0]), SENDER)])
     world._note(other.ids[0])
-    before = {place.name: place.version for place in world.state(world.study).blocks}
 
     def all_subjects(_: Any) -> Any:
         raise AssertionError("the rows of all subjects are read")
@@ -329,8 +335,8 @@ def test_a_piece_that_is_lost_is_made_anew_and_no_other(monkeypatch: Any) -> Non
     with monkeypatch.context() as patched:
         patched.setattr(world.store, "subjects", all_subjects)
         assert live.publish(world.writer(CODE), world.study, frozenset(world.changed or ())).cut
-    after = {place.name: place.version for place in world.state(world.study).blocks}
-    assert {name for name in after if after[name] != before[name]} == {lost.name, other.name}
+    changed = {name for name, place in world.blocks().items() if place != before[name]}
+    assert changed == {lost.name, other.name}
     assert world.published(world.study) == world.made_from_nothing(world.study)
 
 
