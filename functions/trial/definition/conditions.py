@@ -252,7 +252,7 @@ CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
     "recorded": ("where", "period"),
     "characteristic": ("levels",),
     "adverse_event": (),
-    "measure": (*BOUNDS, "assessed", "missing"),
+    "measure": (*BOUNDS, "assessed", "not_done", "missing"),
     "results": ("within_days", "in_order", "one_sample", "days_after_last_dose"),
 }
 """The forms of a condition, and what each takes beside itself."""
@@ -263,7 +263,8 @@ class Condition(Bounds):
 
     `characteristic` is any that sorts subjects: one of enrolment, `arm`, a stratum, classes.
     A threshold on a measure whose visit is due and missing is false where `missing` is failure;
-    `assessed` asks only whether there is a value; until it is due, that is unknown. `results` come
+    `assessed` asks only whether there is a value; until it is due, that is unknown. `not_done` asks
+    whether the result that is taken of a parameter is reported as not done. `results` come
     together: after the first dose (not later than `days_after_last_dose`) there is one of each
     within so many days, 0 for one day; `in_order` none before the one listed before it;
     `one_sample` at one moment of collection. Unknown until each of their parameters has a result.
@@ -280,6 +281,7 @@ class Condition(Bounds):
     adverse_event: "AdverseEventFilter | None" = None
     measure: MeasureRef | None = None
     assessed: Literal[True] | None = None
+    not_done: Literal[True] | None = None
     missing: Literal["excluded", "failure"] = "excluded"
     results: Annotated[list[ResultFilter], Field(min_length=1, max_length=10)] | None = None
     within_days: Annotated[int, Field(ge=0, le=36_525)] = 0
@@ -292,9 +294,11 @@ class Condition(Bounds):
         kind = only_form(self, CONDITION_FORMS, "a condition")
         if kind == "characteristic" and not self.levels:
             raise ValueError("a condition on a characteristic needs `levels`")
-        required = (*BOUNDS, "assessed")
+        required = (*BOUNDS, "assessed", "not_done")
         if kind == "measure" and self.model_fields_set.isdisjoint(required):
             raise ValueError(f"a condition on a measure takes {', '.join(required)}")
+        if self.not_done and not self.model_fields_set.isdisjoint((*BOUNDS, "assessed", "missing")):
+            raise ValueError("`not_done` takes neither bounds nor `assessed` nor `missing`")
         if self.one_sample and (self.within_days or self.in_order):
             raise ValueError("`one_sample` takes neither `within_days` nor `in_order`")
         return self

@@ -1,12 +1,12 @@
 """How a trial is laid out: calendar, arms, periods, visits, and what is recorded and measured."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
-from itertools import pairwise
+from itertools import chain, pairwise
 from math import inf
 from typing import Annotated, Literal
 
@@ -335,7 +335,18 @@ def check_no_circle(parameters: dict[str, Parameter]) -> dict[str, Parameter]:
     return parameters
 
 
+def reported_sources(parameters: Mapping[str, Parameter], name: str) -> Iterable[str]:
+    """Return the reported parameters that one is made of, however often over; itself if it is."""
+    parameter = parameters[name]
+    if not parameter.is_derived:
+        return [name]
+    sources = (reported_sources(parameters, source) for source in sorted(_made_of(parameter)))
+    return dict.fromkeys(chain.from_iterable(sources))
+
+
 def _made_of(parameter: Parameter) -> set[str]:
+    if parameter.derived_from is not None:
+        return {parameter.derived_from}
     if parameter.grades is not None:
         return {parameter.grades.of}
     return set(formulas.operands(parameter.expression))

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from trial.events.fields import FullDate, LocalTime, PartialDate
-from trial.events.payloads import KINDS, Data
+from trial.events.payloads import KINDS, NOT_DONE, Data, is_not_done
 
 ADVERSE_EVENT = "adverse-event.reported"
 _DATES = (PartialDate, FullDate, LocalTime)
@@ -100,7 +100,12 @@ def reference(coding: str) -> str:
 @cache
 def names_of(kind: str) -> frozenset[str]:
     """Return the names of all that can be asked of a kind's records."""
-    return frozenset((*KINDS[kind].model_fields, *derived_fields(kind)))
+    return frozenset((*KINDS[kind].model_fields, *KINDS[kind].implied, *derived_fields(kind)))
+
+
+def implied(kind: str, data: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return what a record's own fields imply, by the names that it can be asked for."""
+    return dict.fromkeys(KINDS[kind].implied, NOT_DONE) if is_not_done(data) else {}
 
 
 @cache

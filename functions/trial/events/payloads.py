@@ -7,7 +7,8 @@ What a study's definition adds (known visits, parameters, units) is checked in
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic_core import PydanticKnownError
 
 from trial.events.field_errors import ATC
 from trial.events.fields import (
@@ -42,6 +43,8 @@ class Data(BaseModel):
     """The kind of record that it is about, and its field that names it: no date of its own."""
     derived: ClassVar[Mapping[str, type]] = {}
     """What is derived of a record by the study's rules, and can be asked for like its fields."""
+    implied: ClassVar[Mapping[str, object]] = {}
+    """What a record's own fields imply, whatever the study, and can be asked for like these."""
 
     record: Identifier
     revision: Annotated[int, Field(ge=1, le=1_000_000)]
@@ -55,6 +58,53 @@ class Data(BaseModel):
 
 
 _IDENTITY = frozenset(Data.model_fields)
+
+NOT_DONE = "NOT DONE"
+"""The completion status (CDISC's --STAT) of what was to be done and was not."""
+_COMPLETION: Mapping[str, object] = {"completion_status": Literal["NOT DONE"]}
+_SAY_SO = ("not_done", "reason_not_done")
+
+
+def is_not_done(item: Mapping[str, Any]) -> bool:
+    """Return whether a record, or one of its measurements, says that it was not done."""
+    return any(item.get(name) for name in _SAY_SO)
+
+
+def _unless_not_done(value: str | None, info: ValidationInfo) -> str | None:
+    """Require a field, unless the fields before it say that there is no result."""
+    if value is None and not is_not_done(info.data):
+        raise PydanticKnownError("missing")
+    return value
+
+
+def _result_unless_not_done(value: str | None, info: ValidationInfo) -> str | None:
+    """Require a result or that there is none, and refuse both."""
+    if value is not None and is_not_done(info.data):
+        raise ValueError("must be left out of what was not done")
+    return _unless_not_done(value, info)
+
+
+Result = Annotated[
+    Text | None, Field(validate_default=True), AfterValidator(_result_unless_not_done)
+]
+RequiredIfDone = Annotated[
+    Text | None, Field(validate_default=True), AfterValidator(_unless_not_done)
+]
+
+
+def _done_or_not(says_so: str, *required: str) -> dict[str, Any]:
+    """Return, as JSON Schema, that there is either a result or that it was not done."""
+    absent: dict[str, Any] = {"type": "null"}
+    texts: dict[str, Any] = {name: {"type": "string"} for name in required}
+    return {
+        "oneOf": [
+            {"required": [*required], "properties": {**texts, says_so: absent}},
+            {
+                "required": [says_so],
+                "properties": {says_so: {"not": absent}, "result": absent},
+            },
+        ]
+    }
 
 
 class Void(Data):
@@ -141,12 +191,19 @@ class Circumstances(BaseModel):
 
 
 class Measurement(Circumstances):
-    """One value read at a visit, as it was reported."""
+    """One value read at a visit, as it was reported; or that it was not read."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        defer_build=True,
+        json_schema_extra=_done_or_not("not_done", "result"),
+    )
 
     parameter: Identifier
-    result: Text
+    not_done: Literal[True] | None = None
+    result: Result = None
     unit: Text | None = None
     range_low: Number | None = None
     range_high: Number | None = None
@@ -159,6 +216,7 @@ class VisitRecorded(Data):
     visit: Identifier
     date: LocalTime
     measurements: list[Measurement] = []
+    reason_not_done: Personal[Text | None] = None  # of the measurements that were not done
 
 
 class Missed(Data):
@@ -179,19 +237,28 @@ class VisitMissed(Missed):
 
 
 class LabResultReported(Circumstances, Data):
+    model_config = ConfigDict(json_schema_extra=_done_or_not("reason_not_done", "result", "unit"))
+
     noun: ClassVar[str] = "a laboratory result"
     shows_alive: ClassVar[bool] = True
+    implied: ClassVar[Mapping[str, object]] = _COMPLETION
 
     visit: Identifier | None = None
     parameter: Identifier
     collected: LocalTime
-    result: Text
-    unit: Text
+    reason_not_done: Personal[Text | None] = None
+    result: Result = None
+    unit: RequiredIfDone = None
     lloq: Number | None = None
     uloq: Number | None = None
     range_low: Number | None = None
     range_high: Number | None = None
     reported: FullDate | None = None
+
+    @classmethod
+    def is_contact(cls, data: Mapping[str, Any]) -> bool:
+        """Return whether a sample was taken."""
+        return not is_not_done(data)
 
 
 class Assessment(Data):
@@ -201,6 +268,7 @@ class Assessment(Data):
     """
 
     shows_alive: ClassVar[bool] = True
+    implied: ClassVar[Mapping[str, object]] = _COMPLETION
 
     date: LocalTime
     visit: Identifier | None = None
@@ -209,7 +277,7 @@ class Assessment(Data):
     @classmethod
     def is_contact(cls, data: Mapping[str, Any]) -> bool:
         """Return whether it was done."""
-        return data.get("reason_not_done") is None
+        return not is_not_done(data)
 
 
 class EcgRecorded(Assessment):

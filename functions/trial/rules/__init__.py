@@ -22,6 +22,7 @@ from trial.rules.matching import (
     check_kind,
     matcher,
     memoised,
+    refused,
     unknown,
 )
 from trial.rules.measures import Measures, Quantity
@@ -199,6 +200,10 @@ class Rules:
     def _threshold(self, condition: Condition, path: str) -> Test:
         assert condition.measure is not None
         quantity = self.measure(condition.measure, path)
+        if condition.not_done:
+            if quantity.not_done is None:
+                raise refused(f"{path}/not_done", "needs a measure of a parameter")
+            return quantity.not_done
         assessed = bool(condition.assessed)
         holds = quantity.within(condition, path)
         failure = assessed or condition.missing == "failure"

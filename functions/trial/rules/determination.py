@@ -209,7 +209,7 @@ def determination_key(rules: Parts, ref: Ref) -> str:
     parts = _parts(condition)
     if parts is not None and len(keys := {determination_key(rules, part) for part in parts}) == 1:
         return keys.pop()
-    if condition.measure is not None:
+    if condition.measure is not None and not condition.not_done:
         failure = condition.assessed is not None or condition.missing == "failure"
         return canonical(["value", _unlabelled(rules, condition.measure), failure])
     return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])

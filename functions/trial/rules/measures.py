@@ -24,6 +24,7 @@ from trial.rules.categories import ENROLMENT_FIELDS, characteristic
 from trial.rules.dating import date, days_between
 from trial.rules.exposure import exposure
 from trial.rules.matching import (
+    Test,
     bounded,
     check_kind,
     matcher,
@@ -35,6 +36,7 @@ from trial.rules.registry import Registry
 from trial.subject.derivation import Derivation
 from trial.subject.results import EXACT, Observation, Value, value_of
 from trial.subject.series import Series
+from trial.subject.truth import Truth
 
 _DECREASE = "a positive number is a decrease"
 _CHANGE = "a negative number is a decrease"
@@ -88,6 +90,11 @@ class Quantity:
     direction: str = ""
     scheduled: bool = False
     change: Change | None = None
+    not_done: Test | None = None
+    """Tests whether the result that it is of is reported as not done; None of other measures.
+
+    False where there is a result or, once it is due, none without such a report.
+    """
     sources: FindSources = _no_sources
     """Yields the results that the value of a subject is of; none where it is of other measures."""
 
@@ -151,6 +158,7 @@ class Measures:
             self._imputed(name, choose),
             memoised(due),
             scheduled=True,
+            not_done=_not_done_test(measure, where, observe, due),
             sources=lambda derivation: _sources(choose(derivation)),
         )
         if (baseline := measure.baseline) is not None:
@@ -261,6 +269,7 @@ class Measures:
             due=due,
             direction="; ".join(filter(None, directions)),
             change=None,
+            not_done=None,
             sources=_no_sources,
         )
 
@@ -289,6 +298,7 @@ class Measures:
             due=lambda derivation: first.due(derivation) and second.due(derivation),
             direction=_LESS,
             change=None,
+            not_done=None,
             sources=_no_sources,
         )
 
@@ -407,6 +417,27 @@ class _Chosen:
 
 
 Choose = Callable[[Derivation], _Chosen | None]
+
+
+def _not_done_test(measure: Measure, where: Selection, observe: Observe, due: Due) -> Test:
+    """Return the test of whether, where a result would be taken, it is reported as not done.
+
+    Of what has no value none is extreme: after the first dose any report will do.
+    """
+    parameter, after = str(measure.parameter), measure.after
+    any_after = after and replace(after, choice="first")
+
+    def report(series: Series) -> Observation | None:
+        return series.after_first_dose(any_after) if any_after else observe(series)
+
+    def not_done(derivation: Derivation) -> Truth:
+        if observe(derivation.series(parameter, where)) is not None:
+            return False
+        if report(derivation.not_done(parameter, where)) is not None:
+            return True
+        return False if due(derivation) else None
+
+    return not_done
 
 
 def _sources(chosen: _Chosen | None) -> Iterator[Source]:

@@ -158,7 +158,7 @@ def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[Fie
     if parameter is None or parameter.is_derived:
         yield FieldError(f"{pointer}/parameter", "is not a reported parameter of this study")
         return
-    for name, detail in result_errors(parameter, item):
+    for name, detail in result_errors(parameter, item) if "result" in item else ():
         yield FieldError(f"{pointer}/{name}", detail)
 
 

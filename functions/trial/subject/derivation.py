@@ -7,15 +7,23 @@ last their id; where it does not decide, `undecided` says so.
 
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from trial.definition.conditions import Selection
-from trial.definition.design import Parameter, Visit
+from trial.definition.design import Parameter, Visit, reported_sources
 from trial.definition.study import Study
 from trial.events import dates
-from trial.events.kinds import CODINGS, DECIDING_DATE, has_measurements, is_contact, reference
-from trial.events.payloads import KINDS
+from trial.events.kinds import (
+    CODINGS,
+    DECIDING_DATE,
+    has_measurements,
+    implied,
+    is_contact,
+    reference,
+)
+from trial.events.payloads import KINDS, is_not_done
 from trial.subject import adverse_events, codings
 from trial.subject.adverse_events import AdverseEvent, Treatment
 from trial.subject.choosing import UndecidedChoice
@@ -63,10 +71,13 @@ class Derivation:
         self.subject = blinded(subject) if study.pooled else subject
         self.memo: dict[int, Any] = {}
         self._series: dict[tuple[str, Selection], SeriesCache] = {}
+        self._not_done: dict[tuple[str, Selection], SeriesCache] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in self.subject.records.values():
             if not record.void:
+                if more := implied(record.kind, record.data):
+                    record = replace(record, data={**record.data, **more})  # noqa: PLW2901
                 self._by_kind.setdefault(record.kind, []).append(record)
         self.imputation = Imputation(self._by_kind, cutoff)
 
@@ -238,6 +249,19 @@ class Derivation:
         cache = self._series.setdefault((parameter, where), SeriesCache())
         return Series(self, parameter, where, cache)
 
+    def not_done(self, parameter: str, where: Selection = ()) -> Series:
+        """Return, as a series without values, when a parameter is reported as not done.
+
+        A derived parameter is not done where what it is of is not: of a formula any operand.
+        """
+        key = (parameter, where)
+        if key not in self._not_done:
+            reported = self._reported[1]
+            sources = reported_sources(self.rules.parameters, parameter) if reported else ()
+            items = (item for source in sources for item in reported.get(source, ()))
+            self._not_done[key] = SeriesCache(self.series(parameter, where).without_value(items))
+        return Series(self, parameter, where, self._not_done[key])
+
     def observations(self, parameter: str, where: Selection) -> list[Observation]:
         """List the results of a parameter that were obtained in some way, in their order."""
         return self.series(parameter, where).observations
@@ -258,28 +282,36 @@ class Derivation:
 
     def reported(self, parameter: str) -> list[Reported]:
         """List the results of a parameter that is reported, in no particular order."""
-        return self._results.get(parameter, [])
+        return self._reported[0].get(parameter, [])
 
     @cached_property
-    def _results(self) -> dict[str, list[Reported]]:
-        by_parameter: dict[str, list[Reported]] = {}
+    def _reported(self) -> tuple[dict[str, list[Reported]], dict[str, list[Reported]]]:
+        """By parameter: the results, and what is reported as not done."""
+        results: dict[str, list[Reported]] = {}
+        not_done: dict[str, list[Reported]] = {}
+        for parameter, reported in self._items():
+            _, _, _, item = reported
+            by_parameter = results if "result" in item else not_done
+            by_parameter.setdefault(parameter, []).append(reported)
+        return results, not_done
+
+    def _items(self) -> Iterator[tuple[str, Reported]]:
+        """Yield what is reported of parameters: a result, or that it was not done."""
         for record in self.records("lab.result.reported"):
-            by_parameter.setdefault(record.data["parameter"], []).append(
-                (record, record.data.get("visit") or "", 0, record.data)
+            yield (
+                record.data["parameter"],
+                (record, record.data.get("visit") or "", 0, record.data),
             )
         for kind in _WITH_MEASUREMENTS:
             for record in self.records(kind):
                 visit = record.data.get("visit", "")
                 for place, item in enumerate(record.data.get("measurements", ())):
-                    by_parameter.setdefault(item["parameter"], []).append(
-                        (record, visit, place, item)
-                    )
+                    yield item["parameter"], (record, visit, place, item)
         for record in self.records("observation.recorded"):
-            if (test := record.data["test"]) in self.rules.parameters and "result" in record.data:
-                by_parameter.setdefault(test, []).append(
-                    (record, record.data.get("visit", ""), 0, record.data)
-                )
-        return by_parameter
+            if (test := record.data["test"]) in self.rules.parameters and (
+                "result" in record.data or is_not_done(record.data)
+            ):
+                yield test, (record, record.data.get("visit", ""), 0, record.data)
 
     def counts(self, observation: Observation) -> bool:
         """Return whether a sample may count: not after discontinuation unless the study says so."""
@@ -397,7 +429,12 @@ class Derivation:
     def recorded_visits(self) -> frozenset[str]:
         """The visits that took place: recorded as such, or named by something done at them."""
         kinds = (kind for kind in _OF_VISITS if kind != "visit.missed")
-        names = (r.data.get("visit") for kind in kinds for r in self._by_kind.get(kind, ()))
+        names = (
+            record.data.get("visit")
+            for kind in kinds
+            for record in self._by_kind.get(kind, ())
+            if is_contact(kind, record.data)
+        )
         return frozenset(name for name in names if name)
 
     @property

@@ -149,23 +149,21 @@ class Series:
                 continue
             value = read_value(item, parameters[source], counted)
             if value is not None:
-                collected: str = record.data[DECIDING_DATE[record.kind]]
-                day, text = dates.earliest(collected), item["result"]
-                observations.append(
-                    Observation(
-                        record.record,
-                        collected,
-                        day,
-                        text,
-                        value,
-                        visit,
-                        place,
-                        item,
-                        kind=record.kind,
-                    )
-                )
-        observations.sort(key=moment)
-        return observations if in_time(observations) else sorted(observations, key=accession)
+                observations.append(_observation(record, value, visit, place, item))
+        return _in_order(observations)
+
+    def without_value(self, reported: Iterable[Reported]) -> list[Observation]:
+        """Return what was not done as observations without text or value, in their order.
+
+        A selection by how results were obtained takes those that name it.
+        """
+        return _in_order(
+            [
+                _observation(record, Value(0), visit, place, item)
+                for record, visit, place, item in reported
+                if self._selects(item)
+            ]
+        )
 
     def _graded(self) -> Iterator[Observation]:
         """Yield the results of another parameter that have a grade, each with that as its value."""
@@ -394,6 +392,28 @@ class Series:
         elif wanted.choice in _SIZES:
             extremes = self._most_extreme(self._wanted(wanted), wanted.choice)
             yield wanted.choice, extremes, "last" if wanted.tie == "later" else "first"
+
+
+def _observation(
+    record: Record, value: Value, visit: str, place: int, item: Mapping[str, Any]
+) -> Observation:
+    collected: str = record.data[DECIDING_DATE[record.kind]]
+    return Observation(
+        record.record,
+        collected,
+        dates.earliest(collected),
+        item.get("result", ""),
+        value,
+        visit,
+        place,
+        item,
+        kind=record.kind,
+    )
+
+
+def _in_order(observations: list[Observation]) -> list[Observation]:
+    observations.sort(key=moment)
+    return observations if in_time(observations) else sorted(observations, key=accession)
 
 
 _SIZES: Mapping[str, Callable[[Observation, Parameter], Fraction | int | None]] = {

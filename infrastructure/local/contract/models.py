@@ -38,6 +38,9 @@ _CHECKED: dict[str, Document] = {
         r"(\.[0-9]+)?([Zz]|[+-][0-2][0-9]:[0-5][0-9])$",
     },
     "_not_blank": {"pattern": r"\S"},
+    # What is required of fields together, the models say themselves (`json_schema_extra`).
+    "_result_unless_not_done": {},
+    "_unless_not_done": {},
     "_accepted_digits": {
         "description": "At most 18 digits before the point and 9 after it",
         "exclusiveMinimum": -(10**18),

@@ -203,6 +203,8 @@ class Wording:
         text = self.measure(condition.measure)
         if condition.assessed:
             return f"there is a value of {text}"
+        if condition.not_done:
+            return f"there is no result, and it is reported as not done, of {text}"
         counted = "counts as a failure" if condition.missing == "failure" else "is left out"
         within = bounds(condition, self.unit(condition.measure))
         return f"{text} is {within} (a value that is due and missing {counted})"

@@ -12,7 +12,7 @@ from trial.definition.study import Study
 from trial.events import dates
 from trial.events.blinding import HIDDEN
 from trial.events.kinds import ADVERSE_EVENT, DECIDING_DATE, SAID, has_measurements
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, NOT_DONE, is_not_done
 from trial.reporting.profile.curves import curves
 from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
@@ -182,6 +182,8 @@ class _Maker:
             if kind in (*_SPANS, VISIT) or kind in _ELSEWHERE:
                 continue
             texts = [self._said(record, name) for name in SAID.get(kind, ())]
+            if is_not_done(record.data):
+                texts.append(NOT_DONE.lower())
             about = ", ".join(text for text in texts if text and text != HIDDEN)
             noun = KINDS[kind].noun.partition(" ")[2]
             visit = _text(record.data.get("visit"))

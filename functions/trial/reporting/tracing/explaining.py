@@ -131,8 +131,7 @@ class Explanations:
         elif condition.results is not None:
             yield from self._results(condition, derivation, truth)
         elif condition.measure is not None:
-            limits = None if condition.assessed else condition
-            yield from self.measure(condition.measure, derivation, limits, truth)
+            yield from self._threshold(condition, condition.measure, derivation, truth)
 
     def _deciding(
         self, parts: Sequence[Ref], derivation: Derivation, *, decisive: bool
@@ -211,6 +210,25 @@ class Explanations:
             yield Evidence(f"{bounds(limits, self._quantity(ref).unit)}: {_VERDICTS[truth]}")
         elif is_missing and truth is False:
             yield Evidence("it counts as a failure")
+
+    def _threshold(
+        self, condition: Condition, ref: str | Measure, derivation: Derivation, truth: Truth
+    ) -> Iterator[Evidence]:
+        """Yield what decides a condition on a measure: its value, or that there is none."""
+        if condition.not_done:
+            yield from self._not_done(ref, derivation)
+            yield from self.measure(ref, derivation)
+        else:
+            limits = None if condition.assessed else condition
+            yield from self.measure(ref, derivation, limits, truth)
+
+    def _not_done(self, ref: str | Measure, derivation: Derivation) -> Iterator[Evidence]:
+        """Yield what is reported as not done of a measure's parameter, with the records."""
+        measure = self._definition.measures[ref] if isinstance(ref, str) else ref
+        label = self._definition.parameters[str(measure.parameter)].label
+        reports = derivation.not_done(str(measure.parameter), selection(measure.where))
+        for report in reports.observations:
+            yield _observed(f"{label}: reported as not done", report)
 
     def _value(
         self, measure: Measure, quantity: Quantity, derivation: Derivation, limits: Bounds | None

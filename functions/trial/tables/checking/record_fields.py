@@ -37,7 +37,8 @@ class Field:
 @cache
 def fields_of_kind(kind: str) -> Mapping[str, Field]:
     """Return what can be asked of a kind's records by name; without what identifies a record."""
-    derived = {name: _field(hint, optional=True) for name, hint in derived_fields(kind).items()}
+    hints = {**KINDS[kind].implied, **derived_fields(kind)}
+    derived = {name: _field(hint, optional=True) for name, hint in hints.items()}
     return {**_reported_fields(kind), **derived}
 
 

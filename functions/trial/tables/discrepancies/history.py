@@ -1,10 +1,11 @@
 """Medication, medical history, assessments that were not done, and vital status."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from trial.events import dates
 from trial.events.kinds import ADVERSE_EVENT, CODINGS, reference
-from trial.events.payloads import KINDS, Assessment
+from trial.events.payloads import KINDS, Assessment, is_not_done
 from trial.subject.derivation import Derivation
 from trial.tables.discrepancies.evidence import Evidence, by_id, record_keys
 
@@ -14,7 +15,7 @@ _GO_ON = tuple(
     kind for kind, model in KINDS.items() if {"end", "ongoing"} <= model.model_fields.keys()
 )
 _ASSESSMENTS = tuple(kind for kind, model in KINDS.items() if issubclass(model, Assessment))
-_RESULTS = ("result", "measurements", "interpretation")
+_RESULTS = ("result", "interpretation")
 
 
 def coding_without_record(derivation: Derivation) -> Iterator[Evidence]:
@@ -51,9 +52,14 @@ def result_of_not_done(derivation: Derivation) -> Iterator[Evidence]:
     """Find assessments that say why they were not done, and have a result."""
     for kind in _ASSESSMENTS:
         for record in by_id(derivation.records(kind)):
-            if record.data.get("reason_not_done") and any(map(record.data.get, _RESULTS)):
+            if record.data.get("reason_not_done") and _has_result(record.data):
                 day = record.data["date"][: dates.FULL]
                 yield record_keys(record), f"dated {day}: not done, and has a result"
+
+
+def _has_result(data: Mapping[str, Any]) -> bool:
+    measured = data.get("measurements", ())
+    return any(map(data.get, _RESULTS)) or not all(map(is_not_done, measured))
 
 
 def dead_without_death(derivation: Derivation) -> Iterator[Evidence]:

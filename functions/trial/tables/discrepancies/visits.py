@@ -7,7 +7,7 @@ from itertools import islice
 from trial.definition.design import Visit
 from trial.events import dates
 from trial.events.kinds import CODINGS, has_measurements
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, is_not_done
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
 from trial.subject.results import limit_errors, result_errors
@@ -49,7 +49,7 @@ def _identity(item: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((k, v) for k, v in item.items() if k not in _MEASURED))
 
 
-_MEASURED = ("result", "unit", "range_low", "range_high")
+_MEASURED = ("result", "not_done", "unit", "range_low", "range_high")
 """The fields of a measurement that do not identify it."""
 
 
@@ -118,7 +118,7 @@ def completed_without_last_visit(derivation: Derivation) -> Iterator[Evidence]:
 
 def _took_place(derivation: Derivation, visit: Visit) -> bool:
     visits = derivation.records(RECORDED)
-    results = derivation.records(RESULTS)
+    results = [record for record in derivation.records(RESULTS) if not is_not_done(record.data)]
     if any(record.data.get("visit") == visit.id for record in (*visits, *results)):
         return True
     window = derivation.window_of(visit)
@@ -139,6 +139,8 @@ def sample_after_first_dose(derivation: Derivation) -> Iterator[Evidence]:
             continue
         low, _, high = window
         for record in derivation.ordered(RESULTS):
+            if is_not_done(record.data):
+                continue
             collected = record.data["collected"]
             same_day = collected[: dates.FULL] == first[: dates.FULL]
             late = same_day and not dates.not_after(collected, first)
@@ -154,6 +156,8 @@ def limits_changed(derivation: Derivation) -> Iterator[Evidence]:
     limits_by_parameter: dict[str, tuple[tuple[object, object], Record]] = {}
     for record in derivation.ordered(RESULTS):
         data = record.data
+        if is_not_done(data):
+            continue
         limits = (data["unit"], data.get("lloq"))
         before, earlier = limits_by_parameter.get(data["parameter"], (limits, record))
         limits_by_parameter[data["parameter"]] = limits, record

@@ -65,7 +65,8 @@ def listing_of(
     rules: Rules, definition: ListingDefinition, derivations: Iterable[Derivation], path: str
 ) -> Listing:
     """Return one listing of subjects, by its definition, which stands at a path."""
-    find = items.item_finder(rules, definition, path)
+    not_done = items.shows_not_done(definition)
+    find = items.item_finder(rules, definition, path, not_done=not_done)
     includes = (
         rules.condition(definition.subjects, f"{path}/subjects") if definition.subjects else None
     )

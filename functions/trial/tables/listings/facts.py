@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from trial.definition.design import Parameter
 from trial.definition.precision import Precision, decimals_of
 from trial.events import dates
 from trial.subject.derivation import Derivation
@@ -86,8 +87,14 @@ def _observed(
     )
 
 
-def _visit_label(derivation: Derivation, observation: Observation, _: ListingItem) -> Value:
-    visit = derivation.study.visits.get(observation.visit)
+def _of_parameter(fact: Callable[[Parameter], Value]) -> ColumnSource:
+    return lambda derivation, item: (
+        fact(derivation.parameter(item.parameter)) if item.parameter else None
+    )
+
+
+def _visit_label(derivation: Derivation, item: ListingItem) -> Value:
+    visit = derivation.study.visits.get(item.recorded_visit)
     return visit.label if visit else None
 
 
@@ -100,11 +107,11 @@ def _reported_unit(derivation: Derivation, _: Observation, item: ListingItem) ->
 
 
 OBSERVATION: Mapping[str, ColumnSource] = {
-    "parameter": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).label),
-    "unit": _observed(lambda derivation, _, item: derivation.parameter(item.parameter).unit),
+    "parameter": _of_parameter(lambda parameter: parameter.label),
+    "unit": _of_parameter(lambda parameter: parameter.unit),
     "reported-unit": _observed(_reported_unit),
     "visit": lambda _, item: "; ".join(item.visits) or "Not chosen for a visit",
-    "recorded-visit": _observed(_visit_label),
+    "recorded-visit": _visit_label,
     "operator": _observed(lambda _derivation, observation, _item: observation.value.operator),
     "value": _observed(
         lambda derivation, observation, item: decimal(

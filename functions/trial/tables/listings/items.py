@@ -5,21 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from trial.definition.conditions import AdverseEventFilter
-from trial.definition.outputs import RecordSelection
+from trial.definition.outputs import ListingDefinition, RecordSelection
+from trial.events import dates
 from trial.events.kinds import names_of
-from trial.events.payloads import KINDS, Circumstances
+from trial.events.payloads import KINDS, NOT_DONE, Circumstances
 from trial.rules import Rules
 from trial.rules.matching import bounded, matcher, refused, unknown
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.subject.results import Observation, distance
+from trial.subject.series import Series
 from trial.tables.discrepancies import EditChecks
 from trial.tables.grid import Value
 
 SUBJECTS, DISCREPANCIES, OBSERVATIONS = "subjects", "discrepancies", "observations"
 """The items other than records of a kind; `observations:` is followed by their parameters."""
 EVENTS = "adverse-event.reported"
+NOT_DONE_FIELDS = ("completion_status", "reason_not_done")
+"""What a listing of observations has a column of, if it shows what was not done too."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,9 @@ class ListingItem:
     observation: Observation | None = None
     parameter: str = ""
     visits: tuple[str, ...] = ()
-    """The labels of the visits that an observation was chosen for."""
+    """The labels of the visits that an observation was chosen for, or that lack it."""
+    recorded_visit: str = ""
+    """The visit that an observation was recorded with, or was not done at."""
 
 
 ColumnSource = Callable[[Derivation, ListingItem], Value]
@@ -41,15 +47,21 @@ ColumnSource = Callable[[Derivation, ListingItem], Value]
 ItemFinder = Callable[[Derivation], Iterable[ListingItem]]
 
 
-def item_finder(rules: Rules, definition: RecordSelection, path: str) -> ItemFinder:
-    """Return the function that lists a subject's items, in their order."""
+def item_finder(
+    rules: Rules, definition: RecordSelection, path: str, *, not_done: bool = False
+) -> ItemFinder:
+    """Return the function that lists a subject's items, in their order.
+
+    Of observations, with `not_done` what is reported as not done is among them.
+    """
     kind = definition.records
     if kind == SUBJECTS:
         return lambda derivation: [ListingItem(derivation.subject.id, derivation.day_zero, {})]
     if kind == DISCREPANCIES:
         return _discrepancies(EditChecks(rules.study))
     if parameters := parameters_of(kind):
-        return _observations(rules, parameters, _admission(rules, definition, path), path)
+        find = _observations(rules, parameters, _admission(rules, definition, path), path)
+        return _with_not_done(rules, parameters, find) if not_done else find
     if kind not in KINDS:
         raise unknown(f"{path}/records", "kind of record", kind)
     matches = matcher(definition.where)
@@ -68,6 +80,13 @@ def item_finder(rules: Rules, definition: RecordSelection, path: str) -> ItemFin
     ]
 
 
+def shows_not_done(definition: ListingDefinition) -> bool:
+    """Return whether a listing of observations shows what was not done: if a column is of it."""
+    sources = {column.source for column in definition.columns}
+    filtered = definition.out_of_range or definition.results
+    return not filtered and not sources.isdisjoint(NOT_DONE_FIELDS)
+
+
 def parameters_of(records: str) -> list[str]:
     """Return the parameters whose observations a listing shows; none where it has other items."""
     prefix, _, names = records.partition(":")
@@ -77,7 +96,8 @@ def parameters_of(records: str) -> list[str]:
 def fields(records: str) -> Iterable[str]:
     """Return the names of the fields in the data of a listing's items."""
     if parameters_of(records):
-        return ("collected", "result", "range_low", "range_high", *Circumstances.model_fields)
+        reported = ("collected", "result", "range_low", "range_high")
+        return (*reported, *NOT_DONE_FIELDS, *Circumstances.model_fields)
     if records == DISCREPANCIES:
         return ("discrepancy", "rule", "severity", "detail")
     return names_of(records) if records in KINDS else ()
@@ -140,7 +160,7 @@ def _observations(
 
     def items(derivation: Derivation) -> Iterator[ListingItem]:
         for name in parameters:
-            visits = _visit_labels(rules, derivation, name)
+            visits = _visit_labels(rules, derivation.series(name))
             for observation in derivation.series(name).observations:
                 if not is_listed(name, observation):
                     continue
@@ -155,18 +175,54 @@ def _observations(
                     observation=observation,
                     parameter=name,
                     visits=tuple(visits.get((observation.record, observation.place), ())),
+                    recorded_visit=observation.visit,
                 )
 
     return items
 
 
+def _with_not_done(rules: Rules, parameters: list[str], find: ItemFinder) -> ItemFinder:
+    """Return the finder of observations and of what was not done, of each parameter by date."""
+
+    def items(derivation: Derivation) -> Iterator[ListingItem]:
+        done = list(find(derivation))
+        for name in parameters:
+            lines = [item for item in done if item.parameter == name]
+            lines += _not_done(rules, derivation, name)
+            yield from sorted(lines, key=lambda item: dates.moment(item.data["collected"]))
+
+    return items
+
+
+def _not_done(rules: Rules, derivation: Derivation, parameter: str) -> Iterator[ListingItem]:
+    reports = derivation.not_done(parameter)
+    visits = _visit_labels(rules, reports, derivation.series(parameter))
+    for report in reports.observations:
+        status = {"completion_status": NOT_DONE, "reason_not_done": None}
+        of_record = derivation.subject.records[report.kind, report.record].data
+        reason = {name: of_record[name] for name in NOT_DONE_FIELDS if name in of_record}
+        yield ListingItem(
+            report.record,
+            report.day,
+            {**report.item, **status, **reason, "collected": report.collected},
+            parameter=parameter,
+            visits=tuple(visits.get((report.record, report.place), ())),
+            recorded_visit=report.visit,
+        )
+
+
 def _visit_labels(
-    rules: Rules, derivation: Derivation, parameter: str
+    rules: Rules, series: Series, unless_in: Series | None = None
 ) -> dict[tuple[str, int], list[str]]:
-    """Return the labels of visits by the record, and place in it, of what was chosen for each."""
+    """Return the labels of visits by the record, and place in it, of what was chosen for each.
+
+    Left out are visits for which another series has something.
+    """
     labels: dict[tuple[str, int], list[str]] = {}
     for visit in rules.study.definition.visits:
-        if (chosen := derivation.series(parameter).at_visit(visit)) is not None:
+        if unless_in is not None and unless_in.at_visit(visit) is not None:
+            continue
+        if (chosen := series.at_visit(visit)) is not None:
             for source in chosen.sources:
                 labels.setdefault((source.record, source.place), []).append(visit.label)
     return labels
