@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from builders import (
     TINY,
+    adverse_event,
     cd4,
+    coding,
     contact,
     derive,
     disposition,
@@ -23,6 +25,7 @@ from parallel import randomised, table_of
 
 from trial.definition.study import Study
 from trial.errors import Rejected
+from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.reporting.methods import methods
 from trial.rules.determination import pending_test
@@ -155,9 +158,88 @@ def test_it_is_what_all_pairs_say(in_order):
         assert answer(study, *DOSED, *entries) is expected
 
 
+TERM = {"adverse_event": {"terms": ["Headache"]}}
+LOW = {"parameter": "viral-load", "below": 70}
+
+
+class TestWithAdverseEvents:
+    """An adverse event is there on the day of its onset."""
+
+    def fainted(self, at: int | None, *coded: str) -> list[Entry]:
+        return [adverse_event(at), *(coding(term) for term in coded)]
+
+    def test_a_result_and_an_event_within_days(self):
+        study = study_of([LOW, TERM], within_days=7)
+        low = viral_load(20, 60)
+        assert answer(study, *DOSED, low, *self.fainted(13, "Headache")) is True
+        assert answer(study, *DOSED, low, *self.fainted(12, "Headache")) is False
+        assert answer(study, *DOSED, low, *self.fainted(20, "Nausea")) is False
+        assert answer(study, *DOSED, low, *self.fainted(None, "Headache")) is False
+        assert answer(study, *DOSED, *self.fainted(20, "Headache")) is None
+
+    def test_events_alone_are_known_at_once(self):
+        two = study_of([TERM, {"adverse_event": {"serious": True}}], within_days=3)
+        assert answer(two, *DOSED) is False
+        other = adverse_event(13, "AE-2", serious=True)
+        assert answer(two, *DOSED, other, *self.fainted(10, "Headache")) is True
+        assert answer(two, *DOSED, other, *self.fainted(9, "Headache")) is False
+
+    def test_as_many_as_are_asked_for(self):
+        study = study_of([LOW | {"number": 2}, TERM | {"number": 2}], within_days=7)
+        twice = [*self.fainted(14, "Headache"), adverse_event(14, "AE-2"),
+                 coding("Headache", "AE-2")]  # fmt: skip
+        assert answer(study, *DOSED, viral_load(14, 60), *twice) is False
+        assert answer(study, *DOSED, viral_load(14, 60), viral_load(21, 60), *twice) is True
+        assert answer(study, *DOSED, viral_load(14, 60), viral_load(22, 60), *twice) is False
+
+    def test_only_those_after_the_first_dose_and_not_long_after_the_last(self):
+        study = study_of([LOW, TERM], within_days=30, days_after_last_dose=20)
+        late = [enrolment(), dose(10), viral_load(12, 60)]
+        assert answer(study, *late, *self.fainted(9, "Headache")) is False
+        assert answer(study, *late, *self.fainted(10, "Headache")) is True
+        assert answer(study, *late, *self.fainted(31, "Headache")) is False
+
+    def test_a_class_is_unknown_while_the_event_that_would_decide_is_not_coded(self):
+        condition = {"results": [LOW, TERM], "within_days": 7}
+        classes = {"label": "C", "classes": [{"value": "yes", "label": "Yes",
+                                              "condition": condition}]}  # fmt: skip
+        study = tiny(classes={"c": classes})
+        level = report.compiled(study).rules.category("c", "")
+        low = [*DOSED, viral_load(20, 60)]
+        assert level(derive(*low, *self.fainted(18), study=study)) is None
+        assert level(derive(*low, *self.fainted(18, "Headache"), study=study)) == "yes"
+        assert level(derive(*low, *self.fainted(2), study=study)) == "Other"
+
+
+def test_with_events_it_is_what_all_pairs_say():
+    rng = random.Random(17)  # noqa: S311 (a seed)
+    for _ in range(40):
+        days = rng.randint(0, 6)
+        onsets = {f"AE-{i}": (rng.randint(1, 40), rng.choice(["Headache", "Rash"]))
+                  for i in range(4)}  # fmt: skip
+        values = {at: rng.choice([60, 80]) for at in rng.sample(range(2, 40), 4)}
+        entries = [viral_load(at, value) for at, value in values.items()]
+        for name, (at, term) in onsets.items():
+            entries += [adverse_event(at, name), coding(term, name)]
+        expected = any(
+            abs(at - onset) <= days
+            for at, value in values.items() if value < 70
+            for onset, term in onsets.values() if term == "Headache"
+        )  # fmt: skip
+        rng.shuffle(entries)
+        study = study_of([LOW, TERM], within_days=days)
+        assert answer(study, *DOSED, *entries) is expected
+
+
 @pytest.mark.parametrize(
     ("condition", "pointer"),
     [
+        ({"results": [HIGH[0], {"adverse_event": {}, "at_least": 1}]}, "/conditions/new/results/1"),
+        ({"results": [HIGH[0], {}]}, "/conditions/new/results/1"),
+        ({"results": [HIGH[0] | {"number": 2}], "in_order": True}, "/conditions/new"),
+        ({"results": [HIGH[0], {"adverse_event": {}}], "one_sample": True}, "/conditions/new"),
+        ({"results": [{"adverse_event": {"groups": ["None"]}}]},
+         "/conditions/new/results/0/adverse_event/groups/0"),
         ({"results": []}, "/conditions/new/results"),
         ({"results": [{"parameter": "cd5"}]}, "/conditions/new/results/0/parameter"),
         ({"results": HIGH, "one_sample": True, "within_days": 3}, "/conditions/new"),

@@ -20,6 +20,7 @@ from trial.definition.conditions import (
     AnalysisSet,
     Class,
     Classes,
+    Coincident,
     Condition,
     DateRef,
     EventDate,
@@ -150,11 +151,13 @@ WHOLE |= {
             "outcome": "FATAL", "treatment": "drug", "groups": ["Rash (pooled)"],
             "scope": "narrow", "terms": ["Headache"], "onset_days": [1, 28]}},
         "young": {"characteristic": "ages", "levels": ["young"]},
-        "mixed": {"any": ["early", {"all": ["sick", "young"]}, "liver", "sample"]},
+        "mixed": {"any": ["early", {"all": ["sick", "young"]}, "liver", "sample", "lost"]},
         "no": {"none": ["early"]},
         "bounded": {"measure": "age", "at_least": 1, "at_most": 9, "more_than": 0, "below": 10},
+        "lost": {"measure": {"parameter": "cd4", "at": "baseline"}, "assessed": True},
         "seen": {"measure": "age", "assessed": True},
-        "liver": {"results": [{"parameter": "cd4", "at_least": 3}, {"parameter": "weight"}],
+        "liver": {"results": [{"parameter": "cd4", "at_least": 3}, {"parameter": "weight"},
+                              {"adverse_event": {"serious": True}}],
                   "within_days": 30},
         "sample": {"results": [{"parameter": "cd4"}, {"parameter": "weight"}]},
     },
@@ -350,9 +353,14 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     ResultDate: {"times/fall/events/0": {
         "parameter": "viral-load", "where": {"method": "PCR"}, "below": 40,
         "at_least": 1, "more_than": 2, "at_most": 3}},
-    ResultFilter: {"conditions/liver/results/0": {
-        "parameter": "viral-load", "where": {"method": "PCR"}, "at_least": 4, "more_than": 1,
+    ResultFilter: {"listings/1/results/0": {
+        "parameter": "viral-load-log10", "where": {"method": "PCR"}, "at_least": 4, "more_than": 1,
         "at_most": 9, "below": 8}},
+    Coincident: {
+        "conditions/liver/results/0": {
+            "parameter": "viral-load", "where": {"method": "PCR"}, "at_least": 4, "more_than": 1,
+            "at_most": 9, "below": 8, "number": 2},
+        "conditions/liver/results/2": {"adverse_event": {"serious": False}}},
     Condition: {
         "conditions/liver": {"results": [{"parameter": "cd4"}], "within_days": 3,
                              "in_order": True, "days_after_last_dose": 7},
@@ -365,9 +373,11 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "conditions/sick": {"adverse_event": {}},
         "conditions/bounded": {"measure": "score", "at_least": 2, "at_most": 8, "more_than": 3,
                                "below": 12, "missing": "failure", "assessed": True},
+        "conditions/lost": {"not_done": True},
 },
     AdverseEventFilter: {"conditions/sick/adverse_event": {
-        "emergent": False, "related": True, "serious": False, "grade": [2, 4], "grade_at_least": 3,
+        "emergent": False, "grouped": False, "related": True, "serious": False,
+        "grade": [2, 4], "grade_at_least": 3,
         "severity": ["SEVERE"], "seriousness": "HOSPITALISATION", "action_taken": "DOSE REDUCED",
         "outcome": "RECOVERED", "treatment": "placebo", "groups": ["Itch"], "scope": "broad",
         "terms": ["Nausea"], "onset_days": [None, -1]}},
@@ -606,6 +616,8 @@ def test_every_field_of_the_definition_is_told(path, field, value):
     for name in filter(None, path.split("/")):
         at = at[int(name) if isinstance(at, list) else name]
     at[field] = value
+    if field == "not_done":
+        del at["assessed"]  # of which a condition takes one
     if value is None:
         del at[field]
     assert told(base) != before

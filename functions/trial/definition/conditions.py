@@ -245,6 +245,24 @@ class ResultFilter(Bounds):
     where: Where = {}
 
 
+class Coincident(Bounds):
+    """Results of a parameter within bounds, or adverse events, that come together with others.
+
+    An adverse event is there on the day of its onset. With `number` so many must be there.
+    """
+
+    parameter: ParameterName | None = None
+    where: Where = {}
+    adverse_event: "AdverseEventFilter | None" = None
+    number: Annotated[int, Field(ge=1, le=100)] = 1
+
+    @model_validator(mode="after")
+    def _one_form(self) -> "Coincident":
+        forms = {"parameter": (*BOUNDS, "where"), "adverse_event": ()}
+        only_form(self, forms, "such a part", ["number"])
+        return self
+
+
 CONDITION_FORMS: Mapping[str, tuple[str, ...]] = {
     "all": (),
     "any": (),
@@ -267,7 +285,8 @@ class Condition(Bounds):
     whether the result that is taken of a parameter is reported as not done. `results` come
     together: after the first dose (not later than `days_after_last_dose`) there is one of each
     within so many days, 0 for one day; `in_order` none before the one listed before it;
-    `one_sample` at one moment of collection. Unknown until each of their parameters has a result.
+    `one_sample` at one moment of collection. Some may be adverse events, by their onset. Unknown
+    until each of their parameters has a result.
     """
 
     all: list["Ref"] | None = None
@@ -283,7 +302,7 @@ class Condition(Bounds):
     assessed: Literal[True] | None = None
     not_done: Literal[True] | None = None
     missing: Literal["excluded", "failure"] = "excluded"
-    results: Annotated[list[ResultFilter], Field(min_length=1, max_length=10)] | None = None
+    results: Annotated[list[Coincident], Field(min_length=1, max_length=10)] | None = None
     within_days: Annotated[int, Field(ge=0, le=36_525)] = 0
     in_order: bool = False
     one_sample: bool = False
@@ -301,6 +320,10 @@ class Condition(Bounds):
             raise ValueError("`not_done` takes neither bounds nor `assessed` nor `missing`")
         if self.one_sample and (self.within_days or self.in_order):
             raise ValueError("`one_sample` takes neither `within_days` nor `in_order`")
+        if self.one_sample and any(part.adverse_event for part in self.results or ()):
+            raise ValueError("`one_sample` is of results, and not of adverse events")
+        if (self.one_sample or self.in_order) and any(p.number > 1 for p in self.results or ()):
+            raise ValueError("`number` goes with `within_days` alone")
         return self
 
     def at_visit(self, visit: str) -> "Condition":
@@ -323,8 +346,9 @@ StudyDay = int
 class AdverseEventFilter(Model):
     """Which adverse events of a subject are meant; every part given must hold.
 
-    `treatment` is that of the last dose before the onset; `groups` and `terms` add up. `scope`
-    says how far the groups go: `narrow` unless given. `onset_days` are the first and the last
+    `treatment` is that of the last dose before the onset; `groups` and `terms` add up. `grouped`
+    says whether the term is in any group at all; what is not coded is in none. `scope` says how far
+    the groups go: `narrow` unless given. `onset_days` are the first and the last
     study day of the onset, either of which may be null; without a first dose there are none.
     """
 
@@ -339,6 +363,7 @@ class AdverseEventFilter(Model):
     outcome: Annotated[str, RefersTo("outcome")] | None = None
     treatment: Annotated[str, RefersTo("treatment")] | None = None
     groups: list[Annotated[str, RefersTo("group of terms")]] = []
+    grouped: bool | None = None
     scope: Scope | None = None
     terms: list[Term] = []
     onset_days: tuple[StudyDay | None, StudyDay | None] | None = None
@@ -353,6 +378,11 @@ class AdverseEventFilter(Model):
         if first is not None and last is not None and last < first:
             raise ValueError(f"onset_days ends on day {last}, before it begins on day {first}")
         return self
+
+    @property
+    def asks_for_groups(self) -> bool:
+        """Whether what it selects depends on groups of terms, and on how far they go."""
+        return bool(self.groups) or self.grouped is not None
 
     @property
     def grades(self) -> list[int]:

@@ -88,6 +88,10 @@ class ArmDependence:
             or (ref.recorded is not None and self.records(ref.recorded, ref.where))
             or (ref.characteristic is not None and self.category(ref.characteristic))
             or (ref.adverse_event is not None and self.events(ref.adverse_event))
+            or any(
+                part.adverse_event is not None and self.events(part.adverse_event)
+                for part in ref.results or ()
+            )
             or (ref.measure is not None and self.measure(ref.measure))
         )
 

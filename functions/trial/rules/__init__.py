@@ -12,7 +12,7 @@ from trial.definition.conditions import AdverseEventFilter, Classes, Condition, 
 from trial.definition.study import Study
 from trial.rules import categories, dating, determination, grading
 from trial.rules.categories import Category, level_text
-from trial.rules.coinciding import YES, coincidence
+from trial.rules.coinciding import coincidence, coincidence_test
 from trial.rules.dating import Time
 from trial.rules.matching import (
     EventMatcher,
@@ -150,7 +150,7 @@ class Rules:
         if condition.characteristic is not None:
             return self._level_test(condition, path)
         if condition.results is not None:
-            return self._coincidence(condition, path)
+            return coincidence_test(self.study, condition, path)
         if condition.adverse_event is not None:
             matches = self.adverse_event_matcher(condition.adverse_event, f"{path}/adverse_event")
             return lambda derivation: any(map(matches, derivation.adverse_events))
@@ -185,15 +185,6 @@ class Rules:
         def test(derivation: Derivation) -> Truth:
             value = category(derivation)
             return None if value is None else value in levels
-
-        return test
-
-    def _coincidence(self, condition: Condition, path: str) -> Test:
-        quantity = coincidence(self.study, condition, path)
-
-        def test(derivation: Derivation) -> Truth:
-            value = quantity.evaluate(derivation)
-            return None if value is None else value == YES
 
         return test
 

@@ -13,7 +13,7 @@ from trial.definition.conditions import Classes, Condition, Measure, Ref, Where
 from trial.definition.design import ARM
 from trial.events.json_body import canonical
 from trial.events.kinds import derived_fields
-from trial.rules.coinciding import coincidence
+from trial.rules.coinciding import coincidence, coincidence_test
 from trial.rules.matching import Test, optional_fields
 from trial.rules.parts import Parts
 from trial.subject.derivation import Derivation
@@ -126,8 +126,9 @@ def optional_event_fields(rules: Parts, ref: Ref) -> list[str]:
 def _event_fields(definition: Definition, ref: Ref) -> list[str]:
     condition = ref if isinstance(ref, Condition) else definition.conditions[ref]
     fields = [name for part in _parts(condition) or () for name in _event_fields(definition, part)]
-    if condition.adverse_event is not None:
-        fields += optional_fields(condition.adverse_event)
+    filters = (condition.adverse_event, *(part.adverse_event for part in condition.results or ()))
+    for event_filter in filters:
+        fields += [] if event_filter is None else optional_fields(event_filter)
     return fields
 
 
@@ -137,6 +138,8 @@ def strict_test(rules: Parts, ref: Ref, path: str) -> Test:
     if condition.adverse_event is not None:
         matches = rules.adverse_event_matcher(condition.adverse_event, path)
         return lambda derivation: any_true(map(matches, derivation.adverse_events))
+    if condition.results is not None:
+        return coincidence_test(rules.study, condition, path, strict=True)
     if (parts := _parts(condition)) is None:
         return rules.condition(ref, path)
     tests = [strict_test(rules, part, path) for part in parts]

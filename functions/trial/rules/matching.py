@@ -1,9 +1,9 @@
 """Tests of records, adverse events and values, compiled from a definition once for all subjects."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
-from itertools import count
+from itertools import chain, count
 from typing import Any
 
 from trial.definition.base import BOUNDS, Bounds
@@ -162,7 +162,7 @@ def optional_fields(event_filter: AdverseEventFilter) -> list[str]:
     )
 
 
-def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup]) -> EventMatcher:
+def event_matcher(event_filter: AdverseEventFilter, groups: Sequence[TermGroup]) -> EventMatcher:
     """Return the test of an adverse event: every part that is given must hold.
 
     A part that asks for a missing field leaves the event undetermined, unless another part fails.
@@ -200,6 +200,9 @@ def event_matcher(event_filter: AdverseEventFilter, groups: Iterable[TermGroup])
             [*event_filter.terms, *(name for group_terms in grouped_terms for name in group_terms)],
         )
         parts.append(_coded_as(frozenset(terms)))
+    if event_filter.grouped is not None:
+        all_terms = (group.of_scope(event_filter.scope) for group in groups)
+        parts.append(_grouped(frozenset(map(term, chain(*all_terms))), event_filter.grouped))
     if event_filter.onset_days is not None:
         parts.append(_begun_within(*event_filter.onset_days))
     return lambda event: all_true(part(event) for part in parts)
@@ -210,7 +213,7 @@ def adverse_event_matcher(
 ) -> EventMatcher:
     """Return the test of adverse events; refuse groups of terms that the study does not define."""
     groups = study.definition.adverse_events.groups
-    if event_filter.scope is not None and not event_filter.groups:
+    if event_filter.scope is not None and not event_filter.asks_for_groups:
         raise refused(f"{path}/scope", "is that of groups, and none are named beside it")
     for name in event_filter.groups:
         if name not in {group.label for group in groups}:
@@ -268,6 +271,10 @@ def _serious_for(criterion: str) -> EventMatcher:
 def _coded_as(terms: frozenset[str]) -> EventMatcher:
     not_coded_too = NOT_CODED in terms
     return lambda event: None if event.pt == NOT_CODED and not not_coded_too else event.pt in terms
+
+
+def _grouped(terms: frozenset[str], wanted: bool) -> EventMatcher:  # noqa: FBT001 (as asked)
+    return lambda event: (event.pt in terms) is wanted
 
 
 def bounded(precision: Precision, bounds: Bounds, path: str) -> Callable[[Value], bool]:

@@ -159,7 +159,7 @@ def check_events_of_column(
     for row in table.rows:  # a column narrows what a row counts, and cannot widen it
         filtered = row.worst or row.incidence
         part = row.events or (filtered and filtered.filter)
-        if part and part.groups and part.scope is None:
+        if part and part.asks_for_groups and part.scope is None:
             detail = f"leaves open the scope of row {row.id}, which names groups: give it `scope`"
             raise refused(f"{path}/scope", detail)
 
@@ -1521,7 +1521,7 @@ def _no_levels(_: Derivation) -> Iterable[str]:
 
 def _without_scope(event_filter: AdverseEventFilter) -> AdverseEventFilter:
     """Leave out a scope that is not of groups which the filter names."""
-    if event_filter.scope is None or event_filter.groups:
+    if event_filter.scope is None or event_filter.asks_for_groups:
         return event_filter
     return event_filter.model_copy(update={"scope": None})
 

@@ -15,6 +15,7 @@ from trial.definition.conditions import (
     MOST_ABNORMAL,
     PREVIOUS_VISIT,
     AdverseEventFilter,
+    Coincident,
     Condition,
     DateRef,
     EventDate,
@@ -210,22 +211,30 @@ class Wording:
         return f"{text} is {within} (a value that is due and missing {counted})"
 
     def _results(self, condition: Condition) -> str:
-        parts = [self.results_within(part) for part in condition.results or ()]
+        listed = condition.results or []
+        parts = [self._coincident(part) for part in listed]
+        results = [part for part in listed if part.parameter is not None]
+        these = "each of these parameters has a result then"
+        unknown = f" (unknown until {these})" if results else ""
         until = condition.days_after_last_dose
         last = "" if until is None else f" and not more than {until} days after the last"
         days = "on one day" if not condition.within_days else f"within {condition.within_days} days"
         when = "collected at one moment" if condition.one_sample else days
         order = ", none before the one named before it" if condition.in_order else ""
-        return (
-            f"after the first dose{last} there are, {when}{order}, {joined(parts)} (unknown until"
-            " each of these parameters has a result then)"
-        )
+        return f"after the first dose{last} there are, {when}{order}, {joined(parts)}{unknown}"
 
-    def results_within(self, part: ResultFilter) -> str:
+    def _coincident(self, part: Coincident) -> str:
+        several = f"{part.number} times " if part.number > 1 else ""
+        if part.adverse_event is not None:
+            return f"{several}the onset of {self.events(part.adverse_event)}"
+        return f"{several}{self.results_within(part)}"
+
+    def results_within(self, part: ResultFilter | Coincident) -> str:
         """Return which results of a parameter a filter selects."""
-        within = bounds(part, self._definition.parameters[part.parameter].unit)
+        name = str(part.parameter)
+        within = bounds(part, self._definition.parameters[name].unit)
         is_within = f" that is {within}" if within else ""
-        return f"a result of {self.parameter(part.parameter)}{where(part.where)}{is_within}"
+        return f"a result of {self.parameter(name)}{where(part.where)}{is_within}"
 
     # Measures
 
@@ -348,7 +357,8 @@ class Wording:
             }
             parts.append(f"preferred term {joined((spelled.get(n, n) for n in named), 'or')}")
         if event_filter.scope is not None:
-            parts.append(f"of the {event_filter.scope} scope of its group")
+            its_group = "its group" if event_filter.grouped is not False else "any group"
+            parts.append(f"of the {event_filter.scope} scope of {its_group}")
         if event_filter.onset_days is not None:
             parts.append(f"onset on study day {_days(*event_filter.onset_days)}")
         return f"an adverse event: {'; '.join(parts)}" if parts else "an adverse event of any kind"
@@ -387,6 +397,7 @@ class Wording:
 _EVENTS: dict[str, str | tuple[str, str]] = {
     "emergent": ("treatment-emergent", "not treatment-emergent"),
     "related": ("related", "not related"),
+    "grouped": ("of a term in a group", "of a term in no group"),
     "serious": ("serious", "not serious"),
     "grade_at_least": "of grade {} or higher",
     "grade": "of grade {}",

@@ -12,6 +12,7 @@ from typing import Any
 
 from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
+    AdverseEventFilter,
     Condition,
     DateRef,
     EventDate,
@@ -124,7 +125,7 @@ class Explanations:
         elif condition.characteristic is not None:
             yield from self.category(condition.characteristic, derivation)
         elif condition.adverse_event is not None:
-            events = self._matching(condition, derivation)
+            events = self._matching(condition.adverse_event, derivation)
             yield from self.events(events, derivation)
             if not events:
                 yield Evidence(f"{self._words.condition(condition)}: {_VERDICTS[truth]}")
@@ -159,9 +160,9 @@ class Explanations:
         if not records:
             yield Evidence(f"not recorded: {RECORDS[kind]}{where(condition.where)}")
 
-    def _matching(self, condition: Condition, derivation: Derivation) -> list[AdverseEvent]:
-        event_filter = condition.adverse_event
-        assert event_filter is not None
+    def _matching(
+        self, event_filter: AdverseEventFilter, derivation: Derivation
+    ) -> list[AdverseEvent]:
         matches = self._once(
             event_filter, lambda: self._rules.adverse_event_matcher(event_filter, "")
         )
@@ -171,9 +172,13 @@ class Explanations:
         self, condition: Condition, derivation: Derivation, truth: Truth
     ) -> Iterator[Evidence]:
         for part in condition.results or ():
-            parameter = self._definition.parameters[part.parameter]
+            if part.adverse_event is not None:
+                yield from self.events(self._matching(part.adverse_event, derivation), derivation)
+                continue
+            name = str(part.parameter)
+            parameter = self._definition.parameters[name]
             holds = bounded(parameter.precision, part, "")
-            results = derivation.series(part.parameter, selection(part.where)).on_treatment(
+            results = derivation.series(name, selection(part.where)).on_treatment(
                 condition.days_after_last_dose
             )
             for result in results:
