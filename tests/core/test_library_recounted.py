@@ -42,6 +42,7 @@ RANGES = {  # around the limits, so that some are beyond each
     "haemoglobin": (8, 16), "creatinine": (0.7, 2.6), "egfr": (20, 110),
 }  # fmt: skip
 MEASURED = (*RANGES, "amylase", "alt", "ast", "bilirubin", "alp")
+OF_ALGORITHMS = {"cpk": (10, 320), "glucose": (48, 240)}
 PIECES: dict[str, dict[str, Any]] = {
     "fda-safety": {"itt": "randomised", "treated": "treated", "per_protocol": "completed",
                    "excess": {"column": "high", "over": "placebo", "percent": 2},
@@ -50,6 +51,13 @@ PIECES: dict[str, dict[str, Any]] = {
     "fda-groups": {"men_groups": ["Falls risk"], "men_columns": COLUMNS[:1],
                    "women_groups": ["Falls risk"], "women_columns": COLUMNS[:1]},
     "fda-interest": {"groups": ["Falls risk"], "days": [28, 84]},
+    "fda-algorithms": {
+        "muscle_injury": "Falls risk", "cpk": "cpk", "hypoglycaemia": "Falls risk",
+        "hypoglycaemia_signs": "Respiratory", "hyperglycaemia": "Respiratory",
+        "glucose": "glucose", "glucose_fasting": "glucose_fasting", "hba1c": "hba1c",
+        "diabetes_medication": "medicated", "diabetes": "women",
+        "hypersensitivity": "Falls risk", "respiratory": "Respiratory", "skin": "Falls risk",
+        "systemic": "Falls risk"},
     "fda-liver": {},
     "fda-vitals": {"systolic": "sbp", "diastolic": "dbp", "visits": ["week-4", "week-12"],
                    "pulse": "dbp", "respiration": "dbp", "temperature": "dbp"},
@@ -69,7 +77,12 @@ def study() -> Study:
     places = {"unit": "U/L", "places": 2, "rounded": True}
     trial["parameters"] |= {name: {"label": name, **places, "unit": unit}
                             for name, unit in ANALYTES.items()}  # fmt: skip
-    trial["parameters"] |= {"dbp": {"label": "Diastolic", "unit": "mmHg", "places": 0}}
+    trial["parameters"] |= {"dbp": {"label": "Diastolic", "unit": "mmHg", "places": 0},
+                            "hba1c": {"label": "HbA1c", "unit": "%",
+                                      "formula": "haemoglobin / 2"}}  # fmt: skip
+    trial["conditions"] |= {"women": {"characteristic": "sex", "levels": ["F"]},
+                            "medicated": {"recorded": "conmed.recorded"}}  # fmt: skip
+    trial["adverse_events"]["groups"].append({"label": "Respiratory", "terms": ["Cough"]})
     trial["extends"] = [
         {
             "piece": name,
@@ -99,15 +112,17 @@ def events() -> tuple[dict[str, Any], ...]:
             made_of = line["data"]["measurements"]
             sbp = next(int(m["result"]) for m in made_of if m["parameter"] == "sbp")
             made_of.append({"parameter": "dbp", "result": str(sbp - chance.randint(30, 100))})
-    for line in [line for line in made if line["type"].endswith("visit.recorded.v1")]:
-        for name in MEASURED:
-            unit = ANALYTES[name]
-            low, high = RANGES.get(name, (1, 130))
-            data = {"record": f"{name}-{line['data']['record']}", "revision": 1, "parameter": name,
+    visits = [line for line in made if line["type"].endswith("visit.recorded.v1")]
+    named = [*((line, name) for line in visits for name in MEASURED),
+             *((line, name) for line in visits for name in OF_ALGORITHMS)]  # fmt: skip
+    for line, name in named:
+        unit = ANALYTES[name]
+        low, high = (RANGES | OF_ALGORITHMS).get(name, (1, 130))
+        data = {"record": f"{name}-{line['data']['record']}", "revision": 1, "parameter": name,
                     "collected": line["data"]["date"], "unit": unit, "range_low": 0,
                     "result": f"{chance.uniform(low, high):.2f}", "range_high": 40}  # fmt: skip
-            if chance.random() < 0.9:
-                made.append(line | {"id": f"{line['id']}-{name}", "data": data,
+        if chance.random() < 0.9:
+            made.append(line | {"id": f"{line['id']}-{name}", "data": data,
                                     "type": "org.livetlf.lab.result.reported.v1"})  # fmt: skip
     left = next(line for line in made if line["data"].get("reason") == "ADVERSE EVENT")
     fatal = next(line for line in made if line["subject"] == left["subject"]
@@ -417,6 +432,81 @@ class TestGroups:
         severe = emergent(severity="SEVERE", pt="Dizziness")
         assert shown("fda-18", "severity/SEVERE") == number(severe, "total")
 
+    def test_terms_in_no_group(self):
+        headache = [s for s, rows in emergent().items() if "Headache" in {r["pt"] for r in rows}]
+        agree("fda-32", "terms/Nervous system disorders/Headache", headache)
+        shown_terms = {row.id.split("/")[2] for row in grid("fda-32").rows if row.level}
+        all_terms = {row["pt"] for rows in emergent().values() for row in rows}
+        assert shown_terms == all_terms - {"Dizziness", "Cough"}
+
+
+def dated_results(parameter: str) -> dict[str, list[tuple[date, float]]]:
+    """Return the days and values after the first dose, of the treated."""
+    return {
+        subject: [(date.fromisoformat(day), value) for day, value in rows
+                  if day > first_dose(subject)]
+        for subject, rows in results(parameter).items() if subject in of("dose.administered")
+    }  # fmt: skip
+
+
+def onsets(pt: str) -> dict[str, list[date]]:
+    return {subject: [date.fromisoformat(row["onset"]) for row in rows if row["pt"] == pt]
+            for subject, rows in emergent().items()}  # fmt: skip
+
+
+def near(one: list[date], other: list[date]) -> bool:
+    return any(abs((first - second).days) <= 7 for first in one for second in other)
+
+
+class TestAlgorithms:
+    """Percentages are of the column: whoever is not known to meet a criterion does not."""
+
+    def test_muscle_injury(self):
+        dizzy = {s for s, days in onsets("Dizziness").items() if days}
+        start, values = baseline("cpk"), after("cpk")
+        high = {s for s in values if max(values[s]) > 200 and not start.get(s, 0) > 40}
+        agree("fda-46", "muscle-term", dizzy, of("dose.administered"))
+        agree("fda-46", "cpk-high", high, of("dose.administered"))
+        agree("fda-46", "any", dizzy | high, of("dose.administered"))
+
+    def test_hypoglycaemia(self):
+        treated, cough = of("dose.administered"), onsets("Cough")
+        glucose = dated_results("glucose")
+        low = {s: [day for day, value in rows if value < 70] for s, rows in glucose.items()}
+        near_low = {s for s in low if near(low[s], cough.get(s, []))}
+        twice = {s for s in low if len(low[s]) > 1 and len(cough.get(s, [])) > 1}
+        lowest = {s for s, rows in after("glucose").items() if min(rows) < 54}
+        dizzy = {s for s, days in onsets("Dizziness").items() if days}
+        women = [s for s in treated if of("subject.enrolled")[s][0]["sex"] == "F"]
+        agree("fda-47", "all-glucose-below-54", lowest, treated)
+        agree("fda-47", "all-hypoglycaemia-sign", near_low, treated)
+        assert shown("fda-47", "all-hypoglycaemia-repeated") == number(twice, "total")
+        found = near_low | twice | lowest | dizzy
+        agree("fda-47", "all-any", found, treated)
+        agree("fda-47", "with-any", found & {*women}, treated)
+        agree("fda-47", "without-any", found - {*women}, treated)
+        agree("fda-47", "with", women, treated)
+
+    def test_hyperglycaemia(self):
+        treated = of("dose.administered")
+        above = {s for s, rows in after("glucose").items() if sum(v > 180 for v in rows) > 1}
+        agree("fda-48", "all-glucose-repeated", above, treated)
+        start, values = baseline("glucose_fasting"), after("glucose_fasting")
+        rise = [s for s in start.keys() & values
+                if max(values[s]) > 100 and max(values[s]) - start[s] >= 20]  # fmt: skip
+        agree("fda-48", "all-fasting-glucose-rise", rise, treated)
+        start, values = baseline("haemoglobin"), after("haemoglobin")
+        highest = {s: max(values[s]) / 2 for s in start.keys() & values}
+        rise = [s for s, top in highest.items() if top >= 5.7 and top - start[s] / 2 >= 0.3]
+        agree("fda-48", "all-hba1c-rise", rise, treated)
+        medicated = treated.keys() & of("conmed.recorded").keys()
+        agree("fda-48", "all-diabetes-medication", medicated, treated)
+
+    def test_hypersensitivity(self):
+        cough, dizzy = onsets("Cough"), onsets("Dizziness")
+        both = [s for s in cough if near(cough[s], dizzy.get(s, []))]
+        agree("fda-49", "respiratory-skin", both, of("dose.administered"))
+
 
 class TestMeasured:
     @pytest.mark.parametrize("limit", [120, 140, 160])
@@ -483,6 +573,25 @@ class TestMeasured:
         values = after("platelets")
         low = [s for s in values if values[s][-1] < 125]
         agree("fda-53", "platelets-low", low, values)
+
+    def test_listings_of_results_at_a_level(self):
+        lines = {listing.id: builders.rows_of(listing) for listing in made().listings}
+        low = [(s, value) for s, rows in after("sodium").items() for value in rows if value < 130]
+        rows = [row for row in lines["fda-54"] if row["PARAM"] == "Sodium, low"]
+        assert sorted((row["USUBJID"], float(row["AVAL"])) for row in rows) == sorted(low)
+        for row in rows:
+            assert row["ALEVEL"] == (3 if float(row["AVAL"]) < 125 else 2)
+            known = baseline("sodium").get(row["USUBJID"])
+            assert row["BASE"] is None if known is None else float(row["BASE"]) == known
+        start = baseline("haemoglobin")
+        fell = [(s, value) for s, rows in after("haemoglobin").items() for value in rows
+                if s in start and round(value - start[s], 2) < -1.5]  # fmt: skip
+        rows = [row for row in lines["fda-55"] if "decrease" in row["PARAM"]]
+        assert sorted((row["USUBJID"], float(row["AVAL"])) for row in rows) == sorted(fell)
+        for row in rows:
+            change = float(row["AVAL"]) - float(row["BASE"])
+            assert float(row["CHG"]) == pytest.approx(change, abs=1e-9)
+        assert {row["AVALU"] for row in rows} == {ANALYTES["haemoglobin"]}
 
 
 class TestEfficacy:

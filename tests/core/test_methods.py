@@ -510,7 +510,8 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     FlowBox: {"flow/stages/1/side/0": {"label": "Gone", "count": "no", "reasons": None}},
     ListingDefinition: {"listings/0": {"id": "M", "records": "visit.missed", "where": {},
                                        "subjects": None},
-                        "listings/1": {"results": [], "out_of_range": True},
+                        "listings/1": {"results": [], "out_of_range": True,
+                                       "after_first_dose": True},
                         "listings/2": {"events": {"serious": True}}},
     NarrativeDefinition: {"narratives/0": {"id": "M", "subjects": "no", "words": {}}},
     Paragraph: {

@@ -1059,20 +1059,24 @@ class RecordSelection(Model):
 
     `records` is a kind of event, `subjects`, `discrepancies`, or `observations:` and parameters
     with commas between them. Of observations `results` selects those within the bounds of any of
-    these, `out_of_range` those beyond the reference range that was reported with each; both may be
-    given. Of adverse events `events` selects those that meet a filter.
+    these, `out_of_range` those beyond the reference range that was reported with each, and
+    `after_first_dose` those that came then; all may be given. Of adverse events `events` selects
+    those that meet a filter.
     """
 
     records: Annotated[str, RefersTo("records")]
     where: Where = {}
     results: list[ResultFilter] = []
     out_of_range: bool = False
+    after_first_dose: bool = False
     events: AdverseEventFilter | None = None
 
     @model_validator(mode="after")
     def _of_what_is_selected(self) -> "RecordSelection":
-        if (self.results or self.out_of_range) and not self.records.startswith("observations:"):
-            raise ValueError("takes `results` and `out_of_range` of observations alone")
+        of_results = self.results or self.out_of_range or self.after_first_dose
+        if of_results and not self.records.startswith("observations:"):
+            names = "`results`, `out_of_range` and `after_first_dose`"
+            raise ValueError(f"takes {names} of observations alone")
         if self.events is not None and self.records != "adverse-event.reported":
             raise ValueError("takes `events` of records adverse-event.reported alone")
         return self

@@ -5,6 +5,7 @@ A piece is JSON: a `title`, `parameters` with their defaults (of which one may b
 `definition`. There
 `{"parameter": name}`, with the name of one of these and nothing beside it, stands for its value. A
 member whose parameter is null is left out, and so is a part that `needs` a parameter which is null.
+`{"observations": [{"id": name}, ...]}` is the records of a listing of those that are not left out.
 """
 
 import json
@@ -73,6 +74,9 @@ def _substituted(value: Any, values: Part) -> Any:  # noqa: ANN401 (any JSON)
             return _LEFT_OUT if values[name] is None else deepcopy(values[name])
         case dict() if not _has_needed(value.get(_NEEDS, ()), values):
             return _LEFT_OUT
+        case {"observations": list(listed)} if len(value) == 1:
+            names = [part["id"] for part in _substituted(listed, values)]
+            return f"observations:{','.join(names)}"
         case dict():
             members = {
                 name: _substituted(part, values) for name, part in value.items() if name != _NEEDS

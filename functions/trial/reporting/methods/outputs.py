@@ -135,6 +135,7 @@ def _selected(shown: RecordSelection, words: Wording) -> str:
     """Say which records, or results, are shown one by one."""
     if parameters := parameters_of(shown.records):
         text = f"result of {joined(map(words.parameter, parameters))}"
+        text += " after the first dose" if shown.after_first_dose else ""
         text += " beyond the reference range reported with it" if shown.out_of_range else ""
         wanted = [words.results_within(part) for part in shown.results]
         return f"{text}, if it is one of {joined(wanted, 'or')}" if wanted else text

@@ -491,6 +491,8 @@ _NAMED = {
     "set": "analysis set",
     "as": "parameter",
     "last": "parameter",
+    "baseline": "named baseline",
+    "change": "named baseline",
 }
 """What a source with a colon begins with, and what it then names."""
 

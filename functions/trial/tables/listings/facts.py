@@ -11,7 +11,7 @@ from trial.events import dates
 from trial.subject.derivation import Derivation
 from trial.subject.derived_fields import Unknown
 from trial.subject.fold import Record
-from trial.subject.results import EXACT, Observation
+from trial.subject.results import EXACT, Observation, value_of
 from trial.tables.grid import Value
 from trial.tables.listings import days
 from trial.tables.listings.items import ColumnSource, ListingItem
@@ -100,10 +100,52 @@ def _visit_label(derivation: Derivation, item: ListingItem) -> Value:
 
 def _reported_unit(derivation: Derivation, _: Observation, item: ListingItem) -> Value:
     """Return the unit that a result was reported in: that of its parameter where it names none."""
-    parameter = derivation.parameter(item.parameter)
-    graded = parameter.grades.of if parameter.grades is not None else item.parameter
-    reported = parameter.derived_from or graded
+    graded = graded_parameter(derivation, item)
+    reported = derivation.parameter(graded).derived_from or graded
     return plain(item.data.get("unit")) or derivation.parameter(reported).unit
+
+
+def graded_parameter(derivation: Derivation, item: ListingItem) -> str:
+    """Return the parameter of a listed result; of a grade that which it grades."""
+    grades = derivation.parameter(item.parameter).grades
+    return item.parameter if grades is None else grades.of
+
+
+def _graded_result(derivation: Derivation, item: ListingItem) -> Observation | None:
+    """Return a listed result; of a grade the one that it is of."""
+    observation, name = item.observation, graded_parameter(derivation, item)
+    if observation is None or name == item.parameter:
+        return observation
+    results = derivation.series(name).observations
+    place = observation.record, observation.place
+    return next((result for result in results if (result.record, result.place) == place), None)
+
+
+def graded_value(derivation: Derivation, item: ListingItem) -> Value:
+    """Return a listed result as a number in its parameter's unit; of a grade what it grades."""
+    result = _graded_result(derivation, item)
+    precision = derivation.parameter(graded_parameter(derivation, item)).precision
+    return None if result is None else decimal(result.value.units, precision)
+
+
+def at_baseline(derivation: Derivation, name: str, item: ListingItem) -> Value:
+    """Return the result at a baseline, of the same parameter and in the same unit."""
+    parameter = graded_parameter(derivation, item)
+    base = derivation.series(parameter).at_baseline(name)
+    precision = derivation.parameter(parameter).precision
+    return None if base is None else decimal(base.at(precision, precision).units, precision)
+
+
+def change_from(derivation: Derivation, name: str, item: ListingItem) -> Value:
+    """Return a listed result less the one at a baseline."""
+    parameter = graded_parameter(derivation, item)
+    precision = derivation.parameter(parameter).precision
+    result, base = _graded_result(derivation, item), derivation.series(parameter).at_baseline(name)
+    if result is None or base is None:
+        return None
+    ends = (source.at(precision, precision) for source in (result, base))
+    value, start = (end.unrounded(precision.places) for end in ends)
+    return decimal(value_of(EXACT.subtract(value, start), precision).units, precision)
 
 
 OBSERVATION: Mapping[str, ColumnSource] = {
@@ -111,6 +153,10 @@ OBSERVATION: Mapping[str, ColumnSource] = {
     "unit": _of_parameter(lambda parameter: parameter.unit),
     "reported-unit": _observed(_reported_unit),
     "visit": lambda _, item: "; ".join(item.visits) or "Not chosen for a visit",
+    "graded-value": graded_value,
+    "graded-unit": lambda derivation, item: (
+        derivation.parameter(graded_parameter(derivation, item)).unit
+    ),
     "recorded-visit": _visit_label,
     "operator": _observed(lambda _derivation, observation, _item: observation.value.operator),
     "value": _observed(

@@ -83,7 +83,7 @@ def item_finder(
 def shows_not_done(definition: ListingDefinition) -> bool:
     """Return whether a listing of observations shows what was not done: if a column is of it."""
     sources = {column.source for column in definition.columns}
-    filtered = definition.out_of_range or definition.results
+    filtered = definition.out_of_range or definition.results or definition.after_first_dose
     return not filtered and not sources.isdisjoint(NOT_DONE_FIELDS)
 
 
@@ -118,8 +118,8 @@ def _item(derivation: Derivation, record: Record) -> ListingItem:
     return ListingItem(record.record, dated.day if dated else None, record.data)
 
 
-type _Admission = Callable[[str, Observation], bool]
-"""Whether a result of a parameter is listed."""
+type _Admission = Callable[[Derivation, str, Observation], bool]
+"""Whether a subject's result of a parameter is listed."""
 
 
 def _admission(rules: Rules, definition: RecordSelection, path: str) -> _Admission:
@@ -140,7 +140,9 @@ def _admission(rules: Rules, definition: RecordSelection, path: str) -> _Admissi
         holds = bounded(parameters[part.parameter].precision, part, part_path)
         wanted.append((part.parameter, matcher(part.where), holds))
 
-    def is_listed(name: str, observation: Observation) -> bool:
+    def is_listed(derivation: Derivation, name: str, observation: Observation) -> bool:
+        if definition.after_first_dose and not _is_after(observation, derivation.first_dose):
+            return False
         if definition.out_of_range and (distance(observation, parameters[name]) or 0) <= 0:
             return False
         return not wanted or any(
@@ -149,6 +151,10 @@ def _admission(rules: Rules, definition: RecordSelection, path: str) -> _Admissi
         )
 
     return is_listed
+
+
+def _is_after(observation: Observation, first_dose: str | None) -> bool:
+    return first_dose is not None and not dates.not_after(observation.collected, first_dose)
 
 
 def _observations(
@@ -162,7 +168,7 @@ def _observations(
         for name in parameters:
             visits = _visit_labels(rules, derivation.series(name))
             for observation in derivation.series(name).observations:
-                if not is_listed(name, observation):
+                if not is_listed(derivation, name, observation):
                     continue
                 yield ListingItem(
                     observation.record,

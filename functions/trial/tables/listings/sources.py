@@ -2,10 +2,10 @@
 
 A column's source is a fact of the subject, a field of the record, or a derived name:
 `<field>.study-day`, `.protocol-day`, `.period`; `characteristic:`, `class:`, `measure:`,
-`condition:`, `set:`, `as:` (an observation as another parameter counts it) and `last:` (a
-parameter at or before the record) followed by a name; the names of `facts`, and an observation's
-`value` as counted. A column without a source says that it is not collected; what is not yet due
-says so; a blank was not reported.
+`condition:`, `set:`, `as:` (an observation as another parameter counts it), `last:` (a parameter
+at or before the record), `baseline:` and `change:` (of an observation) followed by a name; the
+names of `facts`, and an observation's `value` as counted. A column without a source says that it
+is not collected; what is not yet due says so; a blank was not reported.
 """
 
 from collections.abc import Callable, Mapping
@@ -36,6 +36,8 @@ def named_source(rules: Rules, name: str, records: str, path: str) -> ColumnSour
     """Return the function that gives a value of records by its name, which stands at a path."""
     if ":" in name:
         prefix, _, named = name.partition(":")
+        if prefix in OF_BASELINE:
+            return _of_baseline(rules, prefix, named, records, path)
         return _named(rules, prefix, named, path)
     if name in (ARM, *ENROLMENT_FIELDS):
         return lambda derivation, _: plain(characteristic(derivation, name))
@@ -115,6 +117,22 @@ def _named(rules: Rules, prefix: str, name: str, path: str) -> ColumnSource:
             return lambda derivation, item: find(derivation, name, item)
         case _:
             raise unknown(path, prefix, name)
+
+
+OF_BASELINE: Mapping[str, Callable[[Derivation, str, ListingItem], Value]] = {
+    "baseline": facts.at_baseline,
+    "change": facts.change_from,
+}
+"""What a listing of observations shows of each against a baseline that it names."""
+
+
+def _of_baseline(rules: Rules, prefix: str, name: str, records: str, path: str) -> ColumnSource:
+    if name not in rules.study.definition.baselines:
+        raise unknown(path, "baseline", name)
+    if not parameters_of(records):
+        raise refused(f"{path}/source", "is of a listing of observations")
+    value = OF_BASELINE[prefix]
+    return lambda derivation, item: value(derivation, name, item)
 
 
 def measures_of(rules: Rules, prefix: str, name: str, path: str) -> list[Quantity]:

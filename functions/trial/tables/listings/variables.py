@@ -14,6 +14,7 @@ from trial.events.payloads import KINDS
 from trial.rules import Rules
 from trial.tables.listings.facts import WHOLE_NUMBERS
 from trial.tables.listings.items import SUBJECTS, parameters_of
+from trial.tables.listings.sources import OF_BASELINE
 
 _COUNTS = WHOLE_NUMBERS | {"age"}
 _DAYS = (".study-day", ".protocol-day")
@@ -31,8 +32,8 @@ def gives_numbers(rules: Rules, source: str, records: str) -> bool:
         definition = rules.study.definition.characteristics.get(name)
         return definition.levels is None if definition else name in _COUNTS
     if name:
-        return prefix in ("measure", "as", "last")
-    if source == "value":
+        return prefix in ("measure", "as", "last", *OF_BASELINE)
+    if source in ("value", "graded-value"):
         return bool(parameters_of(records))
     return source in _COUNTS or source.endswith(_DAYS) or _holds(records, source, int, Decimal)
 
@@ -45,6 +46,10 @@ def is_whole(rules: Rules, source: str | None, records: str) -> bool:
     parameters, observed = rules.study.definition.parameters, parameters_of(records)
     if prefix == "measure":
         return _kept(rules) and rules.measure(name, "").places == 0
+    if prefix in OF_BASELINE or source == "graded-value":
+        graded = (parameters[name].grades for name in observed)
+        named = [part.of if part else name for name, part in zip(observed, graded, strict=True)]
+        return _kept(rules) and all(parameters[name].precision.places == 0 for name in named)
     if prefix in ("as", "last") or (source == "value" and observed):
         named = [name] if name else observed
         return _kept(rules) and all(
