@@ -630,6 +630,18 @@ def test_no_field_of_a_model_is_forgotten(model: type[BaseModel]):
     assert model.model_fields.keys() == listed | WITHOUT_WORDS.get(model, set())
 
 
+def test_scales_are_told_with_what_they_grade():
+    """Also one that grades nothing, by which nobody would look for its numbers."""
+    whole = deepcopy(WHOLE)
+    whole["scales"]["idle"] = whole["scales"]["own"] | {"label": "Idle", "synonyms": {"": "1"}}
+    (section,) = (part for part in methods(read(whole)) if part.id == "scales")
+    told_of = dict(section.rows)
+    (own,) = (text for name, text in told_of.items() if name.startswith("own"))
+    (idle,) = (text for name, text in told_of.items() if name.startswith("Idle"))
+    assert "these grade results: " in own
+    assert "It grades no results here. Of units no unit is 1." in idle
+
+
 class TestForms:
     def test_every_form_has_its_words(self):
         for form in CONDITION_FORMS:

@@ -4,8 +4,17 @@ from collections.abc import Iterator
 
 from trial.definition import Definition
 from trial.definition.design import Parameter
-from trial.definition.grading import Comparison, Criterion, Grades, Premise, Scale, rules_for
-from trial.reporting.methods.wording import bounds, joined
+from trial.definition.grading import (
+    Comparison,
+    Criterion,
+    GradedTerm,
+    GradeRule,
+    Grades,
+    Premise,
+    Scale,
+    rules_for,
+)
+from trial.reporting.methods.wording import bounds, by_name, joined
 
 _REFERENCES = {
     "upper-limit": "the upper limit of the reference range",
@@ -51,6 +60,33 @@ def words(grades: Grades, definition: Definition) -> Iterator[str]:
         " subject was fasting matters and is not known, or the result lies beyond quantification"
     )
     yield _COUNTING[scale.counting]
+
+
+def scales(definition: Definition) -> Iterator[tuple[str, str]]:
+    """Yield each scale by name: its grades, which of its terms grade what, how they are counted."""
+    for name, scale in by_name(definition.scales):
+        yield named(scale), ". ".join(_scale(name, scale, definition)) + "."
+
+
+def _scale(name: str, scale: Scale, definition: Definition) -> Iterator[str]:
+    worst = max(rule.grade for term in scale.terms.values() for rule in _rules(term))
+    yield f"{scale.noun.capitalize()} 0 to {worst}, {worst} the worst; {_COUNTING[scale.counting]}"
+    used = [
+        f"{scale.terms[grades.term].label} of {definition.parameters[grades.of].label}"
+        for _, parameter in by_name(definition.parameters)
+        if (grades := parameter.grades) is not None and grades.scale == name
+    ]
+    of_all = f"Of its {len(scale.terms)} terms" if len(scale.terms) > 1 else "Its one term"
+    yield f"{of_all} these grade results: {joined(used)}" if used else "It grades no results here"
+    if scale.synonyms:
+        same = (f"{unit or 'no unit'} is {meant}" for unit, meant in by_name(scale.synonyms))
+        yield f"Of units {joined(same)}"
+
+
+def _rules(term: GradedTerm) -> Iterator[GradeRule]:
+    yield from term.any_unit
+    for rules in term.by_unit.values():
+        yield from rules
 
 
 _DIRECTIONS = {"low": "lower", "high": "higher"}

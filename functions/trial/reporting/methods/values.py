@@ -36,6 +36,8 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     yield Section("parameters", "Parameters", ("Parameter", "How results are read"), parameters)
     facts = tuple(_characteristics(definition))
     yield Section("characteristics", "Facts of enrolment", ("Fact", "What it can be"), facts)
+    scales = tuple(grading.scales(definition))
+    yield Section("scales", "Grading scales", ("Scale", "What it says"), scales)
     baselines = tuple(
         (name, _baseline(baseline, definition)) for name, baseline in by_name(definition.baselines)
     )
