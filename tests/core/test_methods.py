@@ -519,7 +519,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
             "records": "visit.missed", "where": {"related": "True"}, "text": "Dead", "before": "1",
             "between": "; ", "after": "2", "otherwise": "Well"},
         "narratives/0/paragraphs/2": {"results": [{"parameter": "viral-load", "at_least": 9}],
-                                      "out_of_range": True},
+                                      "out_of_range": True, "after_first_dose": True},
         "narratives/0/paragraphs/3": {"events": {"serious": True}}},
 }  # fmt: skip
 WITHOUT_WORDS: dict[type[BaseModel], set[str]] = {
