@@ -119,6 +119,27 @@ def test_what_has_no_end_reaches_to_the_last_contact() -> None:
     assert 'fill-opacity="0.55"' in svg
 
 
+def test_the_legend_says_what_the_bars_are_and_no_more() -> None:
+    told = {
+        "adverse event, its grade after it": [adverse_event(3, "AE-1", end=day(5))],
+        "serious adverse event": [adverse_event(4, "AE-2", serious=True, end=day(6))],
+        "no end recorded": [adverse_event(10, "AE-3")],
+    }
+    whole = drawing.profile_svg(of(enrolment(), *(e for events in told.values() for e in events)))
+    for text, events in told.items():
+        alone = drawing.profile_svg(of(enrolment(), *events))
+        assert f">{text}<" in alone
+        assert f">{text}<" in whole
+    assert ">serious adverse event<" not in drawing.profile_svg(of(enrolment(), adverse_event(3)))
+
+
+def test_amounts_stand_below_the_doses_where_they_change() -> None:
+    amounts = {7: 2000, 40: 800, 60: 800}
+    doses = [dose(at, amount=amount, record=f"D{at}") for at, amount in amounts.items()]
+    svg = drawing.profile_svg(of(enrolment(), *doses, contact(90)))
+    assert [svg.count(f"{amount} mg</text>") for amount in (2000, 800)] == [1, 1]
+
+
 @pytest.mark.parametrize("view", ["open", "whole"])
 def test_the_open_profile_of_a_blinded_study_does_not_depend_on_the_arm(view: str) -> None:
     study = study_of([{"summary": "age"}], [A, B, TOTAL])

@@ -1,11 +1,12 @@
 """Figures as pictures: well formed, the same each time, told in words, whatever the data are."""
 
+import math
 import re
 import subprocess
 import sys
 from dataclasses import replace
 from decimal import Decimal
-from itertools import pairwise
+from itertools import combinations, pairwise
 from xml.etree.ElementTree import Element
 
 import builders
@@ -217,14 +218,63 @@ class TestEveryKind:
 
     @pytest.mark.parametrize("page", [canvas.LIGHT, canvas.DARK], ids=["light", "dark"])
     def test_every_colour_of_text_or_series_stands_out_from_the_page(self, page):
-        def luminance(name: str) -> float:
-            parts = [int(page[name][i : i + 2], 16) / 255 for i in (1, 3, 5)]
-            bent = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
-            return 0.2126 * bent[0] + 0.7152 * bent[1] + 0.0722 * bent[2]
-
         for name in page.keys() - {"page", "grid"}:
-            dark, bright = sorted((luminance(name), luminance("page")))
+            dark, bright = sorted(luminance(linear(page[name])) for name in (name, "page"))
             assert (bright + 0.05) / (dark + 0.05) >= 4.5, name
+
+    @pytest.mark.parametrize("page", [canvas.LIGHT, canvas.DARK], ids=["light", "dark"])
+    def test_series_differ_in_grey_and_to_whom_red_and_green_look_alike(self, page):
+        series = [linear(page[f"series-{number}"]) for number in range(1, 7)]
+        greys = [lab(colour)[0] for colour in series]
+        assert min(abs(one - other) for one, other in combinations(greys[:3], 2)) >= 9
+        assert min(abs(one - other) for one, other in combinations(greys, 2)) >= 3
+        for seen in (series, [deuteranopia(colour) for colour in series]):
+            assert min(map(apart, *zip(*combinations(seen, 2), strict=True))) >= 20
+        usual = [lab(linear(colour))[0] for colour in OKABE_ITO]
+        assert max(usual) - min(usual) < 9  # this can fail: in grey those are one colour
+
+    def test_numbers_in_a_dark_part_are_light(self):
+        bar = (Mark("30", "a", label="A"),)
+        parts = tuple(Series(str(i), f"Grade {i}", bar, n=9) for i in range(3))
+        root = parsed(figure_svg(figure("stacked", *parts)))
+        inks = [text.get("fill") or "" for text in root.iter(f"{SVG}text") if text.text == "30"]
+        assert ["page" in ink for ink in inks] == [False, False, True]
+
+
+OKABE_ITO = "#0072b2", "#c44e00", "#00805c"
+_DEUTERANOPIA = (  # Machado, Oliveira and Fernandes 2009, severity 1, of linear RGB
+    (0.367322, 0.860646, -0.227968), (0.280085, 0.672501, 0.047413),
+    (-0.011820, 0.042940, 0.968881),
+)  # fmt: skip
+
+
+def linear(colour: str) -> list[float]:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    return [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+
+
+def luminance(colour: list[float]) -> float:
+    return 0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]
+
+
+def deuteranopia(colour: list[float]) -> list[float]:
+    return [min(1.0, max(0.0, math.sumprod(row, colour))) for row in _DEUTERANOPIA]
+
+
+def lab(colour: list[float]) -> tuple[float, float, float]:
+    """Convert linear sRGB to CIE L*a*b* under D65."""
+    whole = (
+        math.sumprod((0.4124, 0.3576, 0.1805), colour) / 0.9505,
+        luminance(colour),
+        math.sumprod((0.0193, 0.1192, 0.9505), colour) / 1.089,
+    )
+    x, y, z = (part ** (1 / 3) if part > 0.008856 else 7.787 * part + 16 / 116 for part in whole)
+    return 116 * y - 16, 500 * (x - y), 200 * (y - z)
+
+
+def apart(one: list[float], other: list[float]) -> float:
+    """Return how far two colours lie apart (CIE 1976)."""
+    return math.dist(lab(one), lab(other))
 
 
 class TestMarks:

@@ -89,10 +89,11 @@ overflow-x:auto;font-size:.8125rem;line-height:1.4;margin:0}
 .contents-list{list-style:none;padding:0}
 .contents-list li{display:grid;grid-template-columns:6rem minmax(0,1fr);gap:.75rem;padding:.3rem 0;
 border-bottom:1px solid var(--line)}
+.profile svg{min-width:38rem}
 @media print{
 .bar,footer form,.pages,main form,.button{display:none}
 footer{border:0;padding:0}
-.profile svg{max-width:180mm;max-height:220mm}
+.profile svg{min-width:0;max-width:180mm;max-height:220mm}
 }
 """
 

@@ -20,25 +20,29 @@ LIGHT: Mapping[str, str] = {
     "muted": "#4b5563",
     "grid": "#d9dde3",
     "page": "#ffffff",
-    "series-1": "#0072b2",
-    "series-2": "#c44e00",
-    "series-3": "#00805c",
-    "series-4": "#a8447f",
-    "series-5": "#6b5b00",
-    "series-6": "#4b5563",
+    "series-1": "#094773",
+    "series-2": "#c74f04",
+    "series-3": "#006a44",
+    "series-4": "#b6338a",
+    "series-5": "#585303",
+    "series-6": "#121416",
 }
-"""After Okabe and Ito, darkened to a contrast of 4.5 and more; `DARK` likewise, on dark pages."""
+"""The hues of Okabe and Ito at a contrast of 4.5 and more; `DARK` likewise, on dark pages.
+
+Their lightness differs, most between the first three, for print in grey; and each pair does to whom
+red and green look alike.
+"""
 DARK: Mapping[str, str] = {
     "ink": "#f3f4f6",
     "muted": "#aab2bd",
     "grid": "#374151",
     "page": "#111827",
-    "series-1": "#56b4e9",
-    "series-2": "#f5934f",
-    "series-3": "#3ccf9f",
-    "series-4": "#e39ac4",
-    "series-5": "#e8d44d",
-    "series-6": "#cbd5e1",
+    "series-1": "#6ebafd",
+    "series-2": "#ed623c",
+    "series-3": "#59eba4",
+    "series-4": "#d48db5",
+    "series-5": "#ebe07a",
+    "series-6": "#e9edf1",
 }
 _COLOURS = 6
 _DASHES = ("", "9 4", "2 4", "12 4 2 4", "5 5")
@@ -124,16 +128,16 @@ class Canvas:
         self.parts: list[Html] = []
 
     def text(self, x: float, y: float, text: str, anchor: str = "start", ink: str = "ink") -> None:
-        """Write one line; it stands out from what it covers."""
+        """Write one line; it stands out from what it covers. On what is dark `ink` is `page`."""
+        halo = html(' stroke="{}" stroke-width="4" paint-order="stroke"', colour("page"))
         self.parts.append(
             html(
-                '<text x="{}" y="{}" text-anchor="{}" fill="{}"'
-                ' stroke="{}" stroke-width="4" paint-order="stroke">{}</text>',
+                '<text x="{}" y="{}" text-anchor="{}" fill="{}"{}>{}</text>',
                 escape(coordinates(x)),
                 escape(coordinates(y)),
                 escape(anchor),
                 colour(ink),
-                colour("page"),
+                EMPTY if ink == "page" else halo,
                 escape(text),
             )
         )
@@ -153,8 +157,8 @@ class Canvas:
             corners = (coordinates(x, y - 6), coordinates(end), coordinates(y + 6), coordinates(x))
             shape = "M{} H{} V{} H{} Z".format(*corners)
             self.area(shape, style.colour, 0.35 if kind == "swimmer" else style.opacity)
-            if kind == "stacked":
-                self.path(shape, style.colour, width=1)
+            if kind != "bars":
+                self.path(shape, style.colour, style.dash if kind == "swimmer" else "", 1)
             return
         if kind == "boxes":
             ends = (coordinates(x, y - 7), coordinates(end), coordinates(y + 7), coordinates(x))

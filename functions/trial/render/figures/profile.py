@@ -1,7 +1,9 @@
 """A subject's profile as a picture: everything on one time axis, with its data in words."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from decimal import Decimal
+from itertools import groupby, islice, takewhile
 
 from trial.render.figures.axes import RIGHT, Scale, labels
 from trial.render.figures.canvas import (
@@ -11,6 +13,7 @@ from trial.render.figures.canvas import (
     SIZE,
     WIDTH,
     Canvas,
+    SeriesStyle,
     colour,
     coordinates,
     lines_of,
@@ -31,7 +34,10 @@ _CURVE = 96
 _INSET = 8
 _ALL = series_style(0)
 _SERIOUS = series_style(1)
-_OTHER = series_style(5)
+_OTHER = replace(series_style(5), colour=colour("muted"))
+_PALE = 0.55
+"""How opaque a bar is of which no end is recorded."""
+_SAMPLE = 30.0
 
 
 def profile_svg(profile: Profile) -> Html:
@@ -43,12 +49,14 @@ def profile_svg(profile: Profile) -> Html:
         canvas.text(WIDTH / 2, canvas.y, "Nothing is dated yet", "middle", "muted")
         canvas.y += 2 * LEADING
         return _svg(canvas, profile)
+    _legend(canvas, profile)
     rungs = ticks(min(days), max(days), 6)
     x = Scale(rungs[0], rungs[-1], _LEFT, RIGHT - 2 * PAD)
     _axis(canvas, profile, x, rungs)
     top, grid = canvas.y, len(canvas.parts)
     _marks(canvas, "Visits", profile.visits, x)
     _marks(canvas, "Doses", profile.doses, x)
+    _amounts(canvas, profile.doses, x)
     _milestones(canvas, profile.milestones, x)
     _bars(canvas, profile, "Adverse events", profile.adverse_events, x)
     _bars(canvas, profile, "Medications", profile.medications, x)
@@ -67,6 +75,39 @@ def _days(profile: Profile) -> Iterator[int]:
     yield from (point.day for c in profile.curves for point in c.points if point.day is not None)
     if profile.last_contact is not None:
         yield profile.last_contact
+
+
+def _legend(canvas: Canvas, profile: Profile) -> None:
+    """Say what bars and marks are whose row does not: as many on a line as fit."""
+    events = [event for event in profile.adverse_events if event.first is not None]
+    taken = [medication for medication in profile.medications if medication.first is not None]
+    entries = [
+        (style, opacity, text)
+        for style, opacity, text, is_drawn in (
+            (_ALL, 1, "adverse event, its grade after it", any(not _serious(e) for e in events)),
+            (_SERIOUS, 1, "serious adverse event", any(map(_serious, events))),
+            (_ALL, _PALE, "no end recorded", any(bar.last is None for bar in (*events, *taken))),
+        )
+        if is_drawn
+    ]
+    beyond = any(point.beyond for curve in profile.curves for point in curve.points)
+    entries += [(_OTHER, 0, "not quantified: the limit")] if beyond else []
+    place = RIGHT + 1
+    for style, opacity, text in entries:
+        width = _SAMPLE + width_of(text) + 3 * PAD
+        if place + width - 3 * PAD > RIGHT:
+            place, canvas.y = float(PAD), canvas.y + LEADING
+        middle = canvas.y - 12
+        if opacity:
+            _box(canvas, (place, place + _SAMPLE - PAD), middle, style, opacity)
+        else:
+            canvas.mark(place + (_SAMPLE - PAD) / 2, middle, style)
+        canvas.text(place + _SAMPLE, canvas.y - 6, text, ink="muted")
+        place += width
+
+
+def _serious(happening: Happening) -> bool:
+    return dict(happening.details).get("serious") == "Y"
 
 
 def _history(happening: Happening) -> bool:
@@ -117,6 +158,32 @@ def _marks(canvas: Canvas, name: str, happenings: Sequence[Happening], x: Scale)
         canvas.mark(x(Decimal(happening.first or 0)), canvas.y - 12, style, _told(happening))
 
 
+def _amounts(canvas: Canvas, doses: Sequence[Happening], x: Scale) -> None:
+    """Write below the doses what they were of: where it changes, and where there is room."""
+    dated = [dose for dose in doses if dose.first is not None and dose.label != "dose"]
+    if not dated:
+        return
+    canvas.y += LEADING
+    shared = _shared_words([dose.label.split() for dose in dated])
+    if shared:
+        _name(canvas, " ".join(shared), "muted")
+    free = x.start
+    for label, alike in groupby(dated, lambda dose: " ".join(dose.label.split()[len(shared) :])):
+        width, place = width_of(label), x(Decimal(next(alike).first or 0))
+        left = max(min(place - width / 2, x.end - width), free)
+        # Moved aside a little it still belongs to its dose; farther, it would seem another's.
+        if left <= place + width and left + width <= RIGHT:
+            canvas.text(left, canvas.y - 6, label, ink="muted")
+            free = left + width + PAD
+
+
+def _shared_words(labels: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Return the words that all begin with, an amount and its unit left over for each."""
+    most = max(min(map(len, labels)) - 2, 0)
+    alike = takewhile(lambda words: len({*words}) == 1, zip(*labels, strict=False))
+    return [words[0] for words in islice(alike, most)]
+
+
 def _milestones(canvas: Canvas, happenings: Sequence[Happening], x: Scale) -> None:
     """Draw other records, those that are called alike in one row."""
     by_label: dict[str, list[Happening]] = {}
@@ -150,24 +217,31 @@ def _bars(
 
 def _bar(canvas: Canvas, profile: Profile, happening: Happening, x: Scale) -> None:
     details = dict(happening.details)
-    style = _SERIOUS if details.get("serious") == "Y" else _ALL
+    style = _SERIOUS if _serious(happening) else _ALL
     style = _OTHER if happening.kind == "conmed.recorded" else style
     first, last = happening.first or 0, happening.last
     until = last if last is not None else max(profile.last_contact or first, first)
     start = max(x(Decimal(first)), x.start)
     end = min(max(x(Decimal(until)), start + 3), x.end)
     middle = canvas.y - 12
-    corners = (
-        coordinates(start, middle - _BAR / 2),
-        coordinates(end),
-        coordinates(middle + _BAR / 2),
-        coordinates(start),
-    )
-    opacity = 1 if last is not None else 0.55
-    canvas.area("M{} H{} V{} H{} Z".format(*corners), style.colour, opacity, _told(happening))
+    opacity = 1 if last is not None else _PALE
+    _box(canvas, (start, end), middle, style, opacity, _told(happening))
     grade = details.get("grade") or details.get("severity") or ""
     if grade and end + width_of(grade) + 2 * PAD < RIGHT:
         canvas.text(end + PAD / 2, middle + 6, grade, "start", "muted")
+
+
+def _box(
+    canvas: Canvas, ends: tuple[float, float], middle: float, style: SeriesStyle, opacity: float,
+    title: str = "",
+) -> None:  # fmt: skip
+    """Draw a bar; that of a serious event has an outline, for whom its colour does not tell."""
+    top, foot = middle - _BAR / 2, middle + _BAR / 2
+    corners = (coordinates(ends[0], top), *map(coordinates, (ends[1], foot, ends[0])))
+    shape = "M{} H{} V{} H{} Z".format(*corners)
+    canvas.area(shape, style.colour, opacity, title)
+    if style is _SERIOUS:
+        canvas.path(shape, colour("ink"), width=2)
 
 
 def _curve(canvas: Canvas, curve: Curve, x: Scale) -> None:
@@ -188,7 +262,7 @@ def _curve(canvas: Canvas, curve: Curve, x: Scale) -> None:
     if len(places) > 1:
         canvas.path("M" + " L".join(coordinates(*place) for place in places), _ALL.colour)
     for point, place in zip(points, places, strict=True):
-        style = series_style(5) if point.beyond else _ALL
+        style = _OTHER if point.beyond else _ALL
         canvas.mark(*place, style, f"{point.collected}: {isolated(point.result or point.value)}")
     canvas.y += _CURVE
 
@@ -214,7 +288,7 @@ def description(profile: Profile) -> str:
         (len(profile.milestones), "other records"),
     )
     parts = [f"{count} {noun}" for count, noun in counts if count]
-    serious = [e for e in profile.adverse_events if dict(e.details).get("serious") == "Y"]
+    serious = [event for event in profile.adverse_events if _serious(event)]
     if serious:
         parts.append("serious: " + ", ".join(isolated(event.label) for event in serious[:5]))
     for curve in profile.curves[:MOST_CURVES]:

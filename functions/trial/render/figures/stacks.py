@@ -21,6 +21,7 @@ _LABEL = 250.0
 _HEIGHT = 26
 _BETWEEN = 10
 _HUNDRED = Decimal(100)
+_DARK = 0.6  # of a part as opaque as that, numbers are light
 
 
 def stacked(canvas: Canvas, figure: Figure) -> None:
@@ -67,6 +68,7 @@ def _bar(canvas: Canvas, figure: Figure, place: int, middle: float, x: Scale) ->
         canvas.path(shape, style.colour, width=1)
         text = decimal_text(Decimal(mark.x), 0)
         if width_of(text) + PAD <= end - start:
-            texts.append(((start + end) / 2, text))
-    for centre, text in texts:
-        canvas.text(centre, middle + 6, text, "middle")
+            ink = "page" if style.opacity > _DARK else "ink"
+            texts.append(((start + end) / 2, text, ink))
+    for centre, text, ink in texts:
+        canvas.text(centre, middle + 6, text, "middle", ink)

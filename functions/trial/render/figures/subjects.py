@@ -147,7 +147,9 @@ def _lane(canvas: Canvas, figure: Figure, mark: Mark, style: SeriesStyle, x: Sca
     top, foot = middle - _LANE / 3, middle + _LANE / 3
     corners = (coordinates(start, top), *map(coordinates, (end, foot, start)))
     title = alt_text.of_mark(figure, mark)
-    canvas.area("M{} H{} V{} H{} Z".format(*corners), style.colour, _PALE, title)
+    shape = "M{} H{} V{} H{} Z".format(*corners)
+    canvas.area(shape, style.colour, _PALE, title)
+    canvas.path(shape, style.colour, style.dash, 1)
     if mark.lane is None:
         return
     if mark.lane.goes_on:
