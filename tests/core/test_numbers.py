@@ -154,8 +154,8 @@ class TestPValues:
     def test_values(self, p, floor, text):
         assert p_text(p, floor) == text
 
-    def test_the_floor_is_a_thousandth_unless_said(self):
-        assert p_text(Fraction(2, 2**32)) == "<0.001"
+    def test_the_floor_is_a_ten_thousandth_unless_said(self):
+        assert p_text(Fraction(2, 2**32)) == "<0.0001"
 
     @pytest.mark.parametrize(
         ("p", "floor"),

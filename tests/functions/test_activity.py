@@ -209,8 +209,10 @@ def test_a_removed_study_leaves_no_submission_no_activity_and_no_sender(
     service.get("unblinded/summary", STUDY)
     senders = {"senders": [{"principal": "*"}], "reason": "All"}
     assert ask(service, "PUT", "senders", senders).status == 200
+    decision = "accepted", "data manager", "Right as it is"
+    wiring.discrepancy_states().change(STUDY, ("S-1", "0" * 32, "died-twice"), *decision)
     texts = {key[0].removeprefix(f"STUDY#{STUDY}") for key in service.items()}
-    assert {"#SUBMITTED", "#ACTIVITY"} < texts
+    assert {"#SUBMITTED", "#ACTIVITY", "#STATES"} < texts
     deletion.clear(wiring.table(), STUDY, lambda: None)
     assert [*service.items()] == [(f"STUDY#{STUDY}", "CURRENT")]
 

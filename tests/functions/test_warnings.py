@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 from builders import TINY, death, dose, enrolment, entry, event, viral_load
-from invoking import Answer, Service
+from invoking import CALLER, Answer, Service, request
 from parallel import parallel, randomised
 
 from trial.reporting import discrepancies
@@ -118,6 +118,26 @@ def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
     assert answer.json["next"] is None
 
 
+def test_a_state_is_posted_listed_and_filtered(tiny_service: Service) -> None:
+    post(tiny_service, enrolment(), D1, D2)
+    (one,) = listed(tiny_service, "?rule=died-twice").json["discrepancies"]
+    assert (one["state"], one["decisions"]) == ("open", [])
+    path = f"/studies/{STUDY}/subjects/S-1/discrepancies"
+    body = {"state": "answered", "reason": "The register was asked"}
+    answer = tiny_service.ask(request("POST", f"{path}/{one['id']}", body))
+    assert (answer.status, answer.json["state"], answer.json["principal"]) == (
+        200, "answered", CALLER,
+    )  # fmt: skip
+    (found,) = listed(tiny_service, "?state=answered").json["discrepancies"]
+    decision = {"state": "answered", "at": answer.json["at"], "principal": CALLER}
+    assert found["decisions"] == [decision | {"reason": "The register was asked"}]
+    assert tiny_service.ask(request("POST", f"{path}/{'0' * 32}", body)).status == 404
+    wrong = tiny_service.ask(request("POST", f"{path}/{one['id']}", {"state": "closed"}))
+    assert (wrong.status, {error["pointer"] for error in wrong.json["errors"]}) == (
+        422, {"/state", "/reason"},
+    )  # fmt: skip
+
+
 def test_rule_severity_and_subject_narrow_the_list(tiny_service: Service) -> None:
     post(tiny_service, enrolment(), D1, D2, viral_load(0, 9, subject="S-2"))
     for query, expected in (
@@ -133,8 +153,13 @@ def test_rule_severity_and_subject_narrow_the_list(tiny_service: Service) -> Non
 
 @pytest.mark.parametrize(
     ("query", "pointer"),
-    [("?rule=dies-twice", "/rule"), ("?severity=red", "/severity"), ("?skip=x", "/skip")],
-)
+    [
+        ("?rule=dies-twice", "/rule"),
+        ("?severity=red", "/severity"),
+        ("?state=closed", "/state"),
+        ("?skip=x", "/skip"),
+    ],
+)  # fmt: skip
 def test_what_cannot_be_asked_for_is_refused(
     tiny_service: Service, query: str, pointer: str
 ) -> None:

@@ -26,7 +26,6 @@ from trial.tables.grid import Cell, Grid, Mark, Row, Series, Statistic
 from trial.tables.rounding import p_text
 from trial.tables.rows.hazards import HAZARD_RATIO as HAZARD_ROW
 from trial.tables.rows.interactions import INTERACTION
-from trial.tables.rows.kinds import P_FLOOR
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.survival import SurvivalRow
@@ -202,7 +201,7 @@ class Forest:
             if None in estimates
             else cochran_q([estimate for estimate in estimates if estimate])
         )
-        text = NOT_ESTIMABLE if p is None else p_text(p, P_FLOOR)
+        text = NOT_ESTIMABLE if p is None else p_text(p)
         return f"P of interaction: {text}"
 
     def _of_model(self, line: Row) -> str:

@@ -46,8 +46,12 @@ def count_percent(n: int, size: int, places: int = 0) -> str:
     return f"{n} ({percent}%)" if percent else str(n)
 
 
-def p_text(p: Exact, floor: Exact = Fraction(1, 1000)) -> str:
-    """Show a P value to the places of `floor`, a power of ten: "0.593", below the floor "<0.001".
+P_FLOOR = Fraction(1, 10_000)
+"""Below what a P value is shown as less than that, but where a key result names another floor."""
+
+
+def p_text(p: Exact, floor: Exact = P_FLOOR) -> str:
+    """Show a P value to the places of `floor`, a power of ten: "0.5930", below it "<0.0001".
 
     Short of certainty it is never shown as 1 either: ">0.999".
     """

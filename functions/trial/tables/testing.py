@@ -23,7 +23,6 @@ from trial.tables.grid import (
     Statistic,
 )
 from trial.tables.rounding import decimal_text, exact_text, p_text
-from trial.tables.rows.kinds import P_FLOOR
 
 type _CellKey = tuple[str, str, str]
 """The ids of a table, a row and a column."""
@@ -222,7 +221,7 @@ def _mark_cell(cell: Cell, decision: _Decision | None) -> Cell:
         for statistic in cell.statistics
     ]
     if adjusted is not None:
-        text = p_text(adjusted, P_FLOOR)
+        text = p_text(adjusted)
         statistics.append(Statistic(P_ADJUSTED, exact_text(adjusted), text))
     return replace(cell, statistics=tuple(statistics))
 
@@ -258,7 +257,7 @@ def _test(grid: Grid, place: tuple[str, str], tests: _Tests) -> str:
     text = f"Confirmatory test {number} of {len(order)} ({named}alpha {tests.spent.text}): {name}"
     if decision.adjusted is None:
         return f"{text}."
-    p = p_text(decision.adjusted, P_FLOOR)
+    p = p_text(decision.adjusted)
     rejected = "rejected" if decision.succeeded else "not rejected"
     return f"{text}; adjusted P {p} ({procedure_name(tests.testing)}), {rejected}."
 

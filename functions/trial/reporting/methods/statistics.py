@@ -9,7 +9,7 @@ from trial.definition.summary_statistics import SUMMARY_STATISTICS
 from trial.reporting.methods.wording import Wording, joined, labels_of
 from trial.statistics.sequential import SPENDING
 from trial.tables.grid import Section
-from trial.tables.rows.kinds import P_FLOOR
+from trial.tables.rounding import P_FLOOR
 from trial.tables.testing import procedure_name
 
 _PRINTED = (
@@ -29,7 +29,7 @@ _PRINTED = (
     ),
     (
         "P values",
-        f"Two-sided; below {P_FLOOR:f} shown as less than that.",
+        f"Two-sided; below {P_FLOOR:.4f} shown as less than that.",
     ),
     (
         "Not reported",

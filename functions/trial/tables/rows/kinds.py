@@ -24,8 +24,6 @@ from trial.subject.truth import Truth
 from trial.tables import rounding
 from trial.tables.grid import Row, Statistic
 
-P_FLOOR = Decimal("0.0001")
-
 
 @dataclass(frozen=True)
 class Comparison:
@@ -232,4 +230,4 @@ def p_value(p: Fraction | Decimal | None, absent: str = "") -> Statistic:
     """Return a P value; where the test cannot be made, say why if that is known."""
     if p is None:
         return Statistic("p", None, absent)
-    return Statistic("p", rounding.exact_text(p), rounding.p_text(Fraction(p), P_FLOOR))
+    return Statistic("p", rounding.exact_text(p), rounding.p_text(Fraction(p)))
