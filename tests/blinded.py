@@ -389,7 +389,9 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {},
 ]
 
-_RECEIVED = [{**each, "id": f"{each['id']}-received", "set": "received"} for each in (A, B)]
+_RECEIVED = [
+    {**set_part, "id": f"{set_part['id']}-received", "set": "received"} for set_part in (A, B)
+]
 COLUMNS: Sequence[Mapping[str, Any]] = [
     A,
     B,
@@ -467,15 +469,17 @@ _NARROWING = {"events", "worst"}
 _FIGURES = {"summary": "waterfall", "survival": "survival", "terms": "dots"}
 
 
-def listing(records: str, sources: Sequence[str], **more: Any) -> dict[str, Any]:
-    columns = [{"id": f"C{i}", "label": each, "source": each} for i, each in enumerate(sources)]
+def listing(records: str, sources: Sequence[str], **options: Any) -> dict[str, Any]:
+    columns = [
+        {"id": f"C{i}", "label": source, "source": source} for i, source in enumerate(sources)
+    ]
     name = records.replace(":", "-")
-    shown = {"id": name, "title": records, "population": "All", "records": records}
-    return shown | {"columns": columns} | more
+    base = {"id": name, "title": records, "population": "All", "records": records}
+    return base | {"columns": columns} | options
 
 
 def study_of(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[Mapping[str, Any]], **more: Any
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[Mapping[str, Any]], **options: Any
 ) -> Study:
     """Load a blinded study with one table, whose every first cell is a figure."""
     names = {column["id"] for column in columns}
@@ -484,16 +488,16 @@ def study_of(
     ]
     fitting = [row for row in rows
                if len(set(arms)) == len(arms) or not row.keys() & {"ancova", "mmrm"}]  # fmt: skip
-    named = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
+    identified = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
              for i, row in enumerate(fitting or [{"count": "treated"}])]  # fmt: skip
     subjects = [column["id"] for column in columns if "set" in column]
     table = Table.model_validate(
-        {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": named}
+        {"id": "t", "title": "T", "population": "P", "columns": columns, "rows": identified}
     )
     key_results = [
         {"id": f"{row['id']}-{name}", "label": "Figure", "show": "n",
          "source": {"table": "t", "row": row["id"] + end, "column": name}}
-        for row in named
+        for row in identified
         for name in subjects
         for end in ["/x" if "terms" in row else "/" if "levels" in row else ""]
         if "n" in available_statistics(CellRef(table="t", row=row["id"] + end, column=name),
@@ -502,7 +506,7 @@ def study_of(
     figures = [
         {"id": row["id"], "title": "Chart", "population": "All", "kind": _FIGURES[kind],
          "source": {"table": "t", "row": row["id"]}, "x_label": "X", "y_label": "Y"}
-        for row in named
+        for row in identified
         for kind in _FIGURES
         if kind in row and "sd" not in row.get("statistics", ())
         if not row.keys() & {"subgroups", "per"}
@@ -511,19 +515,19 @@ def study_of(
         )
     ]  # fmt: skip
     figures += _further_figures(table, figures)
-    wanted: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "blinded": True,
         "flow": FLOW,
         "key_results": key_results,
         "listings": [],
     }
-    wanted["figures"] = figures if subjects else []
-    return parallel(named, columns, **(dict(PARTS) | wanted | more))
+    parts["figures"] = figures if subjects else []
+    return parallel(identified, columns, **(dict(PARTS) | parts | options))
 
 
 def _figure(row: TableRow, kind: str, **source: Any) -> dict[str, Any]:
-    named = {"id": f"{row.id}-{kind}", "title": kind, "population": "All", "kind": kind}
-    return named | {"source": {"table": "t", "row": row.id} | source, "x_label": "", "y_label": ""}
+    base = {"id": f"{row.id}-{kind}", "title": kind, "population": "All", "kind": kind}
+    return base | {"source": {"table": "t", "row": row.id} | source, "x_label": "", "y_label": ""}
 
 
 def _further_figures(
@@ -553,12 +557,14 @@ def _further_figures(
 
 def _sorted(row: Mapping[str, Any], columns: set[str]) -> Mapping[str, Any]:
     """Leave out what terms are sorted by where that column is not there."""
-    kept = dict(row)
+    unsorted = dict(row)
     for kind in ("terms", "record_terms", "incidence", "resolution"):
         if kind in row and row[kind].get("order_by", "") not in {"", *columns}:
             sorted_by = ("order", "order_by")
-            kept[kind] = {name: part for name, part in row[kind].items() if name not in sorted_by}
-    return kept
+            unsorted[kind] = {
+                name: part for name, part in row[kind].items() if name not in sorted_by
+            }
+    return unsorted
 
 
 COMPARISONS: Sequence[Mapping[str, Any]] = [
@@ -583,21 +589,24 @@ KEPT: Sequence[Mapping[str, Any]] = [
 class Case:
     """A blinded study, and two feeds for it that differ in arms and treatments alone."""
 
-    def __init__(self, study: Study, one: Sequence[Entry], other: Sequence[Entry]) -> None:
+    def __init__(
+        self, study: Study, first_feed: Sequence[Entry], second_feed: Sequence[Entry]
+    ) -> None:
         self.study = study
-        self.one = one
-        self.other = other
+        self.first_feed = first_feed
+        self.second_feed = second_feed
 
     def __repr__(self) -> str:
         table = json.loads(self.study.source)["tables"][0]
         feeds = (
-            [(each.subject, each.kind, dict(each.data)) for each in feed] for feed in self.feeds
+            [(entry_.subject, entry_.kind, dict(entry_.data)) for entry_ in feed]
+            for feed in self.feeds
         )
         return f"{table['columns']}\n{table['rows']}\n{'\n'.join(map(str, feeds))}"[:20_000]
 
     @property
     def feeds(self) -> tuple[Sequence[Entry], Sequence[Entry]]:
-        return self.one, self.other
+        return self.first_feed, self.second_feed
 
 
 @st.composite
@@ -613,12 +622,12 @@ def _studies(draw: st.DrawFn) -> Study:
     names = {column["id"] for column in columns}
     if {"a", "b"} <= names:
         rates = draw(st.sampled_from(["ratio", "difference"]))
-        how = draw(st.sampled_from(COMPARISONS))
+        method = draw(st.sampled_from(COMPARISONS))
         compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
-        columns = [*columns, {**compared, "rates": rates, **how}]
-        if "interval" not in how:
-            kept = KEPT if "counts" in how and how["counts"] != "fisher" else KEPT[1:]
-            rows += draw(st.lists(st.sampled_from(kept), max_size=2))
+        columns = [*columns, {**compared, "rates": rates, **method}]
+        if "interval" not in method:
+            usable = KEPT if "counts" in method and method["counts"] != "fisher" else KEPT[1:]
+            rows += draw(st.lists(st.sampled_from(usable), max_size=2))
     of_subjects = sorted(
         column["id"] for column in columns if {"set", "events", "worst"} & column.keys() == {"set"}
     )
@@ -632,11 +641,15 @@ def _studies(draw: st.DrawFn) -> Study:
         for record in records
     ]
     reporting: dict[str, Any] = {"narratives": draw(_narratives(listings))}
-    outputs = ["t", *(each["id"] for each in listings)]
+    outputs = ["t", *(listing_["id"] for listing_ in listings)]
     reporting["consort"] = {"25": draw(st.permutations(outputs))}
     if order := draw(_orders(study_of(rows, columns))):
-        how = draw(st.sampled_from([{}, {"procedure": "fixed-sequence"}, {"procedure": "holm"}]))
-        reporting["testing"] = {"alpha": draw(st.sampled_from([0.05, 0.9])), "order": order, **how}
+        method = draw(st.sampled_from([{}, {"procedure": "fixed-sequence"}, {"procedure": "holm"}]))
+        reporting["testing"] = {
+            "alpha": draw(st.sampled_from([0.05, 0.9])),
+            "order": order,
+            **method,
+        }
     if draw(st.booleans()):
         reporting["completion"] = {
             "set": draw(st.sampled_from(["enrolled", "received", "on-drug"])),
@@ -670,9 +683,11 @@ def _orders(study: Study) -> st.SearchStrategy[list[dict[str, str]]]:
         for column in table.columns
         if has_p_value(CellRef(table="t", row=row.id, column=column.id), [table])
     ]
-    return st.lists(st.sampled_from(places), unique_by=lambda at: (at["row"], at["column"])) if (
-        places
-    ) else st.just([])  # fmt: skip
+    return (
+        st.lists(st.sampled_from(places), unique_by=lambda place: (place["row"], place["column"]))
+        if (places)
+        else st.just([])
+    )
 
 
 _ARMS, _TREATMENTS = st.sampled_from(["a", "b"]), st.sampled_from(["drug", "placebo"])
@@ -682,18 +697,18 @@ _RECORDS = st.sampled_from(["R1", "R2", "R3"])
 _EVENTS = st.one_of(
     st.builds(lambda age, sex: enrolment(age=age, sex=sex), st.integers(18, 90),
               st.sampled_from("MF")),
-    st.builds(lambda arm, record, at, region: randomised(
-        arm, at=at, record=record, strata={"region": region}),
+    st.builds(lambda arm, record, study_day, region: randomised(
+        arm, at=study_day, record=record, strata={"region": region}),
         _ARMS, _RECORDS, st.integers(1, 3), st.sampled_from(["north", "south"])),
-    st.builds(lambda treatment, amount, at, record: dose(
-        at, treatment=treatment, amount=amount, record=record),
+    st.builds(lambda treatment, amount, study_day, record: dose(
+        study_day, treatment=treatment, amount=amount, record=record),
         _TREATMENTS, _AMOUNTS, st.integers(5, 7), _RECORDS),
     st.builds(lambda record: entry("subject.unblinded", record=record, date=builders.day(20),
                                    reason="on drug"), _RECORDS),
     st.builds(viral_load, st.integers(0, 42), st.integers(1, 10**6)),
     st.builds(builders.cd4, st.sampled_from([14, 35]),
               st.integers(1, 900)),
-    st.builds(lambda at, grade, severity: adverse_event(at, grade=grade, **severity),
+    st.builds(lambda study_day, grade, severity: adverse_event(study_day, grade=grade, **severity),
               st.integers(0, 60), st.integers(1, 4),
               st.sampled_from([{}, {"severity": "MILD"}, {"severity": "SEVERE"}])),
     st.builds(disposition, st.integers(10, 60)),
@@ -718,22 +733,28 @@ def _feeds(draw: st.DrawFn) -> tuple[list[Entry], list[Entry]]:
     pairs = []
     for i in range(draw(st.integers(1, 4))):
         revisions: dict[tuple[str, str], int] = {}
-        for each in draw(st.lists(_EVENTS, min_size=1, max_size=10)):
-            key = (each.kind, each.record)
+        for event in draw(st.lists(_EVENTS, min_size=1, max_size=10)):
+            key = (event.kind, event.record)
             revision = revisions[key] = revisions.get(key, 0) + 1
-            data = dict(each.data) | {"record": each.record}
+            data = dict(event.data) | {"record": event.record}
             void = revision > 1 and draw(st.booleans())
-            others = dict(data) if void else data | draw(_other(each.kind))
+            alternative = dict(data) if void else data | draw(_other(event.kind))
             if void:
-                data = others = {"record": each.record, "action": "void"}
-            again = {"revision": revision}
-            pairs.append(tuple(_entry(each.kind, f"S-{i}", of | again) for of in (data, others)))
+                data = alternative = {"record": event.record, "action": "void"}
+            revised = {"revision": revision}
+            pairs.append(
+                tuple(
+                    _entry(event.kind, f"S-{i}", values | revised) for values in (data, alternative)
+                )
+            )
     order = draw(st.permutations(pairs))
-    return [one for one, _ in order], [other for _, other in order]
+    return [first for first, _ in order], [second for _, second in order]
 
 
 def _entry(kind: str, subject: str, data: dict[str, Any]) -> Entry:
-    return entry(kind, subject, **{name: each for name, each in data.items() if each is not None})
+    return entry(
+        kind, subject, **{name: value for name, value in data.items() if value is not None}
+    )
 
 
 @st.composite
@@ -743,12 +764,12 @@ def _other(draw: st.DrawFn, kind: str) -> dict[str, Any]:
             return {"arm": draw(_ARMS)}
         case "dose.administered":
             unit = draw(st.sampled_from(["mg", "mL"]))
-            given = {"treatment": draw(_TREATMENTS), "amount": draw(_AMOUNTS), "unit": unit}
-            given |= {
+            values = {"treatment": draw(_TREATMENTS), "amount": draw(_AMOUNTS), "unit": unit}
+            values |= {
                 "planned": draw(st.sampled_from([None, 800])),
                 "adjustment": draw(st.sampled_from([None, "TOXICITY"])),
             }
-            return given | {"lot": draw(_LOTS)}
+            return values | {"lot": draw(_LOTS)}
         case "device-deficiency.reported":
             return {"device": draw(_DEVICES), "lot": draw(_LOTS)}
         case "subject.unblinded":

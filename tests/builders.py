@@ -75,24 +75,24 @@ def enrolment(at: int = 0, subject: str = "S-1", **data: Any) -> Entry:
 
 
 def dose(at: int = 7, time: str = "11:00", subject: str = "S-1", **data: Any) -> Entry:
-    given = {"record": f"DOSE-{at}", "start": day(at, time), "amount": 800, "unit": "mg"}
-    return entry("dose.administered", subject, **(given | {"treatment": "drug"} | data))
+    values = {"record": f"DOSE-{at}", "start": day(at, time), "amount": 800, "unit": "mg"}
+    return entry("dose.administered", subject, **(values | {"treatment": "drug"} | data))
 
 
 def viral_load(
     at: int, result: object, time: str = "09:00", subject: str = "S-1", **data: Any
 ) -> Entry:
-    given = {"record": f"VL-{at}", "parameter": "viral-load", "collected": day(at, time)}
+    values = {"record": f"VL-{at}", "parameter": "viral-load", "collected": day(at, time)}
     return entry(
         "lab.result.reported",
         subject,
-        **(given | {"result": str(result), "unit": "copies/mL"} | data),
+        **(values | {"result": str(result), "unit": "copies/mL"} | data),
     )
 
 
 def cd4(at: int, result: object, time: str = "09:00", subject: str = "S-1", **data: Any) -> Entry:
-    given = {"record": f"CD4-{at}", "parameter": "cd4", "unit": "cells/uL"}
-    return viral_load(at, result, time, subject, **(given | data))
+    values = {"record": f"CD4-{at}", "parameter": "cd4", "unit": "cells/uL"}
+    return viral_load(at, result, time, subject, **(values | data))
 
 
 def regimen(at: int = 14, subject: str = "S-1", **data: Any) -> Entry:
@@ -102,24 +102,24 @@ def regimen(at: int = 14, subject: str = "S-1", **data: Any) -> Entry:
 def adverse_event(
     onset: int | str | None = 10, record: str = "AE-1", subject: str = "S-1", **data: Any
 ) -> Entry:
-    given: dict[str, Any] = {"record": record, "term": "as told", "serious": False}
+    values: dict[str, Any] = {"record": record, "term": "as told", "serious": False}
     if onset is not None:
-        given["onset"] = day(onset) if isinstance(onset, int) else onset
-    return entry("adverse-event.reported", subject, **(given | data))
+        values["onset"] = day(onset) if isinstance(onset, int) else onset
+    return entry("adverse-event.reported", subject, **(values | data))
 
 
 def coding(
     pt: str = "Headache", adverse_event: str = "AE-1", subject: str = "S-1", **data: Any
 ) -> Entry:
-    given = {"record": f"C-{adverse_event}", "adverse_event": adverse_event, "pt": pt}
-    given |= {"dictionary": "MedDRA", "version": "18.1", "soc": "Nervous system disorders"}
-    return entry("adverse-event.coded", subject, **(given | data))
+    values = {"record": f"C-{adverse_event}", "adverse_event": adverse_event, "pt": pt}
+    values |= {"dictionary": "MedDRA", "version": "18.1", "soc": "Nervous system disorders"}
+    return entry("adverse-event.coded", subject, **(values | data))
 
 
 def disposition(at: int, status: str = "discontinued", subject: str = "S-1", **data: Any) -> Entry:
-    given = {"record": "STUDY", "of": "study", "status": status, "date": day(at)}
+    values = {"record": "STUDY", "of": "study", "status": status, "date": day(at)}
     reason = {"reason": "DEATH"} if status == "discontinued" else {}
-    return entry("disposition.recorded", subject, **(given | reason | data))
+    return entry("disposition.recorded", subject, **(values | reason | data))
 
 
 def death(at: int | str = 40, subject: str = "S-1", **data: Any) -> Entry:
@@ -129,8 +129,8 @@ def death(at: int | str = 40, subject: str = "S-1", **data: Any) -> Entry:
 
 def contact(at: int, subject: str = "S-1", **data: Any) -> Entry:
     """Record that the subject was there on a day: a visit without measurements."""
-    given = {"record": f"SEEN-{at}", "visit": "day-0", "date": day(at)}
-    return entry("visit.recorded", subject, **(given | data))
+    values = {"record": f"SEEN-{at}", "visit": "day-0", "date": day(at)}
+    return entry("visit.recorded", subject, **(values | data))
 
 
 # Studies
@@ -323,10 +323,10 @@ def tmb301(*changes: tuple[str, Any]) -> Study:
     definition = deepcopy(tmb301_definition())
     for path, value in changes:
         *parents, last = path.split("/")
-        at = definition
+        node = definition
         for name in parents:
-            at = at[int(name) if isinstance(at, list) else name]
-        at[last] = value
+            node = node[int(name) if isinstance(node, list) else name]
+        node[last] = value
     return loaded(json.dumps(definition))
 
 
@@ -342,15 +342,15 @@ def feed() -> tuple[Entry, ...]:
 
 def recorded(lines: Iterable[str]) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
     """Read the highest revisions by subject out of lines, by `json` alone: for oracles."""
-    found: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+    records: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
     for line in lines:
         value = json.loads(line, parse_float=Decimal)
         kind = value["type"].removeprefix("org.livetlf.").removesuffix(".v1")
-        data, of = value["data"], found.setdefault(value["subject"], {})
-        held = of.get((kind, data["record"]))
-        if held is None or data["revision"] > held["revision"]:
-            of[kind, data["record"]] = data
-    return found
+        data, of_subject = value["data"], records.setdefault(value["subject"], {})
+        earlier = of_subject.get((kind, data["record"]))
+        if earlier is None or data["revision"] > earlier["revision"]:
+            of_subject[kind, data["record"]] = data
+    return records
 
 
 # States
@@ -358,10 +358,12 @@ def recorded(lines: Iterable[str]) -> dict[str, dict[tuple[str, str], dict[str, 
 
 def subjects(entries: Iterable[Entry]) -> list[Subject]:
     """Fold entries into their subjects, in order of first arrival."""
-    found: dict[str, list[Entry]] = {}
-    for each in entries:
-        found.setdefault(each.subject, []).append(each)
-    return [_gathered(name, tuple(map(_Same, theirs))) for name, theirs in found.items()]
+    by_subject: dict[str, list[Entry]] = {}
+    for item in entries:
+        by_subject.setdefault(item.subject, []).append(item)
+    return [
+        _gathered(name, tuple(map(_Same, of_subject))) for name, of_subject in by_subject.items()
+    ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -380,7 +382,7 @@ class _Same[T]:
 @lru_cache(maxsize=5_000)
 def _gathered(name: str, entries: tuple[_Same[Entry], ...]) -> Subject:
     """Fold entries once: one prefix of a feed after another holds much the same subjects."""
-    return fold_all(name, (each.value for each in entries))
+    return fold_all(name, (item.value for item in entries))
 
 
 @lru_cache(maxsize=10_000)
@@ -396,15 +398,15 @@ def derive(*entries: Entry, study: Study | None = None) -> Derivation:
 
 def truth(condition: str, *entries: Entry, study: Study | None = None) -> bool | None:
     """Ask a condition of a subject."""
-    chosen = study or tiny()
-    return report.compiled(chosen).rules.condition(condition, "")(derive(*entries, study=chosen))
+    defined = study or tiny()
+    return report.compiled(defined).rules.condition(condition, "")(derive(*entries, study=defined))
 
 
 def measured(measure: str, *entries: Entry, study: Study | None = None) -> int | None:
     """Give a measure of a subject in units of the last place."""
-    chosen = study or tiny()
-    quantity = report.compiled(chosen).rules.measure(measure, "")
-    value = quantity.evaluate(derive(*entries, study=chosen))
+    defined = study or tiny()
+    quantity = report.compiled(defined).rules.measure(measure, "")
+    value = quantity.evaluate(derive(*entries, study=defined))
     return None if value is None else value.units
 
 
@@ -423,27 +425,27 @@ def tables_of(study: Study, entries: Iterable[Entry]) -> dict[str, Grid]:
 
 
 def cell(grid: Grid, row: str, column: str = "total") -> Cell:
-    (found,) = (each for each in grid.rows if each.id == row)
-    (here,) = (each for each in found.cells if each.column == column)
-    return here
+    (grid_row,) = (candidate for candidate in grid.rows if candidate.id == row)
+    (row_cell,) = (candidate for candidate in grid_row.cells if candidate.column == column)
+    return row_cell
 
 
 def statistic(grid: Grid, row: str, column: str, name: str) -> Any:
-    found = cell(grid, row, column).get(name)
-    return None if found is None else found.raw
+    number = cell(grid, row, column).get(name)
+    return None if number is None else number.raw
 
 
 def report_of(study: Study, entries: Iterable[Entry], view: Study | None = None) -> Report:
     """Make the report of a study, as one of its audiences sees it."""
-    states = sorted(subjects(entries), key=lambda each: each.id)
+    states = sorted(subjects(entries), key=lambda subject: subject.id)
     return report.report(view or study, states, sums_of(study, states))
 
 
 def with_rows(report: Report) -> Report:
     """Read the rows of a report's listings, data and narratives once, so that reports compare."""
     listings, data = (
-        tuple(replace(each, rows=list(each.rows)) for each in those)
-        for those in (report.listings, report.analysis_data)
+        tuple(replace(listing, rows=list(listing.rows)) for listing in listings_given)
+        for listings_given in (report.listings, report.analysis_data)
     )
     narratives = tuple(replace(each, rows=list(each.rows)) for each in report.narratives)
     return replace(report, listings=listings, analysis_data=data, narratives=narratives)
@@ -453,10 +455,12 @@ def listings_of(study: Study, entries: Iterable[Entry]) -> dict[str, Listing]:
     return {listing.id: listing for listing in with_rows(report_of(study, entries)).listings}
 
 
-def files_of(made: Report, view: Study | None = None, code_version: str = "") -> dict[str, bytes]:
+def files_of(
+    given_report: Report, view: Study | None = None, code_version: str = ""
+) -> dict[str, bytes]:
     """Read every file of a cut to its end, in the order in which they come."""
-    found = render(made, view or tiny(), code_version)
-    return {each.name: b"".join(each.content) for each in found}
+    documents = render(given_report, view or tiny(), code_version)
+    return {document.name: b"".join(document.content) for document in documents}
 
 
 @cache

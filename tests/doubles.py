@@ -61,14 +61,14 @@ class MemoryClient:
             raise invalid("BatchGetItem", "keys are too many, or not distinct")
         with self._lock:
             rows = self._rows(name)
-            read = keys[: self.batch]
-            found = [_copy(rows[each]) for each in read if each in rows]
-        answer: Item = {"Responses": {name: found}, "UnprocessedKeys": {}}
+            batch_keys = keys[: self.batch]
+            items = [_copy(rows[key]) for key in batch_keys if key in rows]
+        answer: Item = {"Responses": {name: items}, "UnprocessedKeys": {}}
         # What is not there is billed as the smallest item is.
-        units = sum(ceil(_size(each) / 4096) for each in found) + len(read) - len(found)
+        units = sum(ceil(_size(item) / 4096) for item in items) + len(batch_keys) - len(items)
         answer["ConsumedCapacity"] = [{"CapacityUnits": units}]
-        if left := request["Keys"][self.batch :]:
-            answer["UnprocessedKeys"] = {name: {"Keys": left, "ConsistentRead": True}}
+        if unread := request["Keys"][self.batch :]:
+            answer["UnprocessedKeys"] = {name: {"Keys": unread, "ConsistentRead": True}}
         return answer
 
     def query(self, TableName: str, **options: Any) -> Any:  # noqa: N803
@@ -86,15 +86,15 @@ class MemoryClient:
                 and (":last" not in values or key[1] <= last)
                 and (after is None or key > _key(after))
             )
-            keys, more = matching[: self.page], matching[self.page :]
+            keys, further = matching[: self.page], matching[self.page :]
             answer: Item = {"Items": [_copy(self._rows(TableName)[key]) for key in keys]}
         answer["Count"] = len(keys)
-        read = sum(map(_size, answer["Items"]))
-        units = ceil(read / 4096) or 1
+        size = sum(map(_size, answer["Items"]))
+        units = ceil(size / 4096) or 1
         answer["ConsumedCapacity"] = {
             "CapacityUnits": units if options["ConsistentRead"] else units / 2
         }
-        if more:
+        if further:
             answer["LastEvaluatedKey"] = {"PK": {"S": keys[-1][0]}, "SK": {"S": keys[-1][1]}}
         return answer
 
@@ -111,20 +111,23 @@ class MemoryClient:
     def transact_get_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
         with self._lock:
             gets = [action["Get"] for action in TransactItems]
-            found = [self._rows(get["TableName"]).get(_key(get["Key"])) for get in gets]
-            return {"Responses": [{"Item": _copy(each)} if each else {} for each in found]}
+            items = [self._rows(get["TableName"]).get(_key(get["Key"])) for get in gets]
+            return {"Responses": [{"Item": _copy(item)} if item else {} for item in items]}
 
     def transact_write_items(self, TransactItems: list[Item], **_: Any) -> Any:  # noqa: N803
-        actions = [(how, what) for action in TransactItems for how, what in action.items()]
-        keys = [(what["TableName"], _key(what.get("Key") or what["Item"])) for _, what in actions]
+        actions = [(verb, request) for action in TransactItems for verb, request in action.items()]
+        keys = [
+            (action["TableName"], _key(action.get("Key") or action["Item"]))
+            for _, action in actions
+        ]
         if not 1 <= len(actions) <= 100 or len(set(keys)) < len(keys):
             raise invalid("TransactWriteItems", "actions are too many, or meet in an item")
         _check_legible("TransactWriteItems", TransactItems)
         with self._lock:
             olds = [self._rows(name).get(key) for name, key in keys]
             news, codes, units = [], [], 0
-            for (how, what), old in zip(actions, olds, strict=True):
-                new, code = self._apply(how, what, old)
+            for (verb, request), old in zip(actions, olds, strict=True):
+                new, code = self._apply(verb, request, old)
                 news.append(new)
                 codes.append(code)
                 units += 2 * ceil(max(_size(old or {}), _size(new or {})) / 1024)
@@ -139,18 +142,18 @@ class MemoryClient:
                     self._rows(name)[key] = new
         return {"ConsumedCapacity": [{"CapacityUnits": units}]}
 
-    def _apply(self, how: str, what: Item, old: Item | None) -> tuple[Item | None, str]:
-        values = what.get("ExpressionAttributeValues", {})
-        names = what.get("ExpressionAttributeNames", {})
-        if not _holds(what.get("ConditionExpression", ""), old, values, names):
+    def _apply(self, verb: str, action: Item, old: Item | None) -> tuple[Item | None, str]:
+        values = action.get("ExpressionAttributeValues", {})
+        names = action.get("ExpressionAttributeNames", {})
+        if not _holds(action.get("ConditionExpression", ""), old, values, names):
             return old, "ConditionalCheckFailed"
-        if how == "Delete":
+        if verb == "Delete":
             return None, "None"
-        if how == "Put":
-            self._check_size(what["Item"])
-            return _copy(what["Item"]), "None"
-        assert how == "Update"
-        new = _updated(_copy(old or what["Key"]), what)
+        if verb == "Put":
+            self._check_size(action["Item"])
+            return _copy(action["Item"]), "None"
+        assert verb == "Update"
+        new = _updated(_copy(old or action["Key"]), action)
         return (old, "ValidationError") if new is None or _too_large(new) else (new, "None")
 
     def _rows(self, name: str) -> dict[tuple[str, str], Item]:
@@ -188,7 +191,7 @@ def error(operation: str, code: str, status: int = 400, message: str = "") -> Cl
 def _check_legible(operation: str, request: Any) -> None:
     """Refuse what DynamoDB refuses before it looks at a table, wherever in a request it stands."""
     for kind, value in _values(request):
-        if not value.isascii() and any("\ud800" <= each <= "\udfff" for each in value):
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise error(operation, "SerializationException")
         if kind == "N" and len(value.lstrip("-0").rstrip("0")) > NUMBERS.prec:
             raise invalid(operation, "Attempting to store more than 38 significant digits")
@@ -201,8 +204,8 @@ def _values(request: Any) -> Iterator[tuple[str, str]]:
                 yield "name", name
                 yield from [(name, value)] if isinstance(value, str) else _values(value)
         case list() | tuple():
-            for each in request:
-                yield from _values(each)
+            for member in request:
+                yield from _values(member)
 
 
 def _copy[T](value: T) -> T:
@@ -220,29 +223,31 @@ def _key(item: Item) -> tuple[str, str]:
 
 def _holds(condition: str, old: Item | None, values: Item, names: Item | None = None) -> bool:
     old = old or {}
-    for each in filter(None, condition.split(" AND ")):
-        if each.startswith("attribute_not_exists("):
-            held = each[21:-1] not in old
-        elif each.startswith("attribute_exists("):
-            held = each[17:-1] in old
+    for clause in filter(None, condition.split(" AND ")):
+        if clause.startswith("attribute_not_exists("):
+            is_met = clause[21:-1] not in old
+        elif clause.startswith("attribute_exists("):
+            is_met = clause[17:-1] in old
         else:
-            name, _, value = each.partition(" = ")
-            held = old.get((names or {}).get(name, name)) == values[value]
-        if not held:
+            name, _, value = clause.partition(" = ")
+            is_met = old.get((names or {}).get(name, name)) == values[value]
+        if not is_met:
             return False
     return True
 
 
-def _updated(item: Item, what: Item) -> Item | None:
-    names = what.get("ExpressionAttributeNames", {})
-    values = what.get("ExpressionAttributeValues", {})
-    clauses = re.split(r"(?:^|\s)(SET|ADD|REMOVE)\s", what["UpdateExpression"])[1:]
+def _updated(item: Item, action: Item) -> Item | None:
+    names = action.get("ExpressionAttributeNames", {})
+    values = action.get("ExpressionAttributeValues", {})
+    clauses = re.split(r"(?:^|\s)(SET|ADD|REMOVE)\s", action["UpdateExpression"])[1:]
     assert sum(len(clause.split(",")) for clause in clauses[1::2]) <= 300
-    used = re.findall(r"[:#]\w+", f"{what['UpdateExpression']} {what.get('ConditionExpression')}")
+    used = re.findall(
+        r"[:#]\w+", f"{action['UpdateExpression']} {action.get('ConditionExpression')}"
+    )
     assert set(used) == names.keys() | values.keys()
-    for how, rest in zip(clauses[::2], clauses[1::2], strict=True):
+    for verb, rest in zip(clauses[::2], clauses[1::2], strict=True):
         for part in re.split(r",(?![^(]*\))", rest):
-            if how == "ADD":
+            if verb == "ADD":
                 name, value = part.strip().split(" ")
                 name = names.get(name, name)
                 total = NUMBERS.add(
@@ -258,7 +263,7 @@ def _updated(item: Item, what: Item) -> Item | None:
                 if step not in target:
                     return None
                 target = target[step]["M"]
-            if how == "SET":
+            if verb == "SET":
                 if default := re.fullmatch(r"if_not_exists\(\w+, (:\w+)\)", value):
                     target.setdefault(last, _copy(values[default[1]]))
                     continue
@@ -277,20 +282,20 @@ def _size(item: Item) -> int:
 
 
 def _value_size(value: Item) -> int:
-    ((kind, of),) = value.items()
+    ((kind, content),) = value.items()
     match kind:
         case "S":
-            return len(of.encode())
+            return len(content.encode())
         case "N":
-            return len(of.strip("-0.")) // 2 + 2
+            return len(content.strip("-0.")) // 2 + 2
         case "B":
-            return len(of)
+            return len(content)
         case "BOOL" | "NULL":
             return 1
         case "L":
-            return 3 + sum(1 + _value_size(each) for each in of)
+            return 3 + sum(1 + _value_size(member) for member in content)
         case _:
-            return 3 + sum(1 + len(name) + _value_size(each) for name, each in of.items())
+            return 3 + sum(1 + len(name) + _value_size(member) for name, member in content.items())
 
 
 class MemoryS3:

@@ -103,7 +103,7 @@ def geometric(values: Sequence[Fraction]) -> dict[str, Fraction]:
 
 
 def described(
-    values: Sequence[Fraction], wanted: Sequence[str], places: Mapping[str, int]
+    values: Sequence[Fraction], selected: Sequence[str], places: Mapping[str, int]
 ) -> dict[str, str]:
     """Print statistics of values; where there is none, nothing is printed."""
     if not values:
@@ -116,15 +116,15 @@ def described(
         numbers |= {"sd": root(variance), "se": root(variance / len(values))}
     numbers |= {"sum": sum(values, Fraction(0)), "range": max(values) - min(values)}
     numbers |= {"iqr": numbers["q3"] - numbers["q1"]}
-    if any(name.startswith("geometric") for name in wanted):
+    if any(name.startswith("geometric") for name in selected):
         numbers |= geometric(values)
     numbers |= {f"p{i}": percentile(values, Fraction(i, 100)) for i in (1, 5, 95)}
     if "sd" in numbers and numbers["mean"]:
         numbers["cv"] = 100 * numbers["sd"] / numbers["mean"]
-    for name in wanted:
+    for name in selected:
         if name in numbers:
             result[name] = text(numbers[name], places[name])
-    if "ci" in wanted and "se" in numbers:
+    if "ci" in selected and "se" in numbers:
         result |= interval(numbers["mean"], numbers["se"], len(values) - 1, places["ci"])
     return result
 

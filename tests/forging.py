@@ -61,10 +61,10 @@ def everywhere(old: str, new: str) -> Forgery:
     """Change a text in every document that shows it."""
 
     def forge(files: Files) -> None:
-        kept = ("audit", "heads", "manifest", "changes")
-        shown = [name for name in files if not name.startswith(kept)]
+        kept_prefixes = ("audit", "heads", "manifest", "changes")
+        names = [name for name in files if not name.startswith(kept_prefixes)]
         count = 0
-        for name in shown:
+        for name in names:
             if name.endswith(".xlsx"):
                 files[name] = _in_workbook(files[name], old.encode(), new.encode())
             elif old.encode() in files[name]:
@@ -77,24 +77,24 @@ def everywhere(old: str, new: str) -> Forgery:
 
 
 def _in_workbook(content: bytes, old: bytes, new: bytes) -> bytes:
-    made, found = BytesIO(), False
-    with ZipFile(BytesIO(content)) as before, ZipFile(made, "w", ZIP_DEFLATED) as after:
+    buffer, is_there = BytesIO(), False
+    with ZipFile(BytesIO(content)) as before, ZipFile(buffer, "w", ZIP_DEFLATED) as after:
         for item in before.infolist():
             member = before.read(item)
-            found = found or old in member
+            is_there = is_there or old in member
             after.writestr(item, member.replace(old, new, 1))
-    assert found
-    return made.getvalue()
+    assert is_there
+    return buffer.getvalue()
 
 
-def without(name: str, *, left: bool = False) -> Forgery:
-    """Take a file out of the manifest, and out of the directory unless it is left there."""
+def without(name: str, *, in_directory: bool = False) -> Forgery:
+    """Take a file out of the manifest, and out of the directory unless it stays there."""
 
     def forge(files: Files) -> None:
         manifest = data(files, "manifest.json")
         manifest["files"] = [file for file in manifest["files"] if file["name"] != name]
         put(files, "manifest.json", manifest)
-        if not left:
+        if not in_directory:
             del files[name]
 
     return forge
@@ -104,11 +104,11 @@ def stated(name: str, *path: str, value: Any) -> Forgery:
     """Change what a JSON file says at a place."""
 
     def forge(files: Files) -> None:
-        whole = at = data(files, name)
+        whole = node = data(files, name)
         for step in path[:-1]:
-            at = at[step]
-        assert at.get(path[-1]) != value
-        at[path[-1]] = value
+            node = node[step]
+        assert node.get(path[-1]) != value
+        node[path[-1]] = value
         put(files, name, whole)
 
     return forge
@@ -180,7 +180,7 @@ def change_event(rows: list[Row]) -> None:
 
 
 def drop_event(rows: list[Row]) -> None:
-    del rows[next(i for i, each in enumerate(rows) if each["kind"] == "lab.result.reported")]
+    del rows[next(i for i, row_ in enumerate(rows) if row_["kind"] == "lab.result.reported")]
 
 
 def drop_subject(rows: list[Row]) -> None:
@@ -188,20 +188,27 @@ def drop_subject(rows: list[Row]) -> None:
 
 
 def add_event(rows: list[Row]) -> None:
-    at = max(i for i, each in enumerate(rows) if each["subject"] == rows[0]["subject"])
+    last = max(i for i, row_ in enumerate(rows) if row_["subject"] == rows[0]["subject"])
     row = next(row for row in rows if '"result"' in row["body"])
     body = row["body"].replace(row["record"], "SBP-9")
     digest = journals._read(body, normal=True)["digest"]  # type: ignore[index]
-    own = {"body": body, "record": "SBP-9", "digest": digest, "stamp": "2031-01-01T00:00:00.0Z"}
-    rows.insert(at + 1, rows[at] | {name: row[name] for name in ("kind", "revision")} | own)
-    rows[at + 1] |= {name: row[name] for name in ("event_id", "source", "time", "texts")}
+    own_values = {
+        "body": body,
+        "record": "SBP-9",
+        "digest": digest,
+        "stamp": "2031-01-01T00:00:00.0Z",
+    }
+    rows.insert(
+        last + 1, rows[last] | {name: row[name] for name in ("kind", "revision")} | own_values
+    )
+    rows[last + 1] |= {name: row[name] for name in ("event_id", "source", "time", "texts")}
 
 
 def reorder(rows: list[Row]) -> None:
     """Exchange two events of a subject that may come in any order, with their stamps."""
-    one, other = rows[0], rows[1]
-    stamps = one["stamp"], other["stamp"]
-    rows[0], rows[1] = other | {"stamp": stamps[0]}, one | {"stamp": stamps[1]}
+    first, second = rows[0], rows[1]
+    stamps = first["stamp"], second["stamp"]
+    rows[0], rows[1] = second | {"stamp": stamps[0]}, first | {"stamp": stamps[1]}
 
 
 def backdate(rows: list[Row]) -> None:
@@ -221,11 +228,11 @@ def statement(*path: str, value: Any) -> Forgery:
     def forge(files: Files) -> None:
         envelope = data(files, "manifest.sig.json")
         payload = json.loads(b64decode(envelope["payload"]))
-        at = payload
+        node = payload
         for step in path[:-1]:
-            at = at[step]
-        assert at[path[-1]] != value
-        at[path[-1]] = value
+            node = node[step]
+        assert node[path[-1]] != value
+        node[path[-1]] = value
         envelope["payload"] = b64encode(journals.canonical(payload).encode()).decode()
         put(files, "manifest.sig.json", envelope)
 
@@ -236,13 +243,13 @@ def signed_by_another(files: Files) -> None:
     """State what is there now, and sign that with a key of one's own."""
     manifest = data(files, "manifest.json")
     for name in ("manifest.sig.json", "changes.sig.json"):
-        stated = json.loads(b64decode(data(files, name)["payload"]))
-        for each in stated["subject"]:
-            each["digest"]["sha256"] = sha256(files[each["name"]]).hexdigest()
-        stated["predicate"] |= {
+        payload_read = json.loads(b64decode(data(files, name)["payload"]))
+        for file in payload_read["subject"]:
+            file["digest"]["sha256"] = sha256(files[file["name"]]).hexdigest()
+        payload_read["predicate"] |= {
             "cut": manifest["cut"]["id"],
             "content_root": manifest["cut"]["content_root"],
         }
-        payload = journals.canonical(stated).encode()
+        payload = journals.canonical(payload_read).encode()
         signature = Signer(signing.KeyInMemory(), "").sign(attestation.signed_bytes(payload))
         files[name] = attestation.envelope(payload, signature)

@@ -99,13 +99,13 @@ def _places(value: Any) -> list[tuple[Any, Any]]:
 
 
 def _replace(fuzzer: Fuzzer, event: Event) -> None:
-    where, name = fuzzer.rng.choice(_places(event))
-    where[name] = fuzzer.token()
+    mapping, name = fuzzer.rng.choice(_places(event))
+    mapping[name] = fuzzer.token()
 
 
 def _drop(fuzzer: Fuzzer, event: Event) -> None:
-    where, name = fuzzer.rng.choice(_places(event))
-    del where[name]
+    mapping, name = fuzzer.rng.choice(_places(event))
+    del mapping[name]
 
 
 def _add(fuzzer: Fuzzer, event: Event) -> None:
@@ -113,15 +113,15 @@ def _add(fuzzer: Fuzzer, event: Event) -> None:
     rng = fuzzer.rng
     name = rng.choice(NAMES if rng.random() < 0.02 else NAMES[:-1])
     name = name.encode().decode("unicode_escape") if name.startswith("\\") else name
-    many = 100 if len(name) == 2_400 and rng.random() < 0.2 else 1
-    where = rng.choice(places)
-    where |= {f"{name}{number or ''}": fuzzer.token() for number in range(many)}
+    times = 100 if len(name) == 2_400 and rng.random() < 0.2 else 1
+    mapping = rng.choice(places)
+    mapping |= {f"{name}{number or ''}": fuzzer.token() for number in range(times)}
 
 
 def _rename(fuzzer: Fuzzer, event: Event) -> None:
-    where, name = fuzzer.rng.choice(_places(event))
-    if isinstance(where, dict):
-        where[fuzzer.rng.choice(NAMES[:-1])] = where.pop(name)
+    mapping, name = fuzzer.rng.choice(_places(event))
+    if isinstance(mapping, dict):
+        mapping[fuzzer.rng.choice(NAMES[:-1])] = mapping.pop(name)
 
 
 def _borrow(fuzzer: Fuzzer, event: Event) -> None:
@@ -146,9 +146,9 @@ def _void(fuzzer: Fuzzer, event: Event) -> None:
 def _repeat(fuzzer: Fuzzer, event: Event) -> None:
     lists = [(w, n) for w, n in _places(event) if isinstance(w[n], list) and w[n]]
     if lists:
-        where, name = fuzzer.rng.choice(lists)
+        mapping, name = fuzzer.rng.choice(lists)
         times = fuzzer.rng.choice([2, 2, 2, 2, 20, 1_000])
-        where[name] = (where[name] * times)[:_LONGEST_LIST]
+        mapping[name] = (mapping[name] * times)[:_LONGEST_LIST]
 
 
 _SPOILS: Sequence[Spoil] = (

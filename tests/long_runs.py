@@ -77,10 +77,10 @@ def follow(lane: Sequence[str], seed: int, first: int, total: int | None) -> boo
             if not one_round(name, run, seed + number):
                 return False
             seconds = time.monotonic() - began
-            tried = (number + 1 - first) * run.a_round
+            cases_tried = (number + 1 - first) * run.a_round
             say(
-                f"{name}: round {number + 1} of {run.rounds}, {tried:,} in {seconds:.0f} s, "
-                f"{tried / seconds:.1f}/s; go on with --seed {seed} --from {number + 1}"
+                f"{name}: round {number + 1} of {run.rounds}, {cases_tried:,} in {seconds:.0f} s, "
+                f"{cases_tried / seconds:.1f}/s; go on with --seed {seed} --from {number + 1}"
             )
     return True
 

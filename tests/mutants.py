@@ -57,8 +57,8 @@ def main() -> int:
     parser.add_argument("only", nargs="*", help="parts of the names of files")
     parser.add_argument("--lanes", type=int, default=2, help="how many are tried side by side")
     args = parser.parse_args()
-    only = args.only
-    mutants = [item for item in listed() if not only or any(part in item.file for part in only)]
+    parts = args.only
+    mutants = [item for item in listed() if not parts or any(part in item.file for part in parts)]
     with tempfile.TemporaryDirectory() as folder:
         copies = [copied(Path(folder) / str(lane)) for lane in range(args.lanes)]
         for tests in dict.fromkeys(mutant.tests for mutant in mutants):

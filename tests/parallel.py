@@ -43,15 +43,15 @@ def parallel(
     """
     definition = dict(TINY) | PARALLEL
     for name, part in changes.items():
-        known = definition.get(name)
-        whole = isinstance(known, dict) and isinstance(part, dict)
-        definition[name] = known | part if whole else part
+        earlier = definition.get(name)
+        whole = isinstance(earlier, dict) and isinstance(part, dict)
+        definition[name] = earlier | part if whole else part
     if rows and "tables" not in changes:
         table = {"id": "t", "title": "T", "population": "P", "columns": columns}
         if "percent_decimals" in changes:
             table["percent_decimals"] = definition.pop("percent_decimals")
-        named = [{"id": "row", "label": "Row"} | row for row in rows]
-        definition["tables"] = [table | {"rows": named}]
+        identified_rows = [{"id": "row", "label": "Row"} | row for row in rows]
+        definition["tables"] = [table | {"rows": identified_rows}]
     return tiny(**definition)
 
 
@@ -71,12 +71,12 @@ def randomised(arm: str, subject: str = "S-1", at: int = 1, **data: Any) -> Entr
 
 def raws(grid: Grid, row: str, name: str) -> dict[str, Any]:
     """Give one statistic of a row as it is counted, by column."""
-    return {column: each.raw for column, each in _of_row(grid, row, name).items()}
+    return {column: statistic.raw for column, statistic in _of_row(grid, row, name).items()}
 
 
 def texts(grid: Grid, row: str, name: str) -> dict[str, str]:
     """Give one statistic of a row as it is printed, by column."""
-    return {column: each.text for column, each in _of_row(grid, row, name).items()}
+    return {column: statistic.text for column, statistic in _of_row(grid, row, name).items()}
 
 
 def printed(grid: Grid, row: str, column: str = "total") -> dict[str, str]:
@@ -85,5 +85,9 @@ def printed(grid: Grid, row: str, column: str = "total") -> dict[str, str]:
 
 
 def _of_row(grid: Grid, row: str, name: str) -> dict[str, Any]:
-    (found,) = (each for each in grid.rows if each.id == row)
-    return {each.column: got for each in found.cells if (got := each.get(name)) is not None}
+    (grid_row,) = (candidate for candidate in grid.rows if candidate.id == row)
+    return {
+        row_cell.column: number
+        for row_cell in grid_row.cells
+        if (number := row_cell.get(name)) is not None
+    }

@@ -56,9 +56,9 @@ def allowed(function: str, action: str, partition: str) -> bool:
         if name != function or action not in listed(statement["Action"]):
             continue
         tests = statement.get("Condition", {})
-        like = tests.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
+        patterns = tests.get("ForAllValues:StringLike", {}).get("dynamodb:LeadingKeys", ["*"])
         unlike = tests.get("ForAllValues:StringNotLike", {}).get("dynamodb:LeadingKeys", [])
-        if any(fnmatchcase(partition, item) for item in like) and not any(
+        if any(fnmatchcase(partition, item) for item in patterns) and not any(
             fnmatchcase(partition, item) for item in unlike
         ):
             return True

@@ -51,10 +51,13 @@ class Result:
 
     def number(self, definition: Mapping[str, Any]) -> Optional:
         """Give what it counts as in the parameter's own unit."""
-        of, factor = self.part(definition), definition["x"].get("units", {}).get(self.unit, "1")
-        if of is None or not str(factor).startswith("("):
-            return None if of is None else of * Fraction(factor)
-        return (of - 32) * 5 / 9
+        source_value, factor = (
+            self.part(definition),
+            definition["x"].get("units", {}).get(self.unit, "1"),
+        )
+        if source_value is None or not str(factor).startswith("("):
+            return None if source_value is None else source_value * Fraction(factor)
+        return (source_value - 32) * 5 / 9
 
     def part(self, definition: Mapping[str, Any]) -> Optional:
         """Give what it counts as in the unit that it was reported in."""
@@ -102,8 +105,8 @@ class Trial:
             "x-made": {"formula": "(2 * x + 1) / 3 - x / upper(x)"},
         }
         self.parameters = {"x": reported} | {
-            name: derived_precision(rng) | {"label": name, "unit": name} | of
-            for name, of in derived.items()
+            name: derived_precision(rng) | {"label": name, "unit": name} | base
+            for name, base in derived.items()
         }
         self.averages = rng.random() < 0.3
         if not self.averages:  # a mean of results has no grade
@@ -140,27 +143,27 @@ class Trial:
 
     def _events(self, person: Person) -> list[Entry]:
         score = {"score": Decimal(person.score)} if person.score else {}
-        found = [
+        events = [
             enrolment(subject=person.id, characteristics={k: float(v) for k, v in score.items()}),
             randomised(person.arm, person.id),
             dose(subject=person.id),
         ]
         for visit, result in person.results.items():
-            found.append(
+            events.append(
                 entry(
                     "lab.result.reported", person.id, record=visit, parameter="x",
                     collected=day(VISITS.get(visit, 61)), result=result.text, unit=result.unit,
                     range_high=float(result.high), range_low=float(result.low),
                 )
             )  # fmt: skip
-        return found
+        return events
 
     def value(self, person: Person, parameter: str, visit: str) -> Optional:
         """Recount a value of a subject; of several results it is the mean of their values."""
         names = (visit, AGAIN) if visit == "week-9" else (visit,)
         values = [self.counted(person.results.get(name), parameter) for name in names]
-        known = [value for value in values if value is not None]
-        return mean(known) if known else None
+        numbers = [value for value in values if value is not None]
+        return mean(numbers) if numbers else None
 
     def counted(self, result: Result | None, parameter: str) -> Optional:
         """Recount what a result counts as."""
@@ -189,8 +192,8 @@ class Trial:
         if beyond and self.parameters["x"]["below_quantification"] == "missing":
             return None
         number, high, low = (
-            self.converted(each, result.unit)
-            for each in (text.lstrip("<"), result.high, result.low)
+            self.converted(bound, result.unit)
+            for bound in (text.lstrip("<"), result.high, result.low)
         )
         if high <= 0:
             return None
@@ -217,7 +220,7 @@ class Trial:
 
     def measures(self) -> dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]]:
         """Give the measures there can be, each with what recounts it."""
-        found: dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]] = {
+        measures: dict[str, tuple[dict[str, Any], Callable[[Person], Optional]]] = {
             "score": ({"characteristic": "score"}, _score),
             "doses": ({"records": "dose.administered"}, lambda _: Fraction(1)),
             "given": (
@@ -239,32 +242,37 @@ class Trial:
         for name in self.parameters:
             for visit in ("week-5", "week-9"):
                 for kind, form in FORMS.items():
-                    found[f"{name}-{kind}-{visit}"] = (
+                    measures[f"{name}-{kind}-{visit}"] = (
                         {"parameter": name, "at": visit} | ({form: "base"} if form else {}),
                         self.recounting(name, kind, visit),
                     )
             for kind in ("change", "percent"):
                 first, second = (f"{name}-{kind}-{visit}" for visit in ("week-9", "week-5"))
-                found[f"{name}-{kind}-gain"] = (
+                measures[f"{name}-{kind}-gain"] = (
                     {"difference": [first, second]},
-                    _difference(found[first][1], found[second][1]),
+                    _difference(measures[first][1], measures[second][1]),
                 )
-            one, other = found[f"{name}-change-week-5"][1], found[f"{name}-decrease-week-9"][1]
-            found[f"{name}-arms"] = (
-                {"by_arm": {"a": f"{name}-change-week-5", "b": f"{name}-decrease-week-9"}},
-                lambda person, one=one, other=other: (one if person.arm == "a" else other)(person),
+            first_change, second_change = (
+                measures[f"{name}-change-week-5"][1],
+                measures[f"{name}-decrease-week-9"][1],
             )
-        return found
+            measures[f"{name}-arms"] = (
+                {"by_arm": {"a": f"{name}-change-week-5", "b": f"{name}-decrease-week-9"}},
+                lambda person, first_change=first_change, second_change=second_change: (
+                    first_change if person.arm == "a" else second_change
+                )(person),
+            )
+        return measures
 
     def recounting(self, name: str, kind: str, visit: str) -> Callable[[Person], Optional]:
         """Make what recounts a value or a change of it."""
 
         def recount(person: Person) -> Optional:
-            value, base = (self.value(person, name, at) for at in (visit, "baseline"))
+            value, base = (self.value(person, name, timepoint) for timepoint in (visit, "baseline"))
             if value is None or kind == "value":
                 return value
-            nothing = Fraction(1, 2 * 10 ** (18 if name == "x" else 12))
-            if base is None or (kind == "percent" and abs(base) < nothing):
+            tolerance = Fraction(1, 2 * 10 ** (18 if name == "x" else 12))
+            if base is None or (kind == "percent" and abs(base) < tolerance):
                 return None
             change = value - base
             return {"change": change, "decrease": -change}.get(kind) or (
@@ -273,9 +281,9 @@ class Trial:
 
         return recount
 
-    def study(self, tables: list[Any], **more: Any) -> Study:
+    def study(self, tables: list[Any], **options: Any) -> Study:
         """Load the definition with some tables."""
-        parts = dict(PARALLEL) | more
+        parts = dict(PARALLEL) | options
         parts |= {"conditions": {name: PARALLEL["conditions"][name] for name in CONDITIONS}}
         return tiny(
             **parts,
@@ -321,22 +329,22 @@ def _difference(
     first: Callable[[Person], Optional], second: Callable[[Person], Optional]
 ) -> Callable[[Person], Optional]:
     def recount(person: Person) -> Optional:
-        one, other = first(person), second(person)
-        return None if one is None or other is None else one - other
+        minuend, subtrahend = first(person), second(person)
+        return None if minuend is None or subtrahend is None else minuend - subtrahend
 
     return recount
 
 
-def precision(rng: random.Random, most: int) -> dict[str, int]:
+def precision(rng: random.Random, highest: int) -> dict[str, int]:
     """Draw places, order_places and decimals, each given or left out."""
-    given: dict[str, int] = {}
+    options: dict[str, int] = {}
     if rng.random() < 0.6:
-        given["places"] = rng.randint(0, most)
-    limit = given.get("places", most)
+        options["places"] = rng.randint(0, highest)
+    limit = options.get("places", highest)
     for name in ("order_places", "decimals"):
         if rng.random() < 0.5:
-            given[name] = rng.randint(0, limit)
-    return given
+            options[name] = rng.randint(0, limit)
+    return options
 
 
 def derived_precision(rng: random.Random) -> dict[str, int]:
@@ -347,12 +355,14 @@ def derived_precision(rng: random.Random) -> dict[str, int]:
     return {name: rng.randint(0, 4) for name in ("order_places", "decimals") if rng.random() < 0.5}
 
 
-def number(rng: random.Random, of: Mapping[str, Any], pool: list[str], most: int = 6) -> str:
+def number(
+    rng: random.Random, options: Mapping[str, Any], pool: list[str], highest: int = 6
+) -> str:
     """Draw a number with the decimals that may be sent, or `most` where all may be."""
-    places = of.get("places", most)
-    chosen = rng.choice(pool)
-    if rng.random() < 0.6 and len(chosen.partition(".")[2]) <= places:
-        return chosen
+    places = options.get("places", highest)
+    candidate = rng.choice(pool)
+    if rng.random() < 0.6 and len(candidate.partition(".")[2]) <= places:
+        return candidate
     decimals = rng.randint(0, places)
     size = 10 ** rng.choice([1, 2, 3, 6])
     units = rng.randint(-size if rng.random() < 0.2 else 0, size) * 10**decimals

@@ -18,9 +18,9 @@ from trial.tables.grid import Cut, Listing, Report
 Json = dict[str, Any]
 Row = Mapping[str, Any]
 COMPARATORS: Mapping[str, Callable[[str, Sequence[str]], bool]] = {
-    "EQ": lambda value, wanted: value == wanted[0],
-    "NE": lambda value, wanted: value != wanted[0],
-    "IN": lambda value, wanted: value in wanted,
+    "EQ": lambda value, values: value == values[0],
+    "NE": lambda value, values: value != values[0],
+    "IN": lambda value, values: value in values,
 }
 COUNTS = {
     "n", "N", "events", "not_due", "missing", "observed", "imputed", "baseline", "censored",
@@ -46,10 +46,10 @@ def delivered(report: Report) -> Sequence[Listing]:
 
 
 def by_id(items: Iterable[Json]) -> dict[str, Json]:
-    found = list(items)
-    made = {each["id"]: each for each in found}
-    assert len(made) == len(found)
-    return made
+    objects = list(items)
+    by_key = {item["id"]: item for item in objects}
+    assert len(by_key) == len(objects)
+    return by_key
 
 
 def text(value: object) -> str:
@@ -76,9 +76,9 @@ def simple(clause: Json) -> Iterator[Json]:
 class Counted:
     """A count as it is stated, and what carrying out its clauses gives in its place."""
 
-    at: str
-    stated: int
-    found: int
+    place: str
+    stated_number: int
+    recounted_number: int
 
 
 @dataclass(frozen=True)
@@ -91,29 +91,31 @@ class Trial:
     @cached_property
     def rows(self) -> Mapping[str, Sequence[Row]]:
         """Read every data set that is delivered, by its name."""
-        read = [data(listing, self.report.cut) for listing in delivered(self.report)]
+        datasets_read = [data(listing, self.report.cut) for listing in delivered(self.report)]
         return {
             described["name"]: [
                 dict(zip([column["name"] for column in described["columns"]], row, strict=True))
                 for row in rows
             ]
-            for described, rows in read
+            for described, rows in datasets_read
         }
 
     @cached_property
     def parameters(self) -> Mapping[tuple[str, str], Sequence[Row]]:
         """Sort the records of data sets of parameters, for every subset names one."""
-        found: dict[tuple[str, str], list[Row]] = {}
+        rows_of: dict[tuple[str, str], list[Row]] = {}
         for name, rows in self.rows.items():
             for row in rows:
                 if "PARAMCD" in row:
-                    found.setdefault((name, row["PARAMCD"]), []).append(row)
-        return found
+                    rows_of.setdefault((name, row["PARAMCD"]), []).append(row)
+        return rows_of
 
     @cached_property
     def groups(self) -> Mapping[str, Json]:
         return by_id(
-            each for one in self.event["analysisGroupings"] for each in one.get("groups", ())
+            group
+            for grouping in self.event["analysisGroupings"]
+            for group in grouping.get("groups", ())
         )
 
     def subjects(self, clause: Json) -> set[str]:
@@ -134,7 +136,10 @@ class Trial:
 
     def records(self, subset: Json, groups: Sequence[Json]) -> list[Row]:
         """Give the records that a data subset and the groups of a result select."""
-        conditions = [*simple(subset), *(each for one in groups for each in simple(one))]
+        conditions = [
+            *simple(subset),
+            *(condition for group in groups for condition in simple(group)),
+        ]
         (dataset,) = {condition["dataset"] for condition in conditions}
         (code,) = [
             condition["value"][0] for condition in conditions if condition["variable"] == "PARAMCD"
@@ -147,7 +152,7 @@ class Trial:
 
         With `or_none` a record without a value of a grouping variable is of all of its groups.
         """
-        whose = self.subjects(self._by_id["analysisSets"][analysis["analysisSetId"]])
+        subjects = self.subjects(self._by_id["analysisSets"][analysis["analysisSetId"]])
         subset = self._by_id["dataSubsets"][analysis["dataSubsetId"]]
         of_records = []
         for group in self._groups_of(result, or_none=or_none):
@@ -155,8 +160,8 @@ class Trial:
             if {condition["dataset"] for condition in conditions} == {analysis["dataset"]}:
                 of_records.append(group)
             elif conditions or "compoundExpression" in group:
-                whose = whose & self.subjects(group)
-        return [row for row in self.records(subset, of_records) if row["USUBJID"] in whose]
+                subjects = subjects & self.subjects(group)
+        return [row for row in self.records(subset, of_records) if row["USUBJID"] in subjects]
 
     def _groups_of(self, result: Json, *, or_none: bool) -> Iterator[Json]:
         groupings = self._by_id["analysisGroupings"]
@@ -188,15 +193,15 @@ class Trial:
                     group.get("groupValue", group.get("groupId"))
                     for group in result["resultGroups"]
                 ]
-                at = f"{analysis['id']} {operation} {groups}"
+                place = f"{analysis['id']} {operation} {groups}"
                 if operation in COUNTS and "rawValue" in result:
                     rows = self.selected(analysis, result)
                     of_events = operation in EVENTS
-                    found = {(row["USUBJID"], of_events and row["AESPID"]) for row in rows}
-                    yield Counted(at, int(result["rawValue"]), len(found))
+                    counted_keys = {(row["USUBJID"], of_events and row["AESPID"]) for row in rows}
+                    yield Counted(place, int(result["rawValue"]), len(counted_keys))
                 elif operation == YEARS and "rawValue" in result:
-                    stated = round(Fraction(Decimal(result["rawValue"])) * DAYS_PER_YEAR)
-                    yield Counted(at, stated, self._days(analysis, result))
+                    days = round(Fraction(Decimal(result["rawValue"])) * DAYS_PER_YEAR)
+                    yield Counted(place, days, self._days(analysis, result))
 
     def _days(self, analysis: Json, result: Json) -> int:
         """Add up the days at risk of each subject: to its first event selected, or to the end."""
@@ -208,7 +213,7 @@ class Trial:
         return sum(days.values())
 
     def differences(self) -> list[Counted]:
-        return [count for count in self.counts() if count.stated != count.found]
+        return [count for count in self.counts() if count.stated_number != count.recounted_number]
 
     def incomplete(self) -> list[str]:
         """Name the analyses that lack a set, a subset, a variable or a method."""
@@ -217,17 +222,22 @@ class Trial:
 
     def undelivered(self) -> set[tuple[str, str]]:
         """Name the variables that conditions and analyses ask for and no data set has."""
-        known = {
+        delivered_names = {
             (described["name"], column["name"])
-            for described, _ in (data(each, self.report.cut) for each in delivered(self.report))
+            for described, _ in (
+                data(listing, self.report.cut) for listing in delivered(self.report)
+            )
             for column in described["columns"]
         }
-        asked = {(one["dataset"], one["variable"]) for one in named(self.event, "variable")}
-        asked |= {
-            (one["groupingDataset"], one["groupingVariable"])
-            for one in named(self.event, "groupingVariable")
+        variables_named = {
+            (reference["dataset"], reference["variable"])
+            for reference in named(self.event, "variable")
         }
-        return asked - known
+        variables_named |= {
+            (reference["groupingDataset"], reference["groupingVariable"])
+            for reference in named(self.event, "groupingVariable")
+        }
+        return variables_named - delivered_names
 
 
 def named(value: Any, name: str) -> Iterator[Json]:

@@ -24,8 +24,8 @@ class KeyInMemory:
     def __init__(self) -> None:
         self._key = generate_private_key(SECP256R1())
 
-    def sign(self, KeyId: str, Message: bytes, **how: str) -> dict[str, Any]:  # noqa: N803
-        assert how == {"MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256"}
+    def sign(self, KeyId: str, Message: bytes, **parameters: str) -> dict[str, Any]:  # noqa: N803
+        assert parameters == {"MessageType": "DIGEST", "SigningAlgorithm": "ECDSA_SHA_256"}
         signed = self._key.sign(Message, ECDSA(Prehashed(SHA256())))
         return {"KeyId": KeyId, "Signature": signed}
 

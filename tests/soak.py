@@ -19,13 +19,13 @@ def size(small: int, large: int) -> int:
     return large if LONG else small
 
 
-def seed(of: str) -> int:
+def seed(label: str) -> int:
     """Choose a seed, or take the one given, and have it printed at the end, passed or failed."""
     value = os.environ.get("LIVETLF_SEED")
-    chosen = int(value) if value else random.SystemRandom().randrange(2**32)
-    note(f"{of}: repeat with LIVETLF_SEED={chosen}")
+    seed_value = int(value) if value else random.SystemRandom().randrange(2**32)
+    note(f"{label}: repeat with LIVETLF_SEED={seed_value}")
     progress(NOTES[-1])  # a long run that is broken off has said it
-    return chosen
+    return seed_value
 
 
 def note(text: str) -> None:

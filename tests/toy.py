@@ -82,9 +82,9 @@ def event(
     return parsed(study_id, subject, "lab.result.reported", data, event_id)
 
 
-def serious(study_id: str, subject: str, record: str = "AE-1", **more: Any) -> Entry:
+def serious(study_id: str, subject: str, record: str = "AE-1", **fields: Any) -> Entry:
     """Make a serious adverse event."""
-    data = {"record": record, "revision": 1, "term": "Rash", "serious": True, **more}
+    data = {"record": record, "revision": 1, "term": "Rash", "serious": True, **fields}
     return parsed(study_id, subject, "adverse-event.reported", data, "e-" + record)
 
 

@@ -112,37 +112,37 @@ def pilot() -> Study:
 
 
 def feed(
-    of: Study, subject: str, analytes: Sequence[str], visits: int, arm: str
+    defined: Study, subject: str, analytes: Sequence[str], visits: int, arm: str
 ) -> Iterator[Entry]:
     """Give a subject's enrolment, arm, dose, and results of so many visits."""
     day = FIRST_DAY.isoformat()
 
     def event(kind: str, record: str, **data: Any) -> Entry:
         content = {"record": record, "revision": 1, **data}
-        return toy.parsed(of.id, subject, kind, content, f"{subject}-{kind}-{record}")
+        return toy.parsed(defined.id, subject, kind, content, f"{subject}-{kind}-{record}")
 
     characteristics = {"education": 12, "duration-of-disease": 30.5}
     person = {"site": "701", "age": 60, "sex": "F"}
-    if of.definition.characteristics:
+    if defined.definition.characteristics:
         person |= {"race": "WHITE", "characteristics": characteristics}
     yield event("subject.enrolled", "E", date=day, **person)
     yield event("subject.randomised", "R", date=day, arm=arm)
-    treatment = of.definition.arms[-1].treatments[0]
+    treatment = defined.definition.arms[-1].treatments[0]
     yield event("dose.administered", "D", start=day, treatment=treatment, amount=1, unit="mg")
     for visit in range(visits):
         collected = (FIRST_DAY + timedelta(14 * visit)).isoformat()
         for number, analyte in enumerate(analytes):
             result = f"{20 + 7 * number + 3 * visit + len(subject)}.{visit % 10}"
-            unit = of.definition.parameters[analyte].unit
-            named = {"visit": PILOT_VISITS[visit]} if analytes is PILOT_ANALYTES else {}
+            unit = defined.definition.parameters[analyte].unit
+            visit_names = {"visit": PILOT_VISITS[visit]} if analytes is PILOT_ANALYTES else {}
             yield event(
                 "lab.result.reported", f"L{visit}-{number}", parameter=analyte,
-                collected=collected, result=result, unit=unit, **named,
+                collected=collected, result=result, unit=unit, **visit_names,
             )  # fmt: skip
 
 
-def moved(of: Study, subject: str, arm: str) -> Entry:
+def moved(defined: Study, subject: str, arm: str) -> Entry:
     """Give the correction by which a subject is in another arm."""
     data = {"record": "R", "revision": 2, "reason_for_change": "drawn wrongly"}
     data |= {"date": FIRST_DAY.isoformat(), "arm": arm}
-    return toy.parsed(of.id, subject, "subject.randomised", data, f"{subject}-moved-{arm}")
+    return toy.parsed(defined.id, subject, "subject.randomised", data, f"{subject}-moved-{arm}")

@@ -13,19 +13,19 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("path", LOCAL)
 def test_a_sign_in_leads_back_to_where_it_began(path: str) -> None:
-    begun = cookies.begin(path)
-    assert begun.to == path
-    assert cookies.read_sign_in(begun.text()) == begun
-    assert len(begun.text()) < cookies.LONGEST_COOKIE
+    sign_in = cookies.begin(path)
+    assert sign_in.to == path
+    assert cookies.read_sign_in(sign_in.text()) == sign_in
+    assert len(sign_in.text()) < cookies.LONGEST_COOKIE
 
 
 @pytest.mark.parametrize("path", ELSEWHERE)
 def test_and_nowhere_else(path: str) -> None:
     assert cookies.begin(path).to == "/"
-    kept = SignIn("s", "n", "v", path).text()  # as who may write cookies would set it
-    read = cookies.read_sign_in(kept)
-    assert read is not None
-    assert read.to == "/"
+    cookie = SignIn("s", "n", "v", path).text()  # as who may write cookies would set it
+    reread = cookies.read_sign_in(cookie)
+    assert reread is not None
+    assert reread.to == "/"
 
 
 @pytest.mark.parametrize("text", ["", ".", "...", "a.b.c", "a.b.c.d.e", ".b.c.Lw", "a.b.c.é"])
@@ -34,8 +34,8 @@ def test_what_is_no_sign_in_is_none(text: str) -> None:
 
 
 def test_no_two_sign_ins_are_alike() -> None:
-    begun = [cookies.begin("/") for _ in range(50)]
-    values = {value for item in begun for value in (item.state, item.nonce, item.verifier)}
+    sign_ins = [cookies.begin("/") for _ in range(50)]
+    values = {value for item in sign_ins for value in (item.state, item.nonce, item.verifier)}
     assert len(values) == 150
     assert all(43 <= len(value) <= 128 for value in values)  # as PKCE wants a verifier
 

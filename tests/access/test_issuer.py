@@ -80,8 +80,8 @@ class TestPerson:
         issuer.client = replace(issuer.client, principal_claim="oid")
         token = development.sign(development.claims("reader") | {"oid": "17"})
         assert issuer.person(token).principal == f"{development.address}#17"
-        without = development.sign(development.claims("reader"))
-        assert refused(issuer, without) == "The token does not say whose it is."
+        without_claim = development.sign(development.claims("reader"))
+        assert refused(issuer, without_claim) == "The token does not say whose it is."
 
 
 class FromNow(int):
@@ -155,40 +155,51 @@ FORGED: dict[str, Callable[[DevelopmentIssuer], str]] = {
     "nothing": lambda _: "",
     "no token": lambda _: "a.b.c",
     "a text": lambda _: "no token at all",
-    "another key under the same name": lambda it: jwt.encode(
-        it.claims("reader"), STRANGE, "RS256", headers={"kid": it.key_id}
+    "another key under the same name": lambda issuer: jwt.encode(
+        issuer.claims("reader"), STRANGE, "RS256", headers={"kid": issuer.key_id}
     ),
-    "another key under its own name": lambda it: jwt.encode(
-        it.claims("reader"), STRANGE, "RS256", headers={"kid": "mine"}
+    "another key under its own name": lambda issuer: jwt.encode(
+        issuer.claims("reader"), STRANGE, "RS256", headers={"kid": "mine"}
     ),
-    "another key, sent along": lambda it: jwt.encode(
-        it.claims("reader"), STRANGE, "RS256",
+    "another key, sent along": lambda issuer: jwt.encode(
+        issuer.claims("reader"),
+        STRANGE,
+        "RS256",
         headers={"jwk": RSAAlgorithm.to_jwk(STRANGE.public_key(), as_dict=True)},
     ),
-    "no signature": lambda it: (
-        f"{plain({'alg': 'none', 'kid': it.key_id})}.{plain(it.claims('reader'))}."
+    "no signature": lambda issuer: (
+        f"{plain({'alg': 'none', 'kid': issuer.key_id})}.{plain(issuer.claims('reader'))}."
     ),
-    "none, spelt otherwise": lambda it: (
-        f"{plain({'alg': 'nOnE', 'kid': it.key_id})}.{plain(it.claims('reader'))}."
+    "none, spelt otherwise": lambda issuer: (
+        f"{plain({'alg': 'nOnE', 'kid': issuer.key_id})}.{plain(issuer.claims('reader'))}."
     ),
-    "the public key as a secret": lambda it: forged_by(it, {"alg": "HS256"}),
-    "the public key as a secret, said to be RSA": lambda it: forged_by(it, {"alg": "RS256"}),
-    "an algorithm that is not on the list": lambda it: jwt.encode(
-        it.claims("reader"), it.key, "RS512", headers={"kid": it.key_id}
+    "the public key as a secret": lambda issuer: forged_by(issuer, {"alg": "HS256"}),
+    "the public key as a secret, said to be RSA": lambda issuer: forged_by(
+        issuer, {"alg": "RS256"}
     ),
-    "an algorithm of another kind of key": lambda it: jwt.encode(
-        it.claims("reader"), ec.generate_private_key(ec.SECP256R1()), "ES256",
-        headers={"kid": it.key_id},
+    "an algorithm that is not on the list": lambda issuer: jwt.encode(
+        issuer.claims("reader"), issuer.key, "RS512", headers={"kid": issuer.key_id}
     ),
-    "no ID token by its type": lambda it: jwt.encode(
-        it.claims("reader"), it.key, "RS256", headers={"kid": it.key_id, "typ": "at+jwt"}
+    "an algorithm of another kind of key": lambda issuer: jwt.encode(
+        issuer.claims("reader"),
+        ec.generate_private_key(ec.SECP256R1()),
+        "ES256",
+        headers={"kid": issuer.key_id},
     ),
-    "claims of somebody else": lambda it: ".".join((
-        *it.sign(it.claims("reader")).split(".")[:1],
-        plain(it.claims("administrator")),
-        it.sign(it.claims("reader")).split(".")[2],
-    )),
-}  # fmt: skip
+    "no ID token by its type": lambda issuer: jwt.encode(
+        issuer.claims("reader"),
+        issuer.key,
+        "RS256",
+        headers={"kid": issuer.key_id, "typ": "at+jwt"},
+    ),
+    "claims of somebody else": lambda issuer: ".".join(
+        (
+            *issuer.sign(issuer.claims("reader")).split(".")[:1],
+            plain(issuer.claims("administrator")),
+            issuer.sign(issuer.claims("reader")).split(".")[2],
+        )
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FORGED)
@@ -221,17 +232,17 @@ class TestKeys:
     def test_a_new_key_is_looked_for_at_most_once_a_minute(
         self, development: DevelopmentIssuer, issuer: Issuer
     ) -> None:
-        moment, asked = datetime.now(UTC), list[str]()
+        moment, paths_asked = datetime.now(UTC), list[str]()
 
         def fetch(url: str, form: Any = None) -> tuple[int, Any]:
-            asked.append(urlsplit(url).path)
+            paths_asked.append(urlsplit(url).path)
             return fetching.fetch(url, form)
 
         issuer = Issuer(issuer.client, fetch, lambda: moment)
         old = development.sign(development.claims("reader"))
         for _ in range(3):
             assert issuer.person(old)
-        assert asked == ["/.well-known/openid-configuration", "/keys"]
+        assert paths_asked == ["/.well-known/openid-configuration", "/keys"]
         development.renew_key()
         new = development.sign(development.claims("reader"))
         refused(issuer, new)
@@ -240,14 +251,14 @@ class TestKeys:
         assert issuer.person(new)
         refused(issuer, old)
         refused(issuer, FORGED["another key under its own name"](development))
-        assert asked.count("/keys") == 2
+        assert paths_asked.count("/keys") == 2
         moment += timedelta(minutes=59)
         issuer.client = replace(issuer.client, session=timedelta(hours=9))
         assert issuer.person(new)
-        assert asked.count("/keys") == 2
+        assert paths_asked.count("/keys") == 2
         moment += timedelta(minutes=2)
         assert issuer.person(new)
-        assert asked.count("/keys") == 3
+        assert paths_asked.count("/keys") == 3
 
 
 class TestSigningIn:

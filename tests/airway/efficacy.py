@@ -14,8 +14,8 @@ TREATED_FOR = "Asthma exacerbation"
 def within_subjects(trial: Trial) -> Table:
     values, result, people = fev1(trial), both_assessed(trial), trial.enrolled
 
-    def row(first: str, second: str, chosen: pd.Index, *median: str, paired: bool = True) -> Row:
-        drugs = trial.by_drug(values[first], values[second]).loc[chosen]
+    def row(first: str, second: str, selected: pd.Index, *median: str, paired: bool = True) -> Row:
+        drugs = trial.by_drug(values[first], values[second]).loc[selected]
         cells = {drug: described(drugs[drug], (*MOMENTS, *median)) for drug in "ab"}
         difference = described((drugs["a"] - drugs["b"]).round(12), (*DIFFERENCE, *median))
         return cells | ({"difference": difference} if paired else {})
@@ -34,8 +34,8 @@ def within_subjects(trial: Trial) -> Table:
         "percent": row("percent-1", "percent-2", result),
         "subgroups": {},
         **{
-            name: row("change-1", "change-2", result.intersection(people.index[chosen]))
-            for name, chosen in subgroups.items()
+            name: row("change-1", "change-2", result.intersection(people.index[selected]))
+            for name, selected in subgroups.items()
         },
     }
 

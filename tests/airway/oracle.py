@@ -34,18 +34,20 @@ def answered(
 ) -> Row:
     """Count, in each column, the yeses of those who are known: whose answer is None still waits."""
     row: dict[str, Cell] = {}
-    for name, who in columns.items():
-        known = answers.reindex(who).dropna()
-        n, waiting = int(known.astype(bool).sum()), len(who) - len(known)
-        row[name] = counted(n, len(known), interval=interval, waiting=waiting)
+    for name, arm_subjects in columns.items():
+        judged = answers.reindex(arm_subjects).dropna()
+        n, waiting = int(judged.astype(bool).sum()), len(arm_subjects) - len(judged)
+        row[name] = counted(n, len(judged), interval=interval, waiting=waiting)
     return row
 
 
-def counts(chosen: pd.Index, columns: Mapping[str, pd.Index], *, interval: bool = False) -> Row:
+def counts(selected: pd.Index, columns: Mapping[str, pd.Index], *, interval: bool = False) -> Row:
     """Count, in each column, who of it is chosen."""
     return {
-        name: counted(len(who.intersection(chosen)), len(who), interval=interval)
-        for name, who in columns.items()
+        name: counted(
+            len(arm_subjects.intersection(selected)), len(arm_subjects), interval=interval
+        )
+        for name, arm_subjects in columns.items()
     }
 
 
@@ -56,38 +58,41 @@ def quartile(values: Sequence[float], share: float) -> float:
 
 def described(values: Iterable[float], names: Sequence[str] = STANDARD) -> Cell:
     """Describe values; the interval of the mean is Student's."""
-    given = np.array([value for value in values if not np.isnan(value)])
-    error = float(stats.sem(given))
-    low, high = stats.t.interval(0.95, len(given) - 1, loc=given.mean(), scale=error)
-    known = {
-        "mean": given.mean(), "sd": given.std(ddof=1), "se": error, "median": np.median(given),
-        "q1": quartile(given, 0.25), "q3": quartile(given, 0.75),
-        "min": given.min(), "max": given.max(), "ci_low": low, "ci_high": high,
+    present = np.array([value for value in values if not np.isnan(value)])
+    error = float(stats.sem(present))
+    low, high = stats.t.interval(0.95, len(present) - 1, loc=present.mean(), scale=error)
+    moments = {
+        "mean": present.mean(), "sd": present.std(ddof=1), "se": error,
+        "median": np.median(present),
+        "q1": quartile(present, 0.25), "q3": quartile(present, 0.75),
+        "min": present.min(), "max": present.max(), "ci_low": low, "ci_high": high,
     }  # fmt: skip
-    wanted = [
+    selected_names = [
         part for name in names for part in (("ci_low", "ci_high") if name == "ci" else (name,))
     ]
-    return {"n": len(given)} | {name: float(known[name]) for name in wanted if name != "n"}
+    return {"n": len(present)} | {
+        name: float(moments[name]) for name in selected_names if name != "n"
+    }
 
 
 def analysis_of_variance(*groups: "pd.Series[float]") -> Cell:
     return {"p": float(stats.f_oneway(*(group.dropna() for group in groups)).pvalue)}
 
 
-def mean_difference(one: "pd.Series[float]", other: "pd.Series[float]", *, equal: bool) -> Cell:
+def mean_difference(first: "pd.Series[float]", second: "pd.Series[float]", *, equal: bool) -> Cell:
     """Compare two means by t, with equal variances or without."""
-    test = stats.ttest_ind(one.dropna(), other.dropna(), equal_var=equal)
+    test = stats.ttest_ind(first.dropna(), second.dropna(), equal_var=equal)
     interval = test.confidence_interval()
-    difference = float(one.mean() - other.mean())
+    difference = float(first.mean() - second.mean())
     ends = {"ci_low": float(interval.low), "ci_high": float(interval.high)}
     return {"difference": difference} | ends | {"p": float(test.pvalue)}
 
 
-def proportion_difference(one: Cell, other: Cell) -> Cell:
+def proportion_difference(first: Cell, second: Cell) -> Cell:
     """Compare two proportions by Newcombe's interval, in percentage points."""
-    given = one["n"], one["N"], other["n"], other["N"]
-    low, high = confint_proportions_2indep(*given, method="newcomb", compare="diff")
-    difference = 100 * (one["n"] / one["N"] - other["n"] / other["N"])
+    numbers = first["n"], first["N"], second["n"], second["N"]
+    low, high = confint_proportions_2indep(*numbers, method="newcomb", compare="diff")
+    difference = 100 * (first["n"] / first["N"] - second["n"] / second["N"])
     return {"difference": difference, "ci_low": 100 * low, "ci_high": 100 * high}
 
 
@@ -96,32 +101,38 @@ def contrasted(table: Sequence[Sequence[int]]) -> bool:
     return (np.array(table).sum(axis=0) > 0).sum() > 1 and np.array(table).any(axis=1).all()
 
 
-def fisher(one: Cell, other: Cell) -> Cell:
-    table = [[each["n"], each["N"] - each["n"]] for each in (one, other)]
+def fisher(first: Cell, second: Cell) -> Cell:
+    table = [[cell["n"], cell["N"] - cell["n"]] for cell in (first, second)]
     return {"p": float(stats.fisher_exact(table).pvalue)} if contrasted(table) else {}
 
 
 def pearson(table: Sequence[Sequence[int]]) -> Cell:
-    kept = np.array(table)[:, np.array(table).sum(axis=0) > 0]
+    filled = np.array(table)[:, np.array(table).sum(axis=0) > 0]
     if not contrasted(table):
         return {}
-    return {"p": float(stats.chi2_contingency(kept, correction=False).pvalue)}
+    return {"p": float(stats.chi2_contingency(filled, correction=False).pvalue)}
 
 
 def pairs(first: "pd.Series[Any]", second: "pd.Series[Any]") -> Cell:
     """Compare two answers of the same subjects by McNemar's exact test."""
-    known = first.notna() & second.notna()
-    one, other = first[known].astype(bool), second[known].astype(bool)
-    only_first, only_second = int((one & ~other).sum()), int((other & ~one).sum())
+    paired_subjects = first.notna() & second.notna()
+    first_answers, second_answers = (
+        first[paired_subjects].astype(bool),
+        second[paired_subjects].astype(bool),
+    )
+    only_first, only_second = (
+        int((first_answers & ~second_answers).sum()),
+        int((second_answers & ~first_answers).sum()),
+    )
     discordant = only_first + only_second
-    low, high = paired.tango(only_second, only_first, int(known.sum()))
+    low, high = paired.tango(only_second, only_first, int(paired_subjects.sum()))
     return {
-        "n": int(known.sum()),
-        "both": int((one & other).sum()),
+        "n": int(paired_subjects.sum()),
+        "both": int((first_answers & second_answers).sum()),
         "first": only_first,
         "second": only_second,
-        "neither": int((~one & ~other).sum()),
-        "difference": 100 * (only_second - only_first) / int(known.sum()),
+        "neither": int((~first_answers & ~second_answers).sum()),
+        "difference": 100 * (only_second - only_first) / int(paired_subjects.sum()),
         "ci_low": float(low),
         "ci_high": float(high),
         "p": float(stats.binomtest(only_first, discordant).pvalue),
@@ -131,9 +142,10 @@ def pairs(first: "pd.Series[Any]", second: "pd.Series[Any]") -> Cell:
 def mantel_haenszel(frame: pd.DataFrame, answer: str, group: str, strata: Sequence[str]) -> Cell:
     """Compare two groups within strata, without a correction for continuity."""
     tables = [
-        [[(of[answer] & (of[group] == g)).sum(), (~of[answer] & (of[group] == g)).sum()]
+        [[(stratum[answer] & (stratum[group] == g)).sum(),
+          (~stratum[answer] & (stratum[group] == g)).sum()]
          for g in sorted(frame[group].unique())]
-        for _, of in frame.groupby(list(strata))
+        for _, stratum in frame.groupby(list(strata))
     ]  # fmt: skip
     stacked = np.array(tables, dtype=float).transpose(1, 2, 0)
     return {"p": float(StratifiedTable(stacked).test_null_odds(correction=False).pvalue)}
@@ -151,43 +163,49 @@ def covariance(frame: pd.DataFrame) -> Mapping[str, Cell]:
     fit = OLS(frame["response"], design).fit()
     cells: dict[str, Cell] = {}
     for column, arm in (("a", "AB"), ("b", "BA")):
-        found = fit.t_test([1, arm == "AB", 0.5, 0.5, frame["base"].mean()])
+        contrast = fit.t_test([1, arm == "AB", 0.5, 0.5, frame["base"].mean()])
         n = int((frame["arm"] == arm).sum())
-        cells[column] = {"n": n, "lsmean": float(found.effect[0]), **_limits(found)}
-    found = fit.t_test([0, 1, 0, 0, 0])
-    difference = {"difference": float(found.effect[0]), **_limits(found)}
-    return {**cells, "difference": difference | {"p": float(found.pvalue)}}
+        cells[column] = {"n": n, "lsmean": float(contrast.effect[0]), **_limits(contrast)}
+    contrast = fit.t_test([0, 1, 0, 0, 0])
+    difference = {"difference": float(contrast.effect[0]), **_limits(contrast)}
+    return {**cells, "difference": difference | {"p": float(contrast.pvalue)}}
 
 
-def _limits(found: Any) -> dict[str, float]:
-    low, high = found.conf_int()[0]
-    return {"se": float(found.sd[0, 0]), "ci_low": float(low), "ci_high": float(high)}
+def _limits(contrast: Any) -> dict[str, float]:
+    low, high = contrast.conf_int()[0]
+    return {"se": float(contrast.sd[0, 0]), "ci_low": float(low), "ci_high": float(high)}
 
 
 def curve(times: pd.DataFrame, days: Sequence[int]) -> tuple[Cell, list[Cell], list[Cell]]:
     """Follow who is free of the event: how many had it, the quartiles, the share at some days."""
-    found = SurvfuncRight(times["days"], times["event"].astype(int))
+    curve_fit = SurvfuncRight(times["days"], times["event"].astype(int))
     n = int(times["event"].sum())
     head = {**counted(n, len(times)), "censored": len(times) - n}
-    return head, [_quartile(found, p) for p in (0.25, 0.5, 0.75)], [_free(found, d) for d in days]
+    return (
+        head,
+        [_quartile(curve_fit, p) for p in (0.25, 0.5, 0.75)],
+        [_free(curve_fit, d) for d in days],
+    )
 
 
-def _quartile(found: SurvfuncRight, share: float) -> Cell:
-    at = [t for t, s in zip(found.surv_times, found.surv_prob, strict=True) if s <= 1 - share]
-    low, high = found.quantile_ci(share, method="cloglog")
-    return {"days": at[0] if at else None, "ci_low": _day(low), "ci_high": _day(high)}
+def _quartile(curve_fit: SurvfuncRight, share: float) -> Cell:
+    reached = [
+        t for t, s in zip(curve_fit.surv_times, curve_fit.surv_prob, strict=True) if s <= 1 - share
+    ]
+    low, high = curve_fit.quantile_ci(share, method="cloglog")
+    return {"days": reached[0] if reached else None, "ci_low": _day(low), "ci_high": _day(high)}
 
 
 def _day(limit: float) -> int | None:
     return int(limit) if np.isfinite(limit) else None
 
 
-def _free(found: SurvfuncRight, day: int) -> Cell:
-    steps = [i for i, t in enumerate(found.surv_times) if t <= day]
-    alive = found.surv_prob[steps[-1]] if steps else 1.0
+def _free(curve_fit: SurvfuncRight, day: int) -> Cell:
+    steps = [i for i, t in enumerate(curve_fit.surv_times) if t <= day]
+    alive = curve_fit.surv_prob[steps[-1]] if steps else 1.0
     if alive in (0.0, 1.0):
         return {"survival": 100 * alive}
-    spread = found.surv_prob_se[steps[-1]] / (alive * abs(np.log(alive)))
+    spread = curve_fit.surv_prob_se[steps[-1]] / (alive * abs(np.log(alive)))
     z = stats.norm.ppf(0.975)
     low, high = (alive ** np.exp(sign * z * spread) for sign in (1, -1))
     return {"survival": 100 * alive, "ci_low": 100 * low, "ci_high": 100 * high}
@@ -196,8 +214,12 @@ def _free(found: SurvfuncRight, day: int) -> Cell:
 def log_rank(times: pd.DataFrame, strata: Sequence[str] = ()) -> Cell:
     """Compare the sequences' times, within strata where there are any."""
     within = times[list(strata)].agg("/".join, axis=1) if strata else None
-    given = times["days"].to_numpy(), times["event"].astype(int).to_numpy(), times["arm"].to_numpy()
-    return {"p": float(survdiff(*given, strata=None if within is None else within.to_numpy())[1])}
+    samples = (
+        times["days"].to_numpy(),
+        times["event"].astype(int).to_numpy(),
+        times["arm"].to_numpy(),
+    )
+    return {"p": float(survdiff(*samples, strata=None if within is None else within.to_numpy())[1])}
 
 
 def incidence(n: int, days: float, per: int) -> Cell:

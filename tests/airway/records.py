@@ -63,18 +63,18 @@ class Trial:
             if key[0] not in second and data.get("action") != "void"
         })  # fmt: skip
 
-    def frame(self, kind: str, **where: str) -> pd.DataFrame:
+    def frame(self, kind: str, **criteria: str) -> pd.DataFrame:
         """Give the records of a kind of which some fields have these values, one a row."""
         rows = [
             {"subject": subject, **data}
             for (subject, name, _), data in self.records.items()
-            if name == kind and all(data.get(field) == value for field, value in where.items())
+            if name == kind and all(data.get(field) == value for field, value in criteria.items())
         ]
         return pd.DataFrame(rows, columns=None if rows else ["subject", "record"])
 
-    def who(self, kind: str, **where: str) -> pd.Index:
+    def who(self, kind: str, **criteria: str) -> pd.Index:
         """Give the subjects with such a record."""
-        return pd.Index(sorted(set(self.frame(kind, **where)["subject"])))
+        return pd.Index(sorted(set(self.frame(kind, **criteria)["subject"])))
 
     @cached_property
     def enrolled(self) -> pd.DataFrame:
@@ -84,10 +84,10 @@ class Trial:
             frame[name] = [
                 float(characteristic[name]) for characteristic in frame["characteristics"]
             ]
-        drawn = self.frame("subject.randomised").set_index("subject")
-        frame["arm"] = drawn["arm"]
+        randomised = self.frame("subject.randomised").set_index("subject")
+        frame["arm"] = randomised["arm"]
         for name in ("severity", "steroid"):
-            frame[name] = pd.Series({s: item[name] for s, item in drawn["strata"].items()})
+            frame[name] = pd.Series({s: item[name] for s, item in randomised["strata"].items()})
         doses = self.doses.groupby("subject")
         frame["first"], frame["last"] = doses["day"].min(), doses["until"].max()
         frame["began"] = doses["start"].min()
@@ -145,8 +145,8 @@ class Trial:
         frame["before"] = (frame["date"] < frame["first"]) | (
             (frame["date"] == frame["first"]) & (~timed | (frame["when"] <= frame["began"]))
         )
-        gone = (frame["status"] == "discontinued") & (frame["date"] > frame["ended"])
-        return frame[~gone].sort_values(["date", "record"])
+        after_end = (frame["status"] == "discontinued") & (frame["date"] > frame["ended"])
+        return frame[~after_end].sort_values(["date", "record"])
 
     @staticmethod
     def _value(item: Mapping[str, Any]) -> float:
@@ -161,15 +161,15 @@ class Trial:
 
     def by_visit(self, parameter: str) -> pd.DataFrame:
         """Choose each visit's result: the closest to its day, of two as close the later."""
-        rows, chosen = self.results(parameter), {}
+        rows, by_visit = self.results(parameter), {}
         for visit, (low, high, target) in WINDOWS.items():
             near = rows[rows["day"].between(low, high)]
             if visit == "p1-baseline":
                 near = near[near["before"]]
             order = near.assign(distance=-(near["day"] - target).abs())
             order = order.sort_values(["distance", "date", "record"])
-            chosen[visit] = order.groupby("subject")["value"].last()
-        return pd.DataFrame(chosen).reindex(self.enrolled.index)
+            by_visit[visit] = order.groupby("subject")["value"].last()
+        return pd.DataFrame(by_visit).reindex(self.enrolled.index)
 
     def by_drug(self, first: "pd.Series[Any]", second: "pd.Series[Any]") -> pd.DataFrame:
         """Sort what was found in the two periods by the drug that the sequence gives there."""
@@ -185,8 +185,8 @@ class Trial:
     def responds(self, change: "pd.Series[Any]", due: "pd.Series[bool]") -> "pd.Series[Any]":
         """Judge a response: None while a missing one is not yet due."""
         judged = [
-            bool(value >= 0.15) if not np.isnan(value) else False if over else None
-            for value, over in zip(change, due.reindex(change.index), strict=True)
+            bool(value >= 0.15) if not np.isnan(value) else False if is_over else None
+            for value, is_over in zip(change, due.reindex(change.index), strict=True)
         ]
         return pd.Series(judged, index=change.index, dtype=object)
 
@@ -212,8 +212,8 @@ class Trial:
 
     @staticmethod
     def _began(onset: str, first: pd.Timestamp) -> pd.Timestamp:
-        same = len(onset) < 10 and f"{first:%Y-%m-%d}".startswith(onset)
-        return first if same else first_day(onset)
+        is_partial = len(onset) < 10 and f"{first:%Y-%m-%d}".startswith(onset)
+        return first if is_partial else first_day(onset)
 
     def _drug(self, subject: str, day: pd.Timestamp) -> str:
         dose = self.doses[(self.doses["subject"] == subject) & (self.doses["day"] <= day)]

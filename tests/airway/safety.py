@@ -64,9 +64,9 @@ def shift(
         table[f"{name}/{item}"] = counts(began, values)
         for value in order:
             table[f"{name}/{item}/{value}"] = counts(began[after[began] == value], values)
-    for row, chosen in (("(missing)", ~waits), ("(not yet due)", waits)):
+    for row, selected in (("(missing)", ~waits), ("(not yet due)", waits)):
         table[f"{name}/{row}"] = {
-            column: {"n": int(chosen.reindex(candidate.difference(result)).sum())}
+            column: {"n": int(selected.reindex(candidate.difference(result)).sum())}
             for column, candidate in columns.items()
         }
     return {
@@ -146,7 +146,7 @@ def events_row(
 def terms(
     name: str,
     events: pd.DataFrame,
-    by: Sequence[str],
+    fields: Sequence[str],
     columns: Mapping[str, pd.Index],
     **options: Any,
 ) -> Table:
@@ -155,13 +155,15 @@ def terms(
     def order(items: tuple[Any, Row]) -> tuple[int, Any]:
         return -sum(int(cell.get("n", 0)) for cell in items[1].values()), items[0]
 
-    values = {key: events_row(result, columns, **options) for key, result in events.groupby(by[0])}
+    values = {
+        key: events_row(result, columns, **options) for key, result in events.groupby(fields[0])
+    }
     table: dict[str, Row] = {}
     for key, row in sorted(values.items(), key=order):
         table[f"{name}/{key}"] = row
-        event = events[events[by[0]] == key]
-        if by[1:]:
-            table |= terms(f"{name}/{key}", event, by[1:], columns, **options)
+        event = events[events[fields[0]] == key]
+        if fields[1:]:
+            table |= terms(f"{name}/{key}", event, fields[1:], columns, **options)
     return table
 
 

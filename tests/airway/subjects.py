@@ -61,12 +61,12 @@ def assessed(trial: Trial) -> "pd.Series[Any]":
     """Say of whom both changes are known: None while one that may still come decides it."""
     values = fev1(trial).loc[trial.randomised.index]
     data_frame = pd.DataFrame({period: values[f"change-{period}"].notna() for period in (1, 2)})
-    never = (
+    unassessed = (
         pd.DataFrame({p: trial.due(END[p]).reindex(data_frame.index) for p in (1, 2)}) & ~data_frame
     )
     series = pd.Series(None, index=data_frame.index, dtype=object)
     series[data_frame.all(axis=1)] = True
-    series[never.any(axis=1)] = False
+    series[unassessed.any(axis=1)] = False
     return series
 
 
@@ -90,7 +90,7 @@ def disposition(trial: Trial) -> Table:
     reasons = trial.randomised["reason"].where(trial.randomised["status"] == "discontinued")
     ongoing = trial.randomised.index.difference(result).difference(completed)
     return (
-        {name: counts(chosen, columns) for name, chosen in rows.items()}
+        {name: counts(selected, columns) for name, selected in rows.items()}
         | {"reason": {}}
         | levels("reason", reasons, columns)
         | {
@@ -107,7 +107,7 @@ def analysis_sets(trial: Trial) -> Table:
         "on-a": on_drug(trial, "a"),
         "on-b": on_drug(trial, "b"),
     }
-    rows = {name: counts(chosen, columns) for name, chosen in sets.items()}
+    rows = {name: counts(selected, columns) for name, selected in sets.items()}
     return rows | {"crossover": answered(assessed(trial), columns)}
 
 

@@ -68,12 +68,12 @@ class TestFeed:
             acceptance.check_acceptable(defined, entry)
 
     def test_it_behaves_as_feeds_do(self, entries):
-        seen: dict[tuple[str, str, str], int] = {}
+        latest: dict[tuple[str, str, str], int] = {}
         revisions, late = Counter(entry.revision for entry in entries), 0
         for entry in entries:
             key = entry.subject, entry.kind, entry.record
-            late += entry.revision < seen.get(key, 0)
-            seen[key] = max(entry.revision, seen.get(key, 0))
+            late += entry.revision < latest.get(key, 0)
+            latest[key] = max(entry.revision, latest.get(key, 0))
         unique = {(*key, entry.revision) for key, entry in zip(keys(entries), entries, strict=True)}
         assert revisions[2] > 100
         assert late > 20
@@ -101,13 +101,13 @@ class TestTables:
     def test_every_cell_is_as_recomputed(self, tables, trial, table):
         grid, expected = tables[table], TABLES[table](trial)
         assert [row.id for row in grid.rows] == list(expected)
-        found = {
+        raw_values = {
             (row.id, cell.column, name): number
             for row in grid.rows
             for cell in row.cells
             for name, number in numbers(cell).items()
         }
-        assert found == {
+        assert raw_values == {
             (row, column, name): (
                 None if number is None else pytest.approx(number, rel=CLOSE, abs=CLOSE)
             )
@@ -127,22 +127,23 @@ def numbers(cell: Cell) -> dict[str, float | None]:
 
 class TestOrder:
     def test_any_order_and_any_repeats_give_the_same_sums(self, defined, entries):
-        once = builders.sums_of(defined, builders.subjects(entries))
+        in_order = builders.sums_of(defined, builders.subjects(entries))
         for seed in range(2):
             rng = random.Random(seed)  # noqa: S311 (an order to try)
             mixed = [*entries, *rng.sample(entries, 300)]
             rng.shuffle(mixed)
-            assert builders.sums_of(defined, builders.subjects(mixed)) == once
+            assert builders.sums_of(defined, builders.subjects(mixed)) == in_order
 
     def test_moving_to_the_other_sequence_is_one_difference_of_shares(self, defined, entries):
         arms = [
             entry for entry in entries if entry.kind == "subject.randomised" and entry.revision > 1
         ]
         subject = arms[0].subject
-        known = [entry for entry in entries if entry.subject == subject]
-        before = [each for each in known if each not in arms]
+        of_subject = [entry for entry in entries if entry.subject == subject]
+        before = [entry for entry in of_subject if entry not in arms]
         old, new = (
-            report.contribute(defined, builders.subjects(each)[0]) for each in (before, known)
+            report.contribute(defined, builders.subjects(history)[0])
+            for history in (before, of_subject)
         )
         assert old != new
         assert cells.total([old, cells.difference(new, old)]) == new
@@ -151,29 +152,29 @@ class TestOrder:
 class TestFigures:
     def test_a_p_value_has_no_interval_and_a_difference_has(self, defined, entries):
         sums = builders.sums_of(defined, builders.subjects(entries))
-        found = {key_result.id: key_result for key_result in report.summary(defined, sums)}
-        assert found["difference"].ci is not None
-        assert found["treatment-p"].ci is None
+        by_id = {key_result.id: key_result for key_result in report.summary(defined, sums)}
+        assert by_id["difference"].ci is not None
+        assert by_id["treatment-p"].ci is None
 
 
 @pytest.fixture(scope="module")
-def drawn(defined: Study, entries: list[Entry]) -> dict[str, dict[str, Series]]:
+def plotted(defined: Study, entries: list[Entry]) -> dict[str, dict[str, Series]]:
     sums = builders.sums_of(defined, builders.subjects(entries))
     return {figure.id: charting.series_of(figure) for figure in figures(defined, sums)}
 
 
 class TestCharts:
-    def test_the_waterfall_has_each_difference_between_treatments(self, drawn, trial):
+    def test_the_waterfall_has_each_difference_between_treatments(self, plotted, trial):
         changes = efficacy.fev1(trial)
         drugs = trial.by_drug(changes["change-1"], changes["change-2"])
         drugs = drugs.loc[efficacy.both_assessed(trial)]
         differences = (drugs["a"] - drugs["b"]).round(12)
-        (series,) = drawn["14.2.1"].values()
+        (series,) = plotted["14.2.1"].values()
         assert charting.points(series.marks) == charting.falling(differences)
 
-    def test_means_by_visit(self, drawn, trial, defined):
+    def test_means_by_visit(self, plotted, trial, defined):
         values = trial.by_visit("fev1")
-        for arm, series in drawn["14.2.2"].items():
+        for arm, series in plotted["14.2.2"].items():
             people = trial.randomised[trial.randomised["arm"] == arm].index
             assert series.n == len(people)
             assert charting.points(series.marks) == [
@@ -182,16 +183,16 @@ class TestCharts:
                 if visit.day is not None
             ]
 
-    def test_curves_of_exacerbations(self, drawn, trial):
+    def test_curves_of_exacerbations(self, plotted, trial):
         times = efficacy.exacerbations(trial)
         for column, arm in (("a", "AB"), ("b", "BA")):
-            days, events = (times.loc[times["arm"] == arm, each].astype(int).tolist()
-                            for each in ("days", "event"))  # fmt: skip
-            series = drawn["14.2.3"][column]
+            days, events = (times.loc[times["arm"] == arm, field].astype(int).tolist()
+                            for field in ("days", "event"))  # fmt: skip
+            series = plotted["14.2.3"][column]
             assert charting.points(series.marks) == charting.curve(days, events)
             assert series.censored == charting.censored(days, events)
             assert series.at_risk == tuple(
-                (str(at), sum(day >= at for day in days)) for at in (0, 7, 14, 21, 28)
+                (str(day_at), sum(day >= day_at for day in days)) for day_at in (0, 7, 14, 21, 28)
             )
 
 
@@ -213,6 +214,6 @@ class TestFlow:
 
 
 def test_nothing_in_the_service_names_the_study():
-    told = [path.read_text(encoding="utf-8").lower() for path in ROOT.glob("functions/**/*.py")]
-    named = ("airway", "avesterol", "bremoterol", "fev1")
-    assert not [name for name in named if any(name in text for text in told)]
+    sources = [path.read_text(encoding="utf-8").lower() for path in ROOT.glob("functions/**/*.py")]
+    study_words = ("airway", "avesterol", "bremoterol", "fev1")
+    assert not [name for name in study_words if any(name in text for text in sources)]

@@ -130,8 +130,8 @@ def test_on_paper_nothing_is_cut_off_and_it_is_black_on_white(opened, name):
 
 
 def test_wide_tables_are_printed_on_pages_held_sideways(opened):
-    printed = opened(html("three arms")).page.pdf(prefer_css_page_size=True)
-    boxes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", printed)
+    pdf = opened(html("three arms")).page.pdf(prefer_css_page_size=True)
+    boxes = re.findall(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
     sizes = {(round(float(width)), round(float(height))) for width, height in boxes}
     assert sizes == {(595, 842), (842, 595)}
 

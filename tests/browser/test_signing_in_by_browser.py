@@ -27,11 +27,13 @@ class Window:
         self.asked: set[str] = set()
         self.page.on("console", lambda message: self.said.append(message.text))
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda asked: self.asked.add("/".join(asked.url.split("/")[:3])))
+        self.page.on(
+            "request", lambda request: self.asked.add("/".join(request.url.split("/")[:3]))
+        )
 
     def is_accessible(self) -> None:
-        found = Axe().run(self.page, options=RULES).response["violations"]
-        assert [(item["id"], item["nodes"][0]["html"]) for item in found] == []
+        violations = Axe().run(self.page, options=RULES).response["violations"]
+        assert [(item["id"], item["nodes"][0]["html"]) for item in violations] == []
 
 
 def test_a_reader_signs_in_reads_and_signs_out(chromium, room) -> None:

@@ -57,14 +57,14 @@ class TestTmb301:
     def answer(line: str) -> tuple[int, list[str], str]:
         study = builders.tmb301()
         try:
-            wrong = read(line, "TMB-301")
-            check_acceptable(study, wrong)
+            refused = read(line, "TMB-301")
+            check_acceptable(study, refused)
         except Rejected as rejected:
             return rejected.status, [fault.pointer for fault in rejected.faults], rejected.detail
         (subject,) = builders.subjects(
-            item for item in builders.feed() if item.subject == wrong.subject
+            item for item in builders.feed() if item.subject == refused.subject
         )
-        return fold(subject, wrong)[1].value, [], ""
+        return fold(subject, refused)[1].value, [], ""
 
     def test_only_the_last_line_is_wrong_for_what_came_before(self):
         study = builders.tmb301()
@@ -94,12 +94,12 @@ class TestDates:
         assert faults(read(value)) == ["/data/date"]
 
     @pytest.mark.parametrize(
-        ("date", "taken"),
+        ("date", "accepted"),
         [("2014-12-31", False), ("2015-01-01", True), ("2016-12-31", True), ("2017-01-01", False)],
     )
-    def test_the_calendar_has_its_first_and_its_last_day(self, date, taken):
+    def test_the_calendar_has_its_first_and_its_last_day(self, date, accepted):
         event = builders.event("consent.recorded", date=date) | {"time": "2017-06-01T12:00:00Z"}
-        assert faults(builders.read(event)) == ([] if taken else ["/data/date"])
+        assert faults(builders.read(event)) == ([] if accepted else ["/data/date"])
 
     @pytest.mark.parametrize("onset", ["2014", "2014-12", "2017", "2017-01"])
     def test_a_partial_date_wholly_outside_the_calendar_is_refused(self, onset):
@@ -234,8 +234,8 @@ class TestNames:
     )  # fmt: skip
     def test_strata_and_their_levels_are_those_of_the_definition(self, strata, refused):
         study = tiny(arms=[{"id": "A", "label": "A"}], strata={"severity": ["moderate", "severe"]})
-        drawn = entry("subject.randomised", date=builders.day(0), arm="A", strata=strata)
-        assert faults(drawn, study) == [f"/data/strata/{name}" for name in refused]
+        allocation = entry("subject.randomised", date=builders.day(0), arm="A", strata=strata)
+        assert faults(allocation, study) == [f"/data/strata/{name}" for name in refused]
 
     @pytest.mark.parametrize(
         ("characteristics", "refused"),
@@ -285,8 +285,8 @@ class TestNames:
         assert faults(entry("subject.superseded", "S-1", by="S-2")) == []
 
     def test_every_field_at_fault_is_named_at_once(self):
-        wrong = viral_load(0, "-5", collected="2051-01-01", unit="IU", lloq=-1)
-        assert set(faults(wrong)) == {"/data/collected", "/data/unit", "/data/lloq"}
+        refused_entry = viral_load(0, "-5", collected="2051-01-01", unit="IU", lloq=-1)
+        assert set(faults(refused_entry)) == {"/data/collected", "/data/unit", "/data/lloq"}
 
     @pytest.mark.parametrize("amount", [0, -800])
     def test_nothing_or_less_is_no_dose(self, amount):
@@ -309,7 +309,7 @@ class TestSilence:
     MARK = "MARKED-7f3a"
 
     @pytest.mark.parametrize(
-        "wrong",
+        "refused_entry",
         [
             viral_load(0, MARK),
             viral_load(0, 1, unit=MARK),
@@ -324,7 +324,7 @@ class TestSilence:
         ],
         ids=lambda item: item.kind,
     )
-    def test_no_error_repeats_the_value(self, wrong):
+    def test_no_error_repeats_the_value(self, refused_entry):
         with pytest.raises(Rejected) as caught:
-            check_acceptable(tiny(), wrong)
+            check_acceptable(tiny(), refused_entry)
         assert self.MARK not in json.dumps(caught.value.problem())

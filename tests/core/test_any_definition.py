@@ -191,41 +191,41 @@ WHOLE: dict[str, Any] = json.loads(
 Path = tuple[str | int, ...]
 
 
-def places(value: Any, at: Path = ()) -> Iterator[Path]:
+def places(value: Any, path: Path = ()) -> Iterator[Path]:
     """List where everything in a definition stands."""
-    yield at
+    yield path
     for name, inner in (
         value.items()
         if isinstance(value, dict)
         else enumerate(value) if isinstance(value, list) else ()
     ):  # fmt: skip
-        yield from places(inner, (*at, name))
+        yield from places(inner, (*path, name))
 
 
 PLACES = list(places(WHOLE))
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 100), st.text(max_size=3), st.just([]), st.just({}),
     st.sampled_from(["a", "age", "enrolled", "day-7", "treated", "group", "subject.enrolled"]),
-    st.sampled_from(PLACES[1:]).map(lambda at: found(WHOLE, at)),
+    st.sampled_from(PLACES[1:]).map(lambda path: found(WHOLE, path)),
 )  # fmt: skip
 
 
-def found(value: Any, at: Path) -> Any:
-    for name in at:
+def found(value: Any, path: Path) -> Any:
+    for name in path:
         value = value[name]
     return value
 
 
-def changed(at: Path, value: Any, *, leave_out: bool) -> Any:
+def changed(path: Path, value: Any, *, leave_out: bool) -> Any:
     """Put a value at a place of the definition, or leave out what stands there."""
     whole = deepcopy(WHOLE)
-    if not at:
+    if not path:
         return value
-    inside = found(whole, at[:-1])
+    inside = found(whole, path[:-1])
     if leave_out:
-        del inside[at[-1]]
+        del inside[path[-1]]
     else:
-        inside[at[-1]] = deepcopy(value)
+        inside[path[-1]] = deepcopy(value)
     return whole
 
 
@@ -251,7 +251,7 @@ def pointed(whole: Any, pointer: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("at", "value", "detail"),
+    ("path", "value", "detail"),
     [
         (("desing",), "parallel", "is not a field here"),
         (("tables", 0, "rows", 0, "lable"), "A", "is not a field here"),
@@ -260,9 +260,9 @@ def pointed(whole: Any, pointer: str) -> bool:
          field_errors.PATTERNS[field_errors.NAME]),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_said_in_words(at, value, detail):
+def test_what_is_wrong_is_said_in_words(path, value, detail):
     whole = deepcopy(WHOLE)
-    found(whole, at[:-1])[at[-1]] = value
+    found(whole, path[:-1])[path[-1]] = value
     assert detail in [fault.detail for fault in faults(whole)]
 
 
@@ -280,7 +280,7 @@ def patterns(schema: Any) -> Iterator[str]:
 @pytest.mark.parametrize(
     "model",
     [Definition, envelope.Envelope, *payloads.KINDS.values()],
-    ids=lambda each: each.__name__,
+    ids=lambda test: test.__name__,
 )
 def test_every_pattern_has_its_words(model):
     of_numbers = set(patterns(TypeAdapter(Decimal).json_schema()))  # as text; never complained of
@@ -288,11 +288,11 @@ def test_every_pattern_has_its_words(model):
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(at=st.sampled_from(PLACES), value=VALUES, leave_out=st.booleans())
-@example(at=("visits", 0, "window"), value=[1], leave_out=False)
-@example(at=("measures", "arms", "by_arm"), value={}, leave_out=False)
-def test_any_one_change_is_taken_or_refused_where_something_stands(at, value, leave_out):
-    whole = changed(at, value, leave_out=leave_out)
+@given(path=st.sampled_from(PLACES), value=VALUES, leave_out=st.booleans())
+@example(path=("visits", 0, "window"), value=[1], leave_out=False)
+@example(path=("measures", "arms", "by_arm"), value={}, leave_out=False)
+def test_any_one_change_is_taken_or_refused_where_something_stands(path, value, leave_out):
+    whole = changed(path, value, leave_out=leave_out)
     for fault in faults(whole):
         assert pointed(whole, fault.pointer), fault
         assert fault.detail

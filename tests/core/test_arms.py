@@ -28,18 +28,18 @@ from trial.tables import checking
 from trial.tables.compiled import STUDY_SUMS
 from trial.tables.grid import Box
 
-RECEIVED = [{**each, "set": "received"} for each in (A, B, TOTAL)]
+RECEIVED = [{**column, "set": "received"} for column in (A, B, TOTAL)]
 COUNT = {"count": "enrolled"}
 
 
 def people(*arms: str | None) -> list[Entry]:
     """Enrol a subject for each arm, and randomise it unless it is None."""
-    found = []
+    entries = []
     for i, arm in enumerate(arms):
-        found.append(enrolment(subject=f"S-{i}", age=30 + i))
+        entries.append(enrolment(subject=f"S-{i}", age=30 + i))
         if arm:
-            found.append(randomised(arm, f"S-{i}"))
-    return found
+            entries.append(randomised(arm, f"S-{i}"))
+    return entries
 
 
 class TestColumns:
@@ -65,8 +65,8 @@ class TestColumns:
         assert raws(grid, "row", "n") == {"a": 1, "b": 0, "total": 1}
 
     def test_the_received_arm_is_that_whose_treatment_came_first(self):
-        given = [dose(7, subject="S-0", treatment="placebo"), dose(8, subject="S-0")]
-        grid = table_of([*people("a"), *given], COUNT, columns=RECEIVED)
+        doses = [dose(7, subject="S-0", treatment="placebo"), dose(8, subject="S-0")]
+        grid = table_of([*people("a"), *doses], COUNT, columns=RECEIVED)
         assert raws(grid, "row", "n") == {"a": 0, "b": 1, "total": 1}
 
     def test_of_arms_that_give_the_same_the_planned_one_was_received(self):
@@ -88,10 +88,10 @@ class TestColumns:
     def test_an_arm_without_doses_was_received_as_it_was_planned(self):
         arms = [{"id": "a", "label": "A"}, {"id": "b", "label": "B", "treatments": ["drug"]}]
         received = {"label": "Received", "condition": "randomised", "arm": "received"}
-        columns = [{**each, "set": "as-received"} for each in (A, B, TOTAL)]
-        given = [*people("a", "b", "b", "a"), dose(subject="S-2"), dose(subject="S-3")]
-        more = {"arms": arms, "sets": {"as-received": received}}
-        grid = table_of(given, {"count": "randomised"}, columns=columns, **more)
+        columns = [{**column, "set": "as-received"} for column in (A, B, TOTAL)]
+        entries = [*people("a", "b", "b", "a"), dose(subject="S-2"), dose(subject="S-3")]
+        parts = {"arms": arms, "sets": {"as-received": received}}
+        grid = table_of(entries, {"count": "randomised"}, columns=columns, **parts)
         assert [column.n for column in grid.columns] == [1, 2, 4]  # one of b was given nothing
 
     def test_all_who_are_enrolled_are_of_the_one_arm_of_a_single_group(self):
@@ -135,8 +135,8 @@ class TestMoves:
         assert raws(grid, "age", "n") == {"a": None, "b": None, "total": None}
 
     def test_of_two_randomisations_the_earliest_counts(self):
-        again = randomised("b", at=3, record="AGAIN")
-        for entries in ([*self.BEFORE, again], [again, *self.BEFORE]):
+        repeated = randomised("b", at=3, record="AGAIN")
+        for entries in ([*self.BEFORE, repeated], [repeated, *self.BEFORE]):
             assert raws(table_of(entries, *self.ROWS), "age", "n") == {"a": 1, "b": 0, "total": 1}
 
 
@@ -161,10 +161,10 @@ class TestByArm:
     def test_it_is_due_when_that_of_the_arm_is(self):
         failing = {"measure": "either", "at_least": 1, "missing": "failure"}
         study = parallel(conditions={"new": failing}, measures=self.MEASURES)
-        seen = builders.contact(20)
-        assert builders.truth("new", enrolment(), randomised("a"), seen, study=study) is False
-        assert builders.truth("new", enrolment(), randomised("b"), seen, study=study) is None
-        assert builders.truth("new", enrolment(), seen, study=study) is None
+        contact = builders.contact(20)
+        assert builders.truth("new", enrolment(), randomised("a"), contact, study=study) is False
+        assert builders.truth("new", enrolment(), randomised("b"), contact, study=study) is None
+        assert builders.truth("new", enrolment(), contact, study=study) is None
 
 
 class TestFlow:
@@ -221,8 +221,8 @@ class TestFlow:
         assert self.flow(entries, **identity).discrepancies == (
             "Drug: Allocated (1) is not Stay (0)",
         )
-        both = {"total": "allocated", "parts": ["stay", "left"]}
-        assert self.flow(entries, **both).discrepancies == ()
+        box = {"total": "allocated", "parts": ["stay", "left"]}
+        assert self.flow(entries, **box).discrepancies == ()
 
     def test_differences_of_arms_do_not_cancel(self):
         entries = [*people("a", None), disposition(9, subject="S-0")]
@@ -245,18 +245,24 @@ class TestWidth:
         checking.check_definition(self.wide(100, columns, arms=arms))
 
     def test_no_move_between_arms_changes_more_rows_than_were_counted(self):
-        twice = [A, B, {**A, "id": "a2", "set": "enrolled"}, {**B, "id": "b2", "set": "enrolled"}]
-        left = {"label": "Left", "start": "randomisation", "events": [
+        columns_twice = [
+            A,
+            B,
+            {**A, "id": "a2", "set": "enrolled"},
+            {**B, "id": "b2", "set": "enrolled"},
+        ]
+        duration = {"label": "Left", "start": "randomisation", "events": [
             {"recorded": "disposition.recorded"}]}  # fmt: skip
         rows = [{"summary": "age"}, {"id": "left", "survival": {"time": "left"}}]
-        study = parallel(rows, twice, times={"left": left})
+        study = parallel(rows, columns_twice, times={"left": duration})
         (plan,) = report.compiled(study).tables.values()
         counted = set().union(*(row.touched() for row in plan.rows))
         before, after = (
             report.contribute(
-                study, fold_all("S-1", [enrolment(age=age), randomised(arm), disposition(at)])
+                study,
+                fold_all("S-1", [enrolment(age=age), randomised(arm), disposition(day_ended)]),
             )
-            for age, arm, at in ((20, "a", 9), (90, "b", 99))
+            for age, arm, day_ended in ((20, "a", 9), (90, "b", 99))
         )
         changed = cells.difference(after, before).keys() - {STUDY_SUMS}
         assert len(changed) == len(counted)
@@ -266,34 +272,47 @@ class TestWidth:
 
 arms = st.sampled_from(["a", "b"])
 _EVENTS = st.one_of(
-    st.builds(lambda age, sex, at: enrolment(at, age=age, sex=sex), st.integers(18, 90),
-              st.sampled_from("MF"), st.integers(0, 2)),
-    st.builds(lambda arm, record, at: randomised(arm, at=at, record=record), arms,
-              st.sampled_from(["R1", "R2"]), st.integers(1, 3)),
-    st.builds(lambda treatment, at: dose(at, treatment=treatment),
-              st.sampled_from(["drug", "placebo"]), st.integers(5, 9)),
-    st.builds(viral_load, st.integers(0, 42),
-              st.integers(1, 10**6)),
-    st.builds(lambda at, grade: builders.adverse_event(at, grade=grade), st.integers(0, 60),
-              st.integers(1, 4)),
+    st.builds(
+        lambda age, sex, study_day: enrolment(study_day, age=age, sex=sex),
+        st.integers(18, 90),
+        st.sampled_from("MF"),
+        st.integers(0, 2),
+    ),
+    st.builds(
+        lambda arm, record, study_day: randomised(arm, at=study_day, record=record),
+        arms,
+        st.sampled_from(["R1", "R2"]),
+        st.integers(1, 3),
+    ),
+    st.builds(
+        lambda treatment, study_day: dose(study_day, treatment=treatment),
+        st.sampled_from(["drug", "placebo"]),
+        st.integers(5, 9),
+    ),
+    st.builds(viral_load, st.integers(0, 42), st.integers(1, 10**6)),
+    st.builds(
+        lambda study_day, grade: builders.adverse_event(study_day, grade=grade),
+        st.integers(0, 60),
+        st.integers(1, 4),
+    ),
     st.builds(disposition, st.integers(10, 60)),
-)  # fmt: skip
+)
 
 
 @st.composite
 def histories(draw: st.DrawFn) -> list[Entry]:
     """Draw the records of some subjects, each corrected or void now and then, in any order."""
-    found = []
+    events = []
     for i in range(draw(st.integers(1, 4))):
         revisions: dict[tuple[str, str], int] = {}
-        for each in draw(st.lists(_EVENTS, min_size=1, max_size=8)):
-            key = (each.kind, each.record)
+        for event in draw(st.lists(_EVENTS, min_size=1, max_size=8)):
+            key = (event.kind, event.record)
             revision = revisions[key] = revisions.get(key, 0) + 1
-            data = dict(each.data) | {"record": each.record}
+            data = dict(event.data) | {"record": event.record}
             if revision > 1 and draw(st.booleans()):
-                data = {"record": each.record, "action": "void"}
-            found.append(entry(each.kind, f"S-{i}", **(data | {"revision": revision})))
-    return draw(st.permutations(found))
+                data = {"record": event.record, "action": "void"}
+            events.append(entry(event.kind, f"S-{i}", **(data | {"revision": revision})))
+    return draw(st.permutations(events))
 
 
 GRADES = [{"value": str(grade), "label": f"Grade {grade}"} for grade in range(1, 5)]
@@ -309,13 +328,13 @@ WHOLE = parallel(
         {"id": "worst", "worst": {"filter": {}, "field": "grade", "levels": GRADES}},
         {"id": "shift", "shift": {"before": "low", "after": "late"}},
     ],
-    [A, B, TOTAL, *({**each, "id": f"{each['id']}-received"} for each in RECEIVED),
+    [A, B, TOTAL, *({**column, "id": f"{column['id']}-received"} for column in RECEIVED),
      {"id": "p", "label": "P", "compare": ["a", "b"]}],
     classes={
-        name: {"label": name, "measure": {"parameter": "viral-load"} | at, "missing": "high",
+        name: {"label": name, "measure": {"parameter": "viral-load"} | timing, "missing": "high",
                "classes": [{"value": "low", "label": "Low", "below": 1000},
                            {"value": "high", "label": "High", "at_least": 1000}]}
-        for name, at in (("low", {"at": "baseline"}), ("late", {"after_first_dose": "highest"}))
+        for name, timing in (("low", {"at": "baseline"}), ("late", {"after_first_dose": "highest"}))
     },
 )  # fmt: skip
 
@@ -325,9 +344,9 @@ WHOLE = parallel(
 def test_what_was_changed_step_by_step_is_what_is_computed_at_once(history):
     states: dict[str, Subject] = {}
     sums: Any = {}
-    for each in history:
-        before = states.get(each.subject) or fold_all(each.subject, [])
-        after = states[each.subject] = fold(before, each)[0]
+    for event in history:
+        before = states.get(event.subject) or fold_all(event.subject, [])
+        after = states[event.subject] = fold(before, event)[0]
         shares = [report.contribute(WHOLE, state) for state in (before, after)]
         sums = cells.total([sums, cells.difference(shares[1], shares[0])])
     assert sums == sums_of(WHOLE, builders.subjects(history))
@@ -340,10 +359,10 @@ def test_the_columns_of_the_arms_add_up_to_the_column_of_all(history):
     for suffix in ("", "-received"):
         for row in grid.rows:
             for name in ("n", "events"):
-                found = raws(grid, row.id, name)
-                if f"total{suffix}" in found:
-                    parts = [found[f"a{suffix}"], found[f"b{suffix}"]]
-                    total = found[f"total{suffix}"]
+                statistics = raws(grid, row.id, name)
+                if f"total{suffix}" in statistics:
+                    parts = [statistics[f"a{suffix}"], statistics[f"b{suffix}"]]
+                    total = statistics[f"total{suffix}"]
                     assert None in parts if total is None else sum(parts) == total, (row.id, name)
         sizes = {column.id: column.n for column in grid.columns}
         assert sizes[f"a{suffix}"] + sizes[f"b{suffix}"] == sizes[f"total{suffix}"]

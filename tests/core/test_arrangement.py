@@ -48,21 +48,21 @@ def check(defined: Study, subjects: Sequence[Subject]) -> None:
 @given(blinded.cases())
 def test_any_blinded_definition_is_read_as_it_is_counted(case: Case) -> None:
     with arranged():
-        check(case.study, builders.subjects(case.one))
+        check(case.study, builders.subjects(case.first_feed))
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(blinded.cases())
 def test_feeds_that_differ_in_arms_alone_store_the_same_open_rows(case: Case) -> None:
     with arranged():
-        one, other = (
+        first, second = (
             [
                 blinding.share_of_audience(report.contribute(case.study, subject), blinding.OPEN)
                 for subject in builders.subjects(feed)
             ]
             for feed in case.feeds
         )
-        assert one == other
+        assert first == second
 
 
 @pytest.mark.parametrize("start", range(0, len(ROWS), 16))

@@ -38,10 +38,10 @@ AIRWAY = Path(__file__).parents[2] / "events" / "airway-2x2"
 
 def placed(grids: tuple[Grid, ...]) -> dict[CellAddress, Any]:
     """Give what stands in every cell, and every denominator."""
-    found: dict[CellAddress, Any] = {
+    values_at: dict[CellAddress, Any] = {
         CellAddress(grid.id, "", column.id): column.n for grid in grids for column in grid.columns
     }
-    return found | {
+    return values_at | {
         CellAddress(grid.id, row.id, cell.column): {
             statistic.name: statistic.raw for statistic in cell.statistics
         }
@@ -53,13 +53,13 @@ def placed(grids: tuple[Grid, ...]) -> dict[CellAddress, Any]:
 
 
 def moved(study: Study, before: Share, after: Share) -> set[CellAddress]:
-    old, new = (placed(report.tables(study, each)) for each in (before, after))
+    old, new = (placed(report.tables(study, sums)) for sums in (before, after))
     return {place for place in old.keys() | new.keys() if old.get(place) != new.get(place)}
 
 
 def without(subject: Subject, keys: list[tuple[str, str]]) -> Subject:
-    kept = {key: record for key, record in subject.records.items() if key not in keys}
-    return replace(subject, records=kept)
+    remaining = {key: record for key, record in subject.records.items() if key not in keys}
+    return replace(subject, records=remaining)
 
 
 def redosed(record: Record) -> Record:
@@ -83,8 +83,10 @@ def changed(subject: Subject, rng: random.Random) -> Subject | None:
         case 2:
             return without(subject, rng.sample(keys, len(keys) // 2))
         case _:
-            again = {key: redosed(subject.records[key]) for key in rng.sample(keys, len(keys) // 3)}
-            return replace(subject, records={**subject.records, **again})
+            redosings = {
+                key: redosed(subject.records[key]) for key in rng.sample(keys, len(keys) // 3)
+            }
+            return replace(subject, records={**subject.records, **redosings})
 
 
 def share_of(study: Study, subject: Subject | None) -> Share:
@@ -95,18 +97,18 @@ def everything_that_moved_is_the_subjects(study: Study, people: list[Subject], t
     rng = random.Random(7)  # noqa: S311 (an order)
     shares = {person.id: share_of(study, person) for person in people}
     whole = cells.total(shares.values())
-    seen = 0
+    n_moved = 0
     for _ in range(times):
         subject = rng.choice(people)
-        other = changed(subject, rng)
-        changes = cells.difference(share_of(study, other), shares[subject.id])
+        altered = changed(subject, rng)
+        changes = cells.difference(share_of(study, altered), shares[subject.id])
         places = moved(study, whole, cells.total([whole, changes]))
-        old, new = Derivation(study, subject), other and Derivation(study, other)
+        old, new = Derivation(study, subject), altered and Derivation(study, altered)
         moves = CellAttribution(compiled(study), places)
         assert places - moves.affected_cells(old, new) == set()
         assert moves.affected_cells(old, old) == frozenset()
-        seen += len(places)
-    return seen
+        n_moved += len(places)
+    return n_moved
 
 
 def test_whoever_alone_changed_moved_every_cell_that_moved() -> None:
@@ -140,8 +142,8 @@ def test_in_every_kind_of_row_open_or_not(start: int) -> None:
                       version="1", preferred_name="X", atc=[{"code": "A10"}, {"code": "C10AA"}]),
             ]  # fmt: skip
     people = subjects(entries)
-    seen = [everything_that_moved_is_the_subjects(view, people, 25) for view in study.views]
-    assert sum(seen) > 25
+    moved_counts = [everything_that_moved_is_the_subjects(view, people, 25) for view in study.views]
+    assert sum(moved_counts) > 25
 
 
 def test_who_changed_otherwise_moved_nothing_else() -> None:
@@ -150,9 +152,9 @@ def test_who_changed_otherwise_moved_nothing_else() -> None:
     base = [enrolment(subject="S-1", age=30, sex="F"), randomised("a", "S-1")]
     (old,), (new,) = subjects(base), subjects([*base, adverse_event(subject="S-1")])
     places = set(placed(report.tables(study, share_of(study, new))))
-    found = CellAttribution(compiled(study), places).affected_cells(
+    moved_cells = CellAttribution(compiled(study), places).affected_cells(
         Derivation(study, old), Derivation(study, new)
     )
-    assert {(each.column, each.row) for each in found} == {
+    assert {(place.column, place.row) for place in moved_cells} == {
         (column, row) for column in ("a", "total") for row in [max(place.row for place in places)]
     }

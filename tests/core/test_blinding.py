@@ -42,56 +42,60 @@ class TestNonInterference:
     @SLOWLY
     @given(blinded.cases())
     def test_feeds_that_differ_in_arms_alone_give_the_same_open_documents(self, case):
-        one, other = (
+        first, second = (
             builders.files_of(made(case.study.open, feed), case.study.open) for feed in case.feeds
         )
-        assert one == other
+        assert first == second
 
     @SLOWLY
     @given(blinded.cases())
     def test_and_the_same_open_sums(self, case):
-        one, other = (
+        first, second = (
             [blinding.share_of_audience(report.contribute(case.study, subject), blinding.OPEN)
              for subject in builders.subjects(feed)]
             for feed in case.feeds
         )  # fmt: skip
-        assert one == other
+        assert first == second
 
     @SLOWLY
     @given(blinded.cases())
     def test_the_pooled_definition_asks_for_nothing_that_is_hidden(self, case):
         checking.check_definition(case.study)
-        shown = made(case.study.open, case.one)
-        assert blinding.HIDDEN not in repr(shown)
+        documents = made(case.study.open, case.first_feed)
+        assert blinding.HIDDEN not in repr(documents)
 
     @pytest.mark.parametrize(
-        ("kind", "one", "other"),
+        ("kind", "first_values", "second_values"),
         [
             ("dose.administered", {"amount": 5, "unit": "mg"}, {"amount": 800, "unit": "mg"}),
             ("subject.randomised", {"arm": "a"}, {"arm": "b"}),
         ],
     )
-    def test_of_records_of_one_day_no_arm_decides_which_is_first(self, kind, one, other):
-        shown = blinded.listing(kind, ["record"])
+    def test_of_records_of_one_day_no_arm_decides_which_is_first(
+        self, kind, first_values, second_values
+    ):
+        listing = blinded.listing(kind, ["record"])
         rows = [{"levels": {"characteristic": "region"}}]
-        defined = study_of(rows, [{**TOTAL, "set": "enrolled"}], listings=[shown])
-        same = {
+        defined = study_of(rows, [{**TOTAL, "set": "enrolled"}], listings=[listing])
+        fields = {
             "dose.administered": {"start": builders.day(7)},
             "subject.randomised": {"date": builders.day(1)},
         }[kind]
         strata = [{}, {}]
         if kind == "subject.randomised":
-            strata = [{"strata": {"region": each}} for each in ("north", "south")]
+            strata = [{"strata": {"region": region}} for region in ("north", "south")]
         feeds = [
             [
                 builders.enrolment(),
-                builders.entry(kind, record="R1", **same, **first, **strata[0]),
-                builders.entry(kind, record="R2", **same, **second, **strata[1]),
+                builders.entry(kind, record="R1", **fields, **first, **strata[0]),
+                builders.entry(kind, record="R2", **fields, **second, **strata[1]),
             ]
-            for first, second in ((one, other), (other, one))
+            for first, second in ((first_values, second_values), (second_values, first_values))
         ]
         made_of = [made(defined.open, feed) for feed in feeds]
-        assert [each.listings[0].rows for each in made_of] == [[("R1",), ("R2",)]] * 2
+        assert [study_report.listings[0].rows for study_report in made_of] == [
+            [("R1",), ("R2",)]
+        ] * 2
         assert made_of[0] == made_of[1]
 
     def test_whoever_is_unblinded_sees_what_arms_differ_in(self):
@@ -103,10 +107,10 @@ class TestNonInterference:
     def test_a_crossover_with_its_sequences_exchanged_gives_the_same_open_documents(self, half):
         definition = read_definition(AIRWAY / "definition.yaml") | {"blinded": True}
         definition["tables"] = definition["tables"][half::2]  # all of them would be too wide
-        kept = {table["id"] for table in definition["tables"]}
+        table_ids = {table["id"] for table in definition["tables"]}
         for name in ("key_results", "figures"):
             definition[name] = [
-                each for each in definition[name] if each["source"]["table"] in kept
+                part for part in definition[name] if part["source"]["table"] in table_ids
             ]
         del definition["testing"], definition["consort"]
         defined = study.load(json.dumps(definition))
@@ -118,20 +122,25 @@ class TestNonInterference:
             for line in lines
         ]  # fmt: skip
         assert exchanged != lines
-        one, other = (
-            builders.files_of(made(defined.open, [envelope.parse(json_body.read_json(each), each)
-                                       for each in feed]), defined.open)
+        first_documents, second_documents = (
+            builders.files_of(made(defined.open, [envelope.parse(json_body.read_json(body), body)
+                                       for body in feed]), defined.open)
             for feed in (lines, exchanged)
         )  # fmt: skip
-        assert one == other
-        assert not [name for name, each in one.items() if blinding.HIDDEN.encode() in each]
+        assert first_documents == second_documents
+        assert not [
+            name for name, content in first_documents.items() if blinding.HIDDEN.encode() in content
+        ]
 
 
 class TestTheWhole:
     @SLOWLY
     @given(blinded.cases())
     def test_the_unblinded_audience_sees_what_a_study_not_blinded_shows(self, case):
-        whole, plain = made(case.study, case.one), made(not_blinded(case.study), case.one)
+        whole, plain = (
+            made(case.study, case.first_feed),
+            made(not_blinded(case.study), case.first_feed),
+        )
         assert replace(whole, cut=plain.cut) == plain
         assert whole.cut.content_root == plain.cut.content_root
         assert (whole.cut.audience, plain.cut.audience) == ("unblinded", "open")
@@ -139,7 +148,7 @@ class TestTheWhole:
     @SLOWLY
     @given(blinded.cases())
     def test_its_share_is_that_of_a_study_not_blinded(self, case):
-        for subject in builders.subjects(case.one):
+        for subject in builders.subjects(case.first_feed):
             share, plain = (
                 compiled.audience_share(defined, report.contribute(defined, subject))
                 for defined in (case.study, not_blinded(case.study))
@@ -199,14 +208,16 @@ class TestPooling:
             ("one", False),
             ("two", False),
         ]
-        assert [(each.id, each.reasons) for each in flow.stages[1].side] == [("left", None)]
+        assert [(box.id, box.reasons) for box in flow.stages[1].side] == [("left", None)]
         assert [identity.parts for identity in flow.identities] == [["treated"]]
 
     def test_listings_lack_the_columns_that_tell(self):
-        shown = [blinded.listing(name, sources) for name, sources in SOURCES.items()]
+        all_listings = [blinded.listing(name, sources) for name, sources in SOURCES.items()]
         listings = {
             listing.records: [column.source for column in listing.columns]
-            for listing in study_of(ROWS[:1], [TOTAL], listings=shown).open.definition.listings
+            for listing in study_of(
+                ROWS[:1], [TOTAL], listings=all_listings
+            ).open.definition.listings
         }
         assert listings["dose.administered"] == [
             "subject", "record", "start", "start.study-day", "visit",
@@ -226,22 +237,22 @@ class TestPooling:
 
     @pytest.mark.parametrize("narrowed", [{"where": {"treatment": "drug"}}, {"subjects": "in-a"}])
     def test_a_listing_of_records_that_tell_is_left_out(self, narrowed):
-        shown = blinded.listing("dose.administered", ["subject"], **narrowed)
-        assert study_of(ROWS[:1], [TOTAL], listings=[shown]).open.definition.listings == []
+        listing = blinded.listing("dose.administered", ["subject"], **narrowed)
+        assert study_of(ROWS[:1], [TOTAL], listings=[listing]).open.definition.listings == []
 
     def test_what_depends_on_the_arm_however_indirectly_is_left_out_by_name(self):
-        left = study_of(ROWS[:1], [TOTAL]).open.definition
-        assert left.measures.keys() & PARTS["measures"].keys() == {
+        pooled = study_of(ROWS[:1], [TOTAL]).open.definition
+        assert pooled.measures.keys() & PARTS["measures"].keys() == {
             "doses", "early", "extreme", "late", "on-treatment", "worst-grade",
         }  # fmt: skip
-        assert left.conditions.keys() & PARTS["conditions"].keys() == {
+        assert pooled.conditions.keys() & PARTS["conditions"].keys() == {
             "concomitant", "statin", "alarmed", "grave", "low-twice", "in-state",
         }  # fmt: skip
-        assert (left.classes.keys(), left.times.keys()) == (
+        assert (pooled.classes.keys(), pooled.times.keys()) == (
             {"graded", "load", "by-condition"}, {"dose", "dose-or-death"},
         )  # fmt: skip
-        assert left.sets.keys() & PARTS["sets"].keys() == set()
-        assert left.arms == []
+        assert pooled.sets.keys() & PARTS["sets"].keys() == set()
+        assert pooled.arms == []
 
     def test_a_condition_that_refers_to_itself_is_refused_and_nothing_hangs(self):
         round_about = {"conditions": {"one": {"all": ["two"]}, "two": {"all": ["one"]}}}
@@ -268,19 +279,19 @@ class TestMasking:
     @SLOWLY
     @given(blinded.cases())
     def test_masked_bodies_of_both_feeds_are_the_same(self, case):
-        one, other = (
-            [blinding.blinded_body(each.kind, each.body) for each in feed] for feed in case.feeds
+        first_bodies, second_bodies = (
+            [blinding.blinded_body(event.kind, event.body) for event in feed] for feed in case.feeds
         )
-        assert one == other
+        assert first_bodies == second_bodies
 
     def test_a_reason_for_a_change_of_what_tells_is_hidden_too(self):
         changed = blinded.randomised("b", revision=2, reason_for_change="was given placebo")
         assert "placebo" not in blinding.blinded_body(changed.kind, changed.body)
-        other = builders.enrolment(revision=2, reason_for_change="was given placebo")
-        assert blinding.blinded_body(other.kind, other.body) == other.body
+        revised = builders.enrolment(revision=2, reason_for_change="was given placebo")
+        assert blinding.blinded_body(revised.kind, revised.body) == revised.body
 
     @pytest.mark.parametrize(
-        ("body", "tells"),
+        ("body", "unblinds"),
         [
             (b"{", True),
             (b'"drug"', True),
@@ -291,8 +302,8 @@ class TestMasking:
             (b'[{"type": "org.livetlf.visit.missed.v1"}]', False),
         ],
     )
-    def test_a_body_that_was_refused_may_tell_unless_its_events_cannot(self, body, tells):
-        assert blinding.could_unblind(body) == tells
+    def test_a_body_that_was_refused_may_tell_unless_its_events_cannot(self, body, unblinds):
+        assert blinding.could_unblind(body) == unblinds
 
 
 class TestWidth:

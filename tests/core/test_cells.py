@@ -14,19 +14,19 @@ LOOSE = st.dictionaries(NAMES, st.dictionaries(NAMES, st.integers(-2, 2)))
 
 
 @given(CELLS, CELLS)
-def test_adding_gives_the_sum_of_every_cell_and_drops_what_is_0(one, two):
-    summed = dict(one)
+def test_adding_gives_the_sum_of_every_cell_and_drops_what_is_0(first, two):
+    summed = dict(first)
     add(summed, two)
-    everything = {name: one.get(name, 0) + two.get(name, 0) for name in one.keys() | two.keys()}
-    assert summed == {name: value for name, value in everything.items() if value}
+    expected = {name: first.get(name, 0) + two.get(name, 0) for name in first.keys() | two.keys()}
+    assert summed == {name: value for name, value in expected.items() if value}
 
 
 @given(CELLS, CELLS)
-def test_taking_out_what_was_added_leaves_what_was_there(one, two):
-    state = dict(one)
+def test_taking_out_what_was_added_leaves_what_was_there(first, two):
+    state = dict(first)
     add(state, two)
     add(state, {name: -value for name, value in two.items()})
-    assert state == one
+    assert state == first
 
 
 @given(LOOSE, LOOSE)
@@ -64,8 +64,8 @@ def test_a_total_holds_no_cell_of_0_and_no_empty_row(shares):
 
 
 @given(SHARES, SHARES)
-def test_what_is_computed_from_changes_nothing_of_it(one, two):
-    before = {row: dict(cells) for row, cells in one.items()}
-    total([one, two])
-    difference(one, two)
-    assert one == before
+def test_what_is_computed_from_changes_nothing_of_it(first, two):
+    before = {row: dict(cells) for row, cells in first.items()}
+    total([first, two])
+    difference(first, two)
+    assert first == before

@@ -49,8 +49,8 @@ def found(study: Study, *entries: Entry) -> int | None:
     """Measure in whatever order the entries come."""
     orders = permutations(entries) if len(entries) < 5 else [entries, entries[::-1]]
     values = {measured("new", enrolment(), *order, study=study) for order in orders}
-    (only,) = values
-    return only
+    (value,) = values
+    return value
 
 
 def number(study: Study, *entries: Entry) -> float:
@@ -66,11 +66,16 @@ def undecided(study: Study, *entries: Entry) -> list[tuple[str, tuple[str, ...]]
     return [(item.name, item.records) for item in result]
 
 
-def at_visit(name: str, at: int, *results: object, record: str = "", **item: Any) -> Entry:
+def at_visit(name: str, study_day: int, *results: object, record: str = "", **item: Any) -> Entry:
     """Record a visit with results of cd4."""
     measurements = [{"parameter": "cd4", "result": str(result)} | item for result in results]
-    return entry("visit.recorded", record=record or f"{name}-{at}", visit=name, date=day(at),
-                 measurements=measurements)  # fmt: skip
+    return entry(
+        "visit.recorded",
+        record=record or f"{name}-{study_day}",
+        visit=name,
+        date=day(study_day),
+        measurements=measurements,
+    )
 
 
 class TestOfOneDay:
@@ -127,7 +132,7 @@ class TestUndecided:
         assert undecided(study, *DOSED, self.A, self.B) == [("CD4, W", ("A9", "A10"))]
 
     @pytest.mark.parametrize(
-        ("changes", "other"),
+        ("changes", "options"),
         [
             ({}, {"collected": day(56, "09:01")}),  # told apart by time
             ({}, {"result": "1"}),  # alike
@@ -138,9 +143,9 @@ class TestUndecided:
             ({}, {"collected": day(57)}),  # not as close
         ],
     )
-    def test_nothing_is_said_where_something_else_decides(self, changes, other):
+    def test_nothing_is_said_where_something_else_decides(self, changes, options):
         study = study_of(WINDOW | changes)
-        second = cd4(56, **({"result": 2, "record": "A10"} | other))
+        second = cd4(56, **({"result": 2, "record": "A10"} | options))
         assert undecided(study, *DOSED, self.A, second) == []
 
     def test_of_two_of_which_one_has_no_time_the_other_is_the_later_and_it_is_said(self):
@@ -150,8 +155,8 @@ class TestUndecided:
         assert undecided(study, *DOSED, bare, self.B) == [("CD4, W", ("A99", "A10"))]
 
     def test_what_nobody_asks_for_is_not_spoken_of(self):
-        twice = [viral_load(56, 1, record="A"), viral_load(56, 2, record="B")]
-        assert undecided(study_of(WINDOW), *DOSED, *twice) == []
+        pair = [viral_load(56, 1, record="A"), viral_load(56, 2, record="B")]
+        assert undecided(study_of(WINDOW), *DOSED, *pair) == []
 
     def test_baselines_and_what_is_carried_forward(self):
         before = [cd4(7, 1, record="A"), cd4(7, 2, record="B")]
@@ -176,15 +181,24 @@ class TestUndecided:
         assert undecided(tiny(), event, result, coding("Migraine", record="C2", version="19")) == []
 
     def test_codings_that_differ_in_the_lowest_level_where_that_counts(self):
-        event, one = adverse_event(10), coding("Headache", record="C1", llt="Head pain")
-        other = coding("Headache", record="C2", llt="Cephalgia")
+        event, first_coding = adverse_event(10), coding("Headache", record="C1", llt="Head pain")
+        second_coding = coding("Headache", record="C2", llt="Cephalgia")
         by_llt = parallel([{"terms": {"filter": {}, "by": ["pt", "llt"]}}])
-        found = [("adverse-event.coded", ("C2", "C1"))]  # the last counts
-        assert undecided(by_llt, event, one, other) == found
-        asked = {"new": {"recorded": "medical-history.reported", "where": {"llt": "Cephalgia"}}}
-        assert undecided(tiny(conditions=TINY["conditions"] | asked), event, one, other) == found
-        assert undecided(by_llt, event, one, one) == []
-        assert undecided(tiny(), event, one, other) == []  # nothing tells them apart
+        expected = [("adverse-event.coded", ("C2", "C1"))]  # the last counts
+        assert undecided(by_llt, event, first_coding, second_coding) == expected
+        conditions = {
+            "new": {"recorded": "medical-history.reported", "where": {"llt": "Cephalgia"}}
+        }
+        assert (
+            undecided(
+                tiny(conditions=TINY["conditions"] | conditions), event, first_coding, second_coding
+            )
+            == expected
+        )
+        assert undecided(by_llt, event, first_coding, first_coding) == []
+        assert (
+            undecided(tiny(), event, first_coding, second_coding) == []
+        )  # nothing tells them apart
 
 
 class TestTies:
@@ -272,7 +286,7 @@ class TestWhere:
     LYING = cd4(57, 110, position="SUPINE", method="AUSCULTATION")
 
     @pytest.mark.parametrize(
-        ("where", "value"),
+        ("criteria", "value"),
         [
             ({"position": "SITTING"}, 120),
             ({"position": "STANDING"}, 140),
@@ -281,8 +295,8 @@ class TestWhere:
             ({"position": "SITTING", "laterality": "RIGHT"}, None),
         ],
     )
-    def test_it_takes_only_what_was_obtained_so(self, where, value):
-        study = study_of(WINDOW, where=where)
+    def test_it_takes_only_what_was_obtained_so(self, criteria, value):
+        study = study_of(WINDOW, where=criteria)
         assert found(study, *DOSED, self.SITTING, self.STANDING, self.LYING) == value
 
     def test_its_baseline_too(self):
@@ -412,13 +426,13 @@ class TestNamedVisits:
         assert derive(enrolment(), at_visit("w8", 56), study=study).due(visit) is False
 
     def test_two_results_of_one_visit_are_a_discrepancy_unless_one_is_chosen(self):
-        twice = [at_visit("w4", 28, 1, record="A"), at_visit("w4", 30, 2, record="B")]
+        pair = [at_visit("w4", 28, 1, record="A"), at_visit("w4", 30, 2, record="B")]
         within = at_visit("w4", 28, 1, 2, record="A")
-        assert undecided(named(), *twice) == [("CD4, w4", ("A", "B"))]
+        assert undecided(named(), *pair) == [("CD4, w4", ("A", "B"))]
         assert undecided(named(), within) == [("CD4, w4", ("A",))]
-        assert found(named(change_from=None), *twice) == 2
+        assert found(named(change_from=None), *pair) == 2
         for choose in ("first", "last", "highest", "lowest", "mean"):
-            assert undecided(named((2, {"choose": choose})), *twice) == []
+            assert undecided(named((2, {"choose": choose})), *pair) == []
         assert undecided(named((2, {"choose": "last"})), within) == [("CD4, w4", ("A",))]
 
     def test_the_mean_of_two_results_of_one_visit(self):

@@ -117,9 +117,9 @@ STATES = {"state": STATE}
 IN_STATE = {"levels": {"characteristic": "state"}}
 
 
-def states(*entries: Any, **more: Any) -> dict[str, int]:
+def states(*entries: Any, **classes: Any) -> dict[str, int]:
     """Give how many subjects there are at each level that is shown."""
-    grid = table_of(entries, IN_STATE, classes={"state": STATE | more})
+    grid = table_of(entries, IN_STATE, classes={"state": STATE | classes})
     return {row.label: raws(grid, row.id, "n")["total"] for row in grid.rows[1:]}
 
 
@@ -128,8 +128,8 @@ class TestClassesByCondition:
 
     def test_a_subject_is_of_the_first_class_whose_condition_is_true(self):
         ill = adverse_event(20, grade=4)
-        both = states(*self.ME, dose(7), ill, death(30))
-        assert both == {"Dead": 1, "Ill": 0, "Low": 0, "Dosed": 0}
+        counts = states(*self.ME, dose(7), ill, death(30))
+        assert counts == {"Dead": 1, "Ill": 0, "Low": 0, "Dosed": 0}
         alive = states(*self.ME, dose(7), ill)
         assert alive == {"Dead": 0, "Ill": 1, "Low": 0, "Dosed": 0}
 
@@ -156,17 +156,17 @@ class TestClassesByCondition:
 
     def test_an_ungraded_event_beside_what_is_not_due_still_waits(self):
         """The grade may be unknown for good; a later no would settle the class all the same."""
-        both = [{"adverse_event": {"grade_at_least": 3}},
+        conditions = [{"adverse_event": {"grade_at_least": 3}},
                 {"measure": {"parameter": "cd4", "at": "day-14"}, "below": 200}]  # fmt: skip
-        classes = [{"value": "both", "label": "Both", "condition": {"any": [{"all": both}]}}]
+        classes = [{"value": "both", "label": "Both", "condition": {"any": [{"all": conditions}]}}]
         entries = (*self.ME, adverse_event(9))
         assert states(*entries, classes=classes) == {"Both": 0, "Not yet due": 1}
         assert states(*entries, cd4(14, 300), classes=classes) == {"Both": 0, "Other": 1}
         assert states(*entries, cd4(14, 100), classes=classes) == {"Both": 0, "Missing": 1}
 
     def test_a_condition_on_them_is_unknown_as_they_are(self):
-        asked = {"new": {"characteristic": "state", "levels": ["ill", "dosed"]}}
-        study = tiny(classes=STATES, conditions=TINY["conditions"] | asked)
+        condition = {"new": {"characteristic": "state", "levels": ["ill", "dosed"]}}
+        study = tiny(classes=STATES, conditions=TINY["conditions"] | condition)
         assert truth("new", enrolment(), cd4(14, 300), adverse_event(9), study=study) is None
         assert truth("new", enrolment(), cd4(14, 300), study=study) is False
         assert truth("new", enrolment(), dose(7), cd4(14, 300), study=study) is True
@@ -281,8 +281,8 @@ class TestShift:
 
     def test_a_class_for_the_missing_counts_as_any(self):
         classes = SHIFT | {"after": SHIFT["after"] | {"missing": "normal"}}
-        over = [*self.subject("S-1", 300), disposition(60)]
-        grid = table_of(over, self.ROW, classes=classes)
+        entries = [*self.subject("S-1", 300), disposition(60)]
+        grid = table_of(entries, self.ROW, classes=classes)
         assert raws(grid, "row/normal/normal", "n")["total"] == 1
 
     def test_who_has_not_both_classes_is_told_apart(self):

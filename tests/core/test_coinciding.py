@@ -35,8 +35,8 @@ HIGH = [{"parameter": "viral-load", "at_least": 300}, {"parameter": "cd4", "at_l
 DOSED = (enrolment(), dose(0, "07:00"))
 
 
-def study_of(results: list[dict[str, Any]] = HIGH, **more: Any) -> Study:
-    return tiny(conditions=TINY["conditions"] | {"new": {"results": results} | more})
+def study_of(results: list[dict[str, Any]] = HIGH, **conditions: Any) -> Study:
+    return tiny(conditions=TINY["conditions"] | {"new": {"results": results} | conditions})
 
 
 def answer(study: Study, *entries: Any) -> bool | None:
@@ -45,7 +45,7 @@ def answer(study: Study, *entries: Any) -> bool | None:
 
 class TestTogether:
     @pytest.mark.parametrize(
-        ("more", "days", "expected"),
+        ("options", "days", "expected"),
         [
             ({}, (10, 10), True),
             ({}, (10, 11), False),
@@ -58,10 +58,10 @@ class TestTogether:
         ],
         ids=str,
     )
-    def test_within_days_and_in_order(self, more, days, expected):
+    def test_within_days_and_in_order(self, options, days, expected):
         first, second = days
         entries = [*DOSED, viral_load(first, 300), cd4(second, 200)]
-        assert answer(study_of(**more), *entries) is expected
+        assert answer(study_of(**options), *entries) is expected
 
     def test_one_sample_is_of_one_moment(self):
         study = study_of(one_sample=True)
@@ -104,24 +104,24 @@ class TestUnknown:
     def test_that_is_not_yet_due_until_all_is_over(self):
         study = study_of()
         pending = pending_test(report.compiled(study).rules, "new", "")
-        here = [*DOSED, viral_load(9, 300), contact(90)]
-        assert pending(derive(*here, study=study)) is True
-        assert pending(derive(*here, disposition(95), study=study)) is False
+        entries = [*DOSED, viral_load(9, 300), contact(90)]
+        assert pending(derive(*entries, study=study)) is True
+        assert pending(derive(*entries, disposition(95), study=study)) is False
 
     def test_a_row_counts_of_those_for_whom_it_is_known(self):
         entries = [
-            each
+            event
             for name, results in (("S-1", [300, 200]), ("S-2", [300, 1]), ("S-3", []))
-            for each in (
+            for event in (
                 enrolment(subject=name), randomised("a", name), dose(0, "07:00", name),
                 *(make(9, result, subject=name)
                   for make, result in zip((viral_load, cd4), results, strict=False)),
             )
         ]  # fmt: skip
         grid = table_of(entries, {"count": {"results": HIGH}})
-        (here, *_) = grid.rows[0].cells
-        shown = {statistic.name: statistic.text for statistic in here.statistics}
-        assert (shown["n"], shown["N"], shown["percent"]) == ("1", "2", "50")
+        (row_cell, *_) = grid.rows[0].cells
+        texts = {statistic.name: statistic.text for statistic in row_cell.statistics}
+        assert (texts["n"], texts["N"], texts["percent"]) == ("1", "2", "50")
 
     def test_a_listing_says_not_yet_due(self):
         listing = {"id": "L", "title": "L", "population": "P", "records": "subjects",
@@ -137,12 +137,19 @@ def test_it_is_what_all_pairs_say(in_order):
     for _ in range(60):
         days = rng.randint(0, 12)
         values = {
-            make: {at: rng.choice([1, 40, 250, 400]) for at in rng.sample(range(2, 30), 4)}
+            make: {
+                study_day: rng.choice([1, 40, 250, 400])
+                for study_day in rng.sample(range(2, 30), 4)
+            }
             for make in (viral_load, cd4)
         }
-        entries = [make(at, value) for make, of in values.items() for at, value in of.items()]
-        chosen = [
-            [at for at, value in values[make].items() if test(value)]
+        entries = [
+            make(study_day, value)
+            for make, by_day in values.items()
+            for study_day, value in by_day.items()
+        ]
+        days_of = [
+            [study_day for study_day, value in values[make].items() if test(value)]
             for make, test in (
                 (viral_load, lambda value: value >= 300),
                 (cd4, lambda value: value >= 200),
@@ -151,7 +158,7 @@ def test_it_is_what_all_pairs_say(in_order):
         ]
         expected = any(
             max(picked) - min(picked) <= days and (not in_order or list(picked) == sorted(picked))
-            for picked in product(*chosen)
+            for picked in product(*days_of)
         )
         rng.shuffle(entries)
         study = study_of(three, within_days=days, in_order=in_order)
@@ -257,13 +264,13 @@ def test_what_cannot_be_asked_is_refused(condition, pointer):
 
 
 def test_methods_say_what_comes_together():
-    asked = {"results": HIGH, "within_days": 30, "in_order": True, "days_after_last_dose": 7}
-    row = {"id": "r", "label": "R", "count": asked}
+    condition = {"results": HIGH, "within_days": 30, "in_order": True, "days_after_last_dose": 7}
+    row = {"id": "r", "label": "R", "count": condition}
     table = {"id": "t", "title": "T", "population": "P", "rows": [row],
              "columns": [{"id": "all", "label": "All", "set": "enrolled"}]}  # fmt: skip
-    shown = tiny(tables=[table], key_results=[])
+    study = tiny(tables=[table], key_results=[])
     texts = " ".join(
-        cell for section in methods(shown.definition) for cells in section.rows for cell in cells
+        cell for section in methods(study.definition) for cells in section.rows for cell in cells
     )
     assert "within 30 days, none before the one named before it" in texts
     assert "a result of RNA (copies/mL) that is at least 300" in texts

@@ -44,8 +44,8 @@ def person(subject: str, arm: str = "a") -> list[Entry]:
     return [enrolment(subject=subject), randomised(arm, subject), dose(subject=subject)]
 
 
-def event(subject: str, record: str, pt: str, at: Any = 10, **data: Any) -> list[Entry]:
-    return [adverse_event(at, record, subject, **data), coding(pt, record, subject, soc="S")]
+def event(subject: str, record: str, pt: str, onset: Any = 10, **data: Any) -> list[Entry]:
+    return [adverse_event(onset, record, subject, **data), coding(pt, record, subject, soc="S")]
 
 
 ENTRIES = (
@@ -132,8 +132,8 @@ class TestSideBySide:
 
     def test_a_table_without_rows_of_events_is_warned_of(self):
         loaded = parallel([{"count": "enrolled"}], SIDE_BY_SIDE)
-        found = warnings.find_warnings(loaded.definition, json.loads(loaded.source))
-        empty = [fault.pointer for fault in found if "empty in every row" in fault.detail]
+        faults = warnings.find_warnings(loaded.definition, json.loads(loaded.source))
+        empty = [fault.pointer for fault in faults if "empty in every row" in fault.detail]
         assert empty == [f"/tables/0/columns/{i}" for i in (1, 2, 4, 5)]
 
 
@@ -206,8 +206,8 @@ class TestArms:
     def test_overlapping_arms_are_warned_of(self):
         compared = {"id": "p", "label": "P", "compare": ["a", "both"]}
         loaded = parallel([{"count": "enrolled"}], (A, self.BOTH, compared))
-        found = warnings.find_warnings(loaded.definition, json.loads(loaded.source))
-        assert any("share subjects" in fault.detail for fault in found)
+        faults = warnings.find_warnings(loaded.definition, json.loads(loaded.source))
+        assert any("share subjects" in fault.detail for fault in faults)
 
 
 class TestPooled:

@@ -75,11 +75,11 @@ def _score(x1, n1, x2, n2, delta):
         parts = [(x1, p1), (n1 - x1, 1 - p1), (x2, p2), (n2 - x2, 1 - p2)]
         return -sum(x * math.log(max(p, 1e-300)) for x, p in parts if x)
 
-    least, most = max(0, -delta), min(1, 1 - delta)
+    least, highest = max(0, -delta), min(1, 1 - delta)
     best = optimize.minimize_scalar(
-        lost, bounds=(least, most), method="bounded", options={"xatol": 1e-13}
+        lost, bounds=(least, highest), method="bounded", options={"xatol": 1e-13}
     ).x
-    p2 = min((best, least, most), key=lost)
+    p2 = min((best, least, highest), key=lost)
     p1, n = p2 + delta, n1 + n2
     variance = (p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2) * n / (n - 1)
     return abs(x1 / n1 - x2 / n2 - delta) / math.sqrt(variance)
@@ -88,22 +88,22 @@ def _score(x1, n1, x2, n2, delta):
 class TestStrata:
     @given(st.one_of(tables(2, 2), tables(3, 4)))
     def test_pearson_equals_scipy(self, table):
-        left = np.array(table)
-        left = left[left.sum(axis=1) > 0][:, left.sum(axis=0) > 0]
-        found = pearson(table)
-        if min(left.shape) < 2:
-            assert found is None
+        nonempty = np.array(table)
+        nonempty = nonempty[nonempty.sum(axis=1) > 0][:, nonempty.sum(axis=0) > 0]
+        result = pearson(table)
+        if min(nonempty.shape) < 2:
+            assert result is None
             return
-        expected = stats.chi2_contingency(left, correction=False)
-        assert [float(found.statistic), float(found.p), found.df] == pytest.approx(
+        expected = stats.chi2_contingency(nonempty, correction=False)
+        assert [float(result.statistic), float(result.p), result.df] == pytest.approx(
             [expected.statistic, expected.pvalue, expected.dof], rel=1e-9, abs=1e-12
         )
 
     @given(st.lists(tables(2, 2), min_size=1, max_size=4))
     def test_two_by_two_strata_equal_statsmodels(self, strata):
-        found = cochran_mantel_haenszel(strata)
+        result = cochran_mantel_haenszel(strata)
         usable = [t for t in strata if sum(map(sum, t)) > 1]
-        if found is None:
+        if result is None:
             assert all(_flat(table) for table in usable)
             assert general_association(strata) is None
             return
@@ -114,8 +114,8 @@ class TestStrata:
             if corrected and abs(distance) < 0.5:
                 assert cochran_mantel_haenszel(strata, corrected=True).statistic == 0
                 continue
-            found = cochran_mantel_haenszel(strata, corrected=corrected)
-            assert [float(found.statistic), float(found.p)] == pytest.approx(
+            result = cochran_mantel_haenszel(strata, corrected=corrected)
+            assert [float(result.statistic), float(result.p)] == pytest.approx(
                 [expected.statistic, expected.pvalue], rel=1e-8, abs=1e-12
             )
         assert general_association(strata) == cochran_mantel_haenszel(strata)
@@ -131,14 +131,14 @@ class TestStrata:
             by_row = (np.diag(rows) * n - np.outer(rows, rows))[:2, :2]
             by_column = (np.diag(columns) * n - np.outer(columns, columns))[:3, :3]
             variance += np.kron(by_row, by_column) / (n * n * (n - 1))
-        found = general_association(strata)
+        result = general_association(strata)
         rank = np.linalg.matrix_rank(variance, tol=1e-9)
-        if found is None:
+        if result is None:
             assert rank == 0
             return
         expected = distance @ np.linalg.pinv(variance, rcond=1e-10) @ distance
-        assert found.df == rank
-        assert float(found.statistic) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+        assert result.df == rank
+        assert float(result.statistic) == pytest.approx(expected, rel=1e-6, abs=1e-9)
 
     def test_an_empty_stratum_adds_nothing(self):
         table = [[10, 4], [3, 9]]
@@ -165,43 +165,51 @@ SAMPLES = st.lists(st.integers(-500, 500), min_size=2, max_size=40).filter(
 class TestMeans:
     @given(SAMPLES, SAMPLES)
     def test_t_tests_equal_scipy(self, first, second):
-        one, two = np.array(first) / 10, np.array(second) / 10
-        for found, expected in (
-            (pooled_t(moments(first), moments(second)), stats.ttest_ind(one, two)),
-            (welch_t(moments(first), moments(second)), stats.ttest_ind(one, two, equal_var=False)),
+        first_values, two = np.array(first) / 10, np.array(second) / 10
+        for result, expected in (
+            (pooled_t(moments(first), moments(second)), stats.ttest_ind(first_values, two)),
+            (
+                welch_t(moments(first), moments(second)),
+                stats.ttest_ind(first_values, two, equal_var=False),
+            ),
         ):
-            values = [float(found.t), float(found.p), float(found.df)]
+            values = [float(result.t), float(result.p), float(result.df)]
             assert values == pytest.approx(
                 [expected.statistic, expected.pvalue, expected.df], rel=1e-8, abs=1e-10
             )
-        interval = stats.ttest_ind(one, two).confidence_interval()
+        interval = stats.ttest_ind(first_values, two).confidence_interval()
         limits = pooled_t(moments(first), moments(second)).interval()
         assert [float(x) for x in limits] == pytest.approx(list(interval), rel=1e-8, abs=1e-9)
 
     @given(st.lists(SAMPLES, min_size=2, max_size=5))
     def test_analysis_of_variance_equals_scipy(self, groups):
-        found = anova([moments(values) for values in groups])
+        result = anova([moments(values) for values in groups])
         expected = stats.f_oneway(*groups)
-        assert float(found.statistic) == pytest.approx(expected.statistic, rel=1e-7, abs=1e-10)
-        if found.statistic:  # scipy's is a rounding error, of either sign, where the means agree
-            assert float(found.p) == pytest.approx(expected.pvalue, rel=1e-7, abs=1e-6)
+        assert float(result.statistic) == pytest.approx(expected.statistic, rel=1e-7, abs=1e-10)
+        if result.statistic:  # scipy's is a rounding error, of either sign, where the means agree
+            assert float(result.p) == pytest.approx(expected.pvalue, rel=1e-7, abs=1e-6)
 
     # CDISC pilot study report, table 14-2.01: age by arm, P 0.5934.
     def test_the_age_of_the_pilot_s_arms(self):
         sums = [(86, 6468, 492726), (84, 6356, 486636), (84, 6248, 469894)]
-        found = anova([Moments().estimate({"n": n, "s": s, "q": q}) for n, s, q in sums])
-        assert (found.df, found.error_df) == (2, 251)
-        assert round(float(found.p), 4) == 0.5934
+        result = anova([Moments().estimate({"n": n, "s": s, "q": q}) for n, s, q in sums])
+        assert (result.df, result.error_df) == (2, 251)
+        assert round(float(result.p), 4) == 0.5934
 
     def test_nobody_one_value_and_no_spread(self):
-        none, one, same = moments([]), moments([7]), moments([5, 5, 5])
-        assert pooled_t(one, one) is pooled_t(none, same) is welch_t(one, same) is None
-        assert pooled_t(one, same).df == 2
-        flat = welch_t(same, same)
+        none, single, constant = moments([]), moments([7]), moments([5, 5, 5])
+        assert (
+            pooled_t(single, single)
+            is pooled_t(none, constant)
+            is welch_t(single, constant)
+            is None
+        )
+        assert pooled_t(single, constant).df == 2
+        flat = welch_t(constant, constant)
         assert (flat.estimate, flat.p, flat.t, flat.interval()) == (0, None, None, (0, 0))
-        assert anova([same]) is anova([same, none]) is None
-        assert anova([same, same]).p is anova([one, one]).p is None
-        assert anova([one, same, moments([1, 9])]).error_df == 3
+        assert anova([constant]) is anova([constant, none]) is None
+        assert anova([constant, constant]).p is anova([single, single]).p is None
+        assert anova([single, constant, moments([1, 9])]).error_df == 3
 
 
 class TestDistributions:
@@ -209,27 +217,27 @@ class TestDistributions:
     @pytest.mark.parametrize("error_df", [1, 2, 29, 254, 10**5, Fraction(41, 3)])
     def test_f_equals_scipy(self, df, error_df):
         for f in (0, Fraction(1, 100), 1, Fraction(9, 2), 60):
-            found = float(distributions.f_tail(f, df, error_df))
+            result = float(distributions.f_tail(f, df, error_df))
             expected = stats.f.sf(float(f), float(df), float(error_df))
-            assert found == pytest.approx(expected, rel=1e-8, abs=1e-290)
+            assert result == pytest.approx(expected, rel=1e-8, abs=1e-290)
         for p in (Fraction(1, 40), Fraction(39, 40)):
-            found = distributions.f_quantile(p, df, error_df)
-            back = distributions.f_tail(Fraction(found), df, error_df)
+            result = distributions.f_quantile(p, df, error_df)
+            back = distributions.f_tail(Fraction(result), df, error_df)
             assert abs(Fraction(back) - (1 - p)) < Fraction(1, 10**15)
 
     @pytest.mark.parametrize("df", [1, 2, 3, 40, 1999, 10**6])
     @pytest.mark.parametrize("p", [Fraction(1, 10**6), Fraction(1, 40), Fraction(39, 40)])
     def test_chi_square_quantiles_equal_scipy_and_their_tails(self, df, p):
-        found = distributions.chi_square_quantile(p, df)
-        assert float(found) == pytest.approx(stats.chi2.ppf(float(p), df), rel=1e-9)
-        back = Fraction(distributions.chi_square_tail(Fraction(found), df))
+        result = distributions.chi_square_quantile(p, df)
+        assert float(result) == pytest.approx(stats.chi2.ppf(float(p), df), rel=1e-9)
+        back = Fraction(distributions.chi_square_tail(Fraction(result), df))
         assert abs(back - (1 - p)) < Fraction(1, 10**14)
 
     @pytest.mark.parametrize("df", [1, 3, 30, 10**4])
     def test_t_tails_equal_scipy(self, df):
         for t in (Fraction(1, 100), Fraction(2), Fraction(37, 3)):
-            found = float(distributions.t_tails(t * t, df))
-            assert found == pytest.approx(2 * stats.t.sf(float(t), df), rel=1e-9)
+            result = float(distributions.t_tails(t * t, df))
+            assert result == pytest.approx(2 * stats.t.sf(float(t), df), rel=1e-9)
 
     def test_two_degrees_of_freedom_have_closed_forms(self):
         tail = distributions.chi_square_tail(100, 2)

@@ -33,8 +33,8 @@ def tallied(pairs, ends):
     return {days: tuple(counts) for days, counts in times.items()}
 
 
-def transplanted(event="r", other="d"):
-    return [tallied(outcomes(text), (event, other, "")) for text in BMT.values()]
+def transplanted(event="r", competing="d"):
+    return [tallied(outcomes(text), (event, competing, "")) for text in BMT.values()]
 
 
 class TestRestrictedMean:
@@ -76,28 +76,31 @@ class TestRestrictedMean:
         spared = kaplan_meier({7: (0, 5), 3: (1, 0)})
         assert spared.restricted_mean(7) is not None
         assert spared.restricted_mean(8) is None is kaplan_meier({}).restricted_mean(1)
-        gone = kaplan_meier({3: (1, 0), 5: (1, 0)})
-        assert gone.restricted_mean(99) == gone.restricted_mean(5)
-        mean = gone.restricted_mean(5)
+        ended = kaplan_meier({3: (1, 0), 5: (1, 0)})
+        assert ended.restricted_mean(99) == ended.restricted_mean(5)
+        mean = ended.restricted_mean(5)
         assert (mean.estimate, float(mean.se)) == (4, pytest.approx(math.sqrt(0.5)))
-        never = kaplan_meier({9: (0, 2)}).restricted_mean(9)
-        assert (never.estimate, never.se, never.p) == (9, 0, None)
+        event_free = kaplan_meier({9: (0, 2)}).restricted_mean(9)
+        assert (event_free.estimate, event_free.se, event_free.p) == (9, 0, None)
 
 
 def brute(pairs, day):
     """Return the incidence by a day, and its variance from each time's part in what follows."""
     times = sorted({days for days, end in pairs if end and days <= day})
-    free, height, seen = Fraction(1), Fraction(0), []
+    free, height, steps = Fraction(1), Fraction(0), []
     for time in times:
         n = sum(days >= time for days, _ in pairs)
-        own, other = (sum(pair == (time, end) for pair in pairs) for end in "rd")
+        n_events, competing = (sum(pair == (time, end) for pair in pairs) for end in "rd")
         before = free
-        free, height = before * Fraction(n - own - other, n), height + before * Fraction(own, n)
-        seen.append((n, own, other, before, free, height))
+        free, height = (
+            before * Fraction(n - n_events - competing, n),
+            height + before * Fraction(n_events, n),
+        )
+        steps.append((n, n_events, competing, before, free, height))
     variance = Fraction(0)
-    for n, own, other, before, after, at in seen:
-        later = (height - at) / after if after else Fraction(0)
-        for events, effect in ((own, 1 - later), (other, later)):
+    for n, n_events, competing, before, after, incidence in steps:
+        later = (height - incidence) / after if after else Fraction(0)
+        for events, effect in ((n_events, 1 - later), (competing, later)):
             tied = 1 - Fraction(events - 1, n - 1) if events > 1 else 1
             variance += effect**2 * before**2 * tied * events / Fraction(n) ** 2
     return height, variance
@@ -155,10 +158,10 @@ class TestIncidence:
         spared = cumulative_incidence({7: (0, 2, 3)})
         assert (spared.at(7).incidence, spared.at(7).interval()) == (0, None)
         assert spared.at(8) is None
-        gone = cumulative_incidence({7: (3, 0, 0)})
-        assert (gone.at(99).incidence, gone.at(99).interval()) == (1, None)
-        both = cumulative_incidence({7: (1, 1, 0)})
-        assert (both.at(99).incidence, both.all_gone) == (Fraction(1, 2), True)
+        ended = cumulative_incidence({7: (3, 0, 0)})
+        assert (ended.at(99).incidence, ended.at(99).interval()) == (1, None)
+        mixed = cumulative_incidence({7: (1, 1, 0)})
+        assert (mixed.at(99).incidence, mixed.all_gone) == (Fraction(1, 2), True)
         assert cumulative_incidence({3: (1, 0, 0)}).at(2).incidence == 0
         with pytest.raises(ValueError, match="not be negative"):
             cumulative_incidence({1: (1, -1, 0)})
@@ -175,19 +178,19 @@ class TestGray:
 
     @pytest.mark.parametrize("groups", list(itertools.permutations(range(3)))[1:])
     def test_the_order_of_groups_and_empty_ones_do_not_matter(self, groups):
-        once = gray([transplanted()])
+        unrepeated = gray([transplanted()])
         ordered = [transplanted()[i] for i in groups]
         for changed in (ordered, [{}, *ordered], [*ordered, {}]):
             test = gray([changed])
-            assert float(test.statistic) == pytest.approx(float(once.statistic), rel=1e-15)
+            assert float(test.statistic) == pytest.approx(float(unrepeated.statistic), rel=1e-15)
             assert test.df == 2
 
     def test_strata_add_up_and_those_of_one_group_add_nothing(self):
-        once = gray([transplanted()])
+        unrepeated = gray([transplanted()])
         assert float(gray([transplanted()] * 3).statistic) == pytest.approx(
-            3 * float(once.statistic)
+            3 * float(unrepeated.statistic)
         )
-        assert gray([transplanted(), [{3: (2, 1, 4)}, {}, {}]]) == once
+        assert gray([transplanted(), [{3: (2, 1, 4)}, {}, {}]]) == unrepeated
 
     def test_groups_that_cannot_be_told_apart_have_no_test(self):
         assert gray([[{3: (2, 1, 0)}]]) is None is gray([[{}, {}]])
@@ -248,10 +251,10 @@ class TestTime:
 def people():
     entries = []
     for i, arm in enumerate("ab" * 8):
-        subject, at = f"S-{i:02}", 3 + (7 * i) % 23
+        subject, study_day = f"S-{i:02}", 3 + (7 * i) % 23
         entries += [enrolment(subject=subject), randomised(arm, subject)]
         end = (contact, death, adverse_event)[i % 3]
-        entries.append(end(at, subject=subject))
+        entries.append(end(study_day, subject=subject))
     return entries
 
 
@@ -261,9 +264,9 @@ def counted(arm, ends=("e", "k", "c")):
 
 
 def table(survival, entries=None, **row):
-    shown = {"label": "Row", "survival": survival, **row}
+    row_given = {"label": "Row", "survival": survival, **row}
     entries = people() if entries is None else entries
-    return table_of(entries, shown, columns=COLUMNS, times=TIMES)
+    return table_of(entries, row_given, columns=COLUMNS, times=TIMES)
 
 
 class TestRows:
@@ -286,8 +289,8 @@ class TestRows:
         assert "row/median" not in {row.id for row in grid.rows}
 
     def test_restricted_means_their_difference_and_ratio(self):
-        asked = {"to": [14, 99], "contrasts": ["ratio", "difference"], "decimals": 2}
-        grid = table({"time": "death", "restricted_mean": asked})
+        restricted_mean = {"to": [14, 99], "contrasts": ["ratio", "difference"], "decimals": 2}
+        grid = table({"time": "death", "restricted_mean": restricted_mean})
         deaths = {
             column: kaplan_meier({
                 day: (counts[1], counts[0] + counts[2]) for day, counts in counted(column).items()
@@ -337,8 +340,8 @@ class TestRows:
                   "y_label": "y", "source": {"table": "t", "row": "row",
                                            "columns": ["a"]}}  # fmt: skip
         study = parallel([row], COLUMNS, times=TIMES, figures=[figure])
-        (drawn,) = builders.report_of(study, people()).figures
-        (series,) = drawn.series
+        (plotted,) = builders.report_of(study, people()).figures
+        (series,) = plotted.series
         steps = cumulative_incidence(counted("a")).steps
         assert [(mark.x, float(mark.y)) for mark in series.marks[: len(steps) + 1]] == [
             ("0", 0.0),
@@ -346,7 +349,7 @@ class TestRows:
         ]
         censored = [str(day) for day, counts in sorted(counted("a").items()) if counts[2]]
         assert list(series.censored) == censored
-        assert drawn.method.startswith("Aalen-Johansen")
+        assert plotted.method.startswith("Aalen-Johansen")
 
     def test_the_ratio_of_hazards_is_of_the_event_alone(self):
         grid = table({"time": "ill", "estimate": "cumulative-incidence", "hazard_ratio": True})

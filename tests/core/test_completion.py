@@ -34,36 +34,36 @@ ORDER = [{"table": "t", "row": "men", "column": "p"}, {"table": "t", "row": "age
 
 
 def study(
-    declared: Any = DECLARED, looks: Sequence[Any] = (), alpha: str = "0.05", **more: Any
+    declared: Any = DECLARED, looks: Sequence[Any] = (), alpha: str = "0.05", **options: Any
 ) -> Study:
     testing = {"alpha": alpha, "order": ORDER, **({"looks": looks} if looks else {})}
-    return parallel(ROWS, [A, B, P], completion=declared, testing=testing, **more)
+    return parallel(ROWS, [A, B, P], completion=declared, testing=testing, **options)
 
 
 def people(n: int = 8) -> list[Entry]:
     """Give subjects whose arms differ in sex: of 8 by P = 0.0286."""
-    found = []
+    entries = []
     for i in range(n):
         arm, sex = ("a", "M") if i < n // 2 else ("b", "F")
         name = f"S-{i:02}"
-        found += [enrolment(subject=name, sex=sex, age=40 + i % 3), randomised(arm, name)]
-    return found
+        entries += [enrolment(subject=name, sex=sex, age=40 + i % 3), randomised(arm, name)]
+    return entries
 
 
-def ended(*numbers: int, at: int = 60) -> list[Entry]:
-    return [builders.disposition(at, subject=f"S-{i:02}") for i in numbers]
+def ended(*numbers: int, study_day: int = 60) -> list[Entry]:
+    return [builders.disposition(study_day, subject=f"S-{i:02}") for i in numbers]
 
 
-def completed(defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC) -> Completion:
+def completed(defined: Study, entries: Iterable[Entry], spec: CutSpec = LIVE_SPEC) -> Completion:
     sums = builders.sums_of(defined, builders.subjects(entries))
-    return report.completed(defined, report.audience_share(defined, sums), asked)
+    return report.completed(defined, report.audience_share(defined, sums), spec)
 
 
 def nominal(
-    defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC
+    defined: Study, entries: Iterable[Entry], spec: CutSpec = LIVE_SPEC
 ) -> tuple[bool, ...]:
     (grid,) = report.tables(defined, builders.sums_of(defined, builders.subjects(entries)),
-                            spec=asked)  # fmt: skip
+                            spec=spec)  # fmt: skip
     return tuple(p.nominal for p in p_values(grid))
 
 
@@ -72,10 +72,10 @@ def p_values(grid: Grid) -> list[Any]:
     return [p for cell in cells if (p := cell.get("p")) is not None]
 
 
-def notes(defined: Study, entries: Iterable[Entry], asked: CutSpec = LIVE_SPEC) -> list[str]:
-    states = sorted(builders.subjects(entries), key=lambda each: each.id)
+def notes(defined: Study, entries: Iterable[Entry], spec: CutSpec = LIVE_SPEC) -> list[str]:
+    states = sorted(builders.subjects(entries), key=lambda subject: subject.id)
     sums = builders.sums_of(defined, states)
-    (grid,) = report.report(defined, states, sums, asked).grids
+    (grid,) = report.report(defined, states, sums, spec).grids
     return [
         footnote for footnote in grid.footnotes if "onfirm" in footnote or "nominal" in footnote
     ]
@@ -91,21 +91,21 @@ class TestState:
             "Interim: 1 of 8 subjects (Randomised) has not ended the study",
             "Final: all 8 subjects (Randomised) have ended the study",
         ]
-        one = completed(defined, people(1) + ended(0))
-        assert one.text == "Final: the one subject (Randomised) has ended the study"
+        completion = completed(defined, people(1) + ended(0))
+        assert completion.text == "Final: the one subject (Randomised) has ended the study"
 
     def test_nobody_is_never_complete(self):
-        found = completed(study(), [])
-        assert (found.final, found.n, found.N) == (False, 0, 0)
-        assert found.text == "Interim: no subject is in the set Randomised"
+        completion = completed(study(), [])
+        assert (completion.final, completion.n, completion.N) == (False, 0, 0)
+        assert completion.text == "Interim: no subject is in the set Randomised"
 
     def test_fewer_than_were_planned_are_not_complete_though_all_of_them_have_ended(self):
         defined = study(DECLARED | {"planned": 9})
         assert completed(defined, people() + ended(*range(8))).text == (
             "Interim: 8 of 9 planned subjects are in the set Randomised"
         )
-        both = completed(defined, people() + ended(0)).text
-        assert both == (
+        text = completed(defined, people() + ended(0)).text
+        assert text == (
             "Interim: 8 of 9 planned subjects are in the set Randomised;"
             " 7 of 8 subjects (Randomised) have not ended the study"
         )
@@ -113,17 +113,17 @@ class TestState:
 
     def test_without_a_condition_of_completion_every_cut_is_interim_unless_asked_for_as_final(self):
         defined = study(None)
-        done = people() + ended(*range(8))
-        assert completed(defined, done) == UNDECLARED
+        entries = people() + ended(*range(8))
+        assert completed(defined, entries) == UNDECLARED
         assert UNDECLARED.text == "Interim: no condition of completion is declared"
-        final = completed(defined, done, CutSpec(final=True))
+        final = completed(defined, entries, CutSpec(final=True))
         assert final.text == "Final: asked for as final; no condition of completion is declared"
         assert (final.final, final.look) == (True, "final")
 
     def test_what_was_asked_for_as_final_says_what_is_lacking(self):
-        found = completed(study(), people() + ended(*range(6)), CutSpec(final=True))
-        assert (found.final, found.n, found.N) == (True, 6, 8)
-        assert found.text == (
+        completion = completed(study(), people() + ended(*range(6)), CutSpec(final=True))
+        assert (completion.final, completion.n, completion.N) == (True, 6, 8)
+        assert completion.text == (
             "Final: asked for as final; 2 of 8 subjects (Randomised) have not ended the study"
         )
         whole = completed(study(), people() + ended(*range(8)), CutSpec(final=True))
@@ -131,51 +131,53 @@ class TestState:
 
     def test_a_condition_that_is_open_is_not_met(self):
         unknown = {"measure": "week5-decrease", "at_least": 0.5}
-        found = completed(study(DECLARED | {"condition": unknown}), people(2))
-        assert (found.n, found.N) == (0, 2)
+        completion = completed(study(DECLARED | {"condition": unknown}), people(2))
+        assert (completion.n, completion.N) == (0, 2)
 
     def test_who_is_superseded_or_not_in_the_set_need_not_have_ended(self):
-        other = builders.entry("subject.superseded", "S-00", by="S-01")
-        found = completed(study(), [*people(), other, *ended(*range(1, 8)), enrolment(subject="X")])
-        assert (found.final, found.n, found.N) == (True, 7, 7)
+        superseded = builders.entry("subject.superseded", "S-00", by="S-01")
+        completion = completed(
+            study(), [*people(), superseded, *ended(*range(1, 8)), enrolment(subject="X")]
+        )
+        assert (completion.final, completion.n, completion.N) == (True, 7, 7)
 
     def test_a_cut_off_date_before_the_last_end_makes_it_interim(self):
-        entries = people() + ended(*range(7)) + ended(7, at=90)
-        states = sorted(builders.subjects(entries), key=lambda each: each.id)
+        entries = people() + ended(*range(7)) + ended(7, study_day=90)
+        states = sorted(builders.subjects(entries), key=lambda subject: subject.id)
         for day, final in ((builders.day(89), False), (builders.day(90), True)):
-            asked = CutSpec(cutoff=day)
+            spec = CutSpec(cutoff=day)
             shares = builders.cells.total(
-                report.share_as_of(study(), state, asked) for state in states
+                report.share_as_of(study(), state, spec) for state in states
             )
-            cut = report.report(study(), states, shares, asked).cut
+            cut = report.report(study(), states, shares, spec).cut
             assert cut.completion.final is final
 
     def test_the_sums_alone_tell_it_at_every_prefix_of_tmb_301(self):
         defined, entries = tmb301(), feed()
         for n in (0, 1, 400, 1_500, len(entries)):
             states = builders.subjects(entries[:n])
-            found = report.completed(defined, builders.sums_of(defined, states))
-            known = [
+            completion = report.completed(defined, builders.sums_of(defined, states))
+            members = [
                 state for state in states if ("subject.enrolled", "ENROLMENT") in state.records
             ]
-            over = [each for each in known if any(k == "disposition.recorded" and
-                    r.data["of"] == "study" for (k, _), r in each.records.items())]  # fmt: skip
-            assert (found.n, found.N) == (len(over), len(known))
-            assert found.final is (n == len(entries))
+            ended_subjects = [subject for subject in members if any(k == "disposition.recorded" and
+                    r.data["of"] == "study" for (k, _), r in subject.records.items())]  # fmt: skip
+            assert (completion.n, completion.N) == (len(ended_subjects), len(members))
+            assert completion.final is (n == len(entries))
 
 
 class TestCut:
     def test_a_cut_asked_for_as_final_or_at_a_look_is_another_cut(self):
         defined = study(looks=LOOKS)
-        states = sorted(builders.subjects(people()), key=lambda each: each.id)
+        states = sorted(builders.subjects(people()), key=lambda subject: subject.id)
         sums = builders.sums_of(defined, states)
-        asked = (
+        specs = (
             LIVE_SPEC,
             CutSpec(final=True),
             CutSpec(look="interim-1"),
             CutSpec(look="final", final=True),
         )
-        cuts = [report.report(defined, states, sums, each).cut for each in asked]
+        cuts = [report.report(defined, states, sums, spec).cut for spec in specs]
         assert len({cut.id for cut in cuts}) == len(cuts)
         assert [cut.completion.state for cut in cuts] == ["Interim", "Final", "Interim", "Final"]
 
@@ -197,38 +199,38 @@ class TestLooks:
         assert second.startswith("Confirmatory test 2 of 2 (Final analysis, alpha 0.049)")
 
     def test_at_a_look_that_was_asked_for_each_test_is_at_its_alpha(self):
-        defined, asked = study(looks=LOOKS), CutSpec(look="interim-1")
-        assert nominal(defined, people(), asked) == (False, True)  # 0.0286 is above 0.001
-        assert nominal(defined, people(20), asked) == (False, False)  # P = 0.0000108
-        found = completed(defined, people(), asked)
-        assert (found.final, found.look) == (False, "interim-1")
-        assert found.text == (
+        defined, spec = study(looks=LOOKS), CutSpec(look="interim-1")
+        assert nominal(defined, people(), spec) == (False, True)  # 0.0286 is above 0.001
+        assert nominal(defined, people(20), spec) == (False, False)  # P = 0.0000108
+        completion = completed(defined, people(), spec)
+        assert (completion.final, completion.look) == (False, "interim-1")
+        assert completion.text == (
             "Interim: 8 of 8 subjects (Randomised) have not ended the study;"
             " planned look: First interim analysis (alpha 0.001)"
         )
-        first, rest = notes(defined, people(), asked)
+        first, rest = notes(defined, people(), spec)
         assert "(First interim analysis, alpha 0.001)" in first
         assert "above alpha (0.001)" in rest
 
     def test_a_look_that_a_later_definition_does_not_plan_confirms_nothing(self):
-        asked = CutSpec(look="interim-2")
-        found = completed(study(looks=LOOKS), people(), asked)
-        assert found.look == ""
-        assert found.text.endswith("asked for at the look interim-2, which is not planned")
-        assert nominal(study(looks=LOOKS), people(), asked) == (True, True)
+        spec = CutSpec(look="interim-2")
+        completion = completed(study(looks=LOOKS), people(), spec)
+        assert completion.look == ""
+        assert completion.text.endswith("asked for at the look interim-2, which is not planned")
+        assert nominal(study(looks=LOOKS), people(), spec) == (True, True)
 
     def test_the_last_look_is_the_final_analysis(self):
-        found = completed(study(looks=LOOKS), people(), CutSpec(look="final"))
-        assert found.final
-        assert "asked for as final" in found.text
+        completion = completed(study(looks=LOOKS), people(), CutSpec(look="final"))
+        assert completion.final
+        assert "asked for as final" in completion.text
 
     @given(st.integers(0, 8), st.sampled_from(["", "interim-1", "final", "x"]), st.booleans())
-    def test_tests_confirm_at_a_planned_look_and_at_no_other_time(self, done, look, final):
-        asked = CutSpec(look=look, final=final and look != "interim-1")
-        complete, known = done == 8, look in {"interim-1", "final"}
-        planned = known or (look == "" and (complete or asked.final))
-        entries = people() + ended(*range(done))
-        assert (False in nominal(study(looks=LOOKS), entries, asked)) is planned
+    def test_tests_confirm_at_a_planned_look_and_at_no_other_time(self, n_ended, look, final):
+        spec = CutSpec(look=look, final=final and look != "interim-1")
+        complete, is_planned = n_ended == 8, look in {"interim-1", "final"}
+        planned = is_planned or (look == "" and (complete or spec.final))
+        entries = people() + ended(*range(n_ended))
+        assert (False in nominal(study(looks=LOOKS), entries, spec)) is planned
 
 
 class TestRefused:
@@ -281,8 +283,8 @@ class TestBlinded:
         defined = study_of([{"count": "enrolled"}], [A, B], completion=DECLARED)
         everybody = people(4) + ended(0, 1)
         sums = builders.sums_of(defined, builders.subjects(everybody))
-        found = [
+        completions = [
             report.completed(view, report.audience_share(view, sums)) for view in defined.views
         ]
-        assert found[0] == found[1]
-        assert (found[0].n, found[0].N) == (2, 4)
+        assert completions[0] == completions[1]
+        assert (completions[0].n, completions[0].N) == (2, 4)

@@ -53,7 +53,7 @@ class Spelling:
     def event(self, value: dict[str, Any]) -> str:
         data = dict(value["data"])
         kind = envelope.kind_of(value["type"])
-        data |= {name: of for name, of in NOTHING[kind].items() if self.rng.random() < 0.5}
+        data |= {name: empty for name, empty in NOTHING[kind].items() if self.rng.random() < 0.5}
         if kind == "visit.recorded":
             data["measurements"] = [
                 self.measurement(measurement) for measurement in data["measurements"]
@@ -123,18 +123,18 @@ def digest(kind: str, data: dict[str, Any]) -> bytes:
 
 @given(st.sampled_from(EVENTS), st.integers(0, 2**32))
 def test_every_other_spelling_of_an_event_is_a_repeat(value, seed):
-    first, again = read(value), read(Spelling(seed).event(value))
+    first, repeat = read(value), read(Spelling(seed).event(value))
     subject, _ = fold(Subject("S-1"), first)
-    assert fold(subject, again) == (subject, Outcome.REPEATED)
-    assert again.data == first.data
-    assert spelt(again.data) == spelt(first.data)
+    assert fold(subject, repeat) == (subject, Outcome.REPEATED)
+    assert repeat.data == first.data
+    assert spelt(repeat.data) == spelt(first.data)
 
 
 def spelt(value: Any) -> Any:
     """Give a value with its types: 5 and Decimal(5) are equal and not alike."""
     match value:
         case dict():
-            return {name: spelt(each) for name, each in sorted(value.items())}
+            return {name: spelt(member) for name, member in sorted(value.items())}
         case list():
             return list(map(spelt, value))
         case _:
@@ -144,9 +144,9 @@ def spelt(value: Any) -> Any:
 @given(st.sampled_from(EVENTS), st.integers(0, 2**32))
 def test_whoever_verifies_finds_the_same_digest(value, seed):
     body = Spelling(seed).event(value)
-    said = journals._read(body, normal=True)
-    assert said is not None
-    assert (said["digest"], said["revision"]) == (
+    fields = journals._read(body, normal=True)
+    assert fields is not None
+    assert (fields["digest"], fields["revision"]) == (
         read(body).digest.hex(), value["data"]["revision"]
     )  # fmt: skip
 
@@ -162,18 +162,20 @@ JSON = st.recursive(
 @given(st.dictionaries(st.text() | st.sampled_from(sorted(LOCAL_TIMES)), JSON))
 def test_the_two_implementations_of_the_normal_form_agree(data):
     data = {name: read_json(json_body.canonical(value)) for name, value in data.items()}
-    mine = content.without_empty(content.normal_numbers(data))
-    assert spelt(journals._normal_data(data)) == spelt(mine)
+    normal = content.without_empty(content.normal_numbers(data))
+    assert spelt(journals._normal_data(data)) == spelt(normal)
 
 
-@pytest.mark.parametrize("value", EVENTS, ids=lambda each: each["type"])
+@pytest.mark.parametrize("value", EVENTS, ids=lambda example: example["type"])
 def test_any_change_of_a_value_is_other_content(value):
     kind, data = envelope.kind_of(value["type"]), value["data"]
-    changed = [data | {name: other} for name, of in data.items() for other in other_values(of)] + [
-        {name: of for name, of in data.items() if name != left} for left in data
-    ]
-    for each in changed:
-        assert digest(kind, each) != digest(kind, data), each
+    changed = [
+        data | {name: changed_value}
+        for name, former in data.items()
+        for changed_value in other_values(former)
+    ] + [{name: former for name, former in data.items() if name != omitted} for omitted in data]
+    for data_changed in changed:
+        assert digest(kind, data_changed) != digest(kind, data), data_changed
     assert len(changed) > len(data)
 
 
@@ -187,15 +189,15 @@ def test_composed_and_decomposed_letters_are_other_content():
 
 @pytest.mark.parametrize("times", [("08:00:01", "08:00"), ("08:00:00", "08:01")])
 def test_a_second_is_a_second(times):
-    one, other = (dose(time=time).digest for time in times)
-    assert one != other
+    first, second = (dose(time=time).digest for time in times)
+    assert first != second
 
 
 def test_a_free_text_that_looks_like_a_time_stays_as_it_is():
     texts = ("2015-06-08T11:00:00", "2015-06-08T11:00")
-    one, other = (adverse_event(term=text) for text in texts)
-    assert one.digest != other.digest
-    assert one.data["term"] == texts[0]
+    first, second = (adverse_event(term=text) for text in texts)
+    assert first.digest != second.digest
+    assert first.data["term"] == texts[0]
 
 
 def test_a_whole_number_of_any_spelling_is_taken_where_a_whole_number_is_due():
@@ -218,13 +220,13 @@ def test_the_fields_of_local_times_are_those_of_the_models():
             validator in getattr(argument, "__metadata__", ()) for argument in get_args(annotation)
         )
 
-    found = {
+    fields = {
         name
         for model in KINDS.values()
         for name, field in model.model_fields.items()
         if holds_time(field.annotation, tuple(field.metadata))
     }
-    assert found == LOCAL_TIMES
+    assert fields == LOCAL_TIMES
 
 
 # Journals of before there was a normal form
@@ -249,12 +251,12 @@ def test_what_was_recorded_as_it_was_written_is_still_known(text):
     assert before.digest != read(body).digest
     assert fold(subject, read(body)) == (subject, Outcome.REPEATED)
     assert fold(subject, read(body.replace("mg", "g")))[1] is Outcome.CONFLICT
-    said = journals._read(body, normal=False)
-    assert said is not None
-    assert said["digest"] == before.digest.hex()
+    fields = journals._read(body, normal=False)
+    assert fields is not None
+    assert fields["digest"] == before.digest.hex()
 
 
 def test_most_contents_have_the_digest_that_they_always_had():
     visit = entry("visit.recorded", visit="day-0", date=builders.day(0))
-    for each in (enrolment(), dose(), viral_load(3, 200), adverse_event(), visit):
-        assert envelope.as_written(each) == each.digest
+    for entry_ in (enrolment(), dose(), viral_load(3, 200), adverse_event(), visit):
+        assert envelope.as_written(entry_) == entry_.digest

@@ -42,8 +42,8 @@ P: dict[str, Any] = {"id": "p", "label": "P", "compare": ["b", "a"]}
 
 
 def limits(contrast, level=LEVEL):
-    found = contrast.interval(level)
-    return found and [None if limit is None else float(limit) for limit in found]
+    interval = contrast.interval(level)
+    return interval and [None if limit is None else float(limit) for limit in interval]
 
 
 class TestOneTable:
@@ -63,9 +63,9 @@ class TestOneTable:
         ],
     )
     def test_published_limits(self, contrast, method, estimate, low, high):
-        found = CONTRASTS[contrast][method][1](*ADCIBC)
-        assert float(found.estimate) == pytest.approx(estimate, abs=6e-7)
-        assert limits(found) == pytest.approx([low, high], abs=6e-6)
+        result = CONTRASTS[contrast][method][1](*ADCIBC)
+        assert float(result.estimate) == pytest.approx(estimate, abs=6e-7)
+        assert limits(result) == pytest.approx([low, high], abs=6e-6)
 
     def test_the_margin_of_farrington_and_manning(self):
         above, below = risks.mee_difference(*ADCIBC).tails(Fraction(-36, 1000))
@@ -80,15 +80,15 @@ class TestOneTable:
         n, m = (data.draw(st.integers(2, 60)) for _ in "ab")
         x, y = data.draw(st.integers(1, n - 1)), data.draw(st.integers(1, m - 1))
         table = [[x, n - x], [y, m - y]]
-        other = Table2x2(np.array(table))
+        table_fit = Table2x2(np.array(table))
         odds, risk = (CONTRASTS[name]["wald"][1]((x, n), (y, m))
                       for name in ("odds-ratio", "relative-risk"))  # fmt: skip
-        assert limits(odds) == pytest.approx(other.oddsratio_confint(), rel=1e-9)
-        assert limits(risk) == pytest.approx(other.riskratio_confint(), rel=1e-9)
+        assert limits(odds) == pytest.approx(table_fit.oddsratio_confint(), rel=1e-9)
+        assert limits(risk) == pytest.approx(table_fit.riskratio_confint(), rel=1e-9)
         exact = scipy_odds_ratio(table)
-        found = risks.exact_odds_ratio((x, n), (y, m))
-        assert float(found.estimate) == pytest.approx(exact.statistic, rel=1e-7)
-        assert limits(found) == pytest.approx(exact.confidence_interval(0.95), rel=1e-7)
+        result = risks.exact_odds_ratio((x, n), (y, m))
+        assert float(result.estimate) == pytest.approx(exact.statistic, rel=1e-7)
+        assert limits(result) == pytest.approx(exact.confidence_interval(0.95), rel=1e-7)
 
     @given(st.data())
     @settings(max_examples=40, deadline=None)
@@ -99,8 +99,8 @@ class TestOneTable:
         for name, method, factor in (("odds-ratio", "miettinen-nurminen", corrected),
                                      ("relative-risk", "miettinen-nurminen", corrected),
                                      ("relative-risk", "koopman", 1)):  # fmt: skip
-            found = CONTRASTS[name][method][1]((x, n), (y, m))
-            for limit in limits(found) if found else ():
+            result = CONTRASTS[name][method][1]((x, n), (y, m))
+            for limit in limits(result) if result else ():
                 if limit:
                     score = _score(name, (x, n), (y, m), limit, factor)
                     assert abs(score) == pytest.approx(Z, rel=1e-5)
@@ -112,12 +112,12 @@ class TestOneTable:
         groups = (data.draw(st.integers(0, n)), n), (data.draw(st.integers(0, m)), m)
         for name in ("odds-ratio", "relative-risk"):
             for _, contrast in CONTRASTS[name].values():
-                one, other = contrast(*groups), contrast(*groups[::-1])
-                if one and limits(one):
-                    low, high = limits(other)
+                first, second = contrast(*groups), contrast(*groups[::-1])
+                if first and limits(first):
+                    low, high = limits(second)
                     mirrored = [1 / high if high else 0.0, 1 / low if low else math.inf]
-                    found = [math.inf if limit is None else limit for limit in limits(one)]
-                    assert found == pytest.approx(mirrored, rel=1e-12)
+                    bounds = [math.inf if limit is None else limit for limit in limits(first)]
+                    assert bounds == pytest.approx(mirrored, rel=1e-12)
 
     @given(st.data())
     @settings(max_examples=30, deadline=None)
@@ -127,24 +127,28 @@ class TestOneTable:
         for methods_of in CONTRASTS.values():
             for method, (_, contrast) in methods_of.items():
                 if method != "newcombe":
-                    found = contrast(*groups)
-                    low, high = found.interval(Fraction(9, 10))
-                    assert float(found.tails(Fraction(low))[0]) == pytest.approx(0.05, rel=1e-6)
-                    assert float(found.tails(Fraction(high))[1]) == pytest.approx(0.05, rel=1e-6)
+                    result = contrast(*groups)
+                    low, high = result.interval(Fraction(9, 10))
+                    assert float(result.tails(Fraction(low))[0]) == pytest.approx(0.05, rel=1e-6)
+                    assert float(result.tails(Fraction(high))[1]) == pytest.approx(0.05, rel=1e-6)
 
     def test_cells_of_0_leave_a_side_open_and_nothing_is_added_to_them(self):
-        none, all_ = (0, 12), (12, 12)
+        none, all_events = (0, 12), (12, 12)
         assert limits(risks.woolf_odds_ratio((3, 10), none)) is None
         assert limits(risks.katz_relative_risk((3, 10), none)) is None
         for contrast in (risks.score_odds_ratio, risks.exact_odds_ratio,
                          risks.score_relative_risk, risks.koopman_relative_risk):  # fmt: skip
-            found = contrast((3, 10), none)
-            assert (found.estimate, limits(found)[1]) == (None, None)
-            assert limits(found)[0] > 0.4
+            result = contrast((3, 10), none)
+            assert (result.estimate, limits(result)[1]) == (None, None)
+            assert limits(result)[0] > 0.4
             assert (contrast(none, (3, 10)).estimate, limits(contrast(none, (3, 10)))[0]) == (0, 0)
-        assert risks.exact_odds_ratio(none, none) is risks.score_odds_ratio(all_, all_) is None
+        assert (
+            risks.exact_odds_ratio(none, none)
+            is risks.score_odds_ratio(all_events, all_events)
+            is None
+        )
         assert risks.score_relative_risk(none, none) is None
-        assert float(risks.score_relative_risk(all_, all_).estimate) == 1
+        assert float(risks.score_relative_risk(all_events, all_events).estimate) == 1
         assert risks.exact_odds_ratio((0, 0), (1, 2)) is risks.katz_relative_risk((0, 0), none)
 
 
@@ -197,34 +201,34 @@ class TestOverStrata:
         ],
     )  # fmt: skip
     def test_known_limits(self, strata, contrast, method, estimate, low, high):
-        found = COMMON_CONTRASTS[contrast][method][1](strata)
+        result = COMMON_CONTRASTS[contrast][method][1](strata)
         digits = 1e-4 if round(low, 4) == low else 2e-6
-        assert float(found.estimate) == pytest.approx(estimate, abs=digits)
-        assert limits(found) == pytest.approx([low, high], abs=digits)
+        assert float(result.estimate) == pytest.approx(estimate, abs=digits)
+        assert limits(result) == pytest.approx([low, high], abs=digits)
 
     def test_the_published_limits_at_90_percent(self):
         """As metafor's tests have them, from Rothman's book: logarithms of the ratios."""
         expected = {"difference": (0.0349, -0.0176, 0.0874), "relative-risk":
                     (0.2818, -0.1442, 0.7078), "odds-ratio": (0.3387, -0.1731, 0.8505)}  # fmt: skip
         for contrast, (estimate, *ends) in expected.items():
-            found = COMMON_CONTRASTS[contrast]["mantel-haenszel"][1](TOLBUTAMIDE)
+            result = COMMON_CONTRASTS[contrast]["mantel-haenszel"][1](TOLBUTAMIDE)
             scale = float if contrast == "difference" else math.log
-            assert scale(found.estimate) == pytest.approx(estimate, abs=6e-5)
-            low, high = map(scale, limits(found, Fraction(9, 10)))
+            assert scale(result.estimate) == pytest.approx(estimate, abs=6e-5)
+            low, high = map(scale, limits(result, Fraction(9, 10)))
             assert [low, high] == pytest.approx(ends, abs=6e-5)
 
     @given(st.lists(st.tuples(*[st.integers(1, 9)] * 4), min_size=1, max_size=5))
     @settings(max_examples=40, deadline=None)
     def test_statsmodels_agrees_on_the_odds_ratio(self, cells):
         tables = [np.array([[a, b], [c, d]]) for a, b, c, d in cells]
-        other = StratifiedTable(tables)
-        found = COMMON_CONTRASTS["odds-ratio"]["mantel-haenszel"][1](
+        stratified = StratifiedTable(tables)
+        result = COMMON_CONTRASTS["odds-ratio"]["mantel-haenszel"][1](
             [((a, a + b), (c, c + d)) for a, b, c, d in cells])  # fmt: skip
-        assert float(found.estimate) == pytest.approx(other.oddsratio_pooled, rel=1e-12)
-        assert limits(found) == pytest.approx(other.oddsratio_pooled_confint(), rel=1e-9)
+        assert float(result.estimate) == pytest.approx(stratified.oddsratio_pooled, rel=1e-12)
+        assert limits(result) == pytest.approx(stratified.oddsratio_pooled_confint(), rel=1e-9)
         risk = COMMON_CONTRASTS["relative-risk"]["mantel-haenszel"][1](
             [((a, a + b), (c, c + d)) for a, b, c, d in cells])  # fmt: skip
-        assert float(risk.estimate) == pytest.approx(other.riskratio_pooled, rel=1e-12)
+        assert float(risk.estimate) == pytest.approx(stratified.riskratio_pooled, rel=1e-12)
 
     @given(st.data())
     @settings(max_examples=30, deadline=None)
@@ -245,11 +249,11 @@ class TestOverStrata:
         of_one = [((2, 3), (0, 0)), ((0, 0), (1, 4)), ((0, 0), (0, 0))]
         for methods_of in COMMON_CONTRASTS.values():
             for _, contrast in methods_of.values():
-                found, again = contrast(strata), contrast([*of_one, *reversed(strata)])
-                assert (found and found.estimate) == (again and again.estimate)
-                if found is not None:
-                    assert (limits(found) or []) == pytest.approx(
-                        limits(again) or [], rel=1e-12, abs=1e-15
+                result, extended = contrast(strata), contrast([*of_one, *reversed(strata)])
+                assert (result and result.estimate) == (extended and extended.estimate)
+                if result is not None:
+                    assert (limits(result) or []) == pytest.approx(
+                        limits(extended) or [], rel=1e-12, abs=1e-15
                     )
 
 
@@ -257,9 +261,9 @@ def people(arm: str, region: str | None, sexes: str, start: int = 0) -> list[Ent
     names = [f"{arm}-{region}-{i}" for i in range(start, start + len(sexes))]
     strata = {"strata": {"region": region}} if region else {}
     return [
-        each
+        event
         for name, sex in zip(names, sexes, strict=True)
-        for each in (enrolment(subject=name, sex=sex), randomised(arm, name, **strata))
+        for event in (enrolment(subject=name, sex=sex), randomised(arm, name, **strata))
     ]
 
 
@@ -273,8 +277,8 @@ STRATA = [((1, 15), (3, 5)), ((5, 35), (22, 45))]
 
 
 class TestInATable:
-    def found(self, row: dict[str, Any], entries: list[Entry] = PEOPLE, **how: Any):
-        return table_of(entries, row, columns=[A, B, {**P, **how}])
+    def found(self, row: dict[str, Any], entries: list[Entry] = PEOPLE, **options: Any):
+        return table_of(entries, row, columns=[A, B, {**P, **options}])
 
     @pytest.mark.parametrize(
         ("contrast", "method"),
@@ -284,14 +288,14 @@ class TestInATable:
         row = {"count": MEN}
         grid = self.found(row, counts=method, contrast=contrast, interval={"level": 0.9})
         expected = CONTRASTS[contrast][method][1](*POOLED)
-        name, found = contrast.replace("-", "_"), cell(grid, "row", "p")
+        name, row_cell = contrast.replace("-", "_"), cell(grid, "row", "p")
         scale = 100 if contrast == "difference" else 1
-        shown = {statistic.name: float(statistic.raw) for statistic in found.statistics}
+        numbers = {statistic.name: float(statistic.raw) for statistic in row_cell.statistics}
         low, high = limits(expected, Fraction(9, 10))
-        assert shown == pytest.approx({name: scale * float(expected.estimate),
+        assert numbers == pytest.approx({name: scale * float(expected.estimate),
                                        "ci_low": scale * low, "ci_high": scale * high})  # fmt: skip
-        assert found.method == f"{CONTRASTS[contrast][method][0]}, 90 %"
-        assert found.interval == "90% CI"
+        assert row_cell.method == f"{CONTRASTS[contrast][method][0]}, 90 %"
+        assert row_cell.interval == "90% CI"
         places = 1 if contrast == "difference" else 2
         text = printed(grid, "row", "p")[name]
         assert len(text.partition(".")[2]) == places
@@ -304,16 +308,18 @@ class TestInATable:
         assert (open_ended["relative_risk"], open_ended["ci_high"]) == (
             "not estimable", "no limit")  # fmt: skip
         assert float(open_ended["ci_low"]) > 0
-        nothing = printed(self.found(row, entries, counts="wald", contrast="odds-ratio"),
+        texts = printed(self.found(row, entries, counts="wald", contrast="odds-ratio"),
                           "row", "p")  # fmt: skip
-        assert nothing == dict.fromkeys(("odds_ratio", "ci_low", "ci_high"), "not estimable")
+        assert texts == dict.fromkeys(("odds_ratio", "ci_low", "ci_high"), "not estimable")
 
     def test_a_table_that_takes_too_long_is_told_by_another_method(self, monkeypatch):
         monkeypatch.setattr(risks, "_STEPS_PER_TABLE", 10**6)
-        found = cell(self.found({"count": MEN}, counts="exact", contrast="odds-ratio"), "row", "p")
+        row_cell = cell(
+            self.found({"count": MEN}, counts="exact", contrast="odds-ratio"), "row", "p"
+        )
         expected = risks.score_odds_ratio(*POOLED)
-        assert "in place of exact" in found.method
-        assert float(found.get("ci_low").raw) == pytest.approx(limits(expected)[0])
+        assert "in place of exact" in row_cell.method
+        assert float(row_cell.get("ci_low").raw) == pytest.approx(limits(expected)[0])
 
     @pytest.mark.parametrize(
         ("contrast", "method"),
@@ -324,23 +330,23 @@ class TestInATable:
         plain = cell(self.found(row), "row", "p")
         row["stratified"] |= {"contrast": contrast, "method": method}
         grid = self.found({**row, "interval": {"level": 0.9}})
-        found = cell(grid, "row", "p")
+        row_cell = cell(grid, "row", "p")
         name, common = COMMON_CONTRASTS[contrast][method]
         expected, scale = common(STRATA), 100 if contrast == "difference" else 1
-        shown = {statistic.name: float(statistic.raw) for statistic in found.statistics}
+        numbers = {statistic.name: float(statistic.raw) for statistic in row_cell.statistics}
         low, high = limits(expected, Fraction(9, 10))
-        assert shown == pytest.approx({
+        assert numbers == pytest.approx({
             contrast.replace("-", "_"): scale * float(expected.estimate),
             "ci_low": scale * low, "ci_high": scale * high, "p": float(plain.get("p").raw),
         })  # fmt: skip
-        assert found.method == f"{name}, 90 %; {plain.method}"
-        own = self.found(row, counts="wald", interval={"level": 0.99, "limits": "lower"})
-        assert cell(own, "row", "p").interval == "99% lower limit"
-        assert cell(own, "row", "p").get("ci_high") is None
+        assert row_cell.method == f"{name}, 90 %; {plain.method}"
+        one_sided = self.found(row, counts="wald", interval={"level": 0.99, "limits": "lower"})
+        assert cell(one_sided, "row", "p").interval == "99% lower limit"
+        assert cell(one_sided, "row", "p").get("ci_high") is None
         ref = CellRef(table="t", row="row", column="p")
         (table,) = parallel([{**row, "interval": {"level": 0.9}}], [A, B, P]).definition.tables
         assert available_statistics(ref.model_copy(update={"row": table.rows[0].id}), [table]) == (
-            shown.keys()
+            numbers.keys()
         )
 
     def test_strata_of_one_arm_are_named(self):
@@ -360,7 +366,7 @@ class TestInATable:
         assert cell(self.found(row, people("a", "north", "MF")), "row", "p").statistics == ()
 
     @pytest.mark.parametrize(
-        ("row", "how", "detail"),
+        ("row", "options", "detail"),
         [
             ({"count": MEN}, {"contrast": "odds-ratio"}, "needs its method: counts wald, miett"),
             ({"count": MEN}, {"contrast": "odds-ratio", "counts": "koopman"}, "not koopman"),
@@ -379,17 +385,17 @@ class TestInATable:
               "interval": {"method": "wald"}}, {}, "named by its `method`"),
         ],
     )  # fmt: skip
-    def test_what_does_not_fit_is_refused(self, row, how, detail):
+    def test_what_does_not_fit_is_refused(self, row, options, detail):
         total = {"id": "t", "label": "T", "set": "randomised"}
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(parallel([row], [A, B, total, {**P, **how}]))
+            checking.check_definition(parallel([row], [A, B, total, {**P, **options}]))
         assert detail in str([fault.detail for fault in refused.value.faults])
 
     def test_methods_say_which(self):
         row = {"stratified": {"count": MEN, "strata": ["region"], "contrast": "odds-ratio"}}
-        how = {"counts": "exact", "contrast": "odds-ratio"}
+        options = {"counts": "exact", "contrast": "odds-ratio"}
         text = str([section.rows for section in
-                    methods(parallel([row], [A, B, {**P, **how}]).definition)])  # fmt: skip
+                    methods(parallel([row], [A, B, {**P, **options}]).definition)])  # fmt: skip
         assert "the Mantel-Haenszel odds ratio, Robins-Breslow-Greenland variance" in text
         assert "conditional maximum likelihood, exact conditional interval, or as" in text
 
@@ -400,10 +406,10 @@ class TestInATable:
         columns = [A, B, {**P, "counts": "wald", "contrast": show}]
         compiled = parallel([{"count": MEN}], columns, key_results=[key])
         checking.check_definition(compiled)
-        other = "relative-risk" if show == "odds-ratio" else "odds-ratio"
+        second_contrast = "relative-risk" if show == "odds-ratio" else "odds-ratio"
         with pytest.raises(Rejected):
             checking.check_definition(parallel([{"count": MEN}], columns,
-                                    key_results=[{**key, "show": other}]))  # fmt: skip
+                                    key_results=[{**key, "show": second_contrast}]))  # fmt: skip
 
 
 def test_an_infinite_score_has_its_tails():

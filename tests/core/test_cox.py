@@ -54,13 +54,13 @@ def freireich():
     ]
 
 
-def drawn(seed, n=120, strata=1, most=30, width=3):
+def drawn(seed, n=120, strata=1, longest=30, width=3):
     random = np.random.default_rng(seed)
     design = np.column_stack([random.integers(0, 2, n) for _ in range(width)])
     return pd.DataFrame(
         {
             "stratum": random.integers(0, strata, n),
-            "time": random.integers(1, most, n),
+            "time": random.integers(1, longest, n),
             "event": random.integers(0, 4, n) > 0,
             **{f"x{i}": design[:, i] for i in range(width)},
         }
@@ -154,7 +154,7 @@ def test_without_ties_the_score_test_is_the_log_rank_test(seed):
 @pytest.mark.parametrize("transform", ["km", "rank", "identity", "log"])
 def test_the_check_is_the_score_test_of_an_interaction_with_time(transform):
     """Take the same likelihood with a column that changes at each time, one by one."""
-    frame = drawn(7, n=60, most=12, width=2)
+    frame = drawn(7, n=60, longest=12, width=2)
     model = Cox(tallied(frame), 2, "breslow")
     beta = np.array([estimate(model.term([i]))[0] for i in range(2)])
     x, time, event = frame[["x0", "x1"]].to_numpy(), frame.time.to_numpy(), frame.event.to_numpy()
@@ -254,12 +254,12 @@ class TestWithoutEstimate:
 
     def test_strata_of_one_arm_or_without_events_change_nothing(self):
         rows = freireich()
-        more = [
+        extended = [
             *rows,
             *(("one", (1,), t, 1) for t in (3, 4)),
             *(("no", (t % 2,), t, 0) for t in (3, 4)),
         ]
-        assert Cox(strata_of(more), 1).term([0]) == Cox(strata_of(rows), 1).term([0])
+        assert Cox(strata_of(extended), 1).term([0]) == Cox(strata_of(rows), 1).term([0])
 
     def test_a_covariate_whose_level_has_no_event_leaves_the_arm_its_estimate(self):
         frame = drawn(9, width=2)
@@ -291,13 +291,13 @@ class TestSeparation:
         random = np.random.default_rng(seed)
         width = int(random.integers(1, 5))
         vectors = random.integers(-1, 2, (int(random.integers(1, 14)), width))
-        found = direction(tuple(map(int, vector)) for vector in vectors)
+        vector_found = direction(tuple(map(int, vector)) for vector in vectors)
         program = linprog(
             -vectors.sum(axis=0), A_ub=-vectors, b_ub=np.zeros(len(vectors)), bounds=(-1, 1)
         )
-        assert (found is not None) == (program.fun < -1e-9)
-        if found is not None:
-            along = [product(tuple(map(int, vector)), found) for vector in vectors]
+        assert (vector_found is not None) == (program.fun < -1e-9)
+        if vector_found is not None:
+            along = [product(tuple(map(int, vector)), vector_found) for vector in vectors]
             assert min(along) >= 0 < max(along)
 
     def test_nothing_is_in_no_direction(self):
@@ -315,10 +315,12 @@ def people():
     """Return subjects of two arms, one without a known sex; most die, each on another day."""
     entries = []
     for i, (arm, sex) in enumerate(itertools.product("ab", "FMFMMFFM")):
-        subject, known = f"S-{i:02}", {} if i == 3 else {"sex": sex}
-        entries += [enrolment(subject=subject, **known), randomised(arm, subject)]
-        at = 3 + (7 * i) % 23
-        entries.append(death(at, subject=subject) if i % 4 else contact(at, subject=subject))
+        subject, fields = f"S-{i:02}", {} if i == 3 else {"sex": sex}
+        entries += [enrolment(subject=subject, **fields), randomised(arm, subject)]
+        study_day = 3 + (7 * i) % 23
+        entries.append(
+            death(study_day, subject=subject) if i % 4 else contact(study_day, subject=subject)
+        )
     return entries
 
 
@@ -331,8 +333,8 @@ def in_model(*, sexes=False):
     ]
 
 
-def table(asked, entries=None, **row):
-    survival = {"time": "death", "hazard_ratio": asked}
+def table(options, entries=None, **row):
+    survival = {"time": "death", "hazard_ratio": options}
     return table_of(
         people() if entries is None else entries,
         {"label": "Row", "survival": survival, **row},
@@ -357,12 +359,12 @@ class TestRow:
             "Cox proportional hazards, Efron, Wald test, 95 %"
         )
         assert not [row.id for row in grid.rows if "proportional" in row.id]
-        assert printed(table(asked=False), "row", "p") == printed(grid, "row", "p")
+        assert printed(table(options=False), "row", "p") == printed(grid, "row", "p")
 
     def test_options_are_those_of_the_model(self):
-        asked = {"covariates": ["sex"], "ties": "breslow", "test": "score", "decimals": 4,
+        options = {"covariates": ["sex"], "ties": "breslow", "test": "score", "decimals": 4,
                  "proportional_hazards": "rank"}  # fmt: skip
-        grid = table(asked, interval={"level": 0.9, "limits": "upper"})
+        grid = table(options, interval={"level": 0.9, "limits": "upper"})
         model = Cox(strata_of(in_model(sexes=True)), 2, "breslow")
         term = model.term([1], "score")
         _, high = term.estimate.ratio_interval(Fraction(8, 10))
@@ -432,10 +434,10 @@ class TestRow:
         study = parallel([row], COLUMNS, times=TIMES, key_results=[key_result],
                          testing={"alpha": 0.05, "order": [source]})  # fmt: skip
         checking.check_definition(study)
-        (shown,) = builders.report_of(study, people()).key_results
-        printed_cell = printed(table(asked=True), "row/hazard-ratio", "p")
-        assert shown.text == printed_cell["hazard_ratio"]
-        assert shown.ci_text == (printed_cell["ci_low"], printed_cell["ci_high"])
+        (result,) = builders.report_of(study, people()).key_results
+        printed_cell = printed(table(options=True), "row/hazard-ratio", "p")
+        assert result.text == printed_cell["hazard_ratio"]
+        assert result.ci_text == (printed_cell["ci_low"], printed_cell["ci_high"])
 
     @pytest.mark.parametrize(
         ("survival", "detail"),

@@ -26,13 +26,13 @@ VISITS = {"day-14": 14, "week-5": 35}
 
 
 def person(
-    name: str, before: int | None, over: int | None = 60, sex: str = "F", **after: int
+    name: str, before: int | None, end: int | None = 60, sex: str = "F", **after: int
 ) -> list[Any]:
     """Give a subject with results before the first dose and at visits; by default it is over."""
     entries = [enrolment(subject=name, sex=sex), randomised("a", name), dose(7, subject=name)]
     entries += [] if before is None else [cd4(0, before, subject=name)]
     entries += [cd4(VISITS[visit.replace("_", "-")], x, subject=name) for visit, x in after.items()]
-    return [*entries, *([] if over is None else [disposition(over, "completed", name)])]
+    return [*entries, *([] if end is None else [disposition(end, "completed", name)])]
 
 
 PEOPLE = [
@@ -72,9 +72,9 @@ class TestShiftsByVisit:
 
     def test_who_is_not_yet_due_at_a_visit_is_told_there(self):
         entries = [*PEOPLE, *person("S-5", 100, None, day_14=300), contact(20, "S-5")]
-        found = rows(table_of(entries, SHIFT))
-        assert found["day-14/low/normal"] == "2/4"
-        assert found["week-5/(not yet due)"] == "1"
+        cells = rows(table_of(entries, SHIFT))
+        assert cells["day-14/low/normal"] == "2/4"
+        assert cells["week-5/(not yet due)"] == "1"
 
     def test_it_can_be_of_some_subjects_alone_by_visit_too(self):
         low = {"where": {"measure": {"parameter": "cd4"}, "below": 500}}
@@ -85,20 +85,20 @@ class TestShiftsByVisit:
         }  # fmt: skip
 
     def test_of_whom_it_is_not_known_is_not_left_out_in_silence(self):
-        asked = {"measure": {"parameter": "viral-load"}, "below": 50}
+        condition = {"measure": {"parameter": "viral-load"}, "below": 50}
         entries = [
             *PEOPLE, viral_load(14, 20), viral_load(14, 90, subject="S-2"),
             *person("S-5", 100, None, day_14=300), contact(15, "S-5"),
         ]  # fmt: skip
-        given = SHIFT | {"where": asked, "visits": ["day-14"]}
+        row = SHIFT | {"where": condition, "visits": ["day-14"]}
         # S-2 is not of them; of S-3 and S-4 there is no answer; that of S-5 may still come
         expected = {
             "day-14/low": "1/1", "day-14/low/normal": "1/1", "day-14/(missing)": "2",
             "day-14/(not yet due)": "1",
         }  # fmt: skip
-        assert rows(table_of(entries, given)) == expected
-        shown = given | {"shift": SHIFT["shift"] | {"missing": True, "percent_of": "column"}}
-        assert rows(table_of(entries, shown)) == {
+        assert rows(table_of(entries, row)) == expected
+        row_shown = row | {"shift": SHIFT["shift"] | {"missing": True, "percent_of": "column"}}
+        assert rows(table_of(entries, row_shown)) == {
             "day-14/low": "1/5", "day-14/low/normal": "1/5", "day-14/(missing)": "2/5",
             "day-14/(missing)/(missing)": "2/5", "day-14/(not yet due)": "1/5",
         }  # fmt: skip
@@ -122,15 +122,17 @@ class TestShiftsByVisit:
         ]  # fmt: skip
 
     def test_classes_in_place_give_what_named_ones_do(self):
-        named = {"before": BEFORE, "after": WORST}
-        in_place = table_of(PEOPLE, {"shift": named})
-        by_name = table_of(PEOPLE, {"shift": {"before": "before", "after": "after"}}, classes=named)
+        classes = {"before": BEFORE, "after": WORST}
+        in_place = table_of(PEOPLE, {"shift": classes})
+        by_name = table_of(
+            PEOPLE, {"shift": {"before": "before", "after": "after"}}, classes=classes
+        )
         assert in_place.rows == by_name.rows
 
     def test_a_key_result_shows_a_cell(self):
         source = {"table": "t", "row": "row/week-5/low/high", "column": "total"}
-        shown = {"id": "k", "label": "K", "source": source, "show": "count-percent"}
-        study = parallel([SHIFT], key_results=[shown])
+        key_result = {"id": "k", "label": "K", "source": source, "show": "count-percent"}
+        study = parallel([SHIFT], key_results=[key_result])
         checking.check_definition(study)
         (result,) = report.summary(study, sums_of(study, subjects(PEOPLE)))
         assert result.text == "1 (50%)"
@@ -140,9 +142,9 @@ class TestShiftsByVisit:
     )
     def test_a_cell_that_it_cannot_have_is_refused(self, row):
         source = {"table": "t", "row": row, "column": "total"}
-        shown = {"id": "k", "label": "K", "source": source, "show": "n"}
+        key_result = {"id": "k", "label": "K", "source": source, "show": "n"}
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(parallel([SHIFT], key_results=[shown]))
+            checking.check_definition(parallel([SHIFT], key_results=[key_result]))
         assert refused.value.faults[0].pointer.startswith("/key_results/0/source")
 
     def test_what_is_the_same_at_every_visit_is_refused(self):
@@ -157,19 +159,19 @@ class TestShiftsByVisit:
         pointer, detail = fault(SHIFT | {"shift": {"before": BEFORE, "after": unknown}})
         assert pointer == "/tables/0/rows/0/shift/after/measure/parameter"
         assert "cd5" in detail
-        without = {"shift": {"before": BEFORE, "after": AFTER}}
-        assert fault(without)[0] == "/tables/0/rows/0/shift/after/measure"
+        row = {"shift": {"before": BEFORE, "after": AFTER}}
+        assert fault(row)[0] == "/tables/0/rows/0/shift/after/measure"
 
     def test_the_definition_is_as_it_was_written_for_every_audience(self):
         study = parallel([SHIFT], blinded=True)
-        shown = json.loads(study.open.visible_source)
-        shift = shown["tables"][0]["rows"][0]["shift"]
+        source = json.loads(study.open.visible_source)
+        shift = source["tables"][0]["rows"][0]["shift"]
         assert [shift[side]["measure"] for side in ("before", "after")] == [
             BEFORE["measure"], {"parameter": "cd4"},
         ]  # fmt: skip
-        assert not shown.get("classes")
-        again = load(study.open.visible_source).definition
-        assert again.tables[0].rows == study.open.definition.tables[0].rows
+        assert not source.get("classes")
+        reloaded = load(study.open.visible_source).definition
+        assert reloaded.tables[0].rows == study.open.definition.tables[0].rows
 
 
 class TestPercentages:
@@ -192,20 +194,20 @@ class TestPercentages:
         assert self.shown(percent_of="after")["low/normal"] == "1/2"
 
     def test_or_of_the_column(self):
-        found = self.shown(percent_of="column")
-        assert found["low/normal"] == "1/4"
-        assert found["(missing)"] == "1/4"
+        cells = self.shown(percent_of="column")
+        assert cells["low/normal"] == "1/4"
+        assert cells["(missing)"] == "1/4"
 
     def test_a_class_missing_joins_them(self):
-        found = self.shown(missing=True)
-        assert found["low"] == "2/4"
-        assert found["(missing)"] == "1/4"
-        assert found["(missing)/normal"] == "1/4"
+        cells = self.shown(missing=True)
+        assert cells["low"] == "2/4"
+        assert cells["(missing)"] == "1/4"
+        assert cells["(missing)/normal"] == "1/4"
 
     def test_all_classes_are_shown_where_zero_counts_are(self):
-        found = self.shown(zero_counts=True, missing=True)
-        assert len(found) == 5 * 6  # three classes, Other and Missing, each with all five
-        assert found["high/Other"] == "0/4"
+        cells = self.shown(zero_counts=True, missing=True)
+        assert len(cells) == 5 * 6  # three classes, Other and Missing, each with all five
+        assert cells["high/Other"] == "0/4"
 
     def test_a_footnote_says_what_they_are_of(self):
         for option, words in (("before", "same class before"), ("column", "all of the column")):
@@ -217,9 +219,9 @@ class TestPercentages:
 
     def test_nobody_and_one(self):
         assert rows(table_of([], {"shift": {"before": BEFORE, "after": WORST}})) == {}
-        one = table_of(person("S-1", 100, day_14=300), {"shift": {
+        grid = table_of(person("S-1", 100, day_14=300), {"shift": {
             "before": BEFORE, "after": WORST, "percent_of": "before"}})  # fmt: skip
-        assert rows(one) == {"low": "1/1", "low/normal": "1/1"}
+        assert rows(grid) == {"low": "1/1", "low/normal": "1/1"}
 
 
 ENROLLED = [
@@ -250,14 +252,14 @@ class TestCross:
         assert self.shown("sex", "race", percent_of=percent_of)["F/ASIAN"] == expected
 
     def test_who_lacks_a_level_is_at_one_of_its_own(self):
-        found = self.shown("sex", "race", missing=True)
-        assert found["M/(missing)"] == "1/4"
-        assert "(missing)" not in found
+        cells = self.shown("sex", "race", missing=True)
+        assert cells["M/(missing)"] == "1/4"
+        assert "(missing)" not in cells
 
     def test_levels_may_hold_any_sign(self):
-        found = self.shown("investigator", "sex")
-        assert found["a~1b/F"] == "1/4"
-        assert found["a\tb/M"] == "1/4"
+        cells = self.shown("investigator", "sex")
+        assert cells["a~1b/F"] == "1/4"
+        assert cells["a\tb/M"] == "1/4"
 
     def test_levels_that_are_not_defined_come_by_frequency(self):
         assert list(self.shown("race", "sex"))[:3] == ["ASIAN", "ASIAN/F", "ASIAN/M"]

@@ -25,8 +25,8 @@ DAY = 20
 BEFORE, ON, AFTER = DAY - 1, DAY, DAY + 1
 
 
-def until(*entries: Entry, at: int = DAY) -> Subject:
-    ordinal = dates.earliest(day(at))
+def until(*entries: Entry, cutoff_day: int = DAY) -> Subject:
+    ordinal = dates.earliest(day(cutoff_day))
     assert ordinal is not None
     return cutoff.records_until(fold_all("S-1", entries), ordinal)
 
@@ -66,18 +66,20 @@ def test_an_event_that_ended_on_the_day_has_ended(end: int, ongoing: bool) -> No
     )
 
 
-@pytest.mark.parametrize(("died", "known"), [(BEFORE, True), (ON, True), (AFTER, False)])
-def test_a_fatal_event_is_fatal_from_the_day_of_the_death(died: int, known: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("died", "is_known"), [(BEFORE, True), (ON, True), (AFTER, False)])
+def test_a_fatal_event_is_fatal_from_the_day_of_the_death(died: int, is_known: bool) -> None:  # noqa: FBT001
     fatal = adverse_event(10, outcome="FATAL", grade=5, serious=True, seriousness=["DEATH"])
     result = data(until(fatal, death(died)))
-    assert result["outcome"] == ("FATAL" if known else cutoff.ONGOING)
-    assert (result.get("grade"), result["seriousness"]) == ((5, ["DEATH"]) if known else (None, []))
+    assert result["outcome"] == ("FATAL" if is_known else cutoff.ONGOING)
+    assert (result.get("grade"), result["seriousness"]) == (
+        (5, ["DEATH"]) if is_known else (None, [])
+    )
 
 
-@pytest.mark.parametrize(("onset", "kept"), [(ON, True), (AFTER, False)])
-def test_a_coding_goes_with_its_event(onset: int, kept: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(("onset", "is_kept"), [(ON, True), (AFTER, False)])
+def test_a_coding_goes_with_its_event(onset: int, is_kept: bool) -> None:  # noqa: FBT001
     kinds = {kind for kind, _ in until(adverse_event(onset), coding()).records}
-    assert kinds == ({"adverse-event.reported", "adverse-event.coded"} if kept else set())
+    assert kinds == ({"adverse-event.reported", "adverse-event.coded"} if is_kept else set())
 
 
 def test_a_void_and_a_record_without_a_date_stay() -> None:

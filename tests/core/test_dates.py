@@ -54,7 +54,7 @@ def test_the_last_year_of_the_calendar_ends(text):
 
 
 @pytest.mark.parametrize(
-    ("moment", "other", "expected"),
+    ("moment", "second", "expected"),
     [
         ("2015-06-08T10:59", "2015-06-08T11:00", True),
         ("2015-06-08T11:00", "2015-06-08T11:00", True),
@@ -66,8 +66,8 @@ def test_the_last_year_of_the_calendar_ends(text):
         ("2015-06-09T00:00", "2015-06-08T23:59", False),
     ],
 )
-def test_a_day_is_compared_by_time_only_where_both_have_one(moment, other, expected):
-    assert not_after(moment, other) is expected
+def test_a_day_is_compared_by_time_only_where_both_have_one(moment, second, expected):
+    assert not_after(moment, second) is expected
 
 
 def test_a_time_with_seconds_equals_the_same_time_without():

@@ -28,15 +28,15 @@ def changed(**parts: Any) -> Any:
     return whole
 
 
-def table(**more: Any) -> Any:
+def table(**fields: Any) -> Any:
     whole = deepcopy(shipped(EXAMPLE))
-    whole["tables"][0] |= more
+    whole["tables"][0] |= fields
     return whole
 
 
 def test_the_shipped_definitions_say_nothing_odd_but_what_is_known():
-    found = {name: [at for at, _ in warned(shipped(name))] for name in SHIPPED}
-    assert found == {
+    pointers = {name: [pointer for pointer, _ in warned(shipped(name))] for name in SHIPPED}
+    assert pointers == {
         "example": [],
         "tmb-301": [],
         "airway-2x2": [
@@ -64,15 +64,15 @@ BOTH = [
 
 def by_sex(name: str, *levels: str) -> Any:
     """Give a column of those of some sexes."""
-    where = {"characteristic": "sex", "levels": list(levels)}
-    return {"id": name, "label": name, "set": "itt", "where": where}
+    criteria = {"characteristic": "sex", "levels": list(levels)}
+    return {"id": name, "label": name, "set": "itt", "where": criteria}
 
 
 OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
 
 
 @pytest.mark.parametrize(
-    ("definition", "at"),
+    ("definition", "odd_pointer"),
     [
         (changed(measures={"spare": {"characteristic": "age"}}), "/measures/spare"),
         (changed(conditions={"spare": {"recorded": "death.reported"}}), "/conditions/spare"),
@@ -98,8 +98,8 @@ OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
         (table(rows=[{"id": "r", "label": "R",
                       "shift": {"before": "age-group", "after": "age-group"}}]),
          "/tables/0/rows/0/shift"),
-        (changed(visits=[{**each, "schedule": "mian"} if i == 1 else each
-                         for i, each in enumerate(shipped(EXAMPLE)["visits"])]),
+        (changed(visits=[{**visit, "schedule": "mian"} if i == 1 else visit
+                         for i, visit in enumerate(shipped(EXAMPLE)["visits"])]),
          "/visits/1/schedule"),
         (changed(measures={"first": {"parameter": "sbp", "at": "baseline"}}), "/measures/first/at"),
         (table(rows=[{"id": "r", "label": "R", "count": {"total": "treated"}}]),
@@ -114,8 +114,8 @@ OPEN = {"recorded": "conmed.recorded", "where": {"indication": "Pain"}}
         (changed(periods=[{"id": "p", "label": "P", "first_day": 9, "last_day": 1}]), "/periods/0"),
     ],
 )  # fmt: skip
-def test_what_is_odd_is_told_at_its_place(definition, at):
-    assert at in [pointer for pointer, _ in warned(definition)]
+def test_what_is_odd_is_told_at_its_place(definition, odd_pointer):
+    assert odd_pointer in [pointer for pointer, _ in warned(definition)]
 
 
 def test_tests_without_testing_are_told():
@@ -134,4 +134,6 @@ def test_a_list_of_words_silences_what_is_said_of_free_text():
 
 def test_columns_of_nobody_in_common_are_compared_without_a_word():
     columns = [by_sex("men", "M"), by_sex("women", "F"), {**BOTH[2], "compare": ["men", "women"]}]
-    assert "/tables/0/columns/2/compare" not in [at for at, _ in warned(table(columns=columns))]
+    assert "/tables/0/columns/2/compare" not in [
+        pointer for pointer, _ in warned(table(columns=columns))
+    ]

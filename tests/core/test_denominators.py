@@ -34,9 +34,9 @@ from trial.tables.grid import Report
 COMPARE = {"id": "c", "label": "Drug minus placebo", "compare": ["b", "a"]}
 
 
-def person(name: str, arm: str, response: str, **known: Any) -> list[Entry]:
+def person(name: str, arm: str, response: str, **fields: Any) -> list[Entry]:
     """Make a subject of whom day 14 is known, yes or no, missing though due, or not yet due."""
-    entries = [enrolment(subject=name, **known), randomised(arm, name, strata={"region": "north"}),
+    entries = [enrolment(subject=name, **fields), randomised(arm, name, strata={"region": "north"}),
                viral_load(5, 100_000, subject=name), dose(7, subject=name)]  # fmt: skip
     match response:
         case "yes" | "no":
@@ -48,10 +48,10 @@ def person(name: str, arm: str, response: str, **known: Any) -> list[Entry]:
 
 def people(arm: str, **counts: int) -> list[Entry]:
     return [
-        each
+        event
         for response, n in counts.items()
         for i in range(n)
-        for each in person(f"{arm}-{response}-{i}", arm, response)
+        for event in person(f"{arm}-{response}-{i}", arm, response)
     ]
 
 
@@ -82,24 +82,38 @@ class TestTheIssue:
             {"id": "z", "pairs": ["control-responder", "day14-responder"], "column": "a"},
         )
         with_them = table_of(self.ENTRIES, *rows, columns=columns)
-        known = [*people("a", yes=10), *people("b", yes=5, no=5)]
-        without = table_of(known, *rows, columns=columns)
+        assessed = [*people("a", yes=10), *people("b", yes=5, no=5)]
+        without_waiting = table_of(assessed, *rows, columns=columns)
         for row in "xyz":
-            for one, other in zip(_row(with_them, row), _row(without, row), strict=True):
-                left = [statistic for statistic in one.statistics if statistic.name != "not_due"]
-                assert left == list(other.statistics)
+            for cell_with, cell_without in zip(
+                _row(with_them, row), _row(without_waiting, row), strict=True
+            ):
+                statistics = [
+                    statistic for statistic in cell_with.statistics if statistic.name != "not_due"
+                ]
+                assert statistics == list(cell_without.statistics)
         assert raws(with_them, "y", "not_due") == {"a": 20}
 
     def test_key_results_figures_and_the_summary_show_it(self):
         key_result = {"id": "f", "label": "Responders", "show": "count-percent",
                   "source": {"table": "t", "row": "row", "column": "a"}}  # fmt: skip
         study = parallel([FAILURE], (A, B), key_results=[key_result])
-        made = builders.report_of(study, self.ENTRIES)
-        (shown,) = made.key_results
-        assert (shown.n, shown.N, shown.text, shown.not_due) == (10, 10, "10 (100%)", 20)
-        files = files_of(made, study)
-        (told,) = json.loads(files["summary.json"])["key_results"]
-        assert (told["n"], told["N"], told["not_due"], told["missing"]) == (10, 10, 20, None)
+        study_report = builders.report_of(study, self.ENTRIES)
+        (only_result,) = study_report.key_results
+        assert (only_result.n, only_result.N, only_result.text, only_result.not_due) == (
+            10,
+            10,
+            "10 (100%)",
+            20,
+        )
+        files = files_of(study_report, study)
+        (summary,) = json.loads(files["summary.json"])["key_results"]
+        assert (summary["n"], summary["N"], summary["not_due"], summary["missing"]) == (
+            10,
+            10,
+            20,
+            None,
+        )
         assert "20 not yet due" in files["summary.md"].decode()
         assert "20 not yet due" in files["report.html"].decode()
 
@@ -116,8 +130,8 @@ class TestTheIssue:
             "source": {"table": "t", "row": "row", "columns": ["a"]},
         }
         study = parallel([row], (A, B), figures=[figure])
-        made = builders.report_of(study, self.ENTRIES)
-        (mark,) = made.figures[0].series[0].marks
+        study_report = builders.report_of(study, self.ENTRIES)
+        (mark,) = study_report.figures[0].series[0].marks
         assert (mark.y, mark.n) == ("100", 10)
 
 
@@ -146,8 +160,8 @@ class TestMissing:
         assert notes.DETERMINED not in grid.footnotes
 
     def test_whether_there_is_a_value_is_open_until_it_is_due(self):
-        asked = {"count": {"measure": "day14-decrease", "assessed": True}}
-        grid = table_of(self.ENTRIES, asked)
+        row = {"count": {"measure": "day14-decrease", "assessed": True}}
+        grid = table_of(self.ENTRIES, row)
         assert printed(grid, "row", "a") == {"n": "3", "N": "6", "percent": "50", "not_due": "4"}
 
     def test_a_fact_of_enrolment_that_is_not_known_is_missing_and_never_waits(self):
@@ -211,26 +225,26 @@ class TestDenominator:
         )
 
     def test_those_of_whom_it_is_settled_as_always(self):
-        plain, said = (table_of(self.ENTRIES, OBSERVED | more)
-                       for more in ({}, {"denominator": "determined"}))  # fmt: skip
-        assert plain == said
+        plain, as_determined = (table_of(self.ENTRIES, OBSERVED | options)
+                       for options in ({}, {"denominator": "determined"}))  # fmt: skip
+        assert plain == as_determined
 
     @pytest.mark.parametrize(
-        ("of", "who"),
+        ("denominator", "base"),
         [
             ("seen", "those with: seen"),
             ({"recorded": "visit.recorded"}, "those who meet its condition, given under Methods"),
         ],
     )
-    def test_those_of_whom_a_condition_is_true(self, of, who):
+    def test_those_of_whom_a_condition_is_true(self, denominator, base):
         conditions = {"seen": {"recorded": "visit.recorded"}}
         entries = [*self.ENTRIES, contact(8, subject="a-yes-0"), contact(8, subject="a-no-0"),
                    contact(8, subject="a-waits-0")]  # fmt: skip
-        grid = table_of(entries, OBSERVED | {"denominator": of}, conditions=conditions)
+        grid = table_of(entries, OBSERVED | {"denominator": denominator}, conditions=conditions)
         assert printed(grid, "row", "a") == {
             "n": "1", "N": "2", "percent": "50", "not_due": "1", "missing": "3",
         }  # fmt: skip
-        assert f"Row: percentages are of {who}." in grid.footnotes
+        assert f"Row: percentages are of {base}." in grid.footnotes
 
     def test_levels_take_one_too(self):
         entries = [*person("S-1", "a", "yes", sex="M"), *person("S-2", "a", "yes")]
@@ -239,10 +253,10 @@ class TestDenominator:
         grid = table_of(entries, row | {"denominator": "column"})
         assert printed(grid, "row/M", "a") == {"n": "1", "N": "2", "percent": "50"}
         assert printed(grid, "row/", "a") == {"n": "1", "N": "2", "percent": "50"}
-        left = {"levels": {"recorded": "disposition.recorded", "field": "reason"}}
+        row_left = {"levels": {"recorded": "disposition.recorded", "field": "reason"}}
         entries += [disposition(20, subject="S-1")]
-        of = {"denominator": {"recorded": "disposition.recorded"}}
-        assert printed(table_of(entries, left | of), "row/DEATH", "a")["N"] == "1"
+        denominator = {"denominator": {"recorded": "disposition.recorded"}}
+        assert printed(table_of(entries, row_left | denominator), "row/DEATH", "a")["N"] == "1"
 
     def test_all_of_the_column_are_those_too_of_whom_it_is_not_known_if_it_shows_them(self):
         entries = [*person("S-1", "a", "yes", sex="M"), *person("S-2", "a", "no", sex="M"),
@@ -256,8 +270,8 @@ class TestDenominator:
             ({"cross": cross}, "row/M/north"),
         ):
             grid = table_of(entries, row, columns=columns)
-            shown = printed(grid, name, "a")
-            assert (shown["n"], shown["N"]) == ("1", "3")
+            texts = printed(grid, name, "a")
+            assert (texts["n"], texts["N"]) == ("1", "3")
 
     def test_a_condition_may_not_go_by_a_word_of_the_language(self):
         study = parallel([FAILURE | {"denominator": "column"}],
@@ -276,7 +290,7 @@ class TestLevels:
 
     def test_they_come_in_their_declared_order_and_who_is_nowhere_is_told(self):
         entries = [
-            *(each for i in range(3) for each in placed(f"S-{i}", "south")),
+            *(event for i in range(3) for event in placed(f"S-{i}", "south")),
             *placed("N-1", "north"),
         ]
         grid = table_of(entries, self.STRATA)
@@ -296,9 +310,9 @@ class TestLevels:
 
     def test_classes_add_up_to_their_column(self):
         measure = {"parameter": "cd4", "at": "day-14"}
-        known = [{"value": "low", "label": "Low", "below": 200},
+        classes_given = [{"value": "low", "label": "Low", "below": 200},
                  {"value": "high", "label": "High", "at_least": 300}]  # fmt: skip
-        classes = {"group": {"label": "G", "measure": measure, "classes": known}}
+        classes = {"group": {"label": "G", "measure": measure, "classes": classes_given}}
         entries = [enrolment(subject=f"S-{i}") for i in range(5)]
         entries += [randomised("a", f"S-{i}") for i in range(5)]
         entries += [
@@ -308,21 +322,21 @@ class TestLevels:
             disposition(60, subject="S-3"),
         ]
         grid = table_of(entries, {"levels": {"characteristic": "group"}}, classes=classes)
-        found = {row.label: printed(grid, row.id, "a") for row in grid.rows[1:]}
+        texts = {row.label: printed(grid, row.id, "a") for row in grid.rows[1:]}
         third = {"n": "1", "N": "3", "percent": "33"}
-        assert found == {"Low": third, "High": third, "Other": third,
+        assert texts == {"Low": third, "High": third, "Other": third,
                          "Missing": {"n": "1"}, "Not yet due": {"n": "1"}}  # fmt: skip
 
 
 @cache
 def cut_off() -> Report:
     """TMB-301 as of 2016-03-31, when week 25 was due for 16 of 37."""
-    study, asked = tmb301(), CutSpec(cutoff="2016-03-31")
-    day = dates.latest(asked.cutoff)
+    study, spec = tmb301(), CutSpec(cutoff="2016-03-31")
+    day = dates.latest(spec.cutoff)
     states = [cutoff.records_until(subject, day) for subject in builders.subjects(builders.feed())]
-    states = sorted((state for state in states if state.records), key=lambda each: each.id)
+    states = sorted((state for state in states if state.records), key=lambda subject: subject.id)
     sums = builders.cells.total(report.contribute(study, state, day) for state in states)
-    return report.report(study, states, sums, asked)
+    return report.report(study, states, sums, spec)
 
 
 class TestTmb301AtAnInterimCut:

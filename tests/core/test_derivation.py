@@ -43,8 +43,8 @@ def chosen(visit: str, *entries: Entry, parameter: str = "viral-load") -> str | 
     for order in permutations(entries) if len(entries) < 6 else [entries]:
         observation = derive(enrolment(), *order).series(parameter).at_visit(study.visits[visit])
         result.add(observation.text if observation else None)
-    (only,) = result
-    return only
+    (value,) = result
+    return value
 
 
 def baseline(*entries: Entry, name: str = "baseline") -> str | None:
@@ -79,17 +79,19 @@ class TestWindows:
             results = [viral_load(14, 1, record=first), viral_load(14, 2, record=second)]
             assert chosen("day-14", *results) == "2"
 
-    @pytest.mark.parametrize(("at", "inside"), [(11, False), (12, True), (17, True), (18, False)])
-    def test_both_ends_of_a_window_belong_to_it(self, at, inside):
-        assert chosen("day-14", viral_load(at, 1)) == ("1" if inside else None)
+    @pytest.mark.parametrize(
+        ("study_day", "inside"), [(11, False), (12, True), (17, True), (18, False)]
+    )
+    def test_both_ends_of_a_window_belong_to_it(self, study_day, inside):
+        assert chosen("day-14", viral_load(study_day, 1)) == ("1" if inside else None)
 
     def test_an_unscheduled_sample_in_the_window_counts_like_any_other(self):
         assert chosen("day-14", viral_load(13, 1, record="UNSCHEDULED")) == "1"
 
     def test_another_parameter_and_a_void_result_do_not_count(self):
         void = viral_load(14, 2)
-        gone = entry("lab.result.reported", record=void.record, revision=2, action="void")
-        assert chosen("day-14", cd4(14, 7), void, gone, viral_load(12, 1)) == "1"
+        removal = entry("lab.result.reported", record=void.record, revision=2, action="void")
+        assert chosen("day-14", cd4(14, 7), void, removal, viral_load(12, 1)) == "1"
 
     def test_without_enrolment_there_is_no_visit(self):
         assert (
@@ -149,9 +151,9 @@ class TestDiscontinuation:
     def test_a_sample_after_completion_counts(self):
         assert chosen("day-14", disposition(13, "completed"), viral_load(14, 1)) == "1"
 
-    @pytest.mark.parametrize("of", ["treatment", "screening"])
-    def test_who_only_left_treatment_is_still_followed(self, of):
-        assert chosen("day-14", disposition(13, of=of), viral_load(14, 1)) == "1"
+    @pytest.mark.parametrize("part", ["treatment", "screening"])
+    def test_who_only_left_treatment_is_still_followed(self, part):
+        assert chosen("day-14", disposition(13, of=part), viral_load(14, 1)) == "1"
 
     def test_a_study_may_count_them(self):
         study = tiny(samples_after_discontinuation=True)
@@ -259,9 +261,9 @@ class TestDue:
         assert truth("day14-responder", *self.DOSED, end) is False
         assert truth("week5-responder", *self.DOSED, end) is False
 
-    @pytest.mark.parametrize("of", ["treatment", "screening"])
-    def test_the_end_of_treatment_alone_does_not(self, of):
-        assert truth("day14-responder", *self.DOSED, disposition(10, of=of)) is None
+    @pytest.mark.parametrize("part", ["treatment", "screening"])
+    def test_the_end_of_treatment_alone_does_not(self, part):
+        assert truth("day14-responder", *self.DOSED, disposition(10, of=part)) is None
 
     def test_a_result_makes_its_own_visit_known_at_once(self):
         assert truth("day14-responder", *self.DOSED, viral_load(12, 1000)) is True
@@ -442,11 +444,11 @@ class TestDays:
         assert derive(dose()).protocol_day(dates.earliest(day(7))) is None
 
     @pytest.mark.parametrize(
-        ("at", "period"), [(-1, None), (0, "control"), (6, "control"), (7, "treatment"),
+        ("study_day", "period"), [(-1, None), (0, "control"), (6, "control"), (7, "treatment"),
                            (500, "treatment")],
     )  # fmt: skip
-    def test_a_day_lies_in_the_period_of_its_protocol_day(self, at, period):
-        assert derive(enrolment()).period_of(dates.earliest(day(at))) == period
+    def test_a_day_lies_in_the_period_of_its_protocol_day(self, study_day, period):
+        assert derive(enrolment()).period_of(dates.earliest(day(study_day))) == period
 
     def test_the_last_contact_is_the_latest_day_of_any_record(self):
         assert derive(enrolment()).last_contact == dates.earliest(day(0))

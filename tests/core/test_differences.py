@@ -22,7 +22,7 @@ def listed(before: Any, after: Any) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "found"),
+    ("before", "after", "expected"),
     [
         ({"a": 1}, {"a": 2}, [{"pointer": "/a", "before": 1, "after": 2}]),
         ({"a": 1}, {"b~/": 1}, [
@@ -39,13 +39,15 @@ def listed(before: Any, after: Any) -> list[dict[str, Any]]:
     ],
 )  # fmt: skip
 def test_each_place_that_differs_is_named_once(
-    before: Any, after: Any, found: list[dict[str, Any]]
+    before: Any, after: Any, expected: list[dict[str, Any]]
 ) -> None:
-    assert listed(before, after) == found
+    assert listed(before, after) == expected
 
 
 @given(VALUES, VALUES)
-def test_there_is_none_where_two_are_written_alike_and_some_where_not(one: Any, other: Any) -> None:
-    texts = canonical(one), canonical(other)
+def test_there_is_none_where_two_are_written_alike_and_some_where_not(
+    first: Any, second: Any
+) -> None:
+    texts = canonical(first), canonical(second)
     result = listed(*map(read_json, texts))
     assert bool(result) == (texts[0] != texts[1])

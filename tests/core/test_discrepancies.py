@@ -45,29 +45,31 @@ ENROLLED = [enrolment()]
 ACROSS_SUBJECTS = {"superseded-in-a-circle", "superseded-by-nobody", "spelling", "disputed"}
 
 
-def randomised(record: str = "RAND", at: int = 0, arm: str = "a", **data: Any) -> Entry:
-    values = {"record": record, "date": day(at), "arm": arm, "strata": {"region": "north"}}
+def randomised(record: str = "RAND", study_day: int = 0, arm: str = "a", **data: Any) -> Entry:
+    values = {"record": record, "date": day(study_day), "arm": arm, "strata": {"region": "north"}}
     return entry("subject.randomised", **(values | data))
 
 
-def visit(name: str = "week-5", at: int = 35, record: str = "V", **data: Any) -> Entry:
-    return entry("visit.recorded", record=record, visit=name, date=day(at), **data)
+def visit(name: str = "week-5", study_day: int = 35, record: str = "V", **data: Any) -> Entry:
+    return entry("visit.recorded", record=record, visit=name, date=day(study_day), **data)
 
 
-def consent(at: int) -> Entry:
-    return entry("consent.recorded", record="ICF", date=day(at))
+def consent(study_day: int) -> Entry:
+    return entry("consent.recorded", record="ICF", date=day(study_day))
 
 
-def superseded(by: str, record: str = "X", subject: str = "S-1") -> Entry:
-    return entry("subject.superseded", subject, record=record, by=by)
+def superseded(successor: str, record: str = "X", subject: str = "S-1") -> Entry:
+    return entry("subject.superseded", subject, record=record, by=successor)
 
 
-def left(at: int = 20, record: str = "ST", of: str = "study", **data: Any) -> Entry:
-    return disposition(at, record=record, of=of, **({"reason": "LOST TO FOLLOW-UP"} | data))
+def left(study_day: int = 20, record: str = "ST", part: str = "study", **data: Any) -> Entry:
+    return disposition(
+        study_day, record=record, of=part, **({"reason": "LOST TO FOLLOW-UP"} | data)
+    )
 
 
-def completed(at: int = 20, record: str = "ST", of: str = "study", **data: Any) -> Entry:
-    return disposition(at, "completed", record=record, of=of, **data)
+def completed(study_day: int = 20, record: str = "ST", part: str = "study", **data: Any) -> Entry:
+    return disposition(study_day, "completed", record=record, of=part, **data)
 
 
 def stopped(**data: Any) -> Entry:
@@ -78,8 +80,8 @@ def stopped(**data: Any) -> Entry:
 def find(study: Study, entries: Sequence[Entry], rule: str = "") -> list[Discrepancy]:
     """Find the discrepancies of the one subject that entries are of; of a rule, if one is named."""
     subject = fold_all(entries[0].subject, entries)
-    position = compiled(study).checks.find(Derivation(study, subject))
-    return [item for item in position if rule in ("", item.rule)]
+    matches = compiled(study).checks.find(Derivation(study, subject))
+    return [item for item in matches if rule in ("", item.rule)]
 
 
 def missed(name: str, kind: str = "visit.missed", reason: str = "ill") -> Entry:
@@ -104,7 +106,7 @@ class Case:
     names: str
     near: Sequence[Sequence[Entry]]
     study: Study = ONE
-    told: str = field(default="", kw_only=True)
+    words: str = field(default="", kw_only=True)
 
 
 _LOAD = TINY["parameters"]["viral-load"]
@@ -116,7 +118,7 @@ CASES: dict[str, list[Case]] = {
         Case([viral_load(0, 100)], "VL-0",
              [[*ENROLLED, viral_load(0, 100)],
               [entry("subject.screened", date=day(0)), viral_load(0, 100)],
-              [consent(0), viral_load(0, 100)]], told="1 record"),
+              [consent(0), viral_load(0, 100)]], words="1 record"),
         Case([entry("subject.screened", date=day(0)), dose()], "DOSE-7", [[*ENROLLED, dose()]]),
         Case([randomised()], "RAND", [[*ENROLLED, randomised()]], ARMS),
     ],
@@ -124,15 +126,15 @@ CASES: dict[str, list[Case]] = {
         [*ENROLLED, enrolment(2, record="R2")], "R, R2",
         [ENROLLED, [*ENROLLED, enrolment(record="R", revision=2)],
          [*ENROLLED, entry("subject.enrolled", record="R2", revision=1, action="void")]],
-        told="earlier enrolment counts",
+        words="earlier enrolment counts",
     )],
     "randomised-twice": [Case(
         [*ENROLLED, randomised(), randomised("RAND-2", 2, "b")], "RAND, RAND-2",
-        [[*ENROLLED, randomised()]], ARMS, told="earlier randomisation counts",
+        [[*ENROLLED, randomised()]], ARMS, words="earlier randomisation counts",
     )],
     "strata-missing": [Case(
         [*ENROLLED, randomised(strata={})], "RAND", [[*ENROLLED, randomised()]], ARMS,
-        told="region",
+        words="region",
     )],
     "before-consent": [Case(
         [consent(1), *ENROLLED], "ICF, R",
@@ -141,7 +143,7 @@ CASES: dict[str, list[Case]] = {
         [consent(8), enrolment(9), dose(7)], "ICF, DOSE-7", [[consent(7), enrolment(9), dose(7)]],
     )],
     "superseded": [Case(
-        [*ENROLLED, superseded("S-2")], "X", [ENROLLED], told="S-2 stands for it",
+        [*ENROLLED, superseded("S-2")], "X", [ENROLLED], words="S-2 stands for it",
     )],
     "superseded-by-two": [Case(
         [*ENROLLED, superseded("S-2"), superseded("S-3", "Y")], "X, Y",
@@ -157,11 +159,11 @@ CASES: dict[str, list[Case]] = {
         [[*ENROLLED, missed("day-7")]],
     )],
     "dosed-not-randomised": [Case(
-        [*ENROLLED, dose()], "DOSE-7", [[*ENROLLED, randomised(), dose()]], ARMS, told="1 dose",
+        [*ENROLLED, dose()], "DOSE-7", [[*ENROLLED, randomised(), dose()]], ARMS, words="1 dose",
     )],
     "dose-before-randomisation": [Case(
-        [*ENROLLED, randomised(at=8), dose(7)], "RAND, DOSE-7",
-        [[*ENROLLED, randomised(at=7), dose(7)]], ARMS,
+        [*ENROLLED, randomised(study_day=8), dose(7)], "RAND, DOSE-7",
+        [[*ENROLLED, randomised(study_day=7), dose(7)]], ARMS,
     )],
     "dosed-with-another-arm": [Case(
         [*ENROLLED, randomised(arm="b"), dose(treatment="drug")], "DOSE-7",
@@ -170,7 +172,7 @@ CASES: dict[str, list[Case]] = {
     )],
     "dose-without-treatment": [Case(
         [*ENROLLED, randomised(), dose(treatment=None)], "DOSE-7",
-        [[*ENROLLED, randomised(), dose()]], ARMS, told="1 dose",
+        [[*ENROLLED, randomised(), dose()]], ARMS, words="1 dose",
     )],
     "dose-after-discontinuation": [Case(
         [*ENROLLED, dose(7), dose(21), left(20)], "ST, DOSE-21",
@@ -186,29 +188,29 @@ CASES: dict[str, list[Case]] = {
         [[*ENROLLED, left(20, "T", "treatment"), completed(30)],
          [*ENROLLED, left(20, "T", "treatment", period="control"),
           completed(30, "T2", "treatment", period="treatment")]],
-        told="study: discontinued",
+        words="study: discontinued",
     )],
     "disposition-twice": [Case(
         [*ENROLLED, left(20), left(25, "ST2", reason="ADVERSE EVENT")], "ST, ST2",
-        [[*ENROLLED, left(20), left(25, "T", "treatment")]], told="for different reasons",
+        [[*ENROLLED, left(20), left(25, "T", "treatment")]], words="for different reasons",
     )],
     "withdrawn-for-another-reason": [Case(
         [*ENROLLED, stopped(), left()], "AE-1, ST",
         [[*ENROLLED, stopped(), left(reason="ADVERSE EVENT")],
-         [*ENROLLED, stopped(), left(), left(record="T", of="treatment", reason="Adverse event")],
+         [*ENROLLED, stopped(), left(), left(record="T", part="treatment", reason="Adverse event")],
          [*ENROLLED, stopped(), left(reason="DEATH")],
          [*ENROLLED, stopped(), completed()], [*ENROLLED, stopped()],
          [*ENROLLED, stopped(action_taken="DOSE REDUCED"), left()]],
-        told="related, serious",
-    ), Case([*ENROLLED, stopped(), completed(of="treatment")], "AE-1, ST", [])],
+        words="related, serious",
+    ), Case([*ENROLLED, stopped(), completed(part="treatment")], "AE-1, ST", [])],
     "completed-without-last-visit": [Case(
         [*ENROLLED, completed(60)], "ST",
         [[*ENROLLED, completed(60), visit()], [*ENROLLED, completed(60), viral_load(40, 9)],
-         [*ENROLLED, left(60)]], told="Week 5",
+         [*ENROLLED, left(60)]], words="Week 5",
     ), Case([*ENROLLED, completed(60), viral_load(43, 9)], "ST", [])],
     "visit-twice": [
         Case([*ENROLLED, visit("day-14", 14, "V1"), visit("day-14", 15, "V2")], "V1, V2",
-             [[*ENROLLED, visit("day-14", 14, "V1"), visit("day-7", 7, "V2")]], told="day-14"),
+             [[*ENROLLED, visit("day-14", 14, "V1"), visit("day-7", 7, "V2")]], words="day-14"),
         Case([*ENROLLED, visit("day-14", 14, "V1", measurements=WEIGHED),
               visit("day-14", 14, "V2", measurements=WEIGHED)], "V1, V2",
              [[*ENROLLED, visit("day-14", 14, "V1", measurements=WEIGHED),
@@ -221,8 +223,8 @@ CASES: dict[str, list[Case]] = {
         [*ENROLLED, visit("week-5", 15)], "V",
         [[*ENROLLED, visit("week-5", 25)], [*ENROLLED, visit("week-5", 42)],
          [entry("subject.screened", date=day(0)), visit("week-5", 15)]],
-        told=f"expected not before {day(25)}",
-    ), Case([*ENROLLED, visit("week-5", 43)], "V", [], told=f"expected by {day(42)}")],
+        words=f"expected not before {day(25)}",
+    ), Case([*ENROLLED, visit("week-5", 43)], "V", [], words=f"expected by {day(42)}")],
     "visits-out-of-order": [Case(
         [*ENROLLED, visit("day-14", 16, "V1"), visit("week-5", 15, "V2")], "V1, V2",
         [[*ENROLLED, visit("day-14", 16, "V1"), visit("week-5", 16, "V2")]],
@@ -244,25 +246,25 @@ CASES: dict[str, list[Case]] = {
     "limits-changed": [Case(
         [*ENROLLED, viral_load(0, 9, lloq=20), viral_load(7, 9, lloq=50)], "VL-0, VL-7",
         [[*ENROLLED, viral_load(0, 9, lloq=20), viral_load(7, 9, lloq=20)]],
-        told="limit 50",
+        words="limit 50",
     )],
     "reference-range": [
         Case([*ENROLLED, viral_load(0, 9, range_low=5, range_high=4)], "VL-0",
              [[*ENROLLED, viral_load(0, 9, range_low=5, range_high=5)],
-              [*ENROLLED, viral_load(0, 9, range_low=5)]], told="upper limit 4"),
+              [*ENROLLED, viral_load(0, 9, range_low=5)]], words="upper limit 4"),
         Case([*ENROLLED, viral_load(0, 9, range_high=0)], "VL-0", []),
     ],
     "no-longer-accepted": [
         Case([*ENROLLED, viral_load(0, 101)], "VL-0", [[*ENROLLED, viral_load(0, 100)]], NARROWED,
-             told="result is above 100"),
-        Case([*ENROLLED, viral_load(0, "9.5")], "VL-0", [], NARROWED, told="0 decimals"),
+             words="result is above 100"),
+        Case([*ENROLLED, viral_load(0, "9.5")], "VL-0", [], NARROWED, words="0 decimals"),
         Case([*ENROLLED, viral_load(0, 9, unit="IU/mL")], "VL-0", [], NARROWED,
-             told="unit is not a unit"),
+             words="unit is not a unit"),
         Case([enrolment(characteristics={"score": 2.5})], "R",
              [[enrolment(characteristics={"score": 2})],
-              [enrolment(characteristics={"score": None})]], NARROWED, told="score: has more"),
+              [enrolment(characteristics={"score": None})]], NARROWED, words="score: has more"),
         Case([enrolment(characteristics={"score": 999})], "R", [], NARROWED,
-             told="score: is above"),
+             words="score: is above"),
     ],
     "undecided": [Case(
         [*ENROLLED, dose(7), viral_load(0, 9, record="A"), viral_load(0, 11, record="B")], "A, B",
@@ -272,16 +274,16 @@ CASES: dict[str, list[Case]] = {
     )],
     "coding-without-event": [Case(
         [*ENROLLED, coding(adverse_event="NOT-THERE")], "C-NOT-THERE",
-        [[*ENROLLED, adverse_event(), coding()]], told="NOT-THERE is not there",
+        [[*ENROLLED, adverse_event(), coding()]], words="NOT-THERE is not there",
     ), Case(
         [*ENROLLED, adverse_event(), coding(),
          entry("adverse-event.reported", record="AE-1", revision=2, action="void")], "C-AE-1", [],
-        told="AE-1 is not there",
+        words="AE-1 is not there",
     )],
     "coding-without-record": [
         Case([*ENROLLED, entry("conmed.coded", record="C", medication="CM-9", **WHODRUG)], "C",
              [[*ENROLLED, entry("conmed.coded", record="C", medication="CM-9", **WHODRUG),
-               entry("conmed.recorded", record="CM-9", drug="x")]], told="CM-9 is not there"),
+               entry("conmed.recorded", record="CM-9", drug="x")]], words="CM-9 is not there"),
         Case([*ENROLLED, entry("medical-history.coded", record="C", medical_history="MH-9",
                             dictionary="MedDRA", version="1", soc="S", pt="P")], "C", []),
     ],
@@ -325,7 +327,7 @@ CASES: dict[str, list[Case]] = {
         [[*ENROLLED, adverse_event(), adverse_event(11, record="AE-2")],
          [*ENROLLED, adverse_event(), adverse_event(record="AE-2", term="else")],
          [*ENROLLED, adverse_event(None), adverse_event(None, record="AE-2")]],
-        told=f"onset {day(10)}",
+        words=f"onset {day(10)}",
     )],
     "serious-without-criterion": [Case(
         [*ENROLLED, adverse_event(serious=True)], "AE-1",
@@ -386,10 +388,10 @@ class TestRules:
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_finds_what_it_is_for_and_names_the_records(self, rule, case):
-        position = find(case.study, case.fires, rule)
-        assert [item.named for item in position] == [case.names]
-        assert case.told in position[0].detail
-        assert find(case.study, list(reversed(case.fires)), rule) == position
+        matches = find(case.study, case.fires, rule)
+        assert [item.named for item in matches] == [case.names]
+        assert case.words in matches[0].detail
+        assert find(case.study, list(reversed(case.fires)), rule) == matches
 
     @pytest.mark.parametrize(("rule", "case"), each_case())
     def test_it_leaves_its_neighbour_alone(self, rule, case):
@@ -409,18 +411,18 @@ class TestRules:
         subject = fold_all(case.fires[0].subject, case.fires)
         share = report.contribute(case.study, subject)
         assert share[ROW][rule] == 1
-        off = with_discrepancies(case.study, off=[rule])
-        assert rule not in report.contribute(off, subject).get(ROW, {})
-        only = with_discrepancies(case.study, only=[rule])
-        assert report.contribute(only, subject)[ROW] == {rule: 1}
+        switched_off = with_discrepancies(case.study, off=[rule])
+        assert rule not in report.contribute(switched_off, subject).get(ROW, {})
+        alone = with_discrepancies(case.study, only=[rule])
+        assert report.contribute(alone, subject)[ROW] == {rule: 1}
 
     def test_a_subject_without_any_has_no_row(self):
         assert ROW not in report.contribute(ONE, fold_all("S-1", [*ENROLLED, dose()]))
 
 
-def with_discrepancies(study: Study, **given: Any) -> Study:
+def with_discrepancies(study: Study, **rules: Any) -> Study:
     source = json.loads(study.source)
-    return tiny(**(source | {"discrepancies": given}))
+    return tiny(**(source | {"discrepancies": rules}))
 
 
 class TestDefinition:
@@ -520,22 +522,22 @@ class TestAcross:
         }  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("one", "other"),
+        ("common_form", "rare_form"),
         [("Headache", "HEADACHE"), ("Headache", "Headache "), ("Ménière", "Me\u0301nie\u0300re"),
          ("Chest pain", "Chest  pain"), ("Chest pain", "Chest\u00a0pain"), ("ﬁbrosis", "fibrosis")],
     )  # fmt: skip
-    def test_one_term_in_two_spellings_is_found_at_the_rarer_one(self, one, other):
+    def test_one_term_in_two_spellings_is_found_at_the_rarer_one(self, common_form, rare_form):
         entries = [
             item
-            for name, pt in (("S-1", one), ("S-2", one), ("S-3", other))
+            for name, pt in (("S-1", common_form), ("S-2", common_form), ("S-3", rare_form))
             for item in (adverse_event(subject=name), coding(pt, subject=name))
         ]
         assert self.noted(*entries) == {"S-3": ["spelling"]}
 
-    @pytest.mark.parametrize("other", ["Migraine", "Headaches", "Head ache"])
-    def test_two_terms_are_two(self, other):
-        assert form("Headache") != form(other)
-        entries = [coding("Headache"), coding(other, subject="S-2")]
+    @pytest.mark.parametrize("second", ["Migraine", "Headaches", "Head ache"])
+    def test_two_terms_are_two(self, second):
+        assert form("Headache") != form(second)
+        entries = [coding("Headache"), coding(second, subject="S-2")]
         assert self.noted(*entries) == {}
 
     def test_reasons_are_terms_and_are_not_quoted(self):
@@ -653,8 +655,8 @@ class TestDocuments:
         assert [listing.id for listing in result.listings] == ["Q1", ADDED]
 
     def test_a_listing_of_that_name_keeps_it(self):
-        named = TINY["listings"][0] | {"id": "Discrepancies"}
-        result = self.made(tiny(listings=[named]))
+        listing_named = TINY["listings"][0] | {"id": "Discrepancies"}
+        result = self.made(tiny(listings=[listing_named]))
         assert [listing.id for listing in result.listings] == ["Discrepancies", f"{ADDED}-ALL"]
         assert len({listing.dataset for listing in result.listings}) == 2
 
@@ -672,8 +674,8 @@ class TestDocuments:
 
     def test_the_same_records_give_the_same_rows_in_any_order(self):
         rows = list(self.made(ONE).listings[-1].rows)
-        again = builders.report_of(ONE, reversed(self.ODD))
-        assert list(again.listings[-1].rows) == rows
+        reordered = builders.report_of(ONE, reversed(self.ODD))
+        assert list(reordered.listings[-1].rows) == rows
 
 
 def test_a_blinded_study_tells_nobody_by_its_discrepancies():

@@ -54,8 +54,8 @@ class TestDuration:
     def test_nobody_and_nothing_that_ended_are_no_number(self):
         assert printed(table_of(person("S-1"), ROW), "row", "a")["mean"] == "not reported"
         ongoing = [*person("S-1"), event("S-1", "1", 10)]
-        found = printed(table_of(ongoing, ROW), "row", "a")
-        assert (found["events"], found["median"]) == ("0", "not reported")
+        texts = printed(table_of(ongoing, ROW), "row", "a")
+        assert (texts["events"], texts["median"]) == ("0", "not reported")
 
     def test_partial_dates_are_imputed_as_everywhere(self):
         # The onset may be the first dose's day, the end is the last of its month, or the death.
@@ -80,9 +80,9 @@ class TestDuration:
             "decimals": 1,
             "interval": {"level": 0.9},
         }
-        found = printed(table_of(self.ENTRIES, row), "row", "total")
-        assert found.keys() == {"events", "q1", "q3", "ci_low", "ci_high"}
-        assert found["q1"] == "1.00"
+        texts = printed(table_of(self.ENTRIES, row), "row", "total")
+        assert texts.keys() == {"events", "q1", "q3", "ci_low", "ci_high"}
+        assert texts["q1"] == "1.00"
 
     def test_a_grade_that_is_not_reported_is_told(self):
         row = {"durations": {"filter": {"grade": [3]}}}
@@ -119,14 +119,14 @@ def test_statistics_are_those_of_the_days_recounted(seed: int) -> None:
             entries.append(coding("Pain", f"E-{j}", f"S-{i}"))
             days.append(lasted + 1)
     rng.shuffle(entries)
-    found = printed(table_of(entries, ROW), "row", "total")
-    assert found["events"] == str(len(days))
+    texts = printed(table_of(entries, ROW), "row", "total")
+    assert texts["events"] == str(len(days))
     if days:
-        assert float(found["mean"]) == pytest.approx(statistics.mean(days), abs=0.0501)
-        assert float(found["median"]) == statistics.median(days)
-        assert (found["min"], found["max"]) == (str(min(days)), str(max(days)))
+        assert float(texts["mean"]) == pytest.approx(statistics.mean(days), abs=0.0501)
+        assert float(texts["median"]) == statistics.median(days)
+        assert (texts["min"], texts["max"]) == (str(min(days)), str(max(days)))
     if len(days) > 1:
-        assert float(found["sd"]) == pytest.approx(statistics.stdev(days), abs=0.00501)
+        assert float(texts["sd"]) == pytest.approx(statistics.stdev(days), abs=0.00501)
 
 
 def test_what_a_cell_can_hold_and_how_it_is_counted_is_known():

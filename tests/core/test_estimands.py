@@ -57,12 +57,12 @@ def test_methods_list_its_attributes():
 
 
 def test_no_number_changes():
-    with_words, without = (
+    with_words, without_words = (
         tables_of(parallel([ROW], COLUMNS, estimands=estimands), [])["t"]
         for estimands in ([ESTIMAND], [])
     )
-    assert with_words.rows == without.rows
-    assert cell(with_words, "row", "a") == cell(without, "row", "a")
+    assert with_words.rows == without_words.rows
+    assert cell(with_words, "row", "a") == cell(without_words, "row", "a")
 
 
 def test_an_interaction_of_a_model_can_be_estimated():

@@ -22,8 +22,12 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 def person(subject: str, arm: str, sex: str | None, *events: int) -> list[Entry]:
-    known = {} if sex is None else {"sex": sex}
-    entries = [enrolment(subject=subject, **known), randomised(arm, subject), dose(subject=subject)]
+    fields = {} if sex is None else {"sex": sex}
+    entries = [
+        enrolment(subject=subject, **fields),
+        randomised(arm, subject),
+        dose(subject=subject),
+    ]
     for i, grade in enumerate(events):
         entries += [adverse_event(10, f"E-{i}", subject, grade=grade),
                     coding("Pain", f"E-{i}", subject)]  # fmt: skip
@@ -55,17 +59,17 @@ def test_without_anybody_in_it_there_is_no_percentage():
     nobody = {"characteristic": "sex", "levels": ["U"]}
     for name, row in ROWS.items():
         grid = table_of(ENTRIES, row | {"denominator": nobody}, columns=COLUMNS)
-        shown = [printed for printed in grid.rows if printed.id == name]
-        assert all(raws(grid, name, "N") == {"a": 0, "b": 0} for _ in shown)
+        rows = [grid_row for grid_row in grid.rows if grid_row.id == name]
+        assert all(raws(grid, name, "N") == {"a": 0, "b": 0} for _ in rows)
 
 
 def test_comparisons_and_the_least_percentage_are_of_it_too():
     row = {"terms": {"filter": {}, "by": "pt", "minimum_percent": 60}, "denominator": WOMEN}
     grid = table_of(ENTRIES, row, columns=COLUMNS)
     assert raws(grid, "row/Pain", "difference")["p"] == "-50"
-    less = table_of(ENTRIES, {**row, "terms": row["terms"] | {"minimum_percent": 60},
+    fewer = table_of(ENTRIES, {**row, "terms": row["terms"] | {"minimum_percent": 60},
                               "denominator": {"none": [WOMEN]}}, columns=COLUMNS)  # fmt: skip
-    assert raws(less, "row/Pain", "N")["a"] == 1
+    assert raws(fewer, "row/Pain", "N")["a"] == 1
 
 
 @pytest.mark.parametrize("word", ["determined", "column", "assessed"])

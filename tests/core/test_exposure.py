@@ -32,14 +32,20 @@ def study(**exposure: Any) -> Study:
 def value(*entries: Entry, **exposure: Any) -> Fraction | None:
     defined = study(**exposure)
     quantity = compiled(defined).rules.measure("new", "")
-    found = quantity.evaluate(builders.derive(enrolment(), *entries, study=defined))
-    if found is None:
+    result = quantity.evaluate(builders.derive(enrolment(), *entries, study=defined))
+    if result is None:
         return None
-    return Fraction(found.unrounded(quantity.places)).limit_denominator(10**12)
+    return Fraction(result.unrounded(quantity.places)).limit_denominator(10**12)
 
 
-def missed(at: int) -> Entry:
-    return entry("dose.missed", record=f"MISSED-{at}", visit="week-5", reason="Away", date=day(at))
+def missed(study_day: int) -> Entry:
+    return entry(
+        "dose.missed",
+        record=f"MISSED-{study_day}",
+        visit="week-5",
+        reason="Away",
+        date=day(study_day),
+    )
 
 
 FORTNIGHTLY = (dose(0), dose(14, amount=400), dose(28), missed(42), dose(56))
@@ -79,13 +85,13 @@ class TestUnknown:
             defined = study(**exposure)
             quantity = compiled(defined).rules.measure("new", "")
             waiting = builders.derive(enrolment(), study=defined)
-            over = builders.derive(enrolment(), disposition(9), study=defined)
-            assert (quantity.pending(waiting), quantity.pending(over)) == (True, False)
+            completed = builders.derive(enrolment(), disposition(9), study=defined)
+            assert (quantity.pending(waiting), quantity.pending(completed)) == (True, False)
 
     def test_an_amount_in_another_unit_leaves_it_open(self):
         assert value(dose(0), dose(1, unit="mL"), of="cumulative-dose", **MG) is None
-        known = {"of": "cumulative-dose", **MG, "units": {"mL": 2}}
-        assert value(dose(0), dose(1, unit="mL"), **known) == 2400
+        options = {"of": "cumulative-dose", **MG, "units": {"mL": 2}}
+        assert value(dose(0), dose(1, unit="mL"), **options) == 2400
 
     def test_a_plan_that_nobody_states_leaves_it_open(self):
         assert value(dose(0), of="compliance", **MG) is None
@@ -138,21 +144,21 @@ class TestPerDay:
 
 _AMOUNTS = st.sampled_from(["800", "400.5", "0.000000001", "99999.999999999"])
 _DOSES = st.lists(st.tuples(st.integers(0, 90), _AMOUNTS, _AMOUNTS | st.none()),
-                  min_size=1, max_size=5, unique_by=lambda drawn: drawn[0])  # fmt: skip
+                  min_size=1, max_size=5, unique_by=lambda dose_drawn: dose_drawn[0])  # fmt: skip
 
 
 @given(_DOSES, st.integers(0, 3), st.sampled_from([None, 700]), st.sampled_from([None, 14]))
-def test_against_a_recount(drawn, skipped, planned_dose, interval):
+def test_against_a_recount(doses_drawn, skipped, planned_dose, interval):
     doses = [
-        dose(at, amount=float(amount), **({"planned": float(planned)} if planned else {}))
-        for at, amount, planned in drawn
+        dose(study_day, amount=float(amount), **({"planned": float(planned)} if planned else {}))
+        for study_day, amount, planned in doses_drawn
     ]
     entries = [*doses, *(missed(100 + i) for i in range(skipped))]
-    given_amount = sum(Fraction(amount) for _, amount, _ in drawn)
-    plans = [planned if planned is not None else planned_dose for *_, planned in drawn]
+    given_amount = sum(Fraction(amount) for _, amount, _ in doses_drawn)
+    plans = [planned if planned is not None else planned_dose for *_, planned in doses_drawn]
     plans += [planned_dose] * skipped
     planned = None if None in plans else sum(map(Fraction, plans))
-    days = [at for at, *_ in drawn]
+    days = [study_day for study_day, *_ in doses_drawn]
     duration = max(days) - min(days) + (interval or 1)
     plan = {"planned_dose": planned_dose} if planned_dose else {}
     apart = {"interval": interval} if interval else {}
@@ -172,8 +178,8 @@ def test_against_a_recount(drawn, skipped, planned_dose, interval):
 def exact(entries: list[Entry], **exposure: Any) -> Fraction | None:
     defined = study(**exposure)
     quantity = compiled(defined).rules.measure("new", "")
-    found = quantity.evaluate(builders.derive(enrolment(), *entries, study=defined))
-    return None if found is None else Fraction(found.units, 10**quantity.places)
+    result = quantity.evaluate(builders.derive(enrolment(), *entries, study=defined))
+    return None if result is None else Fraction(result.units, 10**quantity.places)
 
 
 def near(number: Fraction | None) -> Any:

@@ -22,12 +22,12 @@ def pointers(definition: Any) -> list[str]:
 
 
 def test_four_unknown_names_are_four_faults_in_order_of_the_document():
-    wrong = example()
-    wrong["tables"][0]["rows"][0]["summary"] = "agee"
-    rows = wrong["tables"][1]["rows"]
+    faulty = example()
+    faulty["tables"][0]["rows"][0]["summary"] = "agee"
+    rows = faulty["tables"][1]["rows"]
     rows[0]["count"] = rows[1]["not_due"] = "respondr"
     rows[2]["summary"] = "sbp-chang"
-    assert [(fault.pointer, fault.location) for fault in faults(wrong)] == [
+    assert [(fault.pointer, fault.location) for fault in faults(faulty)] == [
         ("/tables/0/rows/0/summary", "table 14.1, row age, summary"),
         ("/tables/1/rows/0/count", "table 14.2, row responders, count"),
         ("/tables/1/rows/1/not_due", "table 14.2, row not-due, not_due"),
@@ -36,23 +36,23 @@ def test_four_unknown_names_are_four_faults_in_order_of_the_document():
 
 
 def test_what_a_list_holds_without_a_section_is_told_by_its_place():
-    wrong = example()
-    wrong["consort"] = {"25": ["14.1", "14.9"]}
-    assert [fault.location for fault in faults(wrong)] == ["item 25, entry 2"]
+    faulty = example()
+    faulty["consort"] = {"25": ["14.1", "14.9"]}
+    assert [fault.location for fault in faults(faulty)] == ["item 25, entry 2"]
 
 
 def test_ten_faults_of_shape_names_and_sense_are_ten():
-    wrong = example()
-    wrong["shards"] = 99
-    wrong["arms"][0]["lable"] = "Drug"
-    wrong["measures"]["sbp-change"]["missing"] = "none"
-    wrong["conditions"]["left"]["where"] = {"of": "studdy", "status": "discontinuedd"}
-    wrong["tables"][0]["rows"][0]["summary"] = "agee"
-    wrong["tables"][1]["columns"][2]["compare"] = ["placebo", "drugg"]
-    wrong["key_results"][0]["source"]["row"] = "respnders"
-    wrong["flow"]["identities"][0]["parts"] = ["stayed", "gone"]
-    wrong["listings"][0]["columns"][1]["source"] = "trem"
-    assert pointers(wrong) == [
+    faulty = example()
+    faulty["shards"] = 99
+    faulty["arms"][0]["lable"] = "Drug"
+    faulty["measures"]["sbp-change"]["missing"] = "none"
+    faulty["conditions"]["left"]["where"] = {"of": "studdy", "status": "discontinuedd"}
+    faulty["tables"][0]["rows"][0]["summary"] = "agee"
+    faulty["tables"][1]["columns"][2]["compare"] = ["placebo", "drugg"]
+    faulty["key_results"][0]["source"]["row"] = "respnders"
+    faulty["flow"]["identities"][0]["parts"] = ["stayed", "gone"]
+    faulty["listings"][0]["columns"][1]["source"] = "trem"
+    assert pointers(faulty) == [
         "/shards",
         "/arms/0/lable",
         "/measures/sbp-change/missing",
@@ -67,15 +67,15 @@ def test_ten_faults_of_shape_names_and_sense_are_ten():
 
 
 def test_faults_of_sense_are_all_found_too():
-    wrong = example()
-    wrong["conditions"] |= {"a": {"all": ["b"]}, "b": {"none": ["a"]}, "c": {"any": ["b"]}}
-    wrong["measures"] |= {"gap": {"difference": ["age", "sbp-change"]}}
-    wrong["tables"][1]["rows"][0]["visits"] = ["week-4"]
-    wrong["figures"][0]["source"]["row"] = "change"
-    wrong["testing"]["order"] = [{"table": "14.2", "row": "change", "column": "drug"}]
-    wrong["key_results"][0]["show"] = "mean"
-    wrong["listings"][0]["columns"][1]["kind"] = "date"
-    assert pointers(wrong) == [
+    faulty = example()
+    faulty["conditions"] |= {"a": {"all": ["b"]}, "b": {"none": ["a"]}, "c": {"any": ["b"]}}
+    faulty["measures"] |= {"gap": {"difference": ["age", "sbp-change"]}}
+    faulty["tables"][1]["rows"][0]["visits"] = ["week-4"]
+    faulty["figures"][0]["source"]["row"] = "change"
+    faulty["testing"]["order"] = [{"table": "14.2", "row": "change", "column": "drug"}]
+    faulty["key_results"][0]["show"] = "mean"
+    faulty["listings"][0]["columns"][1]["kind"] = "date"
+    assert pointers(faulty) == [
         "/measures/gap/difference",
         "/conditions/b/none/0",
         "/tables/1/rows/0/count",
@@ -87,16 +87,16 @@ def test_faults_of_sense_are_all_found_too():
 
 
 def test_a_broken_named_part_is_one_fault_however_many_use_it():
-    wrong = example()
-    wrong["measures"]["sbp-change"]["parameter"] = "sbpp"
-    assert pointers(wrong) == ["/measures/sbp-change/parameter"]
-    wrong = example()
-    wrong["conditions"]["randomised"]["recorded"] = "subject.randomized"
-    assert pointers(wrong) == ["/conditions/randomised/recorded"]
+    faulty = example()
+    faulty["measures"]["sbp-change"]["parameter"] = "sbpp"
+    assert pointers(faulty) == ["/measures/sbp-change/parameter"]
+    faulty = example()
+    faulty["conditions"]["randomised"]["recorded"] = "subject.randomized"
+    assert pointers(faulty) == ["/conditions/randomised/recorded"]
 
 
 @pytest.mark.parametrize(
-    ("summary", "at"),
+    ("summary", "items"),
     [
         ({"parameter": "sbp", "at": "week-4", "missing": "none"}, ["missing"]),
         ({"parametr": "sbp", "at": "week-4"}, ["parametr"]),
@@ -108,10 +108,10 @@ def test_a_broken_named_part_is_one_fault_however_many_use_it():
         ({"placebo": "age", "drug": {"parameter": "sbpp", "at": "week-4"}}, ["drug/parameter"]),
     ],
 )
-def test_what_stands_in_place_of_a_summary_is_wrong_where_it_is_wrong(summary, at):
-    wrong = example()
-    wrong["tables"][0]["rows"][0]["summary"] = summary
-    assert pointers(wrong) == [f"/tables/0/rows/0/summary/{item}" for item in at]
+def test_what_stands_in_place_of_a_summary_is_wrong_where_it_is_wrong(summary, items):
+    faulty = example()
+    faulty["tables"][0]["rows"][0]["summary"] = summary
+    assert pointers(faulty) == [f"/tables/0/rows/0/summary/{item}" for item in items]
 
 
 def test_a_column_may_be_called_as_a_field_of_a_condition_is():
@@ -127,25 +127,25 @@ def test_a_column_may_be_called_as_a_field_of_a_condition_is():
 
 
 def test_a_field_that_is_none_is_said_with_those_that_are():
-    wrong = example()
-    wrong["tables"][0]["rows"][0]["lable"] = "Age"
-    (fault,) = faults(wrong)
+    faulty = example()
+    faulty["tables"][0]["rows"][0]["lable"] = "Age"
+    (fault,) = faults(faulty)
     assert "is not a field here. Did you mean label?" in fault.detail
 
 
 def test_the_answer_is_the_same_from_run_to_run_and_says_each_place_once():
-    wrong = example()
-    wrong["tables"][0]["rows"][0]["summary"] = {f"x{i}": "age" for i in range(9)}
-    result = pointers(wrong)
+    faulty = example()
+    faulty["tables"][0]["rows"][0]["summary"] = {f"x{i}": "age" for i in range(9)}
+    result = pointers(faulty)
     assert result == [f"/tables/0/rows/0/summary/x{i}" for i in range(9)]
     assert len(set(result)) == len(result)
 
 
 def test_a_problem_names_its_places_by_pointer_and_by_id():
-    wrong = example()
-    wrong["tables"][1]["rows"][0]["count"] = "respondr"
+    faulty = example()
+    faulty["tables"][1]["rows"][0]["count"] = "respondr"
     with pytest.raises(Rejected) as caught:
-        checking.read_definition(json.dumps(wrong))
+        checking.read_definition(json.dumps(faulty))
     assert caught.value.problem()["errors"] == [
         {
             "pointer": "/tables/1/rows/0/count",
@@ -164,14 +164,14 @@ def test_a_blinded_study_is_checked_as_both_audiences_see_it():
 
 def test_a_value_that_is_named_twice_is_refused():
     """Whichever label came last would stand beside the number."""
-    wrong = example()
-    wrong["strata"]["region"].append("north")
-    wrong["characteristics"] = {"smoker": {"label": "Smoker", "levels": ["Y", "N", "Y"]}}
-    wrong["classes"]["age-group"]["classes"][1]["value"] = "below 65"
-    twice = [{"value": "M", "label": "Men"}, {"value": "M", "label": "Women"}]
-    wrong["tables"][0]["rows"][1]["levels"] = {"characteristic": "sex", "values": twice}
-    wrong["tables"][1]["rows"][3]["visits"] = ["week-4", "week-8", "week-4"]
-    assert [(fault.pointer, fault.detail) for fault in faults(wrong)] == [
+    faulty = example()
+    faulty["strata"]["region"].append("north")
+    faulty["characteristics"] = {"smoker": {"label": "Smoker", "levels": ["Y", "N", "Y"]}}
+    faulty["classes"]["age-group"]["classes"][1]["value"] = "below 65"
+    levels = [{"value": "M", "label": "Men"}, {"value": "M", "label": "Women"}]
+    faulty["tables"][0]["rows"][1]["levels"] = {"characteristic": "sex", "values": levels}
+    faulty["tables"][1]["rows"][3]["visits"] = ["week-4", "week-8", "week-4"]
+    assert [(fault.pointer, fault.detail) for fault in faults(faulty)] == [
         ("/strata/region", "names north more than once"),
         ("/classes/age-group/classes", "names below 65 more than once"),
         ("/tables/0/rows/1/levels/values", "names M more than once"),
@@ -194,17 +194,17 @@ def test_a_value_that_is_named_twice_is_refused():
     ids=str,
 )  # fmt: skip
 def test_what_contradicts_itself_is_refused(section, change, pointer):
-    wrong = example()
+    faulty = example()
     for name, value in change.items():
-        result = wrong[section].get(name)
-        wrong[section][name] = result | value if isinstance(result, dict) else value
-    assert pointers(wrong) == [pointer]
+        result = faulty[section].get(name)
+        faulty[section][name] = result | value if isinstance(result, dict) else value
+    assert pointers(faulty) == [pointer]
 
 
 @pytest.mark.parametrize("odd", [{"covariates": ["sbp-change"]}, {"factors": ["arm"]}], ids=str)
 def test_a_model_of_what_explains_itself_is_refused(odd):
-    wrong = example()
-    wrong["tables"][1]["rows"] = [
+    faulty = example()
+    faulty["tables"][1]["rows"] = [
         {"id": "model", "label": "Model", "ancova": {"measure": "sbp-change"} | odd}
     ]
-    assert "/tables/1/rows/0/ancova" in pointers(wrong)
+    assert "/tables/1/rows/0/ancova" in pointers(faulty)

@@ -30,22 +30,22 @@ TIMES = {"left": {"label": "Left", "start": "enrolment",
                   "events": [{"recorded": "disposition.recorded"}]}}  # fmt: skip
 
 
-def figure(kind: str, row: str = "row", table: str = "t", **more: Any) -> dict[str, Any]:
-    columns = {"columns": more.pop("columns")} if "columns" in more else {}
+def figure(kind: str, row: str = "row", table: str = "t", **options: Any) -> dict[str, Any]:
+    columns = {"columns": options.pop("columns")} if "columns" in options else {}
     source = {"table": table, "row": row} | columns
-    named = {"id": "c", "title": "T", "population": "P", "x_label": "X", "y_label": "Y"}
-    return named | {"kind": kind, "source": source} | more
+    base = {"id": "c", "title": "T", "population": "P", "x_label": "X", "y_label": "Y"}
+    return base | {"kind": kind, "source": source} | options
 
 
-def study_of(row: dict[str, Any], kind: str, columns: Any = (TOTAL,), /, **more: Any) -> Study:
-    changes = {name: more.pop(name) for name in ("blinded", "visits") if name in more}
-    return parallel([row], columns, figures=[figure(kind, **more)], times=TIMES, **changes)
+def study_of(row: dict[str, Any], kind: str, columns: Any = (TOTAL,), /, **options: Any) -> Study:
+    changes = {name: options.pop(name) for name in ("blinded", "visits") if name in options}
+    return parallel([row], columns, figures=[figure(kind, **options)], times=TIMES, **changes)
 
 
 def drawn(study: Study, *entries: Entry) -> Figure:
     checking.check_definition(study)
-    (found,) = figures(study, builders.sums_of(study, builders.subjects(entries)))
-    return found
+    (result,) = figures(study, builders.sums_of(study, builders.subjects(entries)))
+    return result
 
 
 def faults(study: Study) -> list[tuple[str, str]]:
@@ -65,53 +65,53 @@ class TestTmb301:
     @staticmethod
     @cache
     def made() -> tuple[dict[str, Figure], dict[str, list[dict[str, Any]]]]:
-        made = builders.report_of(tmb301(), builders.feed())
-        rows = {listing.id: builders.rows_of(listing) for listing in made.listings}
-        return {each.id: each for each in made.figures}, rows
+        study_report = builders.report_of(tmb301(), builders.feed())
+        rows = {listing.id: builders.rows_of(listing) for listing in study_report.listings}
+        return {item.id: item for item in study_report.figures}, rows
 
     def of(self, name: str) -> tuple[list[charting.Point], dict[str, list[dict[str, Any]]]]:
-        found, rows = self.made()
-        (series,) = found[name].series
+        plots, rows = self.made()
+        (series,) = plots[name].series
         assert series.n == 40
         return charting.points(series.marks), rows
 
     def test_the_waterfall_has_each_decrease_at_day_14(self):
-        found, rows = self.of("14.2.1")
+        points, rows = self.of("14.2.1")
         decreases = [row["CHG14"] for row in rows["16.2.6.3"] if row["CHG14"] is not None]
         assert len(decreases) > 30
-        assert found == charting.falling(decreases)
+        assert points == charting.falling(decreases)
 
     def test_means_by_visit_and_their_intervals(self):
-        found, rows = self.of("14.2.2")
-        assert found == [
+        points, rows = self.of("14.2.2")
+        assert points == [
             charting.mean(visit.day, [row["AVAL"] for row in rows["16.2.6"]
                                       if row["AVISIT"] == visit.label])
             for visit in tmb301().definition.visits
         ]  # fmt: skip
 
     def test_percentages_by_visit_and_their_intervals(self):
-        found, rows = self.of("14.2.3")
+        points, rows = self.of("14.2.3")
         below = {
             visit.day: sum(
                 row["AVISIT"] == visit.label and row["LBORRES"] in LOW for row in rows["16.2.6"]
             )
             for visit in tmb301().definition.visits
         }
-        assert found == [charting.share(day, n, 40) for day, n in below.items()]
+        assert points == [charting.share(day, n, 40) for day, n in below.items()]
         assert below[175] == 17
 
     def test_the_most_frequent_terms(self):
-        found, rows = self.of("14.3.2")
-        who = defaultdict(set)
+        points, rows = self.of("14.3.2")
+        subjects_of = defaultdict(set)
         for row in rows["16.2.7"]:
             if row["TRTEMFL"] == "Y":
-                who[row["AEBODSYS"], row["AEDECOD"]].add(row["USUBJID"])
-        ordered = sorted(who, key=lambda name: (-len(who[name]), name))
+                subjects_of[row["AEBODSYS"], row["AEDECOD"]].add(row["USUBJID"])
+        ordered = sorted(subjects_of, key=lambda name: (-len(subjects_of[name]), name))
         (series,) = self.made()[0]["14.3.2"].series
         assert [mark.label for mark in series.marks] == [term for _, term in ordered[:15]]
         assert len(ordered) > 15
-        assert found == [
-            (100 * len(who[name]) / 40, rank, None, None, len(who[name]))
+        assert points == [
+            (100 * len(subjects_of[name]) / 40, rank, None, None, len(subjects_of[name]))
             for rank, name in enumerate(ordered[:15], 1)
         ]
 
@@ -122,9 +122,9 @@ class TestTmb301:
         assert list(figures(tmb301(), sums)) == list(self.made()[0].values())
 
     def test_nobody_enrolled_gives_figures_without_a_value(self):
-        for each in figures(tmb301(), {}):
-            for mark in each.series[0].marks:
-                assert (mark.y, mark.low, mark.n) == (None, None, 0), each.id
+        for item in figures(tmb301(), {}):
+            for mark in item.series[0].marks:
+                assert (mark.y, mark.low, mark.n) == (None, None, 0), item.id
 
 
 LOW = {f"<{n}" for n in (20, 40, 50)} | {str(n) for n in range(50)}
@@ -132,27 +132,27 @@ LOW = {f"<{n}" for n in (20, 40, 50)} | {str(n) for n in range(50)}
 
 class TestCountByVisit:
     def grid(self, *entries: Entry, **row: Any) -> dict[str, tuple[int, str]]:
-        found = builders.tables_of(parallel([BELOW | row], (TOTAL,)), entries)["t"]
+        grid = builders.tables_of(parallel([BELOW | row], (TOTAL,)), entries)["t"]
         return {
             row.id: (row.cells[0].get("n").raw, row.label)  # type: ignore[union-attr,misc]
-            for row in found.rows
+            for row in grid.rows
             if row.cells
         }
 
     def test_the_visits_stand_under_the_label_of_their_row(self):
         rows = [BELOW | {"label": "Below 50"}, BY_VISIT | {"label": "Load", "level": 1}]
-        found = builders.tables_of(
+        grid = builders.tables_of(
             parallel([{"id": f"r{i}"} | row for i, row in enumerate(rows)], (TOTAL,)), []
         )["t"].rows
-        assert [(row.id, row.label, row.level) for row in found] == [
+        assert [(row.id, row.label, row.level) for row in grid] == [
             ("r0", "Below 50", 0), ("r0/day-7", "Day 7", 1), ("r0/day-14", "Day 14", 1),
             ("r0/week-5", "Week 5", 1), ("r1", "Load", 1), ("r1/day-7", "Day 7", 2),
             ("r1/day-14", "Day 14", 2), ("r1/week-5", "Week 5", 2),
         ]  # fmt: skip
 
     def test_a_row_of_visits_without_a_label_has_no_heading(self):
-        found = builders.tables_of(parallel([BELOW | {"label": ""}], (TOTAL,)), [])["t"].rows
-        assert [(row.id, row.level) for row in found] == [
+        rows = builders.tables_of(parallel([BELOW | {"label": ""}], (TOTAL,)), [])["t"].rows
+        assert [(row.id, row.level) for row in rows] == [
             ("row/day-7", 0), ("row/day-14", 0), ("row/week-5", 0),
         ]  # fmt: skip
 
@@ -181,10 +181,10 @@ class TestCountByVisit:
         entries = [*person("S-1"), viral_load(14, 20)]
         assert self.grid(*entries, where="above-100000")["row/day-14"][0] == 0
 
-    @pytest.mark.parametrize("same", ["treated", {"recorded": "dose.administered"},
+    @pytest.mark.parametrize("condition", ["treated", {"recorded": "dose.administered"},
                                       {"measure": "baseline-copies", "below": 50}])  # fmt: skip
-    def test_what_is_the_same_at_every_visit_is_refused(self, same):
-        ((path, detail),) = faults(parallel([BELOW | {"count": same}], (TOTAL,)))
+    def test_what_is_the_same_at_every_visit_is_refused(self, condition):
+        ((path, detail),) = faults(parallel([BELOW | {"count": condition}], (TOTAL,)))
         assert path == "/tables/0/rows/0/count"
         assert "same at every visit" in detail
 
@@ -213,12 +213,12 @@ class TestMarks:
 
     def test_without_columns_all_that_count_subjects_are_drawn(self):
         compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
-        found = drawn(study_of(BY_VISIT, "mean", (A, B, TOTAL, compared)), *person("S-1"))
-        assert [(each.id, each.label, each.n) for each in found.series] == [
+        result = drawn(study_of(BY_VISIT, "mean", (A, B, TOTAL, compared)), *person("S-1"))
+        assert [(series.id, series.label, series.n) for series in result.series] == [
             ("a", "Drug", 1), ("b", "Placebo", 0), ("total", "Total", 1),
         ]  # fmt: skip
-        chosen = study_of(BY_VISIT, "mean", (A, B, TOTAL), columns=["b"])
-        assert list(charting.series_of(drawn(chosen))) == ["b"]
+        selected = study_of(BY_VISIT, "mean", (A, B, TOTAL), columns=["b"])
+        assert list(charting.series_of(drawn(selected))) == ["b"]
 
     def test_a_waterfall_has_a_bar_a_subject_the_greatest_first(self):
         change = {"summary": "week5-decrease"}
@@ -234,25 +234,25 @@ class TestMarks:
         study = study_of({"survival": {"time": "left"}}, "survival", (A, B))
         times = {"a": [(9, 1), (20, 0), (20, 1), (33, 1), (50, 0)], "b": [(15, 1), (15, 1)]}
         entries = [
-            each
-            for arm, of in times.items()
-            for i, (day, event) in enumerate(of)
+            record
+            for arm, arm_times in times.items()
+            for i, (day, event) in enumerate(arm_times)
             for name in [f"{arm}-{i}"]
-            for each in (enrolment(subject=name), randomised(arm, name),
+            for record in (enrolment(subject=name), randomised(arm, name),
                          disposition(day - 1, subject=name) if event else contact(day - 1, name))
         ]  # fmt: skip
-        found = drawn(study, *entries)
-        assert found.y_range == ("0", "100")
-        for arm, series in charting.series_of(found).items():
+        result = drawn(study, *entries)
+        assert result.y_range == ("0", "100")
+        for arm, series in charting.series_of(result).items():
             days, events = zip(*times[arm], strict=True)
             assert charting.points(series.marks) == charting.curve(days, events)
             assert series.censored == charting.censored(days, events)
-        assert found.series[0].at_risk == (("0", 5), ("10", 4), ("20", 4), ("30", 2), ("40", 1),
+        assert result.series[0].at_risk == (("0", 5), ("10", 4), ("20", 4), ("30", 2), ("40", 1),
                                            ("50", 1))  # fmt: skip
 
-    @pytest.mark.parametrize("at", [[5, 30], [0, 5, 30]])  # day 0 is once there
-    def test_all_censored_stay_at_the_top(self, at):
-        row = {"survival": {"time": "left", "at": at}}
+    @pytest.mark.parametrize("day_shown", [[5, 30], [0, 5, 30]])  # day 0 is once there
+    def test_all_censored_stay_at_the_top(self, day_shown):
+        row = {"survival": {"time": "left", "at": day_shown}}
         entries = [enrolment(), randomised("a"), contact(20)]
         (series,) = drawn(study_of(row, "survival"), *entries).series
         assert charting.points(series.marks) == [(0, 100, None, None, 1), (21, 100, None, None, 1)]
@@ -267,22 +267,25 @@ class TestTerms:
     ROW = {"terms": {"filter": {}}}  # noqa: RUF012 (not changed)
 
     def entries(self, *terms: tuple[str, str, str]) -> list[Entry]:
-        found = []
+        events = []
         for i, (subject, soc, pt) in enumerate(terms):
-            found += [builders.adverse_event(10, f"AE-{i}", subject),
+            events += [builders.adverse_event(10, f"AE-{i}", subject),
                       builders.coding(pt, f"AE-{i}", subject, soc=soc)]  # fmt: skip
-        return found
+        return events
 
     def test_the_most_frequent_over_the_columns_come_first(self):
         people = [*person("S-1"), *person("S-2", "b"), *person("S-3", "b")]
         events = self.entries(("S-1", "Skin", "Rash"), ("S-2", "Skin", "Rash"),
                               ("S-3", "Gut", "Nausea"), ("S-2", "Gut", "Colic"))  # fmt: skip
         study = study_of(self.ROW, "dots", (A, B), most=2)
-        one, other = drawn(study, *people, *events).series
-        assert [(m.label, m.y, m.x, m.n) for m in one.marks] == [
+        first, second = drawn(study, *people, *events).series
+        assert [(m.label, m.y, m.x, m.n) for m in first.marks] == [
             ("Rash", "1", "100", 1), ("Colic", "2", "0", 0),
         ]  # fmt: skip
-        assert [(m.label, m.x, m.n) for m in other.marks] == [("Rash", "50", 1), ("Colic", "50", 1)]
+        assert [(m.label, m.x, m.n) for m in second.marks] == [
+            ("Rash", "50", 1),
+            ("Colic", "50", 1),
+        ]
 
     def test_one_term_in_two_classes_is_told_apart(self):
         events = self.entries(("S-1", "Skin", "Cyst"), ("S-1", "Gut", "Cyst"))
@@ -300,7 +303,7 @@ class TestTerms:
 
 class TestRefused:
     @pytest.mark.parametrize(
-        ("row", "kind", "more", "where", "detail"),
+        ("row", "kind", "options", "pointer", "detail"),
         [
             (BY_VISIT, "mean", {"table": "u"}, "table", "is not a table"),
             (BY_VISIT, "mean", {"row": "visit"}, "row", "is not a row of table t"),
@@ -319,10 +322,10 @@ class TestRefused:
             ),
         ],
     )
-    def test_a_figure_of_what_is_not_there(self, row, kind, more, where, detail):
-        ((path, said),) = faults(study_of(row, kind, **more))
-        assert path == f"/figures/0/source/{where}"
-        assert detail in said
+    def test_a_figure_of_what_is_not_there(self, row, kind, options, pointer, detail):
+        ((path, message),) = faults(study_of(row, kind, **options))
+        assert path == f"/figures/0/source/{pointer}"
+        assert detail in message
 
     def test_a_heading(self):
         ((path, _),) = faults(study_of({}, "mean"))
@@ -343,17 +346,17 @@ class TestRefused:
         ):  # fmt: skip
             visits = [*builders.TINY["visits"], visit]
             row = BY_VISIT | {"visits": ["day-7", "extra"]}
-            ((path, said),) = faults(study_of(row, "mean", visits=visits))
-            assert (path, detail in said) == ("/figures/0/source/row", True)
+            ((path, message),) = faults(study_of(row, "mean", visits=visits))
+            assert (path, detail in message) == ("/figures/0/source/row", True)
 
     @pytest.mark.parametrize(
-        ("kind", "more"),
+        ("kind", "options"),
         [("mean", {"most": 3}), ("dots", {"references": [{"value": 1, "label": "x"}]}),
          ("dots", {"most": 0}), ("pie", {})],
     )  # fmt: skip
-    def test_what_a_kind_has_no_use_for(self, kind, more):
+    def test_what_a_kind_has_no_use_for(self, kind, options):
         with pytest.raises(Rejected):
-            tiny(figures=[figure(kind, **more)])
+            tiny(figures=[figure(kind, **options)])
 
     def test_two_figures_of_one_name(self):
         with pytest.raises(Rejected):
@@ -361,8 +364,8 @@ class TestRefused:
 
 
 class TestBlinded:
-    def open(self, row: dict[str, Any], kind: str, columns: Any, /, **more: Any) -> list[Any]:
-        study = study_of(row, kind, columns, blinded=True, **more)
+    def open(self, row: dict[str, Any], kind: str, columns: Any, /, **options: Any) -> list[Any]:
+        study = study_of(row, kind, columns, blinded=True, **options)
         checking.check_definition(study)
         return list(study.open.definition.figures)
 
@@ -370,12 +373,12 @@ class TestBlinded:
     def test_arms_are_shown_together(self, columns):
         study = study_of(BY_VISIT, "mean", columns, columns=["a", "b"], blinded=True)
         people = [*person("S-1"), *person("S-2", "b")]
-        (shown,) = builders.report_of(study, people, study.open).figures
-        assert [(each.label, each.n) for each in shown.series] == [
+        (figure_open,) = builders.report_of(study, people, study.open).figures
+        assert [(series.label, series.n) for series in figure_open.series] == [
             ("All arms" if len(columns) == 2 else "Total", 2)
         ]
-        assert "Drug" not in repr(shown)
-        assert "Placebo" not in repr(shown)
+        assert "Drug" not in repr(figure_open)
+        assert "Placebo" not in repr(figure_open)
 
     def test_a_figure_of_a_row_or_table_that_tells_is_left_out(self):
         by_arm = BY_VISIT | {"summary": {"a": SEEN, "b": SEEN | {"missing": "locf"}}}
@@ -383,8 +386,8 @@ class TestBlinded:
         assert self.open({"terms": {"filter": {"treatment": "drug"}}}, "dots", (TOTAL,)) == []
 
     def test_columns_of_all_stay_as_they_are(self):
-        (left,) = self.open(BY_VISIT, "mean", (A, TOTAL), columns=["total"])
-        assert left.source.columns == ["total"]
+        (remaining,) = self.open(BY_VISIT, "mean", (A, TOTAL), columns=["total"])
+        assert remaining.source.columns == ["total"]
 
     def test_a_waterfall_whose_pooled_column_keeps_no_values_is_left_out(self):
         row = {"summary": "age", "statistics": {"a": ["median"], "total": ["mean"]}}
@@ -395,21 +398,21 @@ class TestBlinded:
                           ("survival", {"survival": {"time": "left"}}),
                           ("dots", TestTerms.ROW)):  # fmt: skip
             study = study_of(row, kind, (A, B), blinded=True)
-            made = []
+            plots = []
             for arms in ("ab", "ba"):
-                entries = [each for i, arm in enumerate(arms) for name in [f"S-{i}"]
-                           for each in (*person(name, arm), viral_load(14, 20 + i, subject=name),
+                entries = [event for i, arm in enumerate(arms) for name in [f"S-{i}"]
+                           for event in (*person(name, arm), viral_load(14, 20 + i, subject=name),
                                         builders.cd4(14, 300 * i, subject=name),
                                         builders.adverse_event(9, subject=name))]  # fmt: skip
-                made.append(builders.report_of(study, entries, study.open).figures)
-            assert made[0] == made[1]
-            assert made[0][0].series[0].n == 2
+                plots.append(builders.report_of(study, entries, study.open).figures)
+            assert plots[0] == plots[1]
+            assert plots[0][0].series[0].n == 2
 
 
 def test_figures_add_nothing_to_the_sums():
     source = json.loads(tmb301().source)
-    without = {name: part for name, part in source.items() if name != "figures"}
-    plain = builders.study.load(json.dumps(without))
+    parts = {name: part for name, part in source.items() if name != "figures"}
+    plain = builders.study.load(json.dumps(parts))
     people = builders.subjects(builders.feed())
     assert builders.sums_of(plain, people) == builders.sums_of(tmb301(), people)
 
@@ -420,13 +423,17 @@ class TestBoxes:
     ROW = {"summary": SEEN, "statistics": ["median"]}  # noqa: RUF012 (not changed)
     VALUES = (100, 180, 200, 210, 210, 220, 260, 400, 400)
 
-    def entries(self, *values: int, at: int = 14) -> list[Entry]:
-        return [each for i, value in enumerate(values) for name in [f"S-{i}"]
-                for each in (*person(name), builders.cd4(at, value, subject=name))]  # fmt: skip
+    def entries(self, *values: int, study_day: int = 14) -> list[Entry]:
+        return [
+            event
+            for i, value in enumerate(values)
+            for name in [f"S-{i}"]
+            for event in (*person(name), builders.cd4(study_day, value, subject=name))
+        ]
 
-    def at_14(self, *values: int, **more: Any) -> tuple[Any, ...]:
+    def at_14(self, *values: int, **options: Any) -> tuple[Any, ...]:
         row = self.ROW | {"summary": SEEN | {"at": "day-14"}}
-        (series,) = drawn(study_of(row, "box", **more), *self.entries(*values)).series
+        (series,) = drawn(study_of(row, "box", **options), *self.entries(*values)).series
         (mark,) = series.marks
         return mark, mark.quartiles
 
@@ -435,7 +442,7 @@ class TestBoxes:
         values = np.array(self.VALUES[:n])
         mark, box = self.at_14(*self.VALUES[:n])
         q1, median, q3 = np.percentile(values, (25, 50, 75), method="averaged_inverted_cdf")
-        assert [float(at) for at in (box.q1, mark.y, box.q3)] == [q1, median, q3]
+        assert [float(position) for position in (box.q1, mark.y, box.q3)] == [q1, median, q3]
         assert float(box.mean) == pytest.approx(values.mean(), rel=1e-12)
         reach = 1.5 * (q3 - q1)
         inside = values[(values >= q1 - reach) & (values <= q3 + reach)]
@@ -458,18 +465,18 @@ class TestBoxes:
 
     def test_there_is_a_box_a_visit_in_the_order_of_the_row(self):
         row = BY_VISIT | {"visits": ["day-14", "day-7"], "statistics": ["q1"]}
-        found = drawn(study_of(row, "box", (A, B)), *self.entries(200, 300))
-        assert [[(m.x, m.label, m.y, m.n) for m in series.marks] for series in found.series] == [
+        result = drawn(study_of(row, "box", (A, B)), *self.entries(200, 300))
+        assert [[(m.x, m.label, m.y, m.n) for m in series.marks] for series in result.series] == [
             [("1", "Day 14", "250", 2), ("2", "Day 7", None, 0)],
             [("1", "Day 14", None, 0), ("2", "Day 7", None, 0)],
         ]
-        assert found.method.startswith("quartiles by SAS definition 5; whiskers to the farthest")
+        assert result.method.startswith("quartiles by SAS definition 5; whiskers to the farthest")
 
     def test_the_distribution_is_scipy_s(self):
         row = self.ROW | {"summary": SEEN | {"at": "day-14"}}
-        found = drawn(study_of(row, "cumulative"), *self.entries(*self.VALUES))
+        result = drawn(study_of(row, "cumulative"), *self.entries(*self.VALUES))
         steps = stats.ecdf(self.VALUES).cdf
-        foot, *marks = found.series[0].marks
+        foot, *marks = result.series[0].marks
         assert (foot.x, foot.y, foot.n) == ("100", "0", 0)
         assert [float(mark.x) for mark in marks] == list(steps.quantiles)
         assert [float(mark.y) for mark in marks] == pytest.approx(100 * steps.probabilities)
@@ -479,12 +486,12 @@ class TestBoxes:
     @pytest.mark.parametrize("kind", ["box", "cumulative"])
     def test_it_needs_every_value(self, kind):
         row = {"summary": SEEN | {"at": "day-14"}, "statistics": ["mean"]}
-        ((path, said),) = faults(study_of(row, kind))
-        assert (path, "has no statistics" in said) == ("/figures/0/source/row", True)
+        ((path, message),) = faults(study_of(row, kind))
+        assert (path, "has no statistics" in message) == ("/figures/0/source/row", True)
 
     def test_a_distribution_takes_no_visits_and_only_a_box_whiskers(self):
-        ((path, said),) = faults(study_of(BY_VISIT | {"statistics": ["q1"]}, "cumulative"))
-        assert (path, "without visits" in said) == ("/figures/0/source/row", True)
+        ((path, message),) = faults(study_of(BY_VISIT | {"statistics": ["q1"]}, "cumulative"))
+        assert (path, "without visits" in message) == ("/figures/0/source/row", True)
         with pytest.raises(Rejected):
             tiny(figures=[figure("mean", whiskers="range")])
 
@@ -494,6 +501,6 @@ class TestBoxes:
         study = study_of(row, kind, (A, B), blinded=True)
         people = [*person("S-1"), *person("S-2", "b"), builders.cd4(14, 200, subject="S-1"),
                   builders.cd4(14, 300, subject="S-2")]  # fmt: skip
-        (shown,) = builders.report_of(study, people, study.open).figures
-        (series,) = shown.series
+        (result,) = builders.report_of(study, people, study.open).figures
+        (series,) = result.series
         assert (series.label, series.marks[-1].n) == ("All arms", 2)

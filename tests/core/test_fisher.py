@@ -35,27 +35,29 @@ SHAPES = st.sampled_from([(2, 3), (3, 2), (3, 3), (2, 5), (4, 3), (5, 2), (3, 4)
 SMALL = SHAPES.flatmap(lambda shape: tables(*shape, st.integers(0, 5)))
 
 
-def compositions(total: int, most: Sequence[int]) -> Iterator[tuple[int, ...]]:
+def compositions(total: int, limits: Sequence[int]) -> Iterator[tuple[int, ...]]:
     """Part a total into as many numbers as there are limits, none above its own."""
-    if not most:
+    if not limits:
         if total == 0:
             yield ()
         return
-    for first in range(max(0, total - sum(most[1:])), min(total, most[0]) + 1):
-        for others in compositions(total - first, most[1:]):
-            yield (first, *others)
+    for first in range(max(0, total - sum(limits[1:])), min(total, limits[0]) + 1):
+        for remainder in compositions(total - first, limits[1:]):
+            yield (first, *remainder)
 
 
 def enumerated(table: Table) -> Fraction:
     """Freeman and Halton's P by making every table with these margins."""
     columns = [sum(column) for column in zip(*table, strict=True)]
 
-    def fill(rest: Sequence[int], left: Sequence[int]) -> Iterator[tuple[tuple[int, ...], ...]]:
-        if not left:
+    def fill(
+        rest: Sequence[int], columns_left: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, ...], ...]]:
+        if not columns_left:
             yield ()
             return
-        for row in compositions(left[0], rest):
-            for item in fill([a - b for a, b in zip(rest, row, strict=True)], left[1:]):
+        for row in compositions(columns_left[0], rest):
+            for item in fill([a - b for a, b in zip(rest, row, strict=True)], columns_left[1:]):
                 yield (row, *item)
 
     def weight(cells: Any) -> Fraction:
@@ -67,9 +69,9 @@ def enumerated(table: Table) -> Fraction:
 
 def dealt(rows: Sequence[int], columns: Sequence[int], seed: int = 1) -> Table:
     """Deal subjects of these margins at random."""
-    drawn = [i for i, n in enumerate(rows) for _ in range(n)]
-    Random(seed).shuffle(drawn)  # noqa: S311 (an order)
-    places = iter(drawn)
+    labels = [i for i, n in enumerate(rows) for _ in range(n)]
+    Random(seed).shuffle(labels)  # noqa: S311 (an order)
+    places = iter(labels)
     numbers = [[0] * len(columns) for _ in rows]
     for j, n in enumerate(columns):
         for _ in range(n):
@@ -224,11 +226,11 @@ class TestWithinABudget:
     def test_cochran_s_rule_decides_what_is_large(self, table, dense):
         assert association._is_dense(tuple(map(tuple, without_empty(table)))) is dense
 
-    @pytest.mark.parametrize("known", [False, True], ids=["at first", "known from before"])
-    def test_many_tests_together_take_no_more_than_a_budget(self, known, monkeypatch):
+    @pytest.mark.parametrize("n_known", [False, True], ids=["at first", "known from before"])
+    def test_many_tests_together_take_no_more_than_a_budget(self, n_known, monkeypatch):
         """Count what is really done: steps of exact tests, and what is drawn."""
         counts: Counter[str] = Counter()
-        exact, drawn = fisher.fisher, sampling.monte_carlo_p
+        exact, sample = fisher.fisher, sampling.monte_carlo_p
         for name in ("_exact", "_sampled", "_cost"):
             getattr(association, name).cache_clear()
 
@@ -238,7 +240,7 @@ class TestWithinABudget:
 
         def counted_draws(table: Table) -> Fraction:
             counts["steps"] += sampling.cost(table)
-            return drawn(table)
+            return sample(table)
 
         monkeypatch.setattr(fisher, "fisher", counted)
         monkeypatch.setattr(sampling, "monte_carlo_p", counted_draws)
@@ -246,7 +248,7 @@ class TestWithinABudget:
         sparse = [dealt((20,) * 5, (20,) * 5, seed) for seed in range(20)]
         items = [*near, *sparse, *near]
         methods = []
-        for _ in range(1 + known):
+        for _ in range(1 + n_known):
             allowance = WorkBudget()
             methods.append([association_test(item, allowance).method for item in items])
         assert counts["steps"] <= association.MAX_STEPS + len(items) * association.ALWAYS_ALLOWED
@@ -268,9 +270,9 @@ class TestMonteCarlo:
     def test_tables_are_drawn_as_often_as_they_are_likely(self):
         """One cell of many draws against the hypergeometric distribution, by chi-square."""
         numbers = sampling._numbers(b"draws")
-        for row, others, result in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
-            counts = Counter(sampling._taken(row, others, result, numbers) for _ in range(20_000))
-            chances = stats.hypergeom(row + others, row, result)
+        for row, rest, result in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
+            counts = Counter(sampling._taken(row, rest, result, numbers) for _ in range(20_000))
+            chances = stats.hypergeom(row + rest, row, result)
             expected = {k: 20_000 * chances.pmf(k) for k in range(result + 1)}
             items = [k for k, item in expected.items() if item >= 5]
             total = 20_000 - sum(expected[k] for k in items)
@@ -281,10 +283,10 @@ class TestMonteCarlo:
             assert stats.chi2.sf(distance, len(items) - 1) > 0.001
 
     def test_the_numbers_are_even_and_the_same_for_the_same_table(self):
-        first, again, result = (
+        first, repeated, result = (
             list(itertools.islice(sampling._numbers(seed), 10_000)) for seed in (b"a", b"a", b"b")
         )
-        assert first == again != result
+        assert first == repeated != result
         assert stats.kstest(first, "uniform").pvalue > 0.001
         assert 0 <= min(first) <= max(first) < 1
 

@@ -227,13 +227,13 @@ class TestZeroCounts:
         assert self.left(tiny(), enrolment(), disposition(20)).shown
 
     @pytest.mark.parametrize(
-        "asked", [{"zero_counts": True}, {"left": {"zero_counts": True}}], ids=["flow", "box"]
+        "options", [{"zero_counts": True}, {"left": {"zero_counts": True}}], ids=["flow", "box"]
     )
-    def test_on_request_it_is_shown_with_its_named_reasons(self, asked):
-        box = self.left(tiny(flow=flow_of(**asked)), *self.TREATED)
+    def test_on_request_it_is_shown_with_its_named_reasons(self, options):
+        box = self.left(tiny(flow=flow_of(**options)), *self.TREATED)
         assert (box.n, box.shown, box.reasons) == (0, True, (("Death", 0),))
         moved = [enrolment(), disposition(20, reason="MOVED")]
-        box = self.left(tiny(flow=flow_of(**asked)), *moved)
+        box = self.left(tiny(flow=flow_of(**options)), *moved)
         assert box.reasons == (("Death", 0), ("MOVED", 1))
 
     def test_a_box_may_say_otherwise_than_its_flow(self):

@@ -30,24 +30,26 @@ SEEN = {"parameter": "cd4", "at": "day-14"}
 REGION = {"characteristic": "region"}
 
 
-def against(**how: Any) -> dict[str, Any]:
-    return {"id": "against", "label": "Drug to placebo", "compare": ["b", "a"]} | how
+def against(**options: Any) -> dict[str, Any]:
+    return {"id": "against", "label": "Drug to placebo", "compare": ["b", "a"]} | options
 
 
-def figure(**more: Any) -> dict[str, Any]:
-    source = {"table": "t", "row": "all", "rows": more.pop("rows", ["by"])}
-    if "shown" in more:
-        source["columns"] = more.pop("shown")
-    named = {"id": "f", "title": "F", "population": "P", "x_label": "X", "y_label": "Y"}
-    return named | {"kind": "forest", "source": source, "interaction": True} | more
+def figure(**options: Any) -> dict[str, Any]:
+    source = {"table": "t", "row": "all", "rows": options.pop("rows", ["by"])}
+    if "shown" in options:
+        source["columns"] = options.pop("shown")
+    base = {"id": "f", "title": "F", "population": "P", "x_label": "X", "y_label": "Y"}
+    return base | {"kind": "forest", "source": source, "interaction": True} | options
 
 
-def study_of(row: dict[str, Any], how: dict[str, Any], **more: Any) -> Study:
-    changes = {name: more.pop(name) for name in ("blinded", "columns") if name in more}
+def study_of(row: dict[str, Any], options: dict[str, Any], **figure_options: Any) -> Study:
+    changes = {
+        name: figure_options.pop(name) for name in ("blinded", "columns") if name in figure_options
+    }
     rows = [{"id": "all", "label": "All"} | row,
             {"id": "by", "label": "Region", "subgroups": REGION} | row]  # fmt: skip
-    study = parallel(rows, changes.pop("columns", (A, B, TOTAL, against(**how))), times=DIED,
-                     figures=[figure(**more)], **changes)  # fmt: skip
+    study = parallel(rows, changes.pop("columns", (A, B, TOTAL, against(**options))), times=DIED,
+                     figures=[figure(**figure_options)], **changes)  # fmt: skip
     checking.check_definition(study)
     return study
 
@@ -69,35 +71,35 @@ def people() -> pd.DataFrame:
 
 @cache
 def entries() -> tuple[Any, ...]:
-    found: list[Any] = []
+    events: list[Any] = []
     for row in people().itertuples():
         name = str(row.name)
-        found += [enrolment(subject=name), dose(7, subject=name),
+        events += [enrolment(subject=name), dose(7, subject=name),
                   randomised(str(row.arm), name, strata={"region": row.region})]  # fmt: skip
         if not math.isnan(row.value):
-            found.append(cd4(14, int(row.value), subject=name))
+            events.append(cd4(14, int(row.value), subject=name))
         end = int(row.day) - 1
-        found.append(death(end, name) if row.died else contact(end, name))
-    return tuple(found)
+        events.append(death(end, name) if row.died else contact(end, name))
+    return tuple(events)
 
 
 def drawn(study: Study, events: Any = None) -> Figure:
     states = builders.subjects(entries() if events is None else events)
-    (found,) = figures(study, builders.sums_of(study, states))
-    return found
+    (result,) = figures(study, builders.sums_of(study, states))
+    return result
 
 
-def p_of(found: Figure) -> float:
+def p_of(plot: Figure) -> float:
     """Return the P value as it is printed."""
-    heading = found.series[0].marks[1]
+    heading = plot.series[0].marks[1]
     assert (heading.label, heading.x, heading.is_heading) == ("Region", None, True)
     return float(heading.beside[-1].removeprefix("P of interaction: "))
 
 
 def counts(frame: pd.DataFrame) -> list[tuple[int, int]]:
-    known = frame[frame.value.notna()]
+    with_value = frame[frame.value.notna()]
     return [(int((part.value < 300).sum()), len(part))
-            for arm in "ba" for part in [known[known.arm == arm]]]  # fmt: skip
+            for arm in "ba" for part in [with_value[with_value.arm == arm]]]  # fmt: skip
 
 
 def regions() -> list[pd.DataFrame]:
@@ -129,13 +131,13 @@ class TestProportions:
         ("difference", "newcombe")])  # fmt: skip
     def test_lines_are_the_table_s_and_interaction_is_cochran_s_q(self, contrast, method):
         study = study_of({"count": LOW}, {"counts": method, "contrast": contrast})
-        found = drawn(study)
+        result = drawn(study)
         grid = builders.tables_of(study, entries())["t"]
         name = contrast.replace("-", "_")
-        printed = [row for row in grid.rows for cell in row.cells if cell.get(name)]
-        marks = [mark for mark in found.series[0].marks if not mark.is_heading]
+        rows = [row for row in grid.rows for cell in row.cells if cell.get(name)]
+        marks = [mark for mark in result.series[0].marks if not mark.is_heading]
         assert [mark.label for mark in marks] == ["All", "north", "south"]
-        for mark, row, frame in zip(marks, printed, [people(), *regions()], strict=True):
+        for mark, row, frame in zip(marks, rows, [people(), *regions()], strict=True):
             cell = next(cell for cell in row.cells if cell.column == "against")
             low, high = cell.get("ci_low"), cell.get("ci_high")
             assert (mark.x, mark.low, mark.high) == (
@@ -145,10 +147,10 @@ class TestProportions:
             assert mark.beside == (f"{x}/{n}", f"{y}/{m}", text)
         values, variances = effects(contrast)
         q = combine_effects(np.array(values), np.array(variances)).q
-        assert p_of(found) == pytest.approx(math.erfc(math.sqrt(q / 2)), abs=6e-5)
-        assert found.log == (contrast != "difference")
-        assert found.neutral == ("0" if contrast == "difference" else "1")
-        assert found.heads[:2] == ("Drug", "Placebo")
+        assert p_of(result) == pytest.approx(math.erfc(math.sqrt(q / 2)), abs=6e-5)
+        assert result.log == (contrast != "difference")
+        assert result.neutral == ("0" if contrast == "difference" else "1")
+        assert result.heads[:2] == ("Drug", "Placebo")
 
     def test_it_is_told_in_words(self):
         study = study_of({"count": LOW}, {"counts": "wald", "contrast": "odds-ratio"})
@@ -183,8 +185,8 @@ NORTH = frozenset(people()[people().region == "north"].name)
 
 class TestMeans:
     def test_differences_and_their_interaction(self):
-        found = drawn(study_of({"summary": SEEN}, {"means": "welch"}))
-        marks = [mark for mark in found.series[0].marks if not mark.is_heading]
+        result = drawn(study_of({"summary": SEEN}, {"means": "welch"}))
+        marks = [mark for mark in result.series[0].marks if not mark.is_heading]
         values, variances = [], []
         for mark, frame in zip(marks[1:], regions(), strict=True):
             a, b = (frame[(frame.arm == arm)].value.dropna() for arm in "ab")
@@ -195,14 +197,14 @@ class TestMeans:
         # Cochran's Q is the weighted sum of squares about the weighted mean
         fit = WLS(values, np.ones(2), weights=1 / np.array(variances)).fit()
         q = float((np.square(fit.resid) / variances).sum())
-        assert p_of(found) == pytest.approx(math.erfc(math.sqrt(q / 2)), abs=6e-5)
+        assert p_of(result) == pytest.approx(math.erfc(math.sqrt(q / 2)), abs=6e-5)
 
 
 class TestHazards:
     def test_the_interaction_is_wald_s_in_a_model_of_both_regions(self):
         row = {"survival": {"time": "died", "hazard_ratio": {"ties": "breslow"}}}
-        found = drawn(study_of(row, {}))
-        marks = [mark for mark in found.series[0].marks if not mark.is_heading]
+        result = drawn(study_of(row, {}))
+        marks = [mark for mark in result.series[0].marks if not mark.is_heading]
         assert [mark.label for mark in marks] == ["All", "north", "south"]
         data = people()
         arm, north = (data.arm == "a").astype(float), (data.region == "north").astype(float)
@@ -211,26 +213,28 @@ class TestHazards:
         assert float(marks[0].x) == pytest.approx(math.exp(whole.params[0]), rel=1e-7)
         design = pd.DataFrame({"arm": arm, "interaction": arm * north})
         fit = PHReg(data.day, design, status=status, strata=data.region, ties="breslow").fit()
-        assert p_of(found) == pytest.approx(float(fit.pvalues[1]), abs=6e-5)
+        assert p_of(result) == pytest.approx(float(fit.pvalues[1]), abs=6e-5)
         for mark, frame in zip(marks, [data, *regions()], strict=True):
             sizes = [f"{int(part.died.sum())}/{len(part)}"
                      for arm in "ab" for part in [frame[frame.arm == arm]]]  # fmt: skip
             assert mark.beside[:2] == tuple(sizes)
-        assert (found.log, found.heads[-1]) == (True, "Hazard ratio (95% CI)")
+        assert (result.log, result.heads[-1]) == (True, "Hazard ratio (95% CI)")
 
 
 WALD = {"counts": "wald", "contrast": "odds-ratio"}
 
 
 class TestRefused:
-    def faults(self, row: dict[str, Any], how: dict[str, Any], **more: Any) -> list[Any]:
+    def faults(
+        self, row: dict[str, Any], comparison: dict[str, Any], **figure_options: Any
+    ) -> list[Any]:
         with pytest.raises(Rejected) as caught:
-            study_of(row, how, **more)
+            study_of(row, comparison, **figure_options)
         assert caught.value.status == 422
         return [(fault.pointer, fault.detail) for fault in caught.value.faults]
 
     @pytest.mark.parametrize(
-        ("row", "how", "more", "where", "detail"),
+        ("row", "comparison", "figure_options", "pointer", "detail"),
         [
             ({"count": LOW}, {}, {}, "source/row", "has no statistics"),
             ({"survival": {"time": "died"}}, {}, {}, "source/row", "has no statistics"),
@@ -242,15 +246,15 @@ class TestRefused:
             ({"count": LOW}, WALD, {"rows": []}, "interaction", "`subgroups`"),
         ],
     )  # fmt: skip
-    def test_what_is_no_estimate(self, row, how, more, where, detail):
-        ((path, said),) = self.faults(row, how, **more)
-        assert path == f"/figures/0/{where}"
-        assert detail in said
+    def test_what_is_no_estimate(self, row, comparison, figure_options, pointer, detail):
+        ((path, message),) = self.faults(row, comparison, **figure_options)
+        assert path == f"/figures/0/{pointer}"
+        assert detail in message
 
     def test_several_columns_of_which_none_is_named(self):
         columns = (A, B, TOTAL, against(**WALD), against(**WALD) | {"id": "again"})
-        ((path, said),) = self.faults({"count": LOW}, {}, columns=columns)
-        assert (path, "against, again" in said) == ("/figures/0/source/columns", True)
+        ((path, message),) = self.faults({"count": LOW}, {}, columns=columns)
+        assert (path, "against, again" in message) == ("/figures/0/source/columns", True)
 
     def test_estimates_of_two_kinds(self):
         rows = [{"id": "all", "label": "All", "count": LOW},
@@ -258,9 +262,9 @@ class TestRefused:
         study = parallel(rows, (A, B, against(counts="wald", means="t")), figures=[figure()])
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study)
-        ((path, said),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
+        ((path, message),) = [(fault.pointer, fault.detail) for fault in caught.value.faults]
         assert path == "/figures/0/source/rows/0"
-        assert "difference of means and difference of proportions" in said
+        assert "difference of means and difference of proportions" in message
 
     @pytest.mark.parametrize("part", [{"interaction": True}, {"source": {
         "table": "t", "row": "x", "rows": ["y"]}}])  # fmt: skip

@@ -76,10 +76,10 @@ class TestPublished:
         ],
     )  # fmt: skip
     def test_it_is_what_is_published(self, text, numbers, expected):
-        found = value(text, **numbers)
-        assert found is not None
+        result = value(text, **numbers)
+        assert result is not None
         digits = len(expected.partition(".")[2])
-        assert f"{float(found):.{digits}f}" == expected
+        assert f"{float(result):.{digits}f}" == expected
 
 
 class TestReading:
@@ -156,24 +156,28 @@ def drawn(rng: random.Random, depth: int) -> tuple[str, Callable[[dict[str, Any]
     name = rng.choice(
         [*"+-*/^", "abs", "sqrt", "cbrt", "ln", "log10", "exp", "max", "mean", "round"]
     )
-    (one, first), (other, second) = drawn(rng, depth - 1), drawn(rng, depth - 1)
+    (first_text, first), (second_text, second) = drawn(rng, depth - 1), drawn(rng, depth - 1)
     of_two: dict[str, Callable[[Any, Any], Any]] = {
         "+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y,
         "/": lambda x, y: x / y, "max": max, "mean": lambda x, y: (x + y) / 2,
     }  # fmt: skip
     if name == "^":
-        return f"abs({one}) ^ 1.5", lambda numbers: abs(first(numbers)) ** mpmath.mpf("1.5")
+        return f"abs({first_text}) ^ 1.5", lambda numbers: abs(first(numbers)) ** mpmath.mpf("1.5")
     if name == "round":
         places = rng.randint(0, 4)
-        return f"round({one}, {places})", lambda numbers: half_up(first(numbers), places)
+        return f"round({first_text}, {places})", lambda numbers: half_up(first(numbers), places)
     if name in of_two:
-        text = f"({one}) {name} ({other})" if len(name) == 1 else f"{name}({one}, {other})"
+        text = (
+            f"({first_text}) {name} ({second_text})"
+            if len(name) == 1
+            else f"{name}({first_text}, {second_text})"
+        )
         return text, lambda numbers: of_two[name](first(numbers), second(numbers))
     of_one: dict[str, Callable[[Any], Any]] = {
         "abs": abs, "sqrt": mpmath.sqrt, "ln": mpmath.ln, "log10": mpmath.log10,
         "exp": mpmath.exp, "cbrt": lambda x: mpmath.sign(x) * mpmath.cbrt(abs(x)),
     }  # fmt: skip
-    return f"{name}({one})", lambda numbers: real(of_one[name](first(numbers)))
+    return f"{name}({first_text})", lambda numbers: real(of_one[name](first(numbers)))
 
 
 def half_up(number: Any, places: int) -> Any:
@@ -194,17 +198,17 @@ def test_random_formulas_come_to_what_mpmath_gives():
         for _ in range(600):
             text, recount = drawn(rng, 3)
             numbers = {name: rng.randint(-50, 500) for name in "abc"}
-            found = value(text, **numbers)
+            result = value(text, **numbers)
             try:
                 exact = recount({name: mpmath.mpf(number) for name, number in numbers.items()})
             except (ZeroDivisionError, ValueError, OverflowError, TypeError):
                 continue
             if isinstance(exact, mpmath.mpc) or not mpmath.isfinite(exact) or abs(exact) > 1e14:
                 continue
-            assert found is not None, text
-            ours = mpmath.mpf(found.numerator) / found.denominator
+            assert result is not None, text
+            approximation = mpmath.mpf(result.numerator) / result.denominator
             size = max(1, abs(exact))
-            assert abs(ours - exact) < size * mpmath.mpf(10) ** -80, text
+            assert abs(approximation - exact) < size * mpmath.mpf(10) ** -80, text
             compared += 1
     assert compared > 300
 
@@ -246,13 +250,13 @@ class TestNoValue:
 # Parameters
 
 
-def with_formula(formula: str, name: str = "new", **more: Any) -> dict[str, Any]:
-    return {name: {"label": "New", "unit": "u", "formula": formula} | more}
+def with_formula(formula: str, name: str = "new", **options: Any) -> dict[str, Any]:
+    return {name: {"label": "New", "unit": "u", "formula": formula} | options}
 
 
-def study_of(formula: str, measure: dict[str, Any] | None = None, **more: Any) -> Study:
+def study_of(formula: str, measure: dict[str, Any] | None = None, **options: Any) -> Study:
     return tiny(
-        parameters=TINY["parameters"] | with_formula(formula, **more),
+        parameters=TINY["parameters"] | with_formula(formula, **options),
         measures=TINY["measures"] | {"new": {"parameter": "new", "at": "day-0"} | (measure or {})},
     )
 
@@ -261,10 +265,15 @@ def found(study: Study, *entries: Entry) -> int | None:
     return measured("new", *entries, study=study)
 
 
-def seen(at: int, visit: str = "day-0", record: str = "", **results: Any) -> Entry:
+def seen(study_day: int, visit: str = "day-0", record: str = "", **results: Any) -> Entry:
     items = [{"parameter": name, "result": str(result)} for name, result in results.items()]
-    return entry("visit.recorded", record=record or f"V-{at}", visit=visit, date=day(at),
-                 measurements=items)  # fmt: skip
+    return entry(
+        "visit.recorded",
+        record=record or f"V-{study_day}",
+        visit=visit,
+        date=day(study_day),
+        measurements=items,
+    )
 
 
 class TestTogether:
@@ -311,19 +320,21 @@ class TestTogether:
         assert found(study, enrolment(), *reversed(entries)) == expected
 
     def test_a_mean_of_replicates_is_exact(self):
-        entries = [cd4(0, each, f"0{i + 1}:00", record=f"X{i}") for i, each in enumerate((1, 1, 2))]
+        entries = [
+            cd4(0, result, f"0{i + 1}:00", record=f"X{i}") for i, result in enumerate((1, 1, 2))
+        ]
         assert found(study_of("cd4", replicates="mean"), enrolment(), *entries) == 1_333_333_333_333
         assert found(study_of("cd4", replicates="mean", places=1), enrolment(), *entries) == 13
 
     def test_which_of_several_is_undecided_where_no_time_tells(self):
-        given = {"parameter": "cd4", "collected": day(0), "unit": "cells/uL"}
+        fields = {"parameter": "cd4", "collected": day(0), "unit": "cells/uL"}
         plain = [
-            entry("lab.result.reported", record=name, result=result, **given)
+            entry("lab.result.reported", record=name, result=result, **fields)
             for name, result in (("A", "90"), ("B", "100"))
         ]
         last = study_of("cd4", places=0)
         assert found(last, enrolment(), *plain) == 100
-        assert [each.records for each in derive(enrolment(), *plain, study=last).undecided] == [
+        assert [choice.records for choice in derive(enrolment(), *plain, study=last).undecided] == [
             ("A", "B")
         ]
         mean = study_of("cd4", places=0, replicates="mean")
@@ -343,8 +354,8 @@ class TestAtVisits:
         planned = study_of(step, {"at": "day-14"}, places=0, at_visits=["day-0", "day-14"])
         assert found(planned, *entries) == 50
         assert found(planned, *reversed(entries)) == 50
-        only = study_of(step, {"at": "day-14"}, places=0, at_visits=["day-14"])
-        assert found(only, *entries) is None
+        limited = study_of(step, {"at": "day-14"}, places=0, at_visits=["day-14"])
+        assert found(limited, *entries) is None
 
     def test_what_is_carried_comes_from_any_time(self):
         carried = {"carried": ["weight"], "at_visits": ["day-14"], "places": 0}
@@ -359,12 +370,12 @@ class TestAtVisits:
 
 class TestCarried:
     @staticmethod
-    def bmi(**more: Any) -> Study:
+    def bmi(**options: Any) -> Study:
         height = {"height": {"label": "Height", "unit": "cm", "places": 0, "units": {"m": 100}}}
         return tiny(
             parameters=TINY["parameters"] | height
             | with_formula("weight / (height / 100) ^ 2", carried=["height"], places=1),
-            measures=TINY["measures"] | {"new": {"parameter": "new", "at": "day-14"} | more},
+            measures=TINY["measures"] | {"new": {"parameter": "new", "at": "day-14"} | options},
         )  # fmt: skip
 
     def test_the_last_result_up_to_the_day_counts(self):
@@ -398,8 +409,8 @@ class TestTaken:
     def test_limits_are_those_reported_with_the_result_in_its_own_unit(self):
         width = "upper(viral-load) - lower(viral-load)"
         study = study_of(f"(viral-load - lower(viral-load)) / ({width})", places=2)
-        one = viral_load(0, 3, unit="kcopies/mL", range_low=1, range_high=5)
-        assert found(study, enrolment(), one) == 50
+        result = viral_load(0, 3, unit="kcopies/mL", range_low=1, range_high=5)
+        assert found(study, enrolment(), result) == 50
         assert found(study, enrolment(), viral_load(0, 3, range_high=5)) is None
         assert found(study, enrolment(), viral_load(0, 3, range_low=5, range_high=5)) is None
 
@@ -411,8 +422,8 @@ class TestTaken:
 
     def test_facts_of_enrolment(self):
         study = study_of("cd4 * case(sex, F, 2, M, 3) + characteristic(score)", places=0)
-        known = enrolment(sex="F", characteristics={"score": 5})
-        assert found(study, known, cd4(0, 10)) == 25
+        enrolled = enrolment(sex="F", characteristics={"score": 5})
+        assert found(study, enrolled, cd4(0, 10)) == 25
         assert found(study, enrolment(sex="U", characteristics={"score": 5}), cd4(0, 10)) is None
         assert found(study, enrolment(sex="M"), cd4(0, 10)) is None
         assert found(study, cd4(0, 10)) is None
@@ -443,9 +454,9 @@ class TestShown:
     def test_statistics_are_of_the_values_as_rounded(self):
         grid = table_of(
             [
-                each
+                event
                 for subject, cells in (("S-1", "100"), ("S-2", "101"), ("S-3", "103"))
-                for each in (
+                for event in (
                     enrolment(subject=subject), randomised("a", subject),
                     cd4(0, cells, subject=subject),
                 )
@@ -453,9 +464,9 @@ class TestShown:
             {"summary": {"parameter": "new", "at": "day-0"}, "statistics": ["mean", "max"]},
             parameters=with_formula("cd4 / 3", places=1),
         )  # fmt: skip
-        (here, *_) = grid.rows[0].cells
+        (row_cell, *_) = grid.rows[0].cells
         # 33.3, 33.7, 34.3
-        assert (here.get("mean").text, here.get("max").text) == ("33.77", "34.3")
+        assert (row_cell.get("mean").text, row_cell.get("max").text) == ("33.77", "34.3")
 
     def test_a_listing_shows_it_with_its_visit_and_no_result(self):
         sources = {"V": "value", "R": "result", "A": "visit", "U": "reported-unit"}
@@ -553,8 +564,8 @@ class TestUnits:
     """A unit converts by a factor, or by a line in x."""
 
     @staticmethod
-    def study(formula: object, **more: Any) -> Study:
-        temperature = {"label": "Temperature", "unit": "C", "units": {"F": formula}} | more
+    def study(formula: object, **options: Any) -> Study:
+        temperature = {"label": "Temperature", "unit": "C", "units": {"F": formula}} | options
         return tiny(
             parameters=TINY["parameters"] | {"t": temperature},
             measures=TINY["measures"] | {"new": {"parameter": "t", "at": "day-0"}},
@@ -615,20 +626,20 @@ class TestUnits:
 
 def test_it_is_the_same_in_any_order_and_after_any_correction() -> None:
     rng = random.Random(7)  # noqa: S311 (a seed)
-    made = study_of("round(cd4 / weight, 1) + previous(cd4)", {"at": "day-14"},
+    defined = study_of("round(cd4 / weight, 1) + previous(cd4)", {"at": "day-14"},
                     carried=["weight"], at_visits=["day-0", "day-14"], replicates="mean",
                     places=3)  # fmt: skip
     entries = [enrolment(), dose(7), seen(0, weight=70), disposition(60)]
-    entries += [cd4(at, 10 + at, f"{hour:02}:00", record=f"R{at}.{hour}")
-                for at in (0, 5, 12, 14, 16) for hour in (8, 9)]  # fmt: skip
-    expected = found(made, *entries)
+    entries += [cd4(study_day, 10 + study_day, f"{hour:02}:00", record=f"R{study_day}.{hour}")
+                for study_day in (0, 5, 12, 14, 16) for hour in (8, 9)]  # fmt: skip
+    expected = found(defined, *entries)
     assert expected is not None
     for _ in range(20):
         rng.shuffle(entries)
-        assert found(made, *entries) == expected
+        assert found(defined, *entries) == expected
 
 
 def test_a_definition_with_formulas_is_read_again_from_its_own_json() -> None:
-    made = study_of("cd4 / 3", places=2)
-    again = study.load(made.definition.model_dump_json(exclude_unset=True))
-    assert again.definition == made.definition
+    defined = study_of("cd4 / 3", places=2)
+    reloaded = study.load(defined.definition.model_dump_json(exclude_unset=True))
+    assert reloaded.definition == defined.definition

@@ -43,19 +43,19 @@ class TestGeometric:
     @settings(max_examples=60, deadline=None)
     @given(POSITIVE, st.integers(0, 4))
     def test_it_equals_scipy(self, units, places):
-        found = GeometricStatistics(tallied(units), places)
+        result = GeometricStatistics(tallied(units), places)
         values = np.array(units) / 10**places
-        assert float(found.mean) == pytest.approx(stats.gmean(values), rel=1e-12)
+        assert float(result.mean) == pytest.approx(stats.gmean(values), rel=1e-12)
         if len(set(units)) > 1:
-            assert float(found.sd) == pytest.approx(stats.gstd(values), rel=1e-9)
+            assert float(result.sd) == pytest.approx(stats.gstd(values), rel=1e-9)
             spread = np.log(values).var(ddof=1)
-            assert float(found.cv) == pytest.approx(100 * np.sqrt(np.expm1(spread)), rel=1e-9)
+            assert float(result.cv) == pytest.approx(100 * np.sqrt(np.expm1(spread)), rel=1e-9)
             logs = np.log(values)
             for normal, limits in (
                 (False, stats.t.interval(0.95, len(units) - 1, logs.mean(), stats.sem(logs))),
                 (True, stats.norm.interval(0.95, logs.mean(), stats.sem(logs))),
             ):
-                interval = [float(limit) for limit in found.interval(LEVEL, normal=normal)]
+                interval = [float(limit) for limit in result.interval(LEVEL, normal=normal)]
                 assert interval == pytest.approx(np.exp(limits), rel=1e-9)
 
     @pytest.mark.parametrize(
@@ -67,19 +67,19 @@ class TestGeometric:
         assert Fraction(GeometricStatistics(tallied(units), places).mean) == Fraction(mean)
 
     def test_values_alike_have_no_spread_and_their_interval_is_the_mean(self):
-        found = GeometricStatistics(tallied([25, 25]), 1)
-        assert (found.sd, found.cv) == (1, 0)
-        assert found.interval(LEVEL) == (Fraction(5, 2), Fraction(5, 2))
+        result = GeometricStatistics(tallied([25, 25]), 1)
+        assert (result.sd, result.cv) == (1, 0)
+        assert result.interval(LEVEL) == (Fraction(5, 2), Fraction(5, 2))
 
     @pytest.mark.parametrize("units", [[], [0], [0, 1], [-1, 5]])
     def test_without_values_or_where_one_has_no_logarithm_there_is_nothing(self, units):
-        found = GeometricStatistics(tallied(units), 0, Fraction(1, 10**12))
-        assert found.mean is found.sd is found.cv is found.interval(LEVEL) is None
-        assert found.mean_error == found.sd_error == found.cv_error == 0
+        result = GeometricStatistics(tallied(units), 0, Fraction(1, 10**12))
+        assert result.mean is result.sd is result.cv is result.interval(LEVEL) is None
+        assert result.mean_error == result.sd_error == result.cv_error == 0
 
     def test_one_value_has_a_mean_and_no_spread(self):
-        found = GeometricStatistics(tallied([5]), 0)
-        assert (found.mean, found.sd, found.cv, found.interval(LEVEL)) == (5, None, None, None)
+        result = GeometricStatistics(tallied([5]), 0)
+        assert (result.mean, result.sd, result.cv, result.interval(LEVEL)) == (5, None, None, None)
 
     @settings(max_examples=60, deadline=None)
     @given(POSITIVE, st.randoms(use_true_random=False))
@@ -91,28 +91,28 @@ class TestGeometric:
         for name in ("mean", "sd", "cv"):
             distance = abs(Fraction(getattr(rounded, name)) - Fraction(getattr(exact, name)))
             assert distance <= getattr(rounded, f"{name}_error"), name
-        for limit, other in zip(rounded.interval(LEVEL), exact.interval(LEVEL), strict=True):
-            assert abs(Fraction(limit) - Fraction(other)) <= rounded.interval_error(LEVEL)
+        for limit, exact_limit in zip(rounded.interval(LEVEL), exact.interval(LEVEL), strict=True):
+            assert abs(Fraction(limit) - Fraction(exact_limit)) <= rounded.interval_error(LEVEL)
 
     def test_the_order_in_which_values_came_shows_in_no_digit(self):
         units = list(range(1, 400, 7))
-        first, second = (Counter(each) for each in (units, reversed(units)))
-        found = [GeometricStatistics(OrderedValues(counts), 1) for counts in (first, second)]
-        assert found[0].interval(LEVEL) == found[1].interval(LEVEL)
-        assert (found[0].mean, found[0].cv) == (found[1].mean, found[1].cv)
+        first, second = (Counter(sequence) for sequence in (units, reversed(units)))
+        results = [GeometricStatistics(OrderedValues(counts), 1) for counts in (first, second)]
+        assert results[0].interval(LEVEL) == results[1].interval(LEVEL)
+        assert (results[0].mean, results[0].cv) == (results[1].mean, results[1].cv)
 
 
 class TestMedianInterval:
     @pytest.mark.parametrize("n", [*range(1, 31), 100, 501])
     @pytest.mark.parametrize("level", [Fraction(9, 10), LEVEL, Fraction(99, 100)])
     def test_ranks_are_those_of_the_binomial_distribution(self, n, level):
-        found = tallied(list(range(1, n + 1))).median_interval(level)
+        result = tallied(list(range(1, n + 1))).median_interval(level)
         tail = float((1 - level) / 2)
         ranks = [r for r in range(1, n + 1) if stats.binom.cdf(r - 1, n, 0.5) <= tail]
         expected = (max(ranks), n + 1 - max(ranks)) if ranks else None
-        assert found == expected
-        if found:
-            low, high = found
+        assert result == expected
+        if result:
+            low, high = result
             covered = stats.binom.cdf(high - 1, n, 0.5) - stats.binom.cdf(low - 1, n, 0.5)
             assert covered >= float(level)
 
@@ -130,9 +130,9 @@ class TestPercentiles:
     @pytest.mark.parametrize("n", [1, 2, 19, 20, 21, 100])
     def test_they_are_those_of_numpys_averaged_inverse(self, percent, n):
         values = [3 * i % 101 for i in range(n)]
-        found = tallied(values).quantile(Fraction(percent, 100))
+        result = tallied(values).quantile(Fraction(percent, 100))
         expected = np.percentile(values, percent, method="averaged_inverted_cdf")
-        assert float(found) == pytest.approx(expected)
+        assert float(result) == pytest.approx(expected)
 
     def test_the_example_of_sas(self):
         # PSIAIMS/CAMIS, Comp/r-sas-summary-stats: 25 % and 40 % by SAS's default.
@@ -167,23 +167,23 @@ class TestTies:
 class TestInARow:
     def test_they_stand_in_the_order_named(self):
         names = ["geometric_cv", "p95", "median_ci", "sum", "cv", "iqr", "range"]
-        found = described(AGES, *names)
-        assert found == {
+        texts = described(AGES, *names)
+        assert texts == {
             "n": "7", "geometric_cv": "27.4", "p95": "71.0", "median_ci_low": "31.0",
             "median_ci_high": "71.0", "sum": "361", "cv": "25.2", "iqr": "16.0", "range": "40",
         }  # fmt: skip
         spread = np.log(AGES).var(ddof=1)
-        assert float(found["geometric_cv"]) == pytest.approx(
+        assert float(texts["geometric_cv"]) == pytest.approx(
             100 * np.sqrt(np.expm1(spread)), abs=0.05
         )
-        assert float(found["cv"]) == pytest.approx(100 * stats.variation(AGES, ddof=1), abs=0.05)
+        assert float(texts["cv"]) == pytest.approx(100 * stats.variation(AGES, ddof=1), abs=0.05)
 
     def test_decimals_of_the_data_leave_those_that_are_in_another_unit(self):
-        found = described(AGES, "cv", "geometric_sd", "geometric_mean", "sum", decimals=3)
-        places = {name: len(text.partition(".")[2]) for name, text in found.items()}
+        texts = described(AGES, "cv", "geometric_sd", "geometric_mean", "sum", decimals=3)
+        places = {name: len(text.partition(".")[2]) for name, text in texts.items()}
         assert places == {"n": 0, "cv": 1, "geometric_sd": 2, "geometric_mean": 4, "sum": 3}
-        named = described(AGES, "cv", decimals={"cv": 4})
-        assert named["cv"] == f"{100 * stats.variation(AGES, ddof=1):.4f}"
+        own_decimals = described(AGES, "cv", decimals={"cv": 4})
+        assert own_decimals["cv"] == f"{100 * stats.variation(AGES, ddof=1):.4f}"
 
     def test_the_geometric_interval_takes_the_level_of_the_row(self):
         row = {"summary": "age", "statistics": ["geometric_mean_ci"], "interval": {"level": 0.9}}
@@ -196,13 +196,13 @@ class TestInARow:
 
     @pytest.mark.parametrize("ages", [[], [40]])
     def test_nobody_and_one_have_none(self, ages):
-        found = described(ages, *NAMES, "median_ci", "cv", "sum")
+        texts = described(ages, *NAMES, "median_ci", "cv", "sum")
         absent = "" if ages else "not reported"
-        assert found["geometric_cv"] == found["geometric_sd"] == found["cv"] == absent
-        assert (found["sum"], found["geometric_mean"]) == (
+        assert texts["geometric_cv"] == texts["geometric_sd"] == texts["cv"] == absent
+        assert (texts["sum"], texts["geometric_mean"]) == (
             ("40", "40.0") if ages else (absent, absent)
         )
-        assert not {"median_ci_low", "geometric_mean_ci_low"} & found.keys()
+        assert not {"median_ci_low", "geometric_mean_ci_low"} & texts.keys()
 
     def test_a_value_without_a_logarithm_is_told(self):
         change = {"parameter": "cd4", "at": "week-5", "change_from": "baseline"}
@@ -236,10 +236,10 @@ class TestSums:
     @staticmethod
     def people(*lengths: int) -> list[Entry]:
         return [
-            each
+            event
             for i, length in enumerate(lengths)
             for name in [f"a-{i}"]
-            for each in (
+            for event in (
                 enrolment(subject=name),
                 randomised("a", name),
                 dose(7, subject=name),
@@ -283,8 +283,10 @@ class TestReaders:
     }
 
     def test_the_page_names_what_each_interval_is_of(self):
-        here = cell(table_of(aged(AGES), self.ROW), "row")
-        lines = {line.label: line.text for line in page_cells.lines(here, Column("total", "T", 7))}
+        row_cell = cell(table_of(aged(AGES), self.ROW), "row")
+        lines = {
+            line.label: line.text for line in page_cells.lines(row_cell, Column("total", "T", 7))
+        }
         assert lines["Median"] == "52.0"
         assert lines["90% CI of the median"] == "31.0 to 71.0"
         assert lines["90% CI of the geometric mean"].count(" to ") == 1
@@ -297,7 +299,7 @@ class TestReaders:
         assert "31.0, 71.0" in median
 
     def test_the_summary_in_words_has_them_in_brackets(self):
-        here = cell(table_of(aged(AGES), self.ROW), "row")
-        text = cell_text(here, Column("total", "T", 7))
+        row_cell = cell(table_of(aged(AGES), self.ROW), "row")
+        text = cell_text(row_cell, Column("total", "T", 7))
         assert "median [90% CI 31.0, 71.0]" in text
         assert "CV % 25.2" in text

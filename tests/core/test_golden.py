@@ -107,9 +107,11 @@ def test_the_small_history_reaches_every_table_and_the_flow():
 
 
 if __name__ == "__main__":
-    held = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
-    found = current()
-    for each, was in held.items():
-        if "raise CONTRIBUTION_VERSION" in (said := complaint(was, found[each])):
-            sys.exit(said)
-    GOLDEN.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    recorded_shares = json.loads(GOLDEN.read_text(encoding="utf-8")) if GOLDEN.exists() else {}
+    current_shares = current()
+    for study_name, former in recorded_shares.items():
+        if "raise CONTRIBUTION_VERSION" in (
+            difference := complaint(former, current_shares[study_name])
+        ):
+            sys.exit(difference)
+    GOLDEN.write_text(json.dumps(current_shares, indent=2) + "\n", encoding="utf-8")

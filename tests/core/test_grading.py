@@ -55,10 +55,10 @@ def graded(scale: str, term: str, unit: str, options: str = "{}") -> Study:
     return checking.read_definition(json.dumps(definition))
 
 
-def result(number: object, at: int, unit: str, limits: Limits) -> Entry:
+def result(number: object, study_day: int, unit: str, limits: Limits) -> Entry:
     low, high = limits
     return entry(
-        "lab.result.reported", record=f"x{at}", parameter="x", collected=day(at),
+        "lab.result.reported", record=f"x{study_day}", parameter="x", collected=day(study_day),
         result=str(number), unit=unit, range_low=low, range_high=high,
     )  # fmt: skip
 
@@ -149,8 +149,8 @@ class TestWorkedExamples:
         for scale, term, grade in zip(SCALES, terms, (2, 2, 2, 2, 1), strict=True):
             compared = 0.8 if scale in COMPARES else None
             facts = {"age": 40}
-            found = grade_of(scale, term, "mg/dL", 2.0, (0.2, 1.2), compared, facts=facts)
-            assert found == grade
+            grade_found = grade_of(scale, term, "mg/dL", 2.0, (0.2, 1.2), compared, facts=facts)
+            assert grade_found == grade
 
     @pytest.mark.parametrize(
         ("value", "expected"), [(350, (2, 2, 2, 1)), (150, (3, 3, 3, 3)), (60, (3, 3, 3, 4))]
@@ -186,8 +186,8 @@ class TestWhatIsNotKnown:
         [(30, 40, 0), (310, 40, 3), (900, 40, 4), (50, 40, None), (130, 80, None), (30, 20, None)],
     )
     def test_of_a_baseline_without_limits_both_cases_count(self, value, base, expected):
-        found = grade_of(V5, ALT[V5], "U/L", value, (7, 40), base, (None, None))
-        assert found == expected
+        grade_found = grade_of(V5, ALT[V5], "U/L", value, (7, 40), base, (None, None))
+        assert grade_found == expected
 
     @pytest.mark.parametrize(
         ("value", "sex", "expected"),
@@ -216,8 +216,8 @@ class TestWhatIsNotKnown:
          (">50", None), (">=400", 0), ("25", 3)],
     )  # fmt: skip
     def test_beyond_quantification_only_what_is_sure_counts(self, text, expected):
-        found = grade_of(V5, "platelet-count-decreased", "10^9/L", text, (150, 400))
-        assert found == expected
+        grade_found = grade_of(V5, "platelet-count-decreased", "10^9/L", text, (150, 400))
+        assert grade_found == expected
 
     @pytest.mark.parametrize(
         ("text", "expected"),
@@ -251,9 +251,9 @@ def own(parameters: dict[str, Any], **parts: Any) -> dict[str, Any]:
     } | parts  # fmt: skip
 
 
-def grades(of: str, term: str, **options: Any) -> dict[str, Any]:
+def grades(parameter: str, term: str, **options: Any) -> dict[str, Any]:
     return {"label": "Grade", "unit": "grade",
-            "grades": {"of": of, "scale": "own", "term": term} | options}  # fmt: skip
+            "grades": {"of": parameter, "scale": "own", "term": term} | options}  # fmt: skip
 
 
 def read(definition: dict[str, Any]) -> Study:
@@ -349,10 +349,12 @@ class TestRefused:
         ],
     )  # fmt: skip
     def test_what_cannot_be_graded(self, grade, pointer, words):
-        made = {"label": "Made", "unit": "u", "formula": "2 * x"}
-        found = faults(own({"x": self.X, "made": made, "other": grades("x", "limits"), "g": grade}))
-        assert [at for at, _ in found] == [f"/parameters/g/grades{pointer}"]
-        assert words in found[0][1]
+        doubled = {"label": "Made", "unit": "u", "formula": "2 * x"}
+        problems = faults(
+            own({"x": self.X, "made": doubled, "other": grades("x", "limits"), "g": grade})
+        )
+        assert [place for place, _ in problems] == [f"/parameters/g/grades{pointer}"]
+        assert words in problems[0][1]
 
     @pytest.mark.parametrize("stray", [{"places": 1}, {"units": {"g": 1}}, {"minimum": 0},
                                        {"texts": {"a": "1"}}, {"log10_of": "x"}])  # fmt: skip
@@ -374,8 +376,8 @@ class TestRefused:
     )  # fmt: skip
     def test_terms_that_are_no_rules(self, term, words):
         scale = OWN | {"terms": {"t": {"label": "T", "direction": "low"} | term}}
-        found = faults(own({}, scales={"own": scale}))
-        assert any(words in detail for _, detail in found), found
+        problems = faults(own({}, scales={"own": scale}))
+        assert any(words in detail for _, detail in problems), problems
 
     def test_grades_that_are_made_of_each_other(self):
         circle = {"g": grades("made", "third"),
@@ -392,12 +394,14 @@ class TestRefused:
         {"at": "week-5", "change_from": "previous-visit"},
     ])  # fmt: skip
     def test_a_grade_of_a_visit_that_takes_a_mean(self, measure):
-        found = faults(own(
+        problems = faults(own(
             {"x": self.X, "g": grades("x", "limits")}, visits=self.AVERAGING,
             baselines=TINY["baselines"] | {"mean": {"visit": "day-14"}},
             measures=TINY["measures"] | {"m": {"parameter": "g"} | measure},
         ))  # fmt: skip
-        assert [(at, "takes the mean" in detail) for at, detail in found] == [("/measures/m", True)]
+        assert [(pointer, "takes the mean" in detail) for pointer, detail in problems] == [
+            ("/measures/m", True)
+        ]
 
     def test_a_grade_of_another_visit_is_a_whole_number_all_the_same(self):
         study = read(own(
@@ -451,9 +455,9 @@ class TestUse:
         results = [(5, first), *((20 + i, value) for i, value in enumerate(later))]
         return [
             enrolment(subject=subject), dose(subject=subject), disposition(60, subject=subject),
-            *(entry("lab.result.reported", subject, record=f"x{at}", parameter="x",
-                    collected=day(at), result=str(value), unit="mg/dL", range_high=50)
-              for at, value in results),
+            *(entry("lab.result.reported", subject, record=f"x{study_day}", parameter="x",
+                    collected=day(study_day), result=str(value), unit="mg/dL", range_high=50)
+              for study_day, value in results),
         ]  # fmt: skip
 
     def test_worst_grades_levels_and_shifts(self):
@@ -482,11 +486,11 @@ class TestUse:
     def test_the_share_is_the_same_in_any_order_and_the_documents_agree(self):
         study = self.study()
         events = [*self.events("A", 80, 70, 25), *self.events("B", 80, 55)]
-        there = sums_of(study, subjects(events))
+        sums = sums_of(study, subjects(events))
         back = sums_of(study, subjects(reversed(events)))
-        assert there == back
-        made = report_of(study, events)
-        files = files_of(made, study)
+        assert sums == back
+        report = report_of(study, events)
+        files = files_of(report, study)
         for name in ("results.json", "tables.json", "summary.md", "report.html"):
             assert files[name]
         assert b"Own 1" in files["summary.md"]
@@ -501,11 +505,20 @@ class TestUse:
             listings=[{"id": "L", "title": "L", "population": "P", "columns": columns,
                        "records": "observations:x,h"}],
         ))  # fmt: skip
-        events = [enrolment(), *(
-            entry("observation.recorded", record=f"x{at}", test="x", date=day(at), result=value,
-                  **unit)
-            for at, value, unit in ((5, "0.3", {"unit": "ku"}), (6, "0", {}))
-        )]  # fmt: skip
+        events = [
+            enrolment(),
+            *(
+                entry(
+                    "observation.recorded",
+                    record=f"x{study_day}",
+                    test="x",
+                    date=day(study_day),
+                    result=value,
+                    **unit,
+                )
+                for study_day, value, unit in ((5, "0.3", {"unit": "ku"}), (6, "0", {}))
+            ),
+        ]
         rows = [tuple(row.values()) for row in rows_of(listings_of(study, events)["L"])]
         assert rows == [
             (300, "0.3", "u", "ku"), (0, "0", "u", "u"),
@@ -520,12 +533,12 @@ class TestUse:
         assert [fault.pointer for fault in refused.value.faults] == ["/data/test"]
 
     def test_an_undecided_baseline_is_a_discrepancy_of_the_grade_too(self):
-        same = [
+        entries = [
             entry("lab.result.reported", record=name, parameter="x", collected=day(5),
                   result=value, unit="mg/dL")
             for name, value in (("one", "80"), ("two", "40"))
         ]  # fmt: skip
-        derived = derive(enrolment(), dose(), *same, study=self.study())
+        derived = derive(enrolment(), dose(), *entries, study=self.study())
         assert {record for choice in derived.undecided for record in choice.records} == {
             "one", "two",
         }  # fmt: skip

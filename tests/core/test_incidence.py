@@ -49,21 +49,21 @@ class TestTwoRates:
     )
     def test_a_ratio_has_its_exact_limits_and_p_value(self, groups, estimate, limits, p):
         assert f"{float(rate_ratio(*groups) or 0):.6f}" == estimate
-        found = rate_ratio_interval(*groups)
-        assert found is not None
-        assert tuple(f"{limit:.6f}" for limit in found if limit is not None) == limits
+        limits_found = rate_ratio_interval(*groups)
+        assert limits_found is not None
+        assert tuple(f"{limit:.6f}" for limit in limits_found if limit is not None) == limits
         assert f"{rate_ratio_test(*groups):.6f}" == p
 
     @pytest.mark.parametrize("groups", EXPOSURES)
     def test_the_p_value_is_that_of_the_exact_binomial_test(self, groups):
         events1, exposure1, events2, exposure2 = groups
-        found = rate_ratio_test(*groups)
+        result = rate_ratio_test(*groups)
         if not events1 + events2:
-            assert found is None
+            assert result is None
             return
         share = exposure1 / (exposure1 + exposure2)
         expected = stats.binomtest(events1, events1 + events2, share).pvalue
-        assert float(found or 0) == pytest.approx(expected, abs=1e-12)
+        assert float(result or 0) == pytest.approx(expected, abs=1e-12)
 
     @pytest.mark.parametrize("groups", EXPOSURES)
     @pytest.mark.parametrize("level", [Fraction(9, 10), Fraction(95, 100)])
@@ -71,8 +71,8 @@ class TestTwoRates:
         limits = rate_difference_interval(*groups, level)
         assert limits is not None
         for limit in limits if groups[2] else ():  # it divides by the second rate
-            found = score_test(*groups, value=float(limit), method="score", compare="diff")
-            assert found.pvalue == pytest.approx(float(1 - level), abs=1e-9)
+            score = score_test(*groups, value=float(limit), method="score", compare="diff")
+            assert score.pvalue == pytest.approx(float(1 - level), abs=1e-9)
         difference = rate_difference(*groups)
         assert difference is not None
         assert limits[0] < difference < limits[1]
@@ -104,8 +104,8 @@ def person(subject: str, arm: str, last: int = 107) -> list[Entry]:
     ]  # fmt: skip
 
 
-def event(subject: str, record: str, pt: str, at: Any, **data: Any) -> list[Entry]:
-    return [adverse_event(at, record, subject, **data), coding(pt, record, subject, soc="S")]
+def event(subject: str, record: str, pt: str, onset: Any, **data: Any) -> list[Entry]:
+    return [adverse_event(onset, record, subject, **data), coding(pt, record, subject, soc="S")]
 
 
 ENTRIES = (
@@ -129,8 +129,8 @@ class TestByTerm:
         assert raws(self.GRID, "row/S/Pain", "n") == {"a": 1, "b": 1, "total": 2}
         assert raws(self.GRID, "row/S/Rash", "n") == {"a": 1, "b": 0, "total": 1}
         for term, days in (("Pain", 10 + 51), ("Rash", 30 + 51), ("Ache", 101 + 51)):
-            found = printed(self.GRID, f"row/S/{term}", "a")
-            assert found["years"] == years(days)
+            texts = printed(self.GRID, f"row/S/{term}", "a")
+            assert texts["years"] == years(days)
         assert Fraction(raws(self.GRID, "row/S/Pain", "rate")["b"]) == pytest.approx(
             Fraction(1, 100 + 2) * Fraction(1461, 4)
         )
@@ -142,9 +142,9 @@ class TestByTerm:
 
     def test_the_interval_is_garwoods(self):
         low, high = poisson_interval(1, 61) or (Decimal(0), Decimal(0))
-        found = printed(self.GRID, "row/S/Pain", "a")
+        texts = printed(self.GRID, "row/S/Pain", "a")
         scale = Decimal("365.25")
-        assert (found["ci_low"], found["ci_high"]) == (f"{low * scale:.1f}", f"{high * scale:.1f}")
+        assert (texts["ci_low"], texts["ci_high"]) == (f"{low * scale:.1f}", f"{high * scale:.1f}")
 
     def test_columns_compare_rates_where_they_say_how(self):
         ratio = printed(self.GRID, "row/S/Pain", "ratio")
@@ -159,8 +159,8 @@ class TestByTerm:
         assert {cell.column for row in grid.rows for cell in row.cells} == {"a", "b"}
 
     def test_terms_are_sorted_by_what_is_counted_or_by_the_difference_of_rates(self):
-        def names(**more: Any) -> list[str]:
-            row = {"incidence": {"filter": {}, "by": "pt"} | more}
+        def names(**options: Any) -> list[str]:
+            row = {"incidence": {"filter": {}, "by": "pt"} | options}
             return [printed_row.label for printed_row in
                     table_of(ENTRIES, row, columns=COLUMNS[:-1]).rows]  # fmt: skip
 
@@ -200,10 +200,10 @@ class TestAllOccurrences:
 class TestInterval:
     def test_its_level_and_its_limits_can_be_asked_for(self):
         row = {"incidence": {"filter": {}, "per": 1}, "interval": {"level": 0.9, "limits": "upper"}}
-        found = printed(table_of(ENTRIES, row, columns=COLUMNS), "row", "a")
+        texts = printed(table_of(ENTRIES, row, columns=COLUMNS), "row", "a")
         _, high = poisson_interval(1, 61, Fraction(8, 10)) or (0, Decimal(0))
-        assert found["ci_high"] == f"{high * Decimal('365.25'):.1f}"
-        assert "ci_low" not in found
+        assert texts["ci_high"] == f"{high * Decimal('365.25'):.1f}"
+        assert "ci_low" not in texts
 
 
 @pytest.mark.parametrize(
@@ -264,8 +264,8 @@ def test_counts_and_days_are_those_of_a_recount(seed: int) -> None:
         for name, arm, last, events in people
         for entry in (
             *person(name, arm, last),
-            *(found for i, (pt, at, serious) in enumerate(events)
-              for found in event(name, f"E-{i}", pt, at, serious=serious)),
+            *(record for i, (pt, onset, serious) in enumerate(events)
+              for record in event(name, f"E-{i}", pt, onset, serious=serious)),
         )
     ]  # fmt: skip
     rng.shuffle(entries)
@@ -279,17 +279,17 @@ def test_counts_and_days_are_those_of_a_recount(seed: int) -> None:
             n = days = 0
             for _, arm, last, events in people:
                 if arm == column or column in ("total", "grave"):
-                    end = max([last, *(at for _, at, _ in events if at is not None)])
+                    end = max([last, *(onset for _, onset, _ in events if onset is not None)])
                     end = min(end, last + 30)
-                    onsets = [at for pt, at, serious in events
-                              if pt == printed_row.label and at is not None and 7 <= at <= end
+                    onsets = [onset for pt, onset, serious in events
+                              if pt == printed_row.label and onset is not None and 7 <= onset <= end
                               and (serious or column != "grave")]  # fmt: skip
                     n += len(onsets) if recurrent else bool(onsets)
                     risk_end = min(onsets) if onsets and not recurrent else end
                     days += risk_end - 7 + 1
-            found = printed(grid, printed_row.id, column)
-            assert found[counted] == str(n), (seed, printed_row.label, column)
-            assert found["years"] == years_exact(days), (seed, printed_row.label, column)
+            texts = printed(grid, printed_row.id, column)
+            assert texts[counted] == str(n), (seed, printed_row.label, column)
+            assert texts["years"] == years_exact(days), (seed, printed_row.label, column)
 
 
 def years_exact(days: int) -> str:

@@ -41,18 +41,18 @@ COLUMNS: list[dict[str, Any]] = [A, B, TOTAL, {"id": "p", "label": "P", "compare
 def people(women: int, men: int, arm: str = "a") -> list[Entry]:
     sexes = "F" * women + "M" * men
     return [
-        each
+        event
         for i, sex in enumerate(sexes)
-        for each in (
+        for event in (
             enrolment(subject=f"{arm}-{i}", age=40 + i, sex=sex),
             randomised(arm, f"{arm}-{i}"),
         )
     ]
 
 
-def detail(row: dict[str, Any], **more: Any) -> tuple[str, str]:
+def detail(row: dict[str, Any], **options: Any) -> tuple[str, str]:
     with pytest.raises(Rejected) as refused:
-        checking.check_definition(parallel([row], **more))
+        checking.check_definition(parallel([row], **options))
     (fault,) = refused.value.faults
     return fault.pointer, fault.detail
 
@@ -133,23 +133,26 @@ class TestCounts:
         grid = table_of(people(3, 4), row)
         low, high = proportion_confint(3, 7, alpha=0.1, method=METHODS[method])
         expected = {"a": [100 * low, 100 * high]}
-        found = {"a": [float(raws(grid, "row", name)["a"]) for name in ("ci_low", "ci_high")]}
-        assert found["a"] == pytest.approx(expected["a"], abs=1e-9)
+        limits = {"a": [float(raws(grid, "row", name)["a"]) for name in ("ci_low", "ci_high")]}
+        assert limits["a"] == pytest.approx(expected["a"], abs=1e-9)
         assert cell(grid, "row").interval == "90% CI"
         assert cell(grid, "row").method.endswith(", 90 %")
 
     def test_one_limit_is_that_of_the_interval_with_half_the_error_on_each_side(self):
-        both = self.shown({"method": "wilson", "level": 0.95})
+        both_limits = self.shown({"method": "wilson", "level": 0.95})
         lower = self.shown({"method": "wilson", "level": 0.975, "limits": "lower"})
         upper = self.shown({"method": "wilson", "level": 0.975, "limits": "upper"})
-        assert (lower["ci_low"], upper["ci_high"]) == (both["ci_low"], both["ci_high"])
+        assert (lower["ci_low"], upper["ci_high"]) == (
+            both_limits["ci_low"],
+            both_limits["ci_high"],
+        )
         assert "ci_high" not in lower
         assert "ci_low" not in upper
 
     @pytest.mark.parametrize(("women", "men"), [(0, 3), (3, 0), (1, 0), (0, 1)])
     def test_none_all_and_one_have_theirs(self, women, men):
-        found = self.shown({"method": "agresti-coull"}, women, men)
-        assert found["ci_high" if women else "ci_low"] == ("100.0" if women else "0.0")
+        texts = self.shown({"method": "agresti-coull"}, women, men)
+        assert texts["ci_high" if women else "ci_low"] == ("100.0" if women else "0.0")
 
     def test_nobody_has_none(self):
         assert "ci_low" not in self.shown({"method": "wilson"}, 0, 0)
@@ -158,18 +161,18 @@ class TestCounts:
         row = {"levels": {"characteristic": "sex"}, "interval": {"method": "wilson"}}
         grid = table_of(people(3, 4), row)
         low, high = proportion_confint(3, 7, method="wilson")
-        found = [float(cell(grid, "row/F").get(name).raw) for name in ("ci_low", "ci_high")]
-        assert found == pytest.approx([100 * low, 100 * high])
+        limits = [float(cell(grid, "row/F").get(name).raw) for name in ("ci_low", "ci_high")]
+        assert limits == pytest.approx([100 * low, 100 * high])
         assert cell(grid, "row/F").method == "Wilson score, 95 %"
 
     def test_a_reader_sees_the_level(self):
         row = COUNT | {"interval": {"level": 0.9}}
-        here = cell(table_of(people(3, 4), row), "row")
-        assert cell_text(here, COLUMN) == "3 (43%) [90% CI 12.9, 77.5]"
-        assert [line.label for line in page_cells.lines(here, COLUMN)] == ["n (%)", "90% CI"]
+        row_cell = cell(table_of(people(3, 4), row), "row")
+        assert cell_text(row_cell, COLUMN) == "3 (43%) [90% CI 12.9, 77.5]"
+        assert [line.label for line in page_cells.lines(row_cell, COLUMN)] == ["n (%)", "90% CI"]
         row = COUNT | {"interval": {"level": 0.95, "limits": "lower"}}
-        here = cell(table_of(people(3, 4), row), "row")
-        assert cell_text(here, COLUMN) == "3 (43%) [95% lower limit 12.9]"
+        row_cell = cell(table_of(people(3, 4), row), "row")
+        assert cell_text(row_cell, COLUMN) == "3 (43%) [95% lower limit 12.9]"
 
 
 class TestMeans:
@@ -185,21 +188,21 @@ class TestMeans:
             ("t", stats.t.interval(level, 6, mean, se)),
             ("z", stats.norm.interval(level, mean, se)),
         ):
-            found = self.shown({"method": method, "level": level})
-            assert [float(found[name]) for name in ("ci_low", "ci_high")] == pytest.approx(
+            texts = self.shown({"method": method, "level": level})
+            assert [float(texts[name]) for name in ("ci_low", "ci_high")] == pytest.approx(
                 limits, abs=1e-11
             )
 
     def test_one_limit(self):
-        found = self.shown({"level": 0.95, "limits": "upper"})
-        assert float(found["ci_high"]) == pytest.approx(stats.t.ppf(0.95, 6) * stats.sem(AGES) + 43)
-        assert "ci_low" not in found
+        texts = self.shown({"level": 0.95, "limits": "upper"})
+        assert float(texts["ci_high"]) == pytest.approx(stats.t.ppf(0.95, 6) * stats.sem(AGES) + 43)
+        assert "ci_low" not in texts
 
     def test_the_method_is_named_unless_it_is_as_usual(self):
         row = {"summary": "age", "statistics": ["ci"]}
         assert cell(table_of(people(3, 4), row), "row").method == ""
-        here = cell(table_of(people(3, 4), row | {"interval": {"method": "z"}}), "row")
-        assert here.method == "interval by the normal distribution, 95 %"
+        row_cell = cell(table_of(people(3, 4), row | {"interval": {"method": "z"}}), "row")
+        assert row_cell.method == "interval by the normal distribution, 95 %"
 
 
 class TestDifferences:
@@ -222,8 +225,8 @@ class TestDifferences:
         row = {"summary": "age", "statistics": ["mean"], "decimals": 3}
         first, second = range(40, 47), range(40, 48)
         expected = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
-        found = self.shown(row, level=0.9)
-        assert [float(found[name]) for name in ("ci_low", "ci_high")] == pytest.approx(
+        texts = self.shown(row, level=0.9)
+        assert [float(texts[name]) for name in ("ci_low", "ci_high")] == pytest.approx(
             expected, abs=5e-5
         )
 
@@ -235,32 +238,32 @@ TIMES = {"older": {"label": "Older", "start": "enrolment", "events": [
 class TestOtherKinds:
     """Rows that have an interval whether they ask for it or not."""
 
-    def table(self, row: dict[str, Any], columns: Any = COLUMNS, **more: Any) -> Any:
-        seen = [
-            each
-            for i, at in enumerate([3, 5, 5, 8, 13, 13, 21])
-            for each in (contact(at, f"b-{i}"), disposition(30, "completed", f"b-{i}"))
+    def table(self, row: dict[str, Any], columns: Any = COLUMNS, **options: Any) -> Any:
+        followed = [
+            event
+            for i, study_day in enumerate([3, 5, 5, 8, 13, 13, 21])
+            for event in (contact(study_day, f"b-{i}"), disposition(30, "completed", f"b-{i}"))
         ]
-        entries = [*people(3, 4), *people(2, 5, "b"), *seen]
-        return table_of(entries, row, columns=columns, **more)
+        entries = [*people(3, 4), *people(2, 5, "b"), *followed]
+        return table_of(entries, row, columns=columns, **options)
 
     def limits(self, grid: Any, row: str, column: str) -> list[float | None]:
-        at = [raws(grid, row, name).get(column) for name in ("ci_low", "ci_high")]
-        return [None if limit is None else float(limit) for limit in at]
+        limits_of = [raws(grid, row, name).get(column) for name in ("ci_low", "ci_high")]
+        return [None if limit is None else float(limit) for limit in limits_of]
 
     def test_pairs(self):
         row = {"pairs": [WOMEN, {"measure": {"characteristic": "age"}, "at_least": 42}]}
         grid = self.table(row | {"interval": {"level": 0.9}})
-        both, first, second, neither = (
+        in_both, first, second, neither = (
             raws(grid, "row", name)["total"] for name in ("both", "first", "second", "neither")
         )
-        expected = paired_tango(both, second, first, neither, Fraction(9, 10))
-        found = self.limits(grid, "row", "total")
-        assert found == pytest.approx([100 * float(limit) for limit in expected], abs=1e-9)
+        expected = paired_tango(in_both, second, first, neither, Fraction(9, 10))
+        limits_found = self.limits(grid, "row", "total")
+        assert limits_found == pytest.approx([100 * float(limit) for limit in expected], abs=1e-9)
         assert cell(grid, "row").interval == "90% CI"
         assert cell(grid, "row").method == "exact McNemar; Tango score, 90 %"
-        one = self.table(row | {"interval": {"level": 0.95, "limits": "upper"}})
-        assert self.limits(one, "row", "total") == [None, found[1]]
+        one_sided = self.table(row | {"interval": {"level": 0.95, "limits": "upper"}})
+        assert self.limits(one_sided, "row", "total") == [None, limits_found[1]]
         assert self.table(row).rows == self.table(row | {"interval": {"level": "0.95"}}).rows
 
     def test_pairs_of_nobody_have_none(self):
@@ -270,8 +273,8 @@ class TestOtherKinds:
     @pytest.mark.parametrize("scale", ["log-log", "log", "plain"])
     def test_survival_and_its_quartiles(self, scale):
         row = {"survival": {"time": "older", "at": [6]}}
-        asked = {"method": scale, "level": 0.9}
-        grid = self.table(row | {"interval": asked}, times=TIMES)
+        interval = {"method": scale, "level": 0.9}
+        grid = self.table(row | {"interval": interval}, times=TIMES)
         curve = kaplan_meier({4: (1, 0), 6: (2, 0), 9: (1, 0), 14: (2, 0), 22: (1, 0)})
         low, high = curve.steps[1].interval(Fraction(9, 10), scale)
         assert self.limits(grid, "row/day-6", "b") == pytest.approx(
@@ -281,11 +284,14 @@ class TestOtherKinds:
         assert self.limits(grid, "row/median", "b") == list(median)
         assert cell(grid, "row/median", "b").interval == "90% CI"
         assert cell(grid, "row/day-6", "b").method.endswith("transformed, 90 %")
-        one = self.table(row | {"interval": asked | {"level": "0.95", "limits": "lower"}},
+        one_sided = self.table(row | {"interval": interval | {"level": "0.95", "limits": "lower"}},
                          times=TIMES)  # fmt: skip
-        assert self.limits(one, "row/median", "b") == [median[0], None]
-        assert printed(one, "row/day-6", "b")["ci_low"] == printed(grid, "row/day-6", "b")["ci_low"]
-        assert "ci_high" not in printed(one, "row/day-6", "b")
+        assert self.limits(one_sided, "row/median", "b") == [median[0], None]
+        assert (
+            printed(one_sided, "row/day-6", "b")["ci_low"]
+            == printed(grid, "row/day-6", "b")["ci_low"]
+        )
+        assert "ci_high" not in printed(one_sided, "row/day-6", "b")
 
     def test_a_limit_that_is_not_reached_says_so(self):
         row = {"survival": {"time": "older"}, "interval": {"limits": "upper"}}
@@ -297,7 +303,7 @@ class TestOtherKinds:
         row = {"ancova": {"measure": "age"}}
         grid = self.table(row | {"interval": {"level": float(level)}})
         usual = self.table(row)
-        t, t95 = (stats.t.ppf((1 + float(each)) / 2, 12) for each in (level, 0.95))
+        t, t95 = (stats.t.ppf((1 + float(confidence)) / 2, 12) for confidence in (level, 0.95))
         for column, name in (("a", "lsmean"), ("b", "lsmean"), ("p", "difference")):
             middle = float(raws(usual, "row", name)[column])
             half = middle - self.limits(usual, "row", column)[0]
@@ -308,8 +314,8 @@ class TestOtherKinds:
             assert cell(usual, "row", column).interval == "95% CI"
 
     def test_a_column_that_names_a_level_has_it_in_a_model_too(self):
-        asked = {"level": 0.9, "limits": "lower"}
-        columns = [*COLUMNS, COLUMNS[-1] | {"id": "q", "interval": asked}]
+        interval = {"level": 0.9, "limits": "lower"}
+        columns = [*COLUMNS, COLUMNS[-1] | {"id": "q", "interval": interval}]
         grid = self.table({"ancova": {"measure": "age"}, "interval": {"level": 0.8}}, columns)
         assert cell(grid, "row", "p").interval == "80% CI"
         assert cell(grid, "row", "q").interval == "90% lower limit"
@@ -323,8 +329,8 @@ class TestOtherKinds:
          ({"ancova": {"measure": "age"}}, "of least-squares means is always Student's t")],
     )  # fmt: skip
     def test_a_kind_of_one_method_takes_no_other(self, row, words):
-        asked = {"interval": {"method": "wilson"}}
-        assert detail(row | asked) == ("/tables/0/rows/0/interval/method", words)
+        interval = {"interval": {"method": "wilson"}}
+        assert detail(row | interval) == ("/tables/0/rows/0/interval/method", words)
 
     def test_a_scale_is_one_of_survival_alone(self):
         row = {"survival": {"time": "older"}, "interval": {"method": "t"}}
@@ -339,11 +345,11 @@ class TestOtherKinds:
         row = {"survival": {"time": "older", "at": [6]}, "interval": {
             "method": "plain", "level": 0.95, "limits": "lower"}}  # fmt: skip
         study = parallel([row], COLUMNS, times=TIMES, figures=[figure])
-        seen = [contact(at, f"b-{i}") for i, at in enumerate([3, 5, 8])]
-        entries = [*people(1, 2, "b"), *seen]
-        (drawn,) = report_of(study, entries).figures
-        assert drawn.method == "Kaplan-Meier; Greenwood variance, not transformed, 90 %"
-        mark = next(mark for mark in drawn.series[0].marks if mark.x == "6")
+        contacts = [contact(study_day, f"b-{i}") for i, study_day in enumerate([3, 5, 8])]
+        entries = [*people(1, 2, "b"), *contacts]
+        (plotted,) = report_of(study, entries).figures
+        assert plotted.method == "Kaplan-Meier; Greenwood variance, not transformed, 90 %"
+        mark = next(mark for mark in plotted.series[0].marks if mark.x == "6")
         low, high = (
             kaplan_meier({4: (1, 0), 6: (1, 0), 9: (1, 0)})
             .steps[1]

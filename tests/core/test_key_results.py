@@ -42,8 +42,8 @@ def of_tmb301() -> dict[str, KeyResult]:
     return key_results(tmb301(), builders.feed())
 
 
-def shown(show: str, row: str, column: str = "total", table: str = "one", **more: Any) -> Study:
-    key_result = {"id": "new", "label": "New", "show": show} | more
+def shown(show: str, row: str, column: str = "total", table: str = "one", **options: Any) -> Study:
+    key_result = {"id": "new", "label": "New", "show": show} | options
     key_result["source"] = {"table": table, "row": row, "column": column}
     return tiny(key_results=[key_result])
 
@@ -178,15 +178,15 @@ class TestShown:
         assert (key_result.N, key_result.not_due) == (1, None)
 
     @pytest.mark.parametrize(
-        "wrong",
+        "part",
         [
             {"show": "p", "floor": 0.005},
             {"show": "p", "floor": 2},
             pytest.param({"decimals": -1}),
         ],
     )
-    def test_a_key_result_that_could_not_be_shown_is_refused(self, wrong):
-        key_result = TINY["key_results"][1] | wrong
+    def test_a_key_result_that_could_not_be_shown_is_refused(self, part):
+        key_result = TINY["key_results"][1] | part
         with pytest.raises(Rejected):
             checking.check_definition(tiny(key_results=[key_result]))
 
@@ -234,7 +234,7 @@ class TestWhatACellHas:
     """A key result that asks for what its cell can never have would print nothing, or 0."""
 
     @pytest.mark.parametrize(
-        ("show", "row", "column", "compared", "there"),
+        ("show", "row", "column", "compared", "available"),
         [
             ("n", "head", "a", {}, "nothing"),
             ("n", "sex", "a", {}, "nothing"),
@@ -260,13 +260,13 @@ class TestWhatACellHas:
         ],
     )
     def test_what_it_has_not_is_refused_and_what_it_has_is_listed(
-        self, show, row, column, compared, there
+        self, show, row, column, compared, available
     ):
         (fault,) = key_result_of(show, row, column, compared)
-        where = f"row {row} in column {column} of table t"
+        place = f"row {row} in column {column} of table t"
         assert fault == (
-            f"/key_results/0/show is not a statistic of {where}:"
-            f" a key result of it can show {there}"
+            f"/key_results/0/show is not a statistic of {place}:"
+            f" a key result of it can show {available}"
         )
 
     @pytest.mark.parametrize(

@@ -82,18 +82,18 @@ class TestModel:
     def test_it_says_what_one_is_called(self, kind):
         noun = KINDS[kind].noun
         assert noun != Data.noun
-        assert [each.noun for each in KINDS.values()].count(noun) == 1
+        assert [model.noun for model in KINDS.values()].count(noun) == 1
 
     def test_the_example_is_read_and_has_its_deciding_date(self, kind):
         if kind == ERASURE:
             pytest.skip("is not posted")
-        read = posted(kind)
+        event = posted(kind)
         date = kinds.DECIDING_DATE.get(kind)
         if date is None:
             assert kinds.date_fields(kind) == ()
             assert KINDS[kind].about is not None or kind == "subject.superseded"
         else:
-            assert dates.earliest(str(read.data.get(date, "2015"))) > 0
+            assert dates.earliest(str(event.data.get(date, "2015"))) > 0
 
     def test_the_guide_to_events_has_its_row_with_every_field(self, kind):
         guide = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
@@ -119,8 +119,8 @@ class TestRecord:
         texts = [value for name, value in posted(kind).data.items() if name in personal]
         for history in ([posted(kind), erased], [erased, posted(kind)]):
             record = fold_all("S-1", history).records[kind, "R"]
-            left = [text for text in texts if str(text) in map(str, record.data.values())]
-            assert left == []
+            remaining = [text for text in texts if str(text) in map(str, record.data.values())]
+            assert remaining == []
             assert record.data.keys() == posted(kind).data.keys()
 
     def test_nothing_that_tells_the_arm_is_shown_to_the_open_audience(self, kind):
@@ -176,13 +176,13 @@ def histories(draw: st.DrawFn) -> list[Entry]:
     for kind in draw(st.lists(st.sampled_from(NEW), max_size=8)):
         record = draw(st.sampled_from(["CM-1", "MH-1", "X"]))
         revision = revisions[kind, record] = revisions.get((kind, record), 0) + 1
-        own = {"record": record, "revision": revision}
+        fields = {"record": record, "revision": revision}
         if revision > 1 and draw(st.booleans()):
-            history.append(entry(kind, action="void", **own))
+            history.append(entry(kind, action="void", **fields))
             continue
         changes = draw(st.sampled_from([{}, *_CHANGES.get(kind, ())]))
-        named = VISITS if "visit" in EXAMPLES[kind] else {}
-        history.append(posted(kind, **(named | changes | own)))
+        visits_named = VISITS if "visit" in EXAMPLES[kind] else {}
+        history.append(posted(kind, **(visits_named | changes | fields)))
     if draw(st.booleans()):
         history.append(entry(ERASURE, record=ERASURE_RECORD, reason="Asked to"))
     return history
@@ -192,14 +192,14 @@ def histories(draw: st.DrawFn) -> list[Entry]:
 @given(histories(), st.randoms(use_true_random=False))
 def test_in_any_order_the_shares_and_the_listings_are_the_same(history, rng: random.Random):
     shuffled = rng.sample(history, len(history))
-    one, other = (fold_all("S-1", each) for each in (history, shuffled))
-    assert contribute(WHOLE, one) == report.contribute(WHOLE, other)
-    assert _listed(one) == _listed(other)
+    first, second = (fold_all("S-1", order) for order in (history, shuffled))
+    assert contribute(WHOLE, first) == report.contribute(WHOLE, second)
+    assert _listed(first) == _listed(second)
 
 
 def _listed(subject: Subject) -> list[list[Any]]:
-    made = report.report(WHOLE, [subject], contribute(WHOLE, subject))
-    return [list(listing.rows) for listing in made.listings]
+    report_ = report.report(WHOLE, [subject], contribute(WHOLE, subject))
+    return [list(listing.rows) for listing in report_.listings]
 
 
 @settings(max_examples=60, deadline=None)
@@ -207,8 +207,8 @@ def _listed(subject: Subject) -> list[list[Any]]:
 def test_what_an_event_changes_is_what_a_recount_gives(history, length):
     """Shares add up however a history is cut: the share of a prefix never matters later."""
     before = fold_all("S-1", history[:length])
-    for each in history[length:]:
-        before, _ = fold(before, each)
+    for event in history[length:]:
+        before, _ = fold(before, event)
     assert contribute(WHOLE, before) == report.contribute(WHOLE, fold_all("S-1", history))
 
 
@@ -219,25 +219,25 @@ class TestAlive:
         ("ALIVE", "2016-03-01"), ("DEAD", "2015-06-01"), ("UNKNOWN", "2015-06-01"),
     ])  # fmt: skip
     def test_only_who_was_alive_was_in_contact(self, status, day):
-        seen = derive(self.ENROLLED, entry("vital-status.recorded", date="2016-03-01",
+        derivation = derive(self.ENROLLED, entry("vital-status.recorded", date="2016-03-01",
                                            status=status))  # fmt: skip
-        assert dates.iso(seen.last_contact) == day
+        assert dates.iso(derivation.last_contact) == day
 
     def test_what_was_not_done_is_no_contact(self):
-        done, not_done = (
-            posted("ecg.recorded", visit="week-5", **more)
-            for more in ({}, {"reason_not_done": "Broken"})
+        performed, not_done = (
+            posted("ecg.recorded", visit="week-5", **fields)
+            for fields in ({}, {"reason_not_done": "Broken"})
         )
-        assert dates.iso(derive(self.ENROLLED, done, study=WHOLE).last_contact) == "2015-09-14"
+        assert dates.iso(derive(self.ENROLLED, performed, study=WHOLE).last_contact) == "2015-09-14"
         assert dates.iso(derive(self.ENROLLED, not_done, study=WHOLE).last_contact) == "2015-06-01"
 
     def test_a_partial_death_is_not_before_the_subject_was_known_alive(self):
         alive = entry("vital-status.recorded", date="2015-09-20", status="ALIVE")
-        seen = derive(self.ENROLLED, alive, builders.death("2015-09"))
-        assert seen.imputation.death == dates.earliest("2015-09-20")
+        derivation = derive(self.ENROLLED, alive, builders.death("2015-09"))
+        assert derivation.imputation.death == dates.earliest("2015-09-20")
         unknown = entry("vital-status.recorded", date="2015-09-20", status="UNKNOWN")
-        seen = derive(self.ENROLLED, unknown, builders.death("2015-09"))
-        assert seen.imputation.death == dates.earliest("2015-09-01")
+        derivation = derive(self.ENROLLED, unknown, builders.death("2015-09"))
+        assert derivation.imputation.death == dates.earliest("2015-09-01")
 
 
 class TestResults:
@@ -255,9 +255,9 @@ class TestResults:
         assert self.values(ecg, parameter="QT") == [("R", 388, "week-5")]
 
     def test_of_a_questionnaire_without_a_visit(self):
-        answered = entry("questionnaire.recorded", date="2015-07-01", questionnaire="Q",
+        questionnaire = entry("questionnaire.recorded", date="2015-07-01", questionnaire="Q",
                          measurements=[{"parameter": "cd4", "result": "7"}])  # fmt: skip
-        assert self.values(answered) == [("R", 7, "")]
+        assert self.values(questionnaire) == [("R", 7, "")]
 
     def test_of_an_observation_if_its_test_is_a_parameter(self):
         observed = [
@@ -270,7 +270,7 @@ class TestResults:
         ]  # fmt: skip
         assert self.values(*observed) == [("A", 12, "")]
 
-    @pytest.mark.parametrize(("kind", "data", "at"), [
+    @pytest.mark.parametrize(("kind", "data", "pointer"), [
         ("observation.recorded", {"test": "cd4", "result": "many"}, "/data/result"),
         ("observation.recorded", {"test": "cd4", "result": "12", "unit": "m"}, "/data/unit"),
         ("observation.recorded", {"test": "viral-load-log10", "result": "2"}, "/data/test"),
@@ -279,10 +279,10 @@ class TestResults:
          "/data/measurements/0/parameter"),
         ("questionnaire.recorded", {"questionnaire": "Q", "visit": "V"}, "/data/visit"),
     ])  # fmt: skip
-    def test_what_the_definition_does_not_allow_is_refused_where_it_is(self, kind, data, at):
+    def test_what_the_definition_does_not_allow_is_refused_where_it_is(self, kind, data, pointer):
         with pytest.raises(Rejected) as refused:
             check_acceptable(WHOLE, entry(kind, date="2015-07-01", **data))
-        assert [fault.pointer for fault in refused.value.faults] == [at]
+        assert [fault.pointer for fault in refused.value.faults] == [pointer]
 
 
 def test_every_document_of_all_kinds_together_is_made():
@@ -293,8 +293,8 @@ def test_every_document_of_all_kinds_together_is_made():
                              *((kind, "X") for kind in NEW if kind != "questionnaire.recorded"))
     ]  # fmt: skip
     files = builders.files_of(report_of(WHOLE, history), WHOLE)
-    shown = files["report.html"].decode()
-    assert "AZITHROMYCIN" in shown
-    assert "Not coded" in shown
+    page = files["report.html"].decode()
+    assert "AZITHROMYCIN" in page
+    assert "Not coded" in page
     listing = WHOLE.definition.listings[POSTED.index("conmed.recorded")]
     assert "AZITHROMYCIN" in files[f"datasets/{listing.data_name}.ndjson"].decode()

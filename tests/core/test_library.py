@@ -68,8 +68,8 @@ def test_a_parameter_may_be_the_default_of_another(monkeypatch):
     piece = {"title": "One", "parameters": {"a": 1, "b": {"parameter": "a"}},
              "definition": {"tables": [{"id": "1", "x": {"parameter": "b"}}]}}  # fmt: skip
     monkeypatch.setattr(shipped, "pieces", lambda: {"one": piece})
-    for given, value in (({}, 1), ({"a": 2}, 2), ({"a": 2, "b": 3}, 3)):
-        assert shipped.filled("one", given, "")["tables"] == [{"id": "1", "x": value}]
+    for arguments, value in (({}, 1), ({"a": 2}, 2), ({"a": 2, "b": 3}, 3)):
+        assert shipped.filled("one", arguments, "")["tables"] == [{"id": "1", "x": value}]
 
 
 def test_a_piece_of_which_nothing_is_left_says_what_it_needs():
@@ -85,22 +85,22 @@ def test_a_piece_brings_along_those_that_it_extends_itself():
     assert "is graded in mg/dL: weight is in kg" in fault.detail
     glucose = {"glucose": {"label": "Glucose", "unit": "mg/dL", "places": 0}}
     part = {"piece": "fda-laboratory", "with": {"glucose": "glucose"}}
-    own = extending(part, parameters=TINY["parameters"] | glucose)
-    defined = read(own)
+    definition = extending(part, parameters=TINY["parameters"] | glucose)
+    defined = read(definition)
     whole = json.loads(defined.source)
     assert whole["scales"].keys() == {"fda-levels"}
     assert {part["piece"] for part in whole["extended"]} == {"fda-levels", "fda-laboratory"}
     for extends in (["fda-levels", part], [part, "fda-levels"]):
-        assert defined.digest == read(own | {"extends": extends}).digest
+        assert defined.digest == read(definition | {"extends": extends}).digest
 
 
 def test_limits_are_compared_in_their_own_unit_or_refused():
     weight = {"piece": "fda-vitals", "with": {"systolic": "weight", "diastolic": "cd4"}}
-    found = faults(extending(weight))
-    assert [fault.pointer for fault in found] == [
+    problems = faults(extending(weight))
+    assert [fault.pointer for fault in problems] == [
         "/extends/0/with/systolic", "/extends/0/with/diastolic",
     ]  # fmt: skip
-    assert "weight is in kg, and the limits of fda-vitals are in mmHg" in found[0].detail
+    assert "weight is in kg, and the limits of fda-vitals are in mmHg" in problems[0].detail
 
 
 def test_all_pieces_together_make_documents_of_a_subject():
@@ -112,13 +112,13 @@ def test_all_pieces_together_make_documents_of_a_subject():
         entry("deviation.recorded", date="2015-06-20", category="WINDOW", description="late"),
         disposition(40),
     ]  # fmt: skip
-    made = builders.report_of(defined, history)
-    grids = {grid.id: grid for grid in made.grids}
+    report = builders.report_of(defined, history)
+    grids = {grid.id: grid for grid in report.grids}
     assert builders.statistic(grids["fda-7"], "serious", "total", "n") == 1
     assert builders.statistic(grids["fda-6"], "days", "total", "mean") == "1"
     assert builders.statistic(grids["e3-14.1.5"], "terms/Not coded", "total", "n") == 1
-    assert "e3-16.2.7" in {listing.id for listing in made.listings}
-    assert builders.files_of(made, defined)["report.html"]
+    assert "e3-16.2.7" in {listing.id for listing in report.listings}
+    assert builders.files_of(report, defined)["report.html"]
 
 
 class TestMerging:
@@ -126,51 +126,49 @@ class TestMerging:
         title = {"id": "fda-7", "title": "Overview", "rows": [
             {"id": "serious", "label": "SAE"}, {"id": "mild", "remove": True},
             {"id": "new", "label": "New", "events": {"related": True}}]}  # fmt: skip
-        own = {"id": "own", "title": "Own", "population": "P", "rows": [
+        own_table = {"id": "own", "title": "Own", "population": "P", "rows": [
             {"id": "r", "label": "R", "count": "treated"}],
             "columns": [{"id": "c", "label": "C", "set": "safety"}]}  # fmt: skip
         defined = read(extending(
             {"piece": "fda-safety", "with": {"common_percent": 2, "population": "All treated"}},
-            tables=[title, {"id": "fda-16", "remove": True}, own],
+            tables=[title, {"id": "fda-16", "remove": True}, own_table],
             measures={"exposure-dose": None, "exposure-days": {"characteristic": "age"}}
             | TINY["measures"],
-        ) | {"tables": [title, {"id": "fda-16", "remove": True}, own,
+        ) | {"tables": [title, {"id": "fda-16", "remove": True}, own_table,
                         {"id": "fda-6", "rows": [{"id": "dose", "remove": True}]}]})  # fmt: skip
-        written = deepcopy(BARE)
-        given = {"common_percent": 2, "population": "All treated"}
-        piece = shipped.filled("fda-safety", given, "")
+        merged = deepcopy(BARE)
+        arguments = {"common_percent": 2, "population": "All treated"}
+        piece = shipped.filled("fda-safety", arguments, "")
         tables = {table["id"]: table for table in piece["tables"] if table["id"] != "fda-16"}
         tables["fda-7"]["title"] = "Overview"
         rows = [row for row in tables["fda-7"]["rows"] if row["id"] != "mild"]
         tables["fda-7"]["rows"] = [*rows, title["rows"][2]]
         next(row for row in rows if row["id"] == "serious")["label"] = "SAE"
         tables["fda-6"]["rows"] = [r for r in tables["fda-6"]["rows"] if r["id"] != "dose"]
-        written["tables"] = [*tables.values(), own]
+        merged["tables"] = [*tables.values(), own_table]
         days = {"exposure-days": {"characteristic": "age"}}
         death = {"fda-death-day": piece["measures"]["fda-death-day"]}
-        written["measures"] = TINY["measures"] | death | days
-        written["sets"] = SETS | piece["sets"]
-        written |= {part: piece[part] for part in ("classes", "times", "figures", "listings")}
-        written["extended"] = [
-            {"piece": "fda-safety", "digest": shipped.piece_digest("fda-safety")}
-        ]
-        plain = read(written)
+        merged["measures"] = TINY["measures"] | death | days
+        merged["sets"] = SETS | piece["sets"]
+        merged |= {part: piece[part] for part in ("classes", "times", "figures", "listings")}
+        merged["extended"] = [{"piece": "fda-safety", "digest": shipped.piece_digest("fda-safety")}]
+        plain = read(merged)
         assert json.loads(defined.source) == json.loads(plain.source)
         assert defined.digest == plain.digest
 
     def test_a_later_piece_is_merged_over_an_earlier_one(self, monkeypatch):
         died = {"recorded": "death.reported"}
-        one = {"title": "One", "parameters": {}, "definition": {
+        first_piece = {"title": "One", "parameters": {}, "definition": {
             "conditions": {"x": died, "y": died},
             "listings": [{"id": "L", "title": "A"}, {"id": "M", "title": "M"}]}}  # fmt: skip
         two = {"title": "Two", "parameters": {}, "definition": {
             "conditions": {"x": {"none": ["y"]}},
             "listings": [{"id": "L", "title": "B"}]}}  # fmt: skip
-        monkeypatch.setattr(shipped, "pieces", lambda: {"one": one, "two": two})
+        monkeypatch.setattr(shipped, "pieces", lambda: {"one": first_piece, "two": two})
         monkeypatch.setattr(library, "pieces", shipped.pieces)
-        found = library.resolve({"extends": ["one", "two"], "study": "S"}).value
-        assert [part["piece"] for part in found.pop("extended")] == ["one", "two"]
-        assert found == {
+        merged = library.resolve({"extends": ["one", "two"], "study": "S"}).value
+        assert [part["piece"] for part in merged.pop("extended")] == ["one", "two"]
+        assert merged == {
             "study": "S",
             "conditions": {"x": {"none": ["y"]}, "y": {"recorded": "death.reported"}},
             "listings": [{"id": "L", "title": "B"}, {"id": "M", "title": "M"}],
@@ -179,8 +177,8 @@ class TestMerging:
         assert turned["conditions"]["x"] == {"recorded": "death.reported"}
 
     def test_a_part_that_is_there_twice_is_refused_and_not_merged(self):
-        twice = [{"id": "fda-7", "title": "A"}, {"id": "fda-7", "title": "B"}]
-        assert faults(extending("fda-safety", tables=twice))
+        tables = [{"id": "fda-7", "title": "A"}, {"id": "fda-7", "title": "B"}]
+        assert faults(extending("fda-safety", tables=tables))
 
     def test_without_extends_nothing_is_changed(self):
         value = {"study": "S", "conditions": {"x": None}}
@@ -202,8 +200,8 @@ class TestWhatIsKept:
         posted = extending("fda-safety")
         defined = read(posted)
         assert json.loads(defined.posted) == posted
-        again = read(json.loads(defined.source))
-        assert (again.posted, again.digest, again.source) == ("", defined.digest, defined.source)
+        reread = read(json.loads(defined.source))
+        assert (reread.posted, reread.digest, reread.source) == ("", defined.digest, defined.source)
         assert read(BARE).posted == ""
 
     def test_while_blinded_the_open_definition_names_pieces_and_no_parameters(self):
@@ -254,18 +252,18 @@ class TestFaults:
 
     def test_of_a_piece_stand_where_it_is_named_with_their_place_in_it(self):
         whole = extending("e3-listings", "fda-safety", sets=TINY["sets"])
-        found = faults(whole)
-        assert {fault.pointer for fault in found} == {"/extends/1"}
-        assert found[0].detail.startswith("in the piece fda-safety, /tables/0/columns/0/set: ")
-        assert "safety" in found[0].detail
-        assert found[0].location.startswith("table fda-2")
+        problems = faults(whole)
+        assert {fault.pointer for fault in problems} == {"/extends/1"}
+        assert problems[0].detail.startswith("in the piece fda-safety, /tables/0/columns/0/set: ")
+        assert "safety" in problems[0].detail
+        assert problems[0].location.startswith("table fda-2")
 
     def test_of_the_definition_s_own_parts_stand_where_they_were_written(self):
-        own = {"id": "own", "title": "Own", "population": "P",
+        own_table = {"id": "own", "title": "Own", "population": "P",
                "columns": [{"id": "c", "label": "C", "set": "saftey"}],
                "rows": [{"id": "r", "label": "R", "count": "treated"}]}  # fmt: skip
         changed = {"id": "fda-14", "rows": [{"id": "any", "events": {"grade": 9}}]}
-        found = faults(extending("fda-safety", tables=[changed, own]))
-        assert {fault.pointer for fault in found} == {
+        problems = faults(extending("fda-safety", tables=[changed, own_table]))
+        assert {fault.pointer for fault in problems} == {
             "/tables/1/columns/0/set", "/tables/0/rows/0/events/grade",
         }  # fmt: skip

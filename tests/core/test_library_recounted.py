@@ -86,14 +86,14 @@ def study() -> Study:
     trial["extends"] = [
         {
             "piece": name,
-            "with": given
+            "with": arguments
             | {
                 part: columns
                 for part, columns in SHOWN.items()
                 if part in library.pieces()[name]["parameters"]
             },
         }
-        for name, given in PIECES.items()
+        for name, arguments in PIECES.items()
     ]
     return checking.read_definition(json.dumps(trial))
 
@@ -102,8 +102,8 @@ def study() -> Study:
 def events() -> tuple[dict[str, Any], ...]:
     """Return the gallery's feed with actions taken, and results of every analyte."""
     chance, lines = random.Random(7), [json.loads(line) for line in feed()]  # noqa: S311
-    made = [line for line in lines if line["data"].get("parameter") not in ("alt", "bili")]
-    for line in made:
+    sent_lines = [line for line in lines if line["data"].get("parameter") not in ("alt", "bili")]
+    for line in sent_lines:
         if line["type"].endswith("subject.enrolled.v1"):
             line["data"] |= {"country": "CAN", "ethnicity": "NOT REPORTED"}
         if line["type"].endswith("adverse-event.reported.v1"):
@@ -112,25 +112,32 @@ def events() -> tuple[dict[str, Any], ...]:
             made_of = line["data"]["measurements"]
             sbp = next(int(m["result"]) for m in made_of if m["parameter"] == "sbp")
             made_of.append({"parameter": "dbp", "result": str(sbp - chance.randint(30, 100))})
-    visits = [line for line in made if line["type"].endswith("visit.recorded.v1")]
-    named = [*((line, name) for line in visits for name in MEASURED),
+    visits = [line for line in sent_lines if line["type"].endswith("visit.recorded.v1")]
+    line_analytes = [*((line, name) for line in visits for name in MEASURED),
              *((line, name) for line in visits for name in OF_ALGORITHMS)]  # fmt: skip
-    for line, name in named:
+    for line, name in line_analytes:
         unit = ANALYTES[name]
         low, high = (RANGES | OF_ALGORITHMS).get(name, (1, 130))
         data = {"record": f"{name}-{line['data']['record']}", "revision": 1, "parameter": name,
                     "collected": line["data"]["date"], "unit": unit, "range_low": 0,
                     "result": f"{chance.uniform(low, high):.2f}", "range_high": 40}  # fmt: skip
         if chance.random() < 0.9:
-            made.append(line | {"id": f"{line['id']}-{name}", "data": data,
+            sent_lines.append(line | {"id": f"{line['id']}-{name}", "data": data,
                                     "type": "org.livetlf.lab.result.reported.v1"})  # fmt: skip
-    left = next(line for line in made if line["data"].get("reason") == "ADVERSE EVENT")
-    fatal = next(line for line in made if line["subject"] == left["subject"]
+    withdrawal = next(line for line in sent_lines if line["data"].get("reason") == "ADVERSE EVENT")
+    fatal = next(line for line in sent_lines if line["subject"] == withdrawal["subject"]
                  and line["type"].endswith("adverse-event.reported.v1"))  # fmt: skip
     fatal["data"]["outcome"] = "FATAL"
-    death = {"record": "DEATH", "revision": 1, "date": left["data"]["date"], "cause": "Illness"}
-    made.append(left | {"id": "death", "type": "org.livetlf.death.reported.v1", "data": death})
-    return tuple(made)
+    death = {
+        "record": "DEATH",
+        "revision": 1,
+        "date": withdrawal["data"]["date"],
+        "cause": "Illness",
+    }
+    sent_lines.append(
+        withdrawal | {"id": "death", "type": "org.livetlf.death.reported.v1", "data": death}
+    )
+    return tuple(sent_lines)
 
 
 @cache
@@ -215,7 +222,7 @@ def baseline(parameter: str) -> dict[str, float]:
 
 
 @cache
-def emergent(**wanted: object) -> dict[str, list[dict[str, Any]]]:
+def emergent(**criteria: object) -> dict[str, list[dict[str, Any]]]:
     """Return the adverse events of the treated that began after the first dose, with their term."""
     codings = {(subject, row["adverse_event"]): row["pt"]
                for subject, rows in of("adverse-event.coded").items() for row in rows}  # fmt: skip
@@ -223,16 +230,16 @@ def emergent(**wanted: object) -> dict[str, list[dict[str, Any]]]:
         subject: [row | {"pt": codings[subject, row["record"]]} for row in rows]
         for subject, rows in of("adverse-event.reported").items()
     }
-    found = {
+    by_subject = {
         subject: [
             row
             for row in rows
             if row["onset"] >= first_dose(subject)
-            and all(row[name] == value for name, value in wanted.items())
+            and all(row[name] == value for name, value in criteria.items())
         ]
         for subject, rows in coded.items()
     }
-    return {subject: rows for subject, rows in found.items() if rows}
+    return {subject: rows for subject, rows in by_subject.items() if rows}
 
 
 def number(subjects: Any, column: str) -> int:
@@ -267,11 +274,11 @@ class TestDocuments:
         whole = read_definition(TRIAL)
         whole["parameters"] |= {name: {"label": name, "unit": unit, "places": 2}
                                 for name, unit in ANALYTES.items()}  # fmt: skip
-        named = {"visits": ["week-4", "week-12"]} | {name: name for name in ANALYTES}
+        arguments = {"visits": ["week-4", "week-12"]} | {name: name for name in ANALYTES}
         assert LABORATORY["parameters"].keys() - ANALYTES.keys() == {
             "columns", "population", "days_on_treatment", "visits", "x_label",
         }  # fmt: skip
-        whole["extends"] = [{"piece": "fda-laboratory", "with": named}]
+        whole["extends"] = [{"piece": "fda-laboratory", "with": arguments}]
         report = builders.report_of(checking.read_definition(json.dumps(whole)), ())
         parts = LABORATORY["definition"]
         assert {part["id"] for part in parts["tables"]} <= {grid.id for grid in report.grids}
@@ -315,13 +322,15 @@ class TestSafety:
         assert shown("fda-4", "safety") == len(of("dose.administered"))
 
     def test_discontinuation(self):
-        left = {
+        reasons = {
             subject: row["reason"] for subject, rows in of("disposition.recorded").items()
             for row in rows if row["of"] == "treatment" and row["status"] == "discontinued"
         }  # fmt: skip
-        agree("fda-5", "treatment", left)
-        for reason in set(left.values()):
-            agree("fda-5", f"treatment-reason/{reason}", [s for s in left if left[s] == reason])
+        agree("fda-5", "treatment", reasons)
+        for reason in set(reasons.values()):
+            agree(
+                "fda-5", f"treatment-reason/{reason}", [s for s in reasons if reasons[s] == reason]
+            )
 
     def test_exposure(self):
         days = {
@@ -394,10 +403,10 @@ class TestSafety:
 
     def test_listings(self):
         (listing,) = (listing for listing in made().listings if listing.id == "fda-39")
-        wanted = [(s, row["pt"]) for s, rows in emergent(action_taken="DRUG WITHDRAWN").items()
+        expected = [(s, row["pt"]) for s, rows in emergent(action_taken="DRUG WITHDRAWN").items()
                   for row in rows]  # fmt: skip
         rows = builders.rows_of(listing)
-        assert sorted((row["USUBJID"], row["AEDECOD"]) for row in rows) == sorted(wanted)
+        assert sorted((row["USUBJID"], row["AEDECOD"]) for row in rows) == sorted(expected)
         assert all(row["TRTDURD"] >= 1 and row["ARM"] for row in rows)
 
     def test_narratives(self):
@@ -520,10 +529,10 @@ class TestMeasured:
 
     def test_kidney_function(self):
         start, values = baseline("creatinine"), after("creatinine")
-        known = start.keys() & values
+        measured = start.keys() & values
         for level, times in ((1, 1.5), (2, 2), (3, 3)):
-            high = [s for s in known if max(values[s]) >= times * start[s]]
-            agree("fda-20", f"creatinine-{level}", high, known)
+            high = [s for s in measured if max(values[s]) >= times * start[s]]
+            agree("fda-20", f"creatinine-{level}", high, measured)
         start, values = baseline("egfr"), after("egfr")
         low = [s for s in start.keys() & values if min(values[s]) <= 0.5 * start[s]]
         agree("fda-20", "egfr-2", low, start.keys() & values)
@@ -565,9 +574,9 @@ class TestMeasured:
 
     def test_haemoglobin(self):
         start, values = baseline("haemoglobin"), after("haemoglobin")
-        known = start.keys() & values
-        fell = [s for s in known if min(values[s]) - start[s] < -1.5]
-        agree("fda-20-haematology", "haemoglobin-decrease-2", fell, known)
+        measured = start.keys() & values
+        fell = [s for s in measured if min(values[s]) - start[s] < -1.5]
+        agree("fda-20-haematology", "haemoglobin-decrease-2", fell, measured)
 
     def test_the_last_on_treatment(self):
         values = after("platelets")

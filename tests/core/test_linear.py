@@ -41,7 +41,7 @@ def summed(frame):
         into = cells.setdefault((row.arm, row.site), {})
         for name, value in KIND.contribution(units).items():
             into[name] = into.get(name, 0) + value
-    return {levels: KIND.estimate(each) for levels, each in cells.items()}
+    return {levels: KIND.estimate(sums) for levels, sums in cells.items()}
 
 
 def oracle(frame, formula="y ~ C(arm, Sum) + C(site, Sum) + base + age"):
@@ -55,14 +55,20 @@ def weighed(fit, frame, arm, weights):
     else:
         grid = pd.DataFrame({"arm": arm, "site": sorted(set(frame.site))})
     grid = grid.assign(base=frame.base.mean(), age=frame.age.mean())
-    both = pd.concat([grid.assign(y=0), frame])
-    rows = smf.ols(fit.model.formula, both).exog[: len(grid)].mean(axis=0)
+    rows_with_grid = pd.concat([grid.assign(y=0), frame])
+    rows = smf.ols(fit.model.formula, rows_with_grid).exog[: len(grid)].mean(axis=0)
     return fit.t_test(rows)
 
 
-def assert_same(found, expected):
-    low, high = (float(limit) for limit in found.interval())
-    assert [float(found.estimate), float(found.se), float(found.p), low, high] == pytest.approx(
+def assert_same(contrast, expected):
+    low, high = (float(limit) for limit in contrast.interval())
+    assert [
+        float(contrast.estimate),
+        float(contrast.se),
+        float(contrast.p),
+        low,
+        high,
+    ] == pytest.approx(
         [
             float(np.squeeze(expected.effect)),
             float(np.squeeze(expected.sd)),
@@ -98,9 +104,9 @@ def test_f_tests_equal_statsmodels(seed):
     names = {"arm": "C(arm, Sum)", "site": "C(site, Sum)", "base": "base", "age": "age"}
     third, first = anova_lm(expected, typ=3), anova_lm(expected, typ=1)
     for term, name in names.items():
-        for found, table in ((fit.type_three(term), third), (fit.sequential(term), first)):
-            assert found.df == table.df[name]
-            values = [float(found.statistic), float(found.p)]
+        for test, table in ((fit.type_three(term), third), (fit.sequential(term), first)):
+            assert test.df == table.df[name]
+            values = [float(test.statistic), float(test.p)]
             assert values == pytest.approx([table.F[name], table["PR(>F)"][name]], rel=1e-8)
 
 
@@ -116,8 +122,8 @@ def test_the_trend_over_doses_equals_a_regression_on_them(seed):
 
 def test_subjects_add_in_any_order_and_come_out_again():
     frame = subjects(1)
-    again = frame.sample(frac=1, random_state=2)
-    assert summed(frame) == summed(again)
+    reordered = frame.sample(frac=1, random_state=2)
+    assert summed(frame) == summed(reordered)
     whole, half = summed(frame), frame[:30]
     rest = summed(frame[30:])
     added = {
@@ -169,8 +175,8 @@ def test_too_few_subjects_or_levels_give_no_test():
     assert none.n == 0
     assert none.error is none.mean("arm", "a") is none.type_three("arm") is None
     frame = subjects(7)[:5]
-    few = MODEL.fit(summed(frame))
-    assert few.error is few.difference("arm", "a", "b") is few.type_three("base") is None
+    model = MODEL.fit(summed(frame))
+    assert model.error is model.difference("arm", "a", "b") is model.type_three("base") is None
     single = subjects(8).assign(arm="a")
     fit = MODEL.fit(summed(single))
     assert fit.type_three("arm") is fit.sequential("arm") is fit.difference("arm", "a", "b") is None
@@ -234,27 +240,27 @@ class TestInteraction:
 
     @pytest.mark.parametrize("site", ["x", "y"])
     def test_means_and_differences_at_a_level(self, site):
-        whole, found = self.oracle(), self.fit()
+        whole, model = self.oracle(), self.fit()
         age = np.mean([age for _, age, _ in self.SUBJECTS])
         means = {
             arm: np.mean([self.row(arm, site, sex, age) for sex in "uv"], axis=0) for arm in "ab"
         }
         for arm, weights in means.items():
-            oracle, mean = whole.t_test(weights), found.mean_at(arm, site)
+            oracle, mean = whole.t_test(weights), model.mean_at(arm, site)
             assert float(mean.estimate) == pytest.approx(oracle.effect[0], rel=1e-10)
             assert float(mean.se) == pytest.approx(oracle.sd.item(), rel=1e-10)
         oracle = whole.t_test(means["b"] - means["a"])
-        gain = found.difference_at("b", "a", site)
+        gain = model.difference_at("b", "a", site)
         assert float(gain.estimate) == pytest.approx(oracle.effect[0], rel=1e-9)
         assert float(gain.p) == pytest.approx(oracle.pvalue.item(), rel=1e-8)
 
     def test_where_an_arm_has_nobody_at_a_level_there_is_no_mean(self):
         subjects = [row for row in self.SUBJECTS if row[0][:2] != ("b", "y")]
-        found = self.fit(subjects)
-        assert found.mean_at("b", "y") is found.difference_at("b", "a", "y") is None
-        assert found.mean_at("b", "x") is not None is not found.difference_at("c", "a", "y")
-        assert found.mean_at("b", "z") is found.mean_at("d", "x") is None
-        assert found.type_three("arm*site").df == 1
+        model = self.fit(subjects)
+        assert model.mean_at("b", "y") is model.difference_at("b", "a", "y") is None
+        assert model.mean_at("b", "x") is not None is not model.difference_at("c", "a", "y")
+        assert model.mean_at("b", "z") is model.mean_at("d", "x") is None
+        assert model.type_three("arm*site").df == 1
 
     def test_rows(self):
         entries = [
@@ -274,8 +280,8 @@ class TestInteraction:
         assert grid.rows[0] == plain.rows[0]
         north = [30 + 7 * i % 23 for i in range(20) if not i // 2 % 2]
         means = [sum(north[k::2]) / len(north[k::2]) for k in (0, 1)]
-        shown = printed(grid, "row/interaction/north", "p")
-        assert shown["difference"] == f"{means[0] - means[1]:.1f}"
+        texts = printed(grid, "row/interaction/north", "p")
+        assert texts["difference"] == f"{means[0] - means[1]:.1f}"
         assert printed(grid, "row/interaction/north", "a")["lsmean"] == f"{means[0]:.1f}"
         assert printed(grid, "row/interaction", "p").keys() == {"p"}
         for name in ("row/interaction", "row/interaction/south"):

@@ -25,18 +25,18 @@ PARAMETERS = TINY["parameters"] | {
 }
 
 
-def study_of(records: str, sources: list[str], **more: Any) -> Study:
+def study_of(records: str, sources: list[str], **options: Any) -> Study:
     columns = [{"id": name, "label": name, "source": name} for name in sources]
     listing = {"id": "L", "title": "L", "population": "P", "records": records, "columns": columns}
     groups = [{"label": "Head", "terms": ["Headache"], "broad": ["Dizziness"]}]
     return tiny(
         parameters=PARAMETERS, adverse_events=TINY["adverse_events"] | {"groups": groups},
-        listings=[listing | more],
+        listings=[listing | options],
     )  # fmt: skip
 
 
-def results(records: str = "observations:cd4", **more: Any) -> list[Any]:
-    listing = listings_of(study_of(records, ["result"], **more), RESULTS)["L"]
+def results(records: str = "observations:cd4", **options: Any) -> list[Any]:
+    listing = listings_of(study_of(records, ["result"], **options), RESULTS)["L"]
     return [row["result"] for row in map(dict, rows_of(listing))]
 
 
@@ -44,7 +44,7 @@ BETWEEN = {"parameter": "cd4", "more_than": 150, "below": 901}
 
 
 @pytest.mark.parametrize(
-    ("more", "listed"),
+    ("options", "listed"),
     [
         ({}, ["100", "200", "901", "150", "950", "<20"]),
         ({"out_of_range": True}, ["100", "901", "<20"]),
@@ -56,13 +56,15 @@ BETWEEN = {"parameter": "cd4", "more_than": 150, "below": 901}
         ({"results": [{"parameter": "cd4", "more_than": 150}], "out_of_range": True}, ["901"]),
     ],
 )
-def test_a_listing_shows_the_results_within_its_bounds(more, listed):
-    assert results(**more) == listed
+def test_a_listing_shows_the_results_within_its_bounds(options, listed):
+    assert results(**options) == listed
 
 
 def test_of_several_parameters_each_has_its_own_bounds():
-    more = {"results": [{"parameter": "low", "at_most": 0.5}, {"parameter": "cd4", "below": 101}]}
-    assert results("observations:cd4,low", **more) == ["100", "<20", "100", "<20"]
+    options = {
+        "results": [{"parameter": "low", "at_most": 0.5}, {"parameter": "cd4", "below": 101}]
+    }
+    assert results("observations:cd4,low", **options) == ["100", "<20", "100", "<20"]
 
 
 def test_results_without_a_range_are_not_out_of_it_and_a_footnote_says_so():
@@ -73,9 +75,15 @@ def test_results_without_a_range_are_not_out_of_it_and_a_footnote_says_so():
 EVENTS = [
     enrolment(),
     dose(0),
-    *(adverse_event(at, f"AE-{at}", grade=grade) for at, grade in ((3, 1), (4, 3), (5, 4))),
+    *(
+        adverse_event(onset, f"AE-{onset}", grade=grade)
+        for onset, grade in ((3, 1), (4, 3), (5, 4))
+    ),
     adverse_event(6, "AE-6"),
-    *(coding(pt, f"AE-{at}") for at, pt in ((3, "Headache"), (4, "Dizziness"), (5, "Headache"))),
+    *(
+        coding(pt, f"AE-{onset}")
+        for onset, pt in ((3, "Headache"), (4, "Dizziness"), (5, "Headache"))
+    ),
 ]
 
 
@@ -109,7 +117,7 @@ def test_methods_say_which():
 
 
 @pytest.mark.parametrize(
-    ("records", "more", "pointer", "words"),
+    ("records", "options", "pointer", "words"),
     [
         ("observations:low", {"out_of_range": True}, "/listings/0/out_of_range", "is derived"),
         ("observations:low", {"results": [{"parameter": "cd4"}]},
@@ -122,8 +130,8 @@ def test_methods_say_which():
          "/listings/0/events/groups/0", "Head"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_listed_is_refused(records, more, pointer, words):
+def test_what_cannot_be_listed_is_refused(records, options, pointer, words):
     with pytest.raises(Rejected) as refused:
-        checking.check_definition(study_of(records, ["subject"], **more))
+        checking.check_definition(study_of(records, ["subject"], **options))
     details = {fault.pointer: fault.detail for fault in refused.value.faults}
     assert words in details[pointer], details

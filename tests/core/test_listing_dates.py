@@ -39,13 +39,13 @@ END = {"id": "AEENDTC", "label": "End", "source": "end", "kind": "date"}
 Line = dict[str, Any]
 
 
-def listing(*columns: Line, records: str = "adverse-event.reported", **more: Any) -> Line:
-    shown = {"id": "L", "title": "L", "population": "All", "records": records}
-    return shown | {"columns": [SUBJECT, *columns]} | more
+def listing(*columns: Line, records: str = "adverse-event.reported", **options: Any) -> Line:
+    base = {"id": "L", "title": "L", "population": "All", "records": records}
+    return base | {"columns": [SUBJECT, *columns]} | options
 
 
-def shown(one: Line, *entries: Any) -> Line:
-    (row,) = rows_of(listings_of(tiny(listings=[one]), entries)["L"])
+def shown(listing_: Line, *entries: Any) -> Line:
+    (row,) = rows_of(listings_of(tiny(listings=[listing_]), entries)["L"])
     return row
 
 
@@ -64,8 +64,8 @@ def end(row: Line) -> list[Any]:
 
 class TestColumns:
     def test_a_date_becomes_its_text_the_day_the_flag_and_the_study_day(self):
-        made = listings_of(tiny(listings=[listing(ONSET)]), [])["L"].columns
-        assert [(each.id, each.label, each.kind) for each in made[1:]] == [
+        columns = listings_of(tiny(listings=[listing(ONSET)]), [])["L"].columns
+        assert [(column.id, column.label, column.kind) for column in columns[1:]] == [
             ("AESTDTC", "Onset", "date"),
             ("AESTDT", "Onset (date)", "day"),
             ("AESTDTF", "Onset (imputed)", "text"),
@@ -75,25 +75,25 @@ class TestColumns:
     def test_a_date_that_is_never_imputed_has_no_flag(self):
         collected = {"id": "LBDTC", "label": "Drawn", "source": "collected", "kind": "date"}
         for records in ("lab.result.reported", "observations:viral-load"):
-            made = listings_of(tiny(listings=[listing(collected, records=records)]), [])["L"]
-            assert [column.id for column in made.columns[1:]] == ["LBDTC", "LBDT", "LBDY"]
+            listing_ = listings_of(tiny(listings=[listing(collected, records=records)]), [])["L"]
+            assert [column.id for column in listing_.columns[1:]] == ["LBDTC", "LBDT", "LBDY"]
 
     def test_a_study_day_that_the_definition_shows_stands_once(self):
-        own = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
-        made = listings_of(tiny(listings=[listing(ONSET, own)]), [])["L"].columns
-        assert [each.id for each in made[1:]] == ["AESTDTC", "AESTDT", "AESTDTF", "ADY"]
+        study_day = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
+        columns = listings_of(tiny(listings=[listing(ONSET, study_day)]), [])["L"].columns
+        assert [column.id for column in columns[1:]] == ["AESTDTC", "AESTDT", "AESTDTF", "ADY"]
 
     def test_a_column_of_the_definition_stands_before_one_that_would_be_added(self):
-        own = {"id": "AESTDT", "label": "Mine", "source": "term"}
-        made = listings_of(tiny(listings=[listing(ONSET, own)]), [])["L"].columns
-        assert [each.label for each in made if each.id == "AESTDT"] == ["Mine"]
+        own_column = {"id": "AESTDT", "label": "Mine", "source": "term"}
+        columns = listings_of(tiny(listings=[listing(ONSET, own_column)]), [])["L"].columns
+        assert [column.label for column in columns if column.id == "AESTDT"] == ["Mine"]
 
     def test_a_day_is_one_column(self):
         first = {"id": "TRTSDT", "label": "First", "source": "first-dose", "kind": "day"}
-        one = listing(first, records="subjects")
-        made = listings_of(tiny(listings=[one]), [])["L"].columns
-        assert [(each.id, each.kind) for each in made[1:]] == [("TRTSDT", "day")]
-        assert shown(one, enrolment(), dose(7, "11:30"))["TRTSDT"] == day(7)
+        listing_ = listing(first, records="subjects")
+        columns = listings_of(tiny(listings=[listing_]), [])["L"].columns
+        assert [(column.id, column.kind) for column in columns[1:]] == [("TRTSDT", "day")]
+        assert shown(listing_, enrolment(), dose(7, "11:30"))["TRTSDT"] == day(7)
 
     def test_a_date_derived_of_doses_has_neither_flag_nor_study_day(self):
         last = {"id": "TRTEDTC", "label": "Last", "source": "last-dose", "kind": "date"}
@@ -104,17 +104,17 @@ class TestColumns:
         none = {"id": "PCDTC", "label": "Drawn", "kind": "date"}
         row = shown(listing(none, records="subjects"), enrolment())
         assert row == {"USUBJID": "S-1", "PCDTC": "Not collected"}
-        made = listings_of(tiny(listings=[listing(none, records="subjects")]), [])["L"].columns
-        assert made[-1].kind == "text"
+        columns = listings_of(tiny(listings=[listing(none, records="subjects")]), [])["L"].columns
+        assert columns[-1].kind == "text"
 
     def test_a_footnote_says_how_where_dates_may_be_imputed(self):
         died = {"id": "DTHDTC", "label": "Died", "source": "death-date", "kind": "date"}
-        drawn = {"id": "LBDTC", "label": "Drawn", "source": "enrolled", "kind": "date"}
+        collection = {"id": "LBDTC", "label": "Drawn", "source": "enrolled", "kind": "date"}
         for column, notes in (
-            (ONSET, 1), (END, 1), (died, 1), (ONSET | {"kind": "day"}, 0), (drawn, 0)
+            (ONSET, 1), (END, 1), (died, 1), (ONSET | {"kind": "day"}, 0), (collection, 0)
         ):  # fmt: skip
-            made = listings_of(tiny(listings=[listing(column)]), [])["L"]
-            assert [footnote[:8] for footnote in made.footnotes] == [
+            listing_ = listings_of(tiny(listings=[listing(column)]), [])["L"]
+            assert [footnote[:8] for footnote in listing_.footnotes] == [
                 "Sorted b",
                 *["Imputed:"] * notes,
             ]
@@ -122,16 +122,16 @@ class TestColumns:
     @pytest.mark.parametrize("kind", ["date", "day"])
     @pytest.mark.parametrize("name", ["term", "subject", "measure:age", "onset.study-day"])
     def test_a_date_of_what_is_none_is_refused_where_it_stands(self, kind, name):
-        wrong = {"id": "X", "label": "X", "source": name, "kind": kind}
+        column = {"id": "X", "label": "X", "source": name, "kind": kind}
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(tiny(listings=[listing(wrong)]))
+            checking.check_definition(tiny(listings=[listing(column)]))
         assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/columns/1/kind"]
 
 
 class TestOnset:
-    @pytest.mark.parametrize(("at", "study_day"), [(0, -7), (6, -1), (7, 1), (10, 4)], ids=str)
-    def test_a_complete_date_is_its_day_and_there_is_no_study_day_0(self, at, study_day):
-        assert start(of_event(adverse_event(at))) == [day(at), day(at), None, study_day]
+    @pytest.mark.parametrize(("onset", "study_day"), [(0, -7), (6, -1), (7, 1), (10, 4)], ids=str)
+    def test_a_complete_date_is_its_day_and_there_is_no_study_day_0(self, onset, study_day):
+        assert start(of_event(adverse_event(onset))) == [day(onset), day(onset), None, study_day]
 
     @pytest.mark.parametrize(
         ("text", "counts", "flag", "study_day"),
@@ -155,13 +155,13 @@ class TestOnset:
         assert start(row) == ["2015-06", "2015-06-01", "D", None]
 
     def test_a_study_day_that_the_definition_shows_agrees_with_the_date_beside_it(self):
-        own = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
-        row = shown(listing(ONSET, own), enrolment(), dose(7), adverse_event("2015-07"))
+        day_column = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
+        row = shown(listing(ONSET, day_column), enrolment(), dose(7), adverse_event("2015-07"))
         assert (row["AESTDT"], row["ADY"]) == ("2015-07-01", 24)
 
     def test_without_the_date_beside_it_a_study_day_is_of_complete_dates_alone(self):
-        own = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
-        row = shown(listing(own), enrolment(), dose(7), adverse_event("2015-07"))
+        day_column = {"id": "ADY", "label": "Day", "source": "onset.study-day", "kind": "number"}
+        row = shown(listing(day_column), enrolment(), dose(7), adverse_event("2015-07"))
         assert row["ADY"] is None
 
 
@@ -197,10 +197,10 @@ class TestEnd:
     def test_nor_after_a_cut_off(self, cutoff, shown_end):
         defined = tiny(listings=[listing(ONSET, END)])
         (subject,) = builders.subjects([enrolment(), dose(7), adverse_event(8, end="2015-07")])
-        asked = CutSpec(cutoff=cutoff)
-        sums = report.share_as_of(defined, subject, asked)
-        made = report.report(defined, [subject], sums, asked)
-        (row,) = rows_of(made.listings[0])
+        spec = CutSpec(cutoff=cutoff)
+        sums = report.share_as_of(defined, subject, spec)
+        report_ = report.report(defined, [subject], sums, spec)
+        (row,) = rows_of(report_.listings[0])
         assert end(row) == shown_end
 
     def test_a_complete_end_after_a_death_stays_what_was_collected(self):
@@ -209,9 +209,9 @@ class TestEnd:
 
 class TestOtherDates:
     def test_a_time_of_day_stays_in_the_text_and_leaves_the_date(self):
-        drawn = {"id": "LBDTC", "label": "Drawn", "source": "collected", "kind": "date"}
-        one = listing(drawn, records="observations:viral-load")
-        row = shown(one, enrolment(), dose(7, "11:00"), viral_load(7, 100, "09:15"))
+        collection = {"id": "LBDTC", "label": "Drawn", "source": "collected", "kind": "date"}
+        results_listing = listing(collection, records="observations:viral-load")
+        row = shown(results_listing, enrolment(), dose(7, "11:00"), viral_load(7, 100, "09:15"))
         assert [row[name] for name in ("LBDTC", "LBDT", "LBDY")] == [day(7, "09:15"), day(7), 1]
 
     @pytest.mark.parametrize(
@@ -221,13 +221,13 @@ class TestOtherDates:
     )  # fmt: skip
     def test_a_partial_death_is_not_before_the_last_day_seen_alive(self, text, counts, flag, on):
         died = {"id": "DTHDTC", "label": "Died", "source": "death-date", "kind": "date"}
-        seen = [enrolment(), dose(7), viral_load(40, 50), death(text)]
-        row = shown(listing(died, records="subjects"), *seen)
+        entries = [enrolment(), dose(7), viral_load(40, 50), death(text)]
+        row = shown(listing(died, records="subjects"), *entries)
         assert row == {
             "USUBJID": "S-1", "DTHDTC": text, "DTHDT": counts, "DTHDTF": flag, "DTHDY": on,
         }  # fmt: skip
-        own = {"id": "DTHDTC", "label": "Died", "source": "date", "kind": "date"}
-        assert shown(listing(own, records="death.reported"), *seen) == row
+        death_listing_date = {"id": "DTHDTC", "label": "Died", "source": "date", "kind": "date"}
+        assert shown(listing(death_listing_date, records="death.reported"), *entries) == row
 
     def test_a_subject_s_dates_have_study_days(self):
         columns = [{"id": name, "label": name, "source": source, "kind": "date"}
@@ -252,11 +252,13 @@ class TestObservations:
                {"id": "VISIT", "label": "Visit", "source": "recorded-visit"})  # fmt: skip
 
     def test_a_listing_of_several_parameters_shows_each_by_its_name_places_and_unit(self):
-        seen = builders.contact(0, visit="day-0", measurements=[
+        visit = builders.contact(0, visit="day-0", measurements=[
             {"parameter": "weight", "result": "80.25", "unit": "kg"}])  # fmt: skip
-        one = listing(*self.COLUMNS, records="observations:weight,cd4")
+        results_listing = listing(*self.COLUMNS, records="observations:weight,cd4")
         rows = rows_of(
-            listings_of(tiny(listings=[one]), [enrolment(), builders.cd4(7, 50), seen])["L"]
+            listings_of(
+                tiny(listings=[results_listing]), [enrolment(), builders.cd4(7, 50), visit]
+            )["L"]
         )
         assert [list(map(str, row.values()))[1:] for row in rows] == [
             ["Weight", "80.3", "kg", "Day 0"],
@@ -264,9 +266,9 @@ class TestObservations:
         ]
 
     def test_a_parameter_that_is_none_is_refused(self):
-        one = listing(*self.COLUMNS, records="observations:weight,height")
+        results_listing = listing(*self.COLUMNS, records="observations:weight,height")
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(tiny(listings=[one]))
+            checking.check_definition(tiny(listings=[results_listing]))
         assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/records"]
 
     def test_a_result_chosen_for_two_visits_names_both(self):
@@ -274,9 +276,9 @@ class TestObservations:
         defined["visits"].append({"id": "any", "label": "Unplanned"})
         defined["listings"] = [listing({"id": "AVISIT", "label": "Visit", "source": "visit"},
                                        records="observations:weight")]  # fmt: skip
-        seen = builders.contact(0, visit="any", measurements=[
+        visit = builders.contact(0, visit="any", measurements=[
             {"parameter": "weight", "result": "80", "unit": "kg"}])  # fmt: skip
-        (row,) = rows_of(listings_of(study.load(json.dumps(defined)), [enrolment(), seen])["L"])
+        (row,) = rows_of(listings_of(study.load(json.dumps(defined)), [enrolment(), visit])["L"])
         assert row["AVISIT"] == "Day 0; Unplanned"
 
 
@@ -296,9 +298,9 @@ class Source:
 
 class TestLaziness:
     SUBJECTS = builders.subjects(
-        each
+        event
         for i in range(50)
-        for each in (enrolment(subject=f"S-{i:02}"),
+        for event in (enrolment(subject=f"S-{i:02}"),
                      adverse_event(record="AE-1", subject=f"S-{i:02}"),
                      adverse_event(record="AE-2", subject=f"S-{i:02}"))
     )  # fmt: skip
@@ -310,15 +312,15 @@ class TestLaziness:
 
     def test_each_reading_of_a_listing_goes_over_the_subjects_once(self):
         source = Source(self.SUBJECTS)
-        made = listings.listings(compiled(tiny()), source)
-        for each in made:
-            list(each.rows)
+        all_listings = listings.listings(compiled(tiny()), source)
+        for listing_ in all_listings:
+            list(listing_.rows)
         # and the listing of discrepancies, which is there unasked
-        assert source.begun == len(made) == len(TINY["listings"]) + 1
-        again = [list(each.rows) for each in made]
-        assert source.begun == 2 * len(made)
-        assert [len(rows) for rows in again] == [50, 100, 0, 50]
-        assert again == [list(each.rows) for each in made]
+        assert source.begun == len(all_listings) == len(TINY["listings"]) + 1
+        second_reading = [list(listing_.rows) for listing_ in all_listings]
+        assert source.begun == 2 * len(all_listings)
+        assert [len(rows) for rows in second_reading] == [50, 100, 0, 50]
+        assert second_reading == [list(listing_.rows) for listing_ in all_listings]
 
     def test_a_row_is_made_when_it_is_read(self):
         source = Source(self.SUBJECTS)
@@ -329,10 +331,10 @@ class TestLaziness:
 
     def test_no_more_is_held_of_many_subjects_than_of_few(self):
         def peak(times: int) -> int:
-            many = [deepcopy(self.SUBJECTS[0]) for _ in range(times)]
-            for i, each in enumerate(many):
-                object.__setattr__(each, "id", f"S-{i:06}")
-            rows = listings.listings(compiled(tiny()), Source(many))[1].rows
+            copies = [deepcopy(self.SUBJECTS[0]) for _ in range(times)]
+            for i, subject in enumerate(copies):
+                object.__setattr__(subject, "id", f"S-{i:06}")
+            rows = listings.listings(compiled(tiny()), Source(copies))[1].rows
             # What is made once and kept is made before: compiled patterns, and the 2,000 freed
             # tuples of each length that Python keeps for use again.
             for _ in range(2 + 1_000 // times):

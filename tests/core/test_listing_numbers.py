@@ -25,8 +25,8 @@ def listing(records: str, *columns: tuple[str, str]) -> dict[str, Any]:
                         for i, (source, kind) in enumerate(columns)]}  # fmt: skip
 
 
-def of(records: str, *columns: tuple[str, str], **more: Any) -> Study:
-    return parallel(listings=[listing(records, *columns)], tables=[], key_results=[], **more)
+def of(records: str, *columns: tuple[str, str], **options: Any) -> Study:
+    return parallel(listings=[listing(records, *columns)], tables=[], key_results=[], **options)
 
 
 TEXTS = [
@@ -79,8 +79,8 @@ def made(study: Study, *entries: Any) -> tuple[list[dict[str, Any]], list[list[A
 def test_workbook_and_data_agree_on_every_value():
     columns = (("result", "text"), ("value", "number"), ("operator", "text"))
     results = ["150", "<20", "1000000", "120.500"]
-    entries = [enrolment(), *(builders.viral_load(i, each, unit="copies/mL")
-                              for i, each in enumerate(results, 1))]  # fmt: skip
+    entries = [enrolment(), *(builders.viral_load(i, text, unit="copies/mL")
+                              for i, text in enumerate(results, 1))]  # fmt: skip
     parameters = {"viral-load": TINY["parameters"]["viral-load"] | {"places": 3}}
     columns_of, rows, cells = made(
         of("observations:viral-load", *columns, parameters=parameters), *entries
@@ -88,8 +88,8 @@ def test_workbook_and_data_agree_on_every_value():
     assert columns_of[1]["dataType"] == "decimal"
     assert [row[0] for row in rows] == results
     assert [Decimal(row[1]) for row in rows] == [150, 20, 1_000_000, Decimal("120.5")]
-    found = [row for row in cells if str(row[0]) in results]
-    assert [[str(row[0]), Decimal(str(row[1]))] for row in found] == [
+    matching = [row for row in cells if str(row[0]) in results]
+    assert [[str(row[0]), Decimal(str(row[1]))] for row in matching] == [
         [row[0], Decimal(row[1])] for row in rows
     ]
 
@@ -109,12 +109,12 @@ def test_whole_numbers_are_integers_as_long_as_json_keeps_them():
 
 
 def test_a_result_beside_the_unit_that_it_counts_in_says_so():
-    shown = [("result", "text"), ("unit", "text")]
-    (said,) = [note for note in notes(shown) if "can have been reported in another" in note]
-    assert "(kcopies/mL)" in said
-    for more in (("reported-unit", "text"),):
-        assert not [note for note in notes([*shown, more]) if "in another" in note]
-    assert not [note for note in notes(shown[:1]) if "in another" in note]
+    columns = [("result", "text"), ("unit", "text")]
+    (note_found,) = [note for note in notes(columns) if "can have been reported in another" in note]
+    assert "(kcopies/mL)" in note_found
+    for column in (("reported-unit", "text"),):
+        assert not [note for note in notes([*columns, column]) if "in another" in note]
+    assert not [note for note in notes(columns[:1]) if "in another" in note]
 
 
 def notes(columns: list[tuple[str, str]]) -> tuple[str, ...]:

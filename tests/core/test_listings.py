@@ -42,9 +42,9 @@ from trial.tables.grid import NOT_YET_DUE, Grid, Listing
 
 PREFIXES = [0, 1, 40, 300, 700, 1100, 1900, 2226]
 RASH = {"Rash"} | {
-    f"Rash {what}" for what in ("erythematous", "generalised", "macular", "maculo-papular",
-                                "papular")
-}  # fmt: skip
+    f"Rash {adjective}"
+    for adjective in ("erythematous", "generalised", "macular", "maculo-papular", "papular")
+}
 PERIODS = {"control": (0, 6), "monotherapy": (7, 13), "maintenance": (14, 10**6)}
 REASONS = {"death": "DEATH", "withdrawal": "WITHDRAWAL BY SUBJECT", "lost": "LOST TO FOLLOW-UP"}
 
@@ -78,10 +78,10 @@ class Recount:
         for name in ("16.2.4", "16.2.4.2", "16.2.6.3"):
             for row in self.rows[name]:
                 self.subjects.setdefault(row["USUBJID"], {}).update(row)
-        everyone = list(self.subjects.values())
-        self.itt = [each for each in everyone if each["ITTFL"] == "Y"]
-        self.safety = [each for each in everyone if each["SAFFL"] == "Y"]
-        self.completers = [each for each in everyone if each["COMPLFL"] == "Y"]
+        all_subjects = list(self.subjects.values())
+        self.itt = [line for line in all_subjects if line["ITTFL"] == "Y"]
+        self.safety = [line for line in all_subjects if line["SAFFL"] == "Y"]
+        self.completers = [line for line in all_subjects if line["COMPLFL"] == "Y"]
         self.found: Counts = {}
         for table in (
             self.screening,
@@ -109,99 +109,115 @@ class Recount:
         self,
         table: str,
         row: str,
-        of: list[Line],
+        lines: list[Line],
         test: Callable[[Line], Any],
         column: str = "total",
-        asks: str = "",
+        variable: str = "",
     ) -> None:
         """Count those of whom it is known: a blank that is asked for is missing, if it is due."""
-        open_ = [each for each in of if asks and each[asks] is None]
-        waiting = sum((each["USUBJID"], asks) in self.waits for each in open_)
-        known = [each for each in of if each not in open_]
-        self.put(table, row, column, n=sum(bool(test(each)) for each in known), N=len(known),
+        open_ = [line for line in lines if variable and line[variable] is None]
+        waiting = sum((line["USUBJID"], variable) in self.waits for line in open_)
+        assessed = [line for line in lines if line not in open_]
+        self.put(table, row, column, n=sum(bool(test(line)) for line in assessed), N=len(assessed),
                  not_due=waiting, missing=len(open_) - waiting)  # fmt: skip
 
     def values(
-        self, table: str, row: str, values: Iterable[Any], column: str = "total", **more: Any
+        self, table: str, row: str, values: Iterable[Any], column: str = "total", **extra: Any
     ) -> None:
-        kept = [Fraction(value) for value in values if value is not None]
-        numbers: dict[str, Any] = {"n": len(kept)} | more
-        numbers["mean"] = sum(kept, Fraction(0)) / len(kept) if kept else None
-        if len(kept) > 1:
+        numbers_given = [Fraction(value) for value in values if value is not None]
+        numbers: dict[str, Any] = {"n": len(numbers_given)} | extra
+        numbers["mean"] = (
+            sum(numbers_given, Fraction(0)) / len(numbers_given) if numbers_given else None
+        )
+        if len(numbers_given) > 1:
             mean = numbers["mean"]
-            numbers["variance"] = sum((each - mean) ** 2 for each in kept) / (len(kept) - 1)
-        if kept:
-            numbers |= {"median": median(kept), "min": min(kept), "max": max(kept)}
+            numbers["variance"] = sum((value - mean) ** 2 for value in numbers_given) / (
+                len(numbers_given) - 1
+            )
+        if numbers_given:
+            numbers |= {
+                "median": median(numbers_given),
+                "min": min(numbers_given),
+                "max": max(numbers_given),
+            }
         self.put(table, row, column, **numbers)
 
-    def levels(self, table: str, row: str, of: list[Line], name: str, *named: str) -> None:
-        tally = Counter("" if each[name] is None else str(each[name]) for each in of)
-        known = len(of) if "" in named else len(of) - tally[""]
-        for value in {*named, *tally}:
-            self.put(table, f"{row}/{value}", "total", n=tally[value], N=known)
+    def levels(self, table: str, row: str, lines: list[Line], name: str, *level_names: str) -> None:
+        tally = Counter("" if line[name] is None else str(line[name]) for line in lines)
+        n_known = len(lines) if "" in level_names else len(lines) - tally[""]
+        for value in {*level_names, *tally}:
+            self.put(table, f"{row}/{value}", "total", n=tally[value], N=n_known)
 
-    def among(self, of: list[Line], listing: str) -> list[Line]:
-        names = {each["USUBJID"] for each in of}
+    def among(self, lines: list[Line], listing: str) -> list[Line]:
+        names = {line["USUBJID"] for line in lines}
         return [row for row in self.rows[listing] if row["USUBJID"] in names]
 
-    def having(self, table: str, row: str, of: list[Line], rows: list[Line]) -> None:
-        self.put(table, row, "total", n=len({each["USUBJID"] for each in rows}), N=len(of))
+    def having(self, table: str, row: str, lines: list[Line], rows: list[Line]) -> None:
+        self.put(table, row, "total", n=len({line["USUBJID"] for line in rows}), N=len(lines))
 
     def having_each(
-        self, table: str, row: str, of: list[Line], rows: list[Line], name: str
+        self, table: str, row: str, lines: list[Line], rows: list[Line], name: str
     ) -> None:
-        for value in {each[name] for each in rows}:
-            self.having(table, f"{row}/{value}", of, [row for row in rows if row[name] == value])
+        for value in {line[name] for line in rows}:
+            self.having(table, f"{row}/{value}", lines, [row for row in rows if row[name] == value])
 
     def screening(self) -> None:
-        table, of = "14.1.1", list({row["USUBJID"]: row for row in self.rows["16.2.1.2"]}.values())
-        self.count(table, "screened", of, lambda it: it["SCRDTC"])
-        self.count(table, "enrolled", of, lambda it: it["ENRLFL"] == "Y")
-        failed = self.among(of, "16.2.1.3")
-        self.having(table, "failed", of, failed)
-        self.having_each(table, "reason", of, failed, "SFREAS")
+        table, lines = (
+            "14.1.1",
+            list({row["USUBJID"]: row for row in self.rows["16.2.1.2"]}.values()),
+        )
+        self.count(table, "screened", lines, lambda line: line["SCRDTC"])
+        self.count(table, "enrolled", lines, lambda line: line["ENRLFL"] == "Y")
+        failed = self.among(lines, "16.2.1.3")
+        self.having(table, "failed", lines, failed)
+        self.having_each(table, "reason", lines, failed, "SFREAS")
 
     def disposition(self) -> None:
-        table, of = "14.1.2", self.itt
-        self.count(table, "enrolled", of, lambda it: it["RFSTDTC"])
-        self.count(table, "treated", of, lambda it: it["SAFFL"] == "Y")
-        self.count(table, "completed", of, lambda it: it["EOSSTT"] == "completed")
-        self.count(table, "ongoing", of, lambda it: it["EOSSTT"] is None)
+        table, lines = "14.1.2", self.itt
+        self.count(table, "enrolled", lines, lambda line: line["RFSTDTC"])
+        self.count(table, "treated", lines, lambda line: line["SAFFL"] == "Y")
+        self.count(table, "completed", lines, lambda line: line["EOSSTT"] == "completed")
+        self.count(table, "ongoing", lines, lambda line: line["EOSSTT"] is None)
         tests: dict[str, Callable[[Line], bool]] = {
-            row: lambda it, why=why: it["DCSREAS"] == why for row, why in REASONS.items()
+            row: lambda line, reason=reason: line["DCSREAS"] == reason
+            for row, reason in REASONS.items()
         }
-        tests["discontinued"] = lambda it: it["EOSSTT"] == "discontinued"
-        tests["died"] = lambda it: it["DTHDTC"] is not None
+        tests["discontinued"] = lambda line: line["EOSSTT"] == "discontinued"
+        tests["died"] = lambda line: line["DTHDTC"] is not None
         for row, test in tests.items():
-            at = "DTHDTC" if row == "died" else "EOSDT"
-            self.count(table, row, of, test)
+            date_name = "DTHDTC" if row == "died" else "EOSDT"
+            self.count(table, row, lines, test)
             for period, days in PERIODS.items():
                 self.count(
-                    table, row, of,
-                    lambda it, t=test, a=at, d=days: t(it) and d[0] <= protocol_day(it, a) <= d[1],
+                    table,
+                    row,
+                    lines,
+                    lambda line, t=test, a=date_name, d=days: (
+                        t(line) and d[0] <= protocol_day(line, a) <= d[1]
+                    ),
                     period,
-                )  # fmt: skip
-        self.count("14.1.3", "itt", of, lambda _: True)
-        self.count("14.1.3", "safety", of, lambda it: it["SAFFL"] == "Y")
-        self.count("14.1.3", "not-treated", of, lambda it: it["SAFFL"] == "N")
-        self.count("14.1.3", "completers", of, lambda it: it["COMPLFL"] == "Y")
+                )
+        self.count("14.1.3", "itt", lines, lambda _: True)
+        self.count("14.1.3", "safety", lines, lambda line: line["SAFFL"] == "Y")
+        self.count("14.1.3", "not-treated", lines, lambda line: line["SAFFL"] == "N")
+        self.count("14.1.3", "completers", lines, lambda line: line["COMPLFL"] == "Y")
 
     def demographics(self) -> None:
-        table, of = "14.1.4", self.itt
-        self.values(table, "age", [each["AGE"] for each in of])
-        self.levels(table, "sex", of, "SEX", "M", "F")
+        table, lines = "14.1.4", self.itt
+        self.values(table, "age", [line["AGE"] for line in lines])
+        self.levels(table, "sex", lines, "SEX", "M", "F")
         races = ("WHITE", "BLACK OR AFRICAN AMERICAN", "ASIAN", "OTHER")
-        self.levels(table, "race", of, "RACE", *races)
+        self.levels(table, "race", lines, "RACE", *races)
         ethnicities = ("HISPANIC OR LATINO", "NOT HISPANIC OR LATINO")
-        self.levels(table, "ethnicity", of, "ETHNIC", *ethnicities)
-        self.levels(table, "country", of, "COUNTRY", "USA", "TWN")
+        self.levels(table, "ethnicity", lines, "ETHNIC", *ethnicities)
+        self.levels(table, "country", lines, "COUNTRY", "USA", "TWN")
 
     def baseline(self) -> None:
-        table, of = "14.1.5", self.itt
-        self.values(table, "viral-load", [each["VLOGBL"] for each in of])
-        self.values(table, "copies", [each["VLBL"] for each in of])
-        self.values(table, "cd4", [each["CD4BL"] for each in of])
-        self.values(table, "years", [each["YRSDX"] for each in of])
+        table, lines = "14.1.5", self.itt
+        self.values(table, "viral-load", [line["VLOGBL"] for line in lines])
+        self.values(table, "copies", [line["VLBL"] for line in lines])
+        self.values(table, "cd4", [line["CD4BL"] for line in lines])
+        self.values(table, "years", [line["YRSDX"] for line in lines])
         for row, name, low, high in (
             ("up-to-100000", "VLBL", 0, 100_000),
             ("above-100000", "VLBL", 100_001, 10**9),
@@ -211,100 +227,116 @@ class Recount:
             ("cd4-above-200", "CD4BL", 201, 10**9),
         ):
             self.count(
-                table, row, of,
-                lambda it, n=name, a=low, b=high: a <= it[n] <= b, asks=name,
+                table, row, lines,
+                lambda line, n=name, a=low, b=high: a <= line[n] <= b, variable=name,
             )  # fmt: skip
-        self.count(table, "insti", of, lambda it: it["INSTIRES"] == "Y", asks="INSTIRES")
-        self.count(table, "agent", of, lambda it: it["INVAGENT"] == "Y", asks="INVAGENT")
-        self.levels(table, "oss", of, "OSS", "0", "1", "2", "3", "")
+        self.count(table, "insti", lines, lambda line: line["INSTIRES"] == "Y", variable="INSTIRES")
+        self.count(table, "agent", lines, lambda line: line["INVAGENT"] == "Y", variable="INVAGENT")
+        self.levels(table, "oss", lines, "OSS", "0", "1", "2", "3", "")
 
     def exposure(self) -> None:
-        table, of = "14.1.6", self.safety
-        given = Counter(
+        table, lines = "14.1.6", self.safety
+        infusions = Counter(
             row["USUBJID"] for row in self.rows["16.2.5"] if row["EXTRT"] == "ibalizumab"
         )
-        self.values(table, "infusions", [given[each["USUBJID"]] for each in of])
-        missed = self.among(of, "16.2.5.3")
-        self.having(table, "missed", of, missed)
-        self.having_each(table, "reason", of, missed, "REASON")
+        self.values(table, "infusions", [infusions[line["USUBJID"]] for line in lines])
+        missed = self.among(lines, "16.2.5.3")
+        self.having(table, "missed", lines, missed)
+        self.having_each(table, "reason", lines, missed, "REASON")
 
     def deviations(self) -> None:
-        table, of = "14.1.7", self.itt
-        rows = self.among(of, "16.2.2")
-        self.having(table, "any", of, rows)
-        self.having_each(table, "category", of, rows, "DVCAT")
-        early = [row for row in self.among(of, "16.2.2.2") if 0 <= row["DAY"] < 14]
-        self.having(table, "early-regimen", of, early)
+        table, lines = "14.1.7", self.itt
+        rows = self.among(lines, "16.2.2")
+        self.having(table, "any", lines, rows)
+        self.having_each(table, "category", lines, rows, "DVCAT")
+        early = [row for row in self.among(lines, "16.2.2.2") if 0 <= row["DAY"] < 14]
+        self.having(table, "early-regimen", lines, early)
 
     def primary(self) -> None:
-        table, of = "14.2.1", self.itt
+        table, lines = "14.2.1", self.itt
         for column, name in (("control", "RESPC"), ("day-14", "RESP14")):
-            self.count(table, "responders", of, lambda it, n=name: it[n] == "Y", column, name)
-            self.count(table, "not-due", of, lambda it, n=name: it[n] is None, column)
-        responders = [each["CHGC"] for each in of if each["RESPC"] == "Y"]
+            self.count(
+                table, "responders", lines, lambda line, n=name: line[n] == "Y", column, name
+            )
+            self.count(table, "not-due", lines, lambda line, n=name: line[n] is None, column)
+        responders = [line["CHGC"] for line in lines if line["RESPC"] == "Y"]
         self.values(table, "responders-decrease", responders, "control")
-        pairs = Counter((each["RESPC"], each["RESP14"]) for each in of)
+        pairs = Counter((line["RESPC"], line["RESP14"]) for line in lines)
         four = [pairs[first, second] for first in "YN" for second in "YN"]
-        both, first, second, neither = four
-        self.put(table, "pairs", "comparison", n=sum(four), both=both, first=first,
-                 second=second, neither=neither, not_due=len(of) - sum(four))  # fmt: skip
+        in_both, first, second, neither = four
+        self.put(table, "pairs", "comparison", n=sum(four), both=in_both, first=first,
+                 second=second, neither=neither, not_due=len(lines) - sum(four))  # fmt: skip
         table = "14.2.2"
-        self.values(table, "value", [each["D14"] for each in of])
-        self.values(table, "decrease", [each["CHG14"] for each in of])
-        self.count(table, "at-least-0.5", of, lambda it: reaches(it["CHG14"], "0.5"),
-                   asks="RESP14")  # fmt: skip
-        self.count(table, "at-least-1.0", of, lambda it: reaches(it["CHG14"], "1.0"),
-                   asks="RESP14")  # fmt: skip
+        self.values(table, "value", [line["D14"] for line in lines])
+        self.values(table, "decrease", [line["CHG14"] for line in lines])
+        self.count(table, "at-least-0.5", lines, lambda line: reaches(line["CHG14"], "0.5"),
+                   variable="RESP14")  # fmt: skip
+        self.count(table, "at-least-1.0", lines, lambda line: reaches(line["CHG14"], "1.0"),
+                   variable="RESP14")  # fmt: skip
 
     def week25(self) -> None:
         table = "14.2.3.1"
-        for column, of in (("itt", self.itt), ("completers", self.completers)):
+        for column, lines in (("itt", self.itt), ("completers", self.completers)):
             for limit in (50, 200, 400):
-                self.count(table, f"below-{limit}", of, lambda it, n=limit: it[f"LT{n}"] == "Y",
-                           column, f"LT{limit}")  # fmt: skip
+                self.count(
+                    table,
+                    f"below-{limit}",
+                    lines,
+                    lambda line, n=limit: line[f"LT{n}"] == "Y",
+                    column,
+                    f"LT{limit}",
+                )
             for least in ("0.5", "1.0"):
-                self.count(table, f"at-least-{least}", of,
-                           lambda it, n=least: reaches(it["CHG25"], n), column, "LT50")  # fmt: skip
-            self.count(table, "more-than-2.0", of,
-                       lambda it: it["CHG25"] is not None and it["CHG25"] > 2, column,
+                self.count(
+                    table,
+                    f"at-least-{least}",
+                    lines,
+                    lambda line, n=least: reaches(line["CHG25"], n),
+                    column,
+                    "LT50",
+                )
+            self.count(table, "more-than-2.0", lines,
+                       lambda line: line["CHG25"] is not None and line["CHG25"] > 2, column,
                        "LT50")  # fmt: skip
-            self.count(table, "not-due", of, lambda it: it["LT50"] is None, column)
-        for column, name, of in (
+            self.count(table, "not-due", lines, lambda line: line["LT50"] is None, column)
+        for column, name, lines in (
             ("bocf", "CHG25B", self.itt),
             ("locf", "CHG25L", self.itt),
             ("observed", "CHG25", self.itt),
             ("completers", "CHG25", self.completers),
         ):
-            kept = [each for each in of if each[name] is not None]
-            imputed = sum(each["CHG25"] is None for each in kept)
-            more = {"imputed": imputed, "observed": len(kept) - imputed} if imputed else {}
-            self.values("14.2.3.2", "decrease", [each[name] for each in kept], column, **more)
-        for column, of in (("observed", self.itt), ("completers", self.completers)):
-            low = [each["CHG25"] for each in of if each["LT50"] == "Y"]
+            with_value = [line for line in lines if line[name] is not None]
+            imputed = sum(line["CHG25"] is None for line in with_value)
+            extra = {"imputed": imputed, "observed": len(with_value) - imputed} if imputed else {}
+            self.values(
+                "14.2.3.2", "decrease", [line[name] for line in with_value], column, **extra
+            )
+        for column, lines in (("observed", self.itt), ("completers", self.completers)):
+            low = [line["CHG25"] for line in lines if line["LT50"] == "Y"]
             self.values("14.2.3.2", "decrease-below-50", low, column)
 
     def visits(self) -> None:
-        enrolled = {each["USUBJID"] for each in self.itt}
+        enrolled = {line["USUBJID"] for line in self.itt}
         for table, listing, value in (
             ("14.2.4", "16.2.6", "AVAL"),
             ("14.2.6", "16.2.6.2", "AVAL"),
         ):
             for visit in tmb301().definition.visits:
-                chosen = [
+                selected = [
                     row
                     for row in self.rows[listing]
                     if row["AVISIT"] == visit.label and row["USUBJID"] in enrolled
                 ]
                 row = f"visit/{visit.id}"
-                self.values(table, row, [each[value] for each in chosen], "value")
-                changes = [each[value] - each["BASE"] for each in chosen
-                           if each["BASE"] is not None]  # fmt: skip
+                self.values(table, row, [line[value] for line in selected], "value")
+                changes = [line[value] - line["BASE"] for line in selected
+                           if line["BASE"] is not None]  # fmt: skip
                 self.values(table, row, changes, "change")
                 if table == "14.2.4":
-                    below = {each["USUBJID"] for each in chosen if suppressed(each["LBORRES"])}
+                    below = {line["USUBJID"] for line in selected if suppressed(line["LBORRES"])}
                     # Of which visits are due no listing tells; those with a result are.
                     self.put("14.2.9", f"below-50/{visit.id}", "total", n=len(below),
-                             of=len(self.itt), least=len(chosen))  # fmt: skip
+                             of=len(self.itt), least=len(selected))  # fmt: skip
 
     def subgroups(self) -> None:
         for column, name, value in (
@@ -316,30 +348,45 @@ class Recount:
             ("insti", "INSTIRES", "Y"),
             ("no-insti", "INSTIRES", "N"),
         ):
-            of = [each for each in self.itt if each[name] == value]
-            self.count("14.2.5", "below-50", of, lambda it: it["LT50"] == "Y", column, "LT50")
+            lines = [line for line in self.itt if line[name] == value]
+            self.count(
+                "14.2.5", "below-50", lines, lambda line: line["LT50"] == "Y", column, "LT50"
+            )
 
     def failure(self) -> None:
-        table, of = "14.2.7", self.itt
-        either = lambda it: "Y" in (it["VFAIL"], it["REBOUND"])  # noqa: E731
-        self.count(table, "failure-or-rebound", of, either)
-        self.count(table, "failure", of, lambda it: it["VFAIL"] == "Y")
-        self.count(table, "rebound", of, lambda it: it["REBOUND"] == "Y")
-        self.count(table, "lower-susceptibility", of,
-                   lambda it: either(it) and it["LOWSUS"] == "Y")  # fmt: skip
+        table, lines = "14.2.7", self.itt
+        either = lambda line: "Y" in (line["VFAIL"], line["REBOUND"])  # noqa: E731
+        self.count(table, "failure-or-rebound", lines, either)
+        self.count(table, "failure", lines, lambda line: line["VFAIL"] == "Y")
+        self.count(table, "rebound", lines, lambda line: line["REBOUND"] == "Y")
+        self.count(table, "lower-susceptibility", lines,
+                   lambda line: either(line) and line["LOWSUS"] == "Y")  # fmt: skip
 
     def snapshot(self) -> None:
-        table, of = "14.2.8", self.itt
-        missing = lambda it: it["LT50"] == "N" and it["VL25"] is None  # noqa: E731
-        left = lambda it: it["EOSSTT"] == "discontinued"  # noqa: E731
-        known = {"asks": "LT50"}
-        self.count(table, "suppressed", of, lambda it: it["LT50"] == "Y", **known)
-        self.count(table, "not-suppressed", of, lambda it: it["LT50"] == "N" and not missing(it),
-                   **known)  # fmt: skip
-        self.count(table, "no-data", of, missing, **known)
-        self.count(table, "discontinued", of, lambda it: missing(it) and left(it))  # all are over
-        self.count(table, "on-study", of, lambda it: missing(it) and not left(it), **known)
-        self.count(table, "not-due", of, lambda it: it["LT50"] is None)
+        table, lines = "14.2.8", self.itt
+        missing = lambda line: line["LT50"] == "N" and line["VL25"] is None  # noqa: E731
+        discontinued = lambda line: line["EOSSTT"] == "discontinued"  # noqa: E731
+        options = {"asks": "LT50"}
+        self.count(table, "suppressed", lines, lambda line: line["LT50"] == "Y", **options)
+        self.count(
+            table,
+            "not-suppressed",
+            lines,
+            lambda line: line["LT50"] == "N" and not missing(line),
+            **options,
+        )
+        self.count(table, "no-data", lines, missing, **options)
+        self.count(
+            table, "discontinued", lines, lambda line: missing(line) and discontinued(line)
+        )  # all are over
+        self.count(
+            table,
+            "on-study",
+            lines,
+            lambda line: missing(line) and not discontinued(line),
+            **options,
+        )
+        self.count(table, "not-due", lines, lambda line: line["LT50"] is None)
 
     def emergent(self) -> list[Line]:
         return [row for row in self.among(self.safety, "16.2.7") if row["TRTEMFL"] == "Y"]
@@ -356,8 +403,11 @@ class Recount:
         self.met(table, "serious-related", [row for row in serious if row in related])
         for row, criterion in (("serious-death", "DEATH"),
                                ("serious-hospitalisation", "HOSPITALISATION")):  # fmt: skip
-            self.met(table, row, [each for each in emergent
-                                  if criterion in (each["AESCRIT"] or "").split("; ")])  # fmt: skip
+            self.met(
+                table,
+                row,
+                [event for event in emergent if criterion in (event["AESCRIT"] or "").split("; ")],
+            )
         withdrawn = [row for row in emergent if row["AEACN"] == "DRUG WITHDRAWN"]
         self.met(table, "withdrawn", withdrawn)
         self.met(table, "fatal", [row for row in emergent if row["AEOUT"] == "FATAL"])
@@ -376,10 +426,10 @@ class Recount:
 
     def common(self, table: str, rows: list[Line], term_of: Callable[[Line], str]) -> None:
         for term in {term_of(row) for row in rows}:
-            those = [row for row in rows if term_of(row) == term]
-            having = len({row["USUBJID"] for row in those})
+            term_rows = [row for row in rows if term_of(row) == term]
+            having = len({row["USUBJID"] for row in term_rows})
             if Fraction(having, len(self.safety)) >= Fraction(1, 20):
-                self.met(table, f"term/{term}", those)
+                self.met(table, f"term/{term}", term_rows)
 
     def worst_grades(self) -> None:
         table, emergent = "14.3.1.5", self.emergent()
@@ -392,30 +442,32 @@ class Recount:
 
     def worst(self, table: str, row: str, rows: list[Line]) -> None:
         grades: dict[str, int] = {}
-        for each in rows:
-            grades[each["USUBJID"]] = max(grades.get(each["USUBJID"], 0), each["AETOXGR"] or 0)
+        for line in rows:
+            grades[line["USUBJID"]] = max(grades.get(line["USUBJID"], 0), line["AETOXGR"] or 0)
         tally = Counter(grades.values())
         for grade in range(1, 6):
             self.put(table, f"{row}/{grade}", "total", n=tally[grade], N=len(self.safety))
 
     def met(self, table: str, row: str, rows: list[Line]) -> None:
-        subjects = {each["USUBJID"] for each in rows}
+        subjects = {line["USUBJID"] for line in rows}
         self.put(table, row, "total", n=len(subjects), N=len(self.safety), events=len(rows))
 
     def deaths(self) -> None:
-        table, of = "14.3.2.1", self.safety
-        rows = self.among(of, "16.2.7.3")
-        self.having("14.3.1.1", "deaths", of, rows)
-        self.having(table, "deaths", of, rows)
-        self.having_each(table, "cause", of, rows, "DTHCAUS")
-        self.having(table, "related", of, [row for row in rows if row["AEREL"] == "Y"])
+        table, lines = "14.3.2.1", self.safety
+        rows = self.among(lines, "16.2.7.3")
+        self.having("14.3.1.1", "deaths", lines, rows)
+        self.having(table, "deaths", lines, rows)
+        self.having_each(table, "cause", lines, rows, "DTHCAUS")
+        self.having(table, "related", lines, [row for row in rows if row["AEREL"] == "Y"])
 
 
 def protocol_day(row: Line, name: str) -> int:
     if row[name] is None:
         return -1
-    began, at = (date.fromisoformat((row[each] + "-01-01")[:10]) for each in ("RFSTDTC", name))
-    return (at - began).days
+    began, day_reached = (
+        date.fromisoformat((row[column] + "-01-01")[:10]) for column in ("RFSTDTC", name)
+    )
+    return (day_reached - began).days
 
 
 def suppressed(result: str) -> bool:
@@ -439,10 +491,15 @@ class TestRecount:
 
     def test_it_is_so_where_screening_is_reported(self):
         entries = [*builders.feed()[:300]]
-        for subject, why in (("TMB301-001", None), ("S-1", "CD4"), ("S-2", "CD4"), ("S-3", "AGE")):
+        for subject, reason in (
+            ("TMB301-001", None),
+            ("S-1", "CD4"),
+            ("S-2", "CD4"),
+            ("S-3", "AGE"),
+        ):
             entries.append(entry("subject.screened", subject, date="2015-05-20"))
-            if why:
-                entries.append(entry("screening.failed", subject, date="2015-05-21", reason=why))
+            if reason:
+                entries.append(entry("screening.failed", subject, date="2015-05-21", reason=reason))
         grids = tables_of(tmb301(), entries)
         assert statistic(grids["14.1.1"], "reason/CD4", "total", "n") == 2
         self.recount(listings_of(tmb301(), entries), grids)
@@ -457,55 +514,57 @@ class TestRecount:
 
     def recount(self, listings: dict[str, Listing], grids: dict[str, Grid]) -> None:
         recount = Recount(listings).found
-        shown = {
-            (table, row.id, here.column): {each.name: each.raw for each in here.statistics}
+        printed_cells = {
+            (table, row.id, row_cell.column): {
+                number.name: number.raw for number in row_cell.statistics
+            }
             for table, grid in grids.items()
             for row in grid.rows
-            for here in row.cells
+            for row_cell in row.cells
         }
-        assert {at for at in recount if at in shown} == set(shown)
+        assert {place for place in recount if place in printed_cells} == set(printed_cells)
         nobody = {
             name for name, grid in grids.items() if not any(column.n for column in grid.columns)
         }
-        for at, statistics in shown.items():
-            if at[0] in nobody:
+        for place, statistics in printed_cells.items():
+            if place[0] in nobody:
                 assert set(statistics.values()) <= {None, 0}
                 continue
-            found = dict(statistics)
-            if "least" in recount[at]:
-                size = found.pop("N")
-                assert size + found.pop("not_due", 0) == recount[at]["of"], at
-                assert size >= recount[at]["least"], at
-            for name, raw in found.items():
-                self.check(at, name, raw, recount[at])
+            remaining = dict(statistics)
+            if "least" in recount[place]:
+                size = remaining.pop("N")
+                assert size + remaining.pop("not_due", 0) == recount[place]["of"], place
+                assert size >= recount[place]["least"], place
+            for name, raw in remaining.items():
+                self.check(place, name, raw, recount[place])
 
     @staticmethod
-    def check(at: tuple[str, str, str], name: str, raw: Any, numbers: dict[str, Any]) -> None:
+    def check(place: tuple[str, str, str], name: str, raw: Any, numbers: dict[str, Any]) -> None:
         derived = {"percent", "ci_low", "ci_high", "difference", "p"}
         if name == "sd":
             if raw is None:
-                assert "variance" not in numbers, at
+                assert "variance" not in numbers, place
             else:
-                assert float(Fraction(raw)) ** 2 == pytest.approx(float(numbers["variance"])), at
+                assert float(Fraction(raw)) ** 2 == pytest.approx(float(numbers["variance"])), place
         elif name in {"imputed", "observed"}:
-            assert raw == numbers.get(name, numbers["n"] if name == "observed" else 0), at
+            assert raw == numbers.get(name, numbers["n"] if name == "observed" else 0), place
         elif name in {"mean", "median", "min", "max"}:
             expected = numbers.get(name)
-            assert (raw is None) == (expected is None), at
-            assert raw is None or abs(float(Fraction(raw) - expected)) <= 1e-9, (at, name)
+            assert (raw is None) == (expected is None), place
+            assert raw is None or abs(float(Fraction(raw) - expected)) <= 1e-9, (place, name)
         elif name not in derived:
-            assert raw == numbers[name], (at, name)
+            assert raw == numbers[name], (place, name)
 
     def test_nothing_is_counted_that_the_tables_do_not_show(self):
-        shown = {
-            (table, row.id, here.column)
+        printed_cells = {
+            (table, row.id, row_cell.column)
             for table, grid in grids_at(2226).items()
             for row in grid.rows
-            for here in row.cells
+            for row_cell in row.cells
         }
-        beyond = set(Recount(listings_at(2226)).found) - shown
+        beyond = set(Recount(listings_at(2226)).found) - printed_cells
         # CD4 was measured at visits the table leaves out.
-        assert {at[0] for at in beyond} == {"14.2.6"}
+        assert {place[0] for place in beyond} == {"14.2.6"}
 
     def test_the_flow_s_box_of_those_treated_and_ended_is_recounted(self):
         subjects = Recount(listings_at(2226)).subjects.values()
@@ -529,8 +588,8 @@ class TestRecount:
         screened = entry("subject.screened", date="2015-05-20")
         failed = entry("screening.failed", date="2015-05-21", reason="VIRAL LOAD BELOW 1000")
         listings = listings_of(tmb301(), [screened, failed])
-        found = [row for listing in listings.values() for row in listing.rows]
-        assert any("VIRAL LOAD BELOW 1000" in row for row in found)
+        all_rows = [row for listing in listings.values() for row in listing.rows]
+        assert any("VIRAL LOAD BELOW 1000" in row for row in all_rows)
 
 
 class TestTmb301:
@@ -590,8 +649,11 @@ class TestTmb301:
         }
         for name, listing in listings_at(2226).items():
             for row in rows_of(listing):
-                assert not [at for at, value in row.items()
-                            if value == "Not collected" and (name, at) in sourced]  # fmt: skip
+                assert not [
+                    variable
+                    for variable, value in row.items()
+                    if value == "Not collected" and (name, variable) in sourced
+                ]
 
     def test_rows_stand_in_the_order_that_the_footnote_names(self):
         for name, keys in (
@@ -605,9 +667,9 @@ class TestTmb301:
             ("16.2.7", ("USUBJID", "AESTDTC")),
             ("16.2.7.3", ("USUBJID",)),
         ):
-            found = [tuple(row[key] or "" for key in keys)
+            key_values = [tuple(row[key] or "" for key in keys)
                      for row in rows_of(listings_at(2226)[name])]  # fmt: skip
-            assert found == sorted(found), name
+            assert key_values == sorted(key_values), name
 
     def test_the_order_of_arrival_changes_no_listing(self):
         backwards = listings_of(tmb301(), builders.feed()[::-1])
@@ -635,9 +697,9 @@ class TestTmb301:
 
     def test_a_correction_changes_a_listing_and_no_sum(self):
         (report_of,) = (
-            each
-            for each in builders.feed()
-            if (each.subject, each.kind, each.record, each.revision)
+            entry_
+            for entry_ in builders.feed()
+            if (entry_.subject, entry_.kind, entry_.record, entry_.revision)
             == ("TMB301-007", "adverse-event.reported", "AE-1", 1)
         )
         value = builders.event("adverse-event.reported", "TMB301-007")
@@ -657,8 +719,8 @@ class TestTmb301:
 class TestPartialDates:
     @staticmethod
     def row(*entries: Any) -> Line:
-        (found,) = rows_of(listings_of(tiny(), [enrolment(), dose(), *entries])["L2"])
-        return found
+        (only_row,) = rows_of(listings_of(tiny(), [enrolment(), dose(), *entries])["L2"])
+        return only_row
 
     @pytest.mark.parametrize("onset", ["2015", "2015-06", "2015-07", None])
     def test_a_partial_date_is_shown_as_collected_and_nothing_but_its_study_day_is_derived(
@@ -718,7 +780,7 @@ class TestRows:
         assert {row["CONC"] for row in rows} == {"Not collected"}
 
     def test_a_study_without_subjects_has_listings_without_rows(self):
-        assert {len(each.rows) for each in listings_of(tmb301(), []).values()} == {0}
+        assert {len(listing.rows) for listing in listings_of(tmb301(), []).values()} == {0}
 
     def test_a_result_of_0_that_counts_as_below_50_is_in_the_listing_of_results(self):
         entries = [enrolment(), dose(), viral_load(175, 0)]

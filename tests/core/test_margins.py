@@ -31,23 +31,25 @@ OLD, YOUNG = [61, 64, 64, 70, 72, 58], [40, 44, 58, 61, 52, 49, 64]
 def people(arm: str, men: int, women: int, ages: list[int] | None = None) -> list[Entry]:
     sexes = "M" * men + "F" * women
     return [
-        each
+        event
         for i, sex in enumerate(sexes)
-        for each in (enrolment(subject=f"{arm}-{i}", sex=sex, **({"age": ages[i]} if ages else {})),
-                     randomised(arm, f"{arm}-{i}", strata={"region": ["north", "south"][i % 2]}))
-    ]  # fmt: skip
+        for event in (
+            enrolment(subject=f"{arm}-{i}", sex=sex, **({"age": ages[i]} if ages else {})),
+            randomised(arm, f"{arm}-{i}", strata={"region": ["north", "south"][i % 2]}),
+        )
+    ]
 
 
 ADCIBC = [*people("a", 36, 118), *people("b", 12, 65)]
 AGED = [*people("a", 6, 0, OLD), *people("b", 7, 0, YOUNG)]
 
 
-def found(row: dict[str, Any], entries: list[Entry], **how: Any) -> dict[str, str]:
-    return printed(table_of(entries, row, columns=[A, B, {**P, **how}]), "row", "p")
+def found(row: dict[str, Any], entries: list[Entry], **options: Any) -> dict[str, str]:
+    return printed(table_of(entries, row, columns=[A, B, {**P, **options}]), "row", "p")
 
 
-def raw(row: dict[str, Any], entries: list[Entry], name: str, **how: Any) -> float:
-    grid = table_of(entries, row, columns=[A, B, {**P, **how}])
+def raw(row: dict[str, Any], entries: list[Entry], name: str, **options: Any) -> float:
+    grid = table_of(entries, row, columns=[A, B, {**P, **options}])
     return float(Fraction(str(cell(grid, "row", "p").get(name).raw)))
 
 
@@ -66,11 +68,11 @@ class TestCounts:
         assert p == pytest.approx(0.025061, abs=6e-7)
 
     def test_newcombe_has_a_bound_and_no_test(self):
-        shown = found(self.ROW, ADCIBC, counts="newcombe")
-        assert shown.keys() == {"difference", "ci_low", "ci_high", "conclusion"}
-        assert shown["conclusion"] == "non-inferiority not shown"
-        kept = found({"count": MEN, "margin": {"lower": -3.7}}, ADCIBC, counts="newcombe")
-        assert kept["conclusion"] == "non-inferiority shown"
+        texts = found(self.ROW, ADCIBC, counts="newcombe")
+        assert texts.keys() == {"difference", "ci_low", "ci_high", "conclusion"}
+        assert texts["conclusion"] == "non-inferiority not shown"
+        texts_kept = found({"count": MEN, "margin": {"lower": -3.7}}, ADCIBC, counts="newcombe")
+        assert texts_kept["conclusion"] == "non-inferiority shown"
 
     @pytest.mark.parametrize(("margin", "conclusion"), [
         ({"lower": 0.8}, "non-inferiority shown"),
@@ -82,15 +84,17 @@ class TestCounts:
         ({"lower": 0.5, "upper": 2}, "equivalence not shown"),
     ])  # fmt: skip
     def test_of_a_ratio_no_difference_is_1(self, margin, conclusion):
-        how = {"counts": "wald", "contrast": "odds-ratio"}
-        assert found({"count": MEN, "margin": margin}, ADCIBC, **how)["conclusion"] == conclusion
+        options = {"counts": "wald", "contrast": "odds-ratio"}
+        assert (
+            found({"count": MEN, "margin": margin}, ADCIBC, **options)["conclusion"] == conclusion
+        )
 
     def test_what_cannot_be_estimated_concludes_nothing(self):
         entries = [*people("a", 2, 1), *people("b", 0, 3)]
-        how = {"counts": "wald", "contrast": "odds-ratio"}
-        shown = found({"count": MEN, "margin": {"lower": 0.5}}, entries, **how)
-        assert shown["conclusion"] == "not estimable"
-        assert "p_margin" not in shown
+        options = {"counts": "wald", "contrast": "odds-ratio"}
+        texts = found({"count": MEN, "margin": {"lower": 0.5}}, entries, **options)
+        assert texts["conclusion"] == "not estimable"
+        assert "p_margin" not in texts
         open_ended = found({"count": MEN, "margin": {"upper": 5}}, entries,
                            counts="koopman", contrast="relative-risk")  # fmt: skip
         assert open_ended["conclusion"] == "non-inferiority not shown"  # there is no upper limit
@@ -98,12 +102,12 @@ class TestCounts:
     def test_over_strata(self):
         row = {"stratified": {"count": MEN, "strata": ["region"], "contrast": "difference"},
                "margin": {"lower": -10}}  # fmt: skip
-        shown = found(row, ADCIBC)
-        assert list(shown) == ["difference", "ci_low", "ci_high", "p_margin", "conclusion", "p"]
+        texts = found(row, ADCIBC)
+        assert list(texts) == ["difference", "ci_low", "ci_high", "p_margin", "conclusion", "p"]
         estimate = raw(row, ADCIBC, "difference")
         se = (estimate - raw(row, ADCIBC, "ci_low")) / stats.norm.ppf(0.975)
         assert raw(row, ADCIBC, "p_margin") == pytest.approx(stats.norm.sf((estimate + 10) / se))
-        assert shown["conclusion"] == "non-inferiority shown"
+        assert texts["conclusion"] == "non-inferiority shown"
 
 
 class TestMeans:
@@ -113,24 +117,25 @@ class TestMeans:
         margin = {name: side for name, side in (("lower", lower), ("upper", upper))
                   if side is not None}  # fmt: skip
         row = AGE | {"margin": margin | {"alpha": 0.05}}
-        how = {"means": means, "interval": {"level": 0.9}}
+        options = {"means": means, "interval": {"level": 0.9}}
         tests = [
             stats.ttest_ind([x - side for x in OLD], YOUNG, equal_var=means == "t",
                             alternative=alternative).pvalue
             for side, alternative in ((lower, "greater"), (upper, "less")) if side is not None
         ]  # fmt: skip
-        assert raw(row, AGED, "p_margin", **how) == pytest.approx(max(tests), rel=1e-9)
-        kept = found(row, AGED, **how)["conclusion"].endswith("y shown") or (
-            found(row, AGED, **how)["conclusion"] in ("equivalence shown", f"{BY_A_MARGIN} shown")
+        assert raw(row, AGED, "p_margin", **options) == pytest.approx(max(tests), rel=1e-9)
+        is_shown = found(row, AGED, **options)["conclusion"].endswith("y shown") or (
+            found(row, AGED, **options)["conclusion"]
+            in ("equivalence shown", f"{BY_A_MARGIN} shown")
         )
-        assert kept == (max(tests) < 0.05)
+        assert is_shown == (max(tests) < 0.05)
 
     def test_ranks_have_a_bound_and_no_test_of_it(self):
-        shown = found(AGE | {"margin": {"lower": -1}}, AGED, means="wilcoxon")
-        assert shown["conclusion"] == "non-inferiority shown"
-        assert "p_margin" not in shown
-        few = [*people("a", 1, 0, [60]), *people("b", 1, 0, [50])]
-        assert found(AGE | {"margin": {"lower": -1}}, few, means="wilcoxon")["conclusion"] == (
+        texts = found(AGE | {"margin": {"lower": -1}}, AGED, means="wilcoxon")
+        assert texts["conclusion"] == "non-inferiority shown"
+        assert "p_margin" not in texts
+        pair = [*people("a", 1, 0, [60]), *people("b", 1, 0, [50])]
+        assert found(AGE | {"margin": {"lower": -1}}, pair, means="wilcoxon")["conclusion"] == (
             "not estimable"
         )
 
@@ -160,8 +165,8 @@ class TestHazards:
                             disposition(day, "completed", name)]  # fmt: skip
         row = {"survival": {"time": "left", "hazard_ratio": True}, "margin": margin}
         grid = table_of(entries, row, columns=[A, B, P], times=self.TIMES)
-        shown = printed(grid, "row/hazard-ratio", "p")
-        assert shown["conclusion"] == conclusion
+        texts = printed(grid, "row/hazard-ratio", "p")
+        assert texts["conclusion"] == conclusion
         raws = {statistic.name: float(Fraction(str(statistic.raw)))
                 for statistic in cell(grid, "row/hazard-ratio", "p").statistics
                 if statistic.name != "conclusion"}  # fmt: skip
@@ -174,7 +179,7 @@ class TestHazards:
         study = parallel([row], [A, B, P], times=self.TIMES)
         checking.check_definition(study)
         ref = CellRef(table="t", row="row/hazard-ratio", column="p")
-        assert available_statistics(ref, study.definition.tables) == shown.keys()
+        assert available_statistics(ref, study.definition.tables) == texts.keys()
         assert any("must lie" in note for note in grid.footnotes)
 
     def test_without_a_hazard_ratio_there_is_nothing_to_keep_it(self):
@@ -189,8 +194,8 @@ class TestMargin:
     @settings(max_examples=60)
     def test_it_is_kept_if_the_interval_lies_within(self, low, lower, width, reach):
         margin = Margin(Fraction(lower), Fraction(lower + width), Fraction(5, 100))
-        kept = margin.is_kept((Fraction(low), Fraction(low + reach)))
-        assert kept == (lower < low and low + reach < lower + width)
+        is_kept = margin.is_kept((Fraction(low), Fraction(low + reach)))
+        assert is_kept == (lower < low and low + reach < lower + width)
         assert not margin.is_kept((None, Fraction(low)))
         assert Margin(Fraction(lower), None, Fraction(1, 40)).is_kept((Fraction(lower + 1), None))
 
@@ -252,9 +257,13 @@ class TestTesting:
             study.definition.testing, [grid], "first",
             testing.alphas_of_margins(study.definition),
         )  # fmt: skip
-        shown = {statistic.name: statistic.nominal
+        nominal_values = {statistic.name: statistic.nominal
                  for statistic in cell(marked, "row", "p").statistics}  # fmt: skip
-        assert (shown["p"], shown["p_margin"], shown["conclusion"]) == (True, False, not succeeds)
+        assert (nominal_values["p"], nominal_values["p_margin"], nominal_values["conclusion"]) == (
+            True,
+            False,
+            not succeeds,
+        )
         (nominal,) = testing.mark_nominal(study.definition.testing, [grid], "")
         assert all(statistic.nominal for statistic in cell(nominal, "row", "p").statistics
                    if statistic.name in ("p", "p_margin", "conclusion"))  # fmt: skip
@@ -262,7 +271,7 @@ class TestTesting:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("row", "how", "detail"),
+        ("row", "options", "detail"),
         [
             ({"count": MEN, "margin": {"lower": -1}}, {}, "no column compares two by a diff"),
             ({"count": MEN, "margin": {"lower": -1}}, {"counts": "wald", "contrast": "odds-ratio"},
@@ -281,31 +290,32 @@ class TestRefusals:
              "no column compares two"),
         ],
     )  # fmt: skip
-    def test_what_does_not_fit_is_refused(self, row, how, detail):
+    def test_what_does_not_fit_is_refused(self, row, options, detail):
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(parallel([row], [A, B, {**P, **how}]))
+            checking.check_definition(parallel([row], [A, B, {**P, **options}]))
         assert detail in str([(fault.pointer, fault.detail) for fault in refused.value.faults])
 
     def test_one_sided_limits_on_its_side_are_enough(self):
-        how = {"counts": "mee", "interval": {"level": 0.975, "limits": "lower"}}
-        shown = found({"count": MEN, "margin": {"lower": -3.6}}, ADCIBC, **how)
-        assert list(shown) == ["difference", "ci_low", "p_margin", "conclusion"]
-        assert shown["conclusion"] == "non-inferiority shown"
+        options = {"counts": "mee", "interval": {"level": 0.975, "limits": "lower"}}
+        texts = found({"count": MEN, "margin": {"lower": -3.6}}, ADCIBC, **options)
+        assert list(texts) == ["difference", "ci_low", "p_margin", "conclusion"]
+        assert texts["conclusion"] == "non-inferiority shown"
 
 
 def test_available_and_told():
-    for row, how in [
+    for row, options in [
         ({"count": MEN, "margin": {"lower": -3.6}}, {"counts": "mee"}),
         ({"count": MEN, "margin": {"lower": -3.6}}, {"counts": "newcombe"}),
         (AGE | {"margin": {"upper": 30}}, {"means": "welch"}),
         (AGE | {"margin": {"upper": 30}}, {"means": "wilcoxon"}),
         ({"ancova": {"measure": "age"}, "margin": {"lower": -2}}, {}),
     ]:
-        study = parallel([row], [A, B, {**P, **how}])
+        study = parallel([row], [A, B, {**P, **options}])
         ref = CellRef(table="t", row="row", column="p")
         entries = AGED if "count" not in row else ADCIBC
         assert (
-            available_statistics(ref, study.definition.tables) == found(row, entries, **how).keys()
+            available_statistics(ref, study.definition.tables)
+            == found(row, entries, **options).keys()
         )
         text = str([section.rows for section in methods(study.definition)])
         assert "shown if the interval of level 1 - 2 alpha lies there" in text

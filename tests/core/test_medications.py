@@ -113,8 +113,8 @@ def coded(name: str, *codes: str, medication: str = "CM-1", **data: Any) -> Entr
 
 
 CONDITIONS = {
-    name: {"recorded": "conmed.recorded", "where": where}
-    for name, where in {
+    name: {"recorded": "conmed.recorded", "where": criteria}
+    for name, criteria in {
         "prior": {"prior": True}, "concomitant": {"concomitant": True},
         "not-concomitant": {"concomitant": False},
         "statin": {"atc2": ["C10"], "concomitant": True},
@@ -192,8 +192,8 @@ class TestConditions:
         assert truth("prior", *history, study=study()) is None
         grid = builders.tables_of(study(), history)["t"]
         assert printed(grid, "n-prior")["not_due"] == "1"
-        over = [*history, disposition(9)]
-        assert printed(builders.tables_of(study(), over)["t"], "n-prior")["missing"] == "1"
+        entries = [*history, disposition(9)]
+        assert printed(builders.tables_of(study(), entries)["t"], "n-prior")["missing"] == "1"
 
     def test_by_class_and_whether_it_is_coded(self):
         history = [*DOSED, taken(**SINCE)]
@@ -239,8 +239,8 @@ class TestClasses:
         assert self.levels("taken") == {"ASPIRIN": "1"}
 
     def test_a_level_goes_by_its_name_where_that_is_sent(self):
-        named = coded("ASPIRIN", atc=[{"code": "N02BA01", "atc1": "NERVOUS SYSTEM"}])
-        rows = listings_of(study(), [*DOSED, taken(**SINCE), named])["CM"].rows
+        coding = coded("ASPIRIN", atc=[{"code": "N02BA01", "atc1": "NERVOUS SYSTEM"}])
+        rows = listings_of(study(), [*DOSED, taken(**SINCE), coding])["CM"].rows
         assert list(rows) == [("N", "Y", "ASPIRIN", "N02", "N02BA01, NERVOUS SYSTEM")]
 
     def test_a_listing_leaves_blank_what_is_not_known(self):
@@ -251,17 +251,17 @@ class TestClasses:
         """In levels, in terms, in conditions and in listings it goes by one name."""
         history = [*DOSED, taken(**SINCE), coded("WATER", atc=[])]
         grid = builders.tables_of(study(), history)["t"]
-        found = {row.id for row in grid.rows if row.cells and row.id.startswith("atc1/")}
-        assert found == {"atc1/Not coded"}
+        row_ids = {row.id for row in grid.rows if row.cells and row.id.startswith("atc1/")}
+        assert row_ids == {"atc1/Not coded"}
         rows = listings_of(study(), history)["CM"].rows
         assert [row[3:] for row in rows] == [("Not coded", "Not coded")]
         by_class = {"record_terms": {"recorded": "conmed.recorded",
                                      "by": ["atc1", "preferred_name"]}}  # fmt: skip
         terms = table_of([*history, randomised("a")], by_class)
         assert [row.label for row in terms.rows] == ["Not coded", "WATER"]
-        asked = {"recorded": "conmed.recorded", "where": {"atc1": "Not coded"}}
-        other = {"recorded": "conmed.recorded", "where": {"atc1": "N"}}
-        conditions = TINY["conditions"] | {"asked": asked, "other": other}
+        not_coded = {"recorded": "conmed.recorded", "where": {"atc1": "Not coded"}}
+        nervous = {"recorded": "conmed.recorded", "where": {"atc1": "N"}}
+        conditions = TINY["conditions"] | {"asked": not_coded, "other": nervous}
         for name, answer in (("asked", True), ("other", False)):
             assert truth(name, *history, study=tiny(conditions=conditions)) is answer
 

@@ -127,10 +127,10 @@ class TestJson:
         assert time.process_time() - began < 0.1
 
     @pytest.mark.parametrize(
-        ("body", "at"), [(b"\xff{}", 0), (b'{"a":"\xc3"}', 6), (b'{"a":"\xed\xa0\x80"}', 6)]
+        ("body", "position"), [(b"\xff{}", 0), (b'{"a":"\xc3"}', 6), (b'{"a":"\xed\xa0\x80"}', 6)]
     )
-    def test_bytes_that_are_not_utf_8_are_named_by_their_place(self, body, at):
-        assert refused(body).detail == f"invalid UTF-8 at byte {at}"
+    def test_bytes_that_are_not_utf_8_are_named_by_their_place(self, body, position):
+        assert refused(body).detail == f"invalid UTF-8 at byte {position}"
 
     def test_text_that_cannot_be_utf_8_is_refused(self):
         assert refused('{"a":"\ud800"}').detail == "invalid UTF-8 at byte 6"
@@ -204,10 +204,12 @@ class TestNumbers:
         assert pointers(refused(with_token(token))) == ["/data/amount"]
         assert time.process_time() - began < 1
 
-    @pytest.mark.parametrize(("token", "taken"), [("0.000000001", True), ("0.0000000001", False)])
-    def test_a_number_has_nine_places(self, token, taken):
-        assert fields.has_accepted_digits(Decimal(token)) == taken
-        if taken:
+    @pytest.mark.parametrize(
+        ("token", "is_accepted"), [("0.000000001", True), ("0.0000000001", False)]
+    )
+    def test_a_number_has_nine_places(self, token, is_accepted):
+        assert fields.has_accepted_digits(Decimal(token)) == is_accepted
+        if is_accepted:
             assert read(with_token(token)).data["amount"] == Decimal(token)
         else:
             assert pointers(refused(with_token(token))) == ["/data/amount"]
@@ -299,7 +301,7 @@ class TestDigest:
         assert read(result).digest == read(two).digest
 
     @pytest.mark.parametrize(
-        ("alike", "other"),
+        ("alike", "different"),
         [
             (["1", "1.0", "1.00", "10e-1", "0.1e1", "1E+0"], "-1"),
             (["1.5", "1.50", "15e-1", "0.15E1"], "1.51"),
@@ -307,9 +309,9 @@ class TestDigest:
             (["100", "1e2", "1.0E2", "100.0"], "10"),
         ],
     )
-    def test_a_number_counts_in_whatever_spelling(self, alike, other):
+    def test_a_number_counts_in_whatever_spelling(self, alike, different):
         assert len({read(with_token(token)).digest for token in alike}) == 1
-        assert read(with_token(other)).digest != read(with_token(alike[0])).digest
+        assert read(with_token(different)).digest != read(with_token(alike[0])).digest
 
     @pytest.mark.parametrize(
         "change",
@@ -555,10 +557,10 @@ class TestSilence:
         assert self.problem(event("dose.administered", amount=MARK)) is not None
 
     @given(st.integers(0, 400), st.sampled_from(['"', "}", ",", "\\", "NaN", "\n", "[", "\x01"]))
-    def test_no_error_of_broken_json_repeats_the_text(self, at, broken):
+    def test_no_error_of_broken_json_repeats_the_text(self, position, broken):
         body = json.dumps(event("dose.administered", unit=MARK, lot=MARK))
-        at = at % len(body)
-        problem = self.problem(body[:at] + broken + body[at:])
+        position = position % len(body)
+        problem = self.problem(body[:position] + broken + body[position:])
         assert problem is None or MARK not in problem
 
     @staticmethod

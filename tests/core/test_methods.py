@@ -613,14 +613,14 @@ def test_every_field_of_the_definition_is_told(path, field, value):
     base["classes"]["others"] = base["classes"]["ages"] | {"label": "Others"}
     base["times"]["rise"] = base["times"]["fall"] | {"label": "Rise", "start": "first-dose"}
     before = told(base)
-    at: Any = base
+    node: Any = base
     for name in filter(None, path.split("/")):
-        at = at[int(name) if isinstance(at, list) else name]
-    at[field] = value
+        node = node[int(name) if isinstance(node, list) else name]
+    node[field] = value
     if field == "not_done":
-        del at["assessed"]  # of which a condition takes one
+        del node["assessed"]  # of which a condition takes one
     if value is None:
-        del at[field]
+        del node[field]
     assert told(base) != before
 
 
@@ -657,8 +657,8 @@ class TestForms:
         assert SUMMARY_STATISTICS.keys() == set(get_args(Statistic))
 
     def test_every_kind_of_row_and_figure_is_told_of_a_definition(self):
-        made = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}
-        assert made == ROW_KINDS.keys()
+        kinds = {kind for table in read(WHOLE).tables for row in table.rows if (kind := row.kind)}
+        assert kinds == ROW_KINDS.keys()
         for kind, (row, *_) in FIGURE_KINDS.items():
             figure = {"id": "c", "title": "C", "population": "P", "kind": kind, "x_label": "x",
                      "y_label": "y", "source": {"table": "t", "row": row}}  # fmt: skip
@@ -683,7 +683,9 @@ class TestShipped:
     def test_all_that_has_a_name_is_told(self, name):
         definition = shipped(name)
         rows = {method.id: [row[0] for row in method.rows] for method in methods(definition)}
-        assert rows["sets"] == [each.label for _, each in sorted(definition.sets.items())]
+        assert rows["sets"] == [
+            analysis_set.label for _, analysis_set in sorted(definition.sets.items())
+        ]
         assert rows["visits"] == [visit.label for visit in definition.visits]
         assert len(rows["measures"]) == len(definition.measures)
         assert rows["listings"] == [listing.id for listing in definition.listings]
@@ -757,14 +759,14 @@ def test_the_open_audiences_methods_tell_nothing_of_arms():
     for arm in blind.definition.arms:
         assert arm.label in whole
         assert arm.label not in pooled
-        assert all(given not in pooled for given in arm.treatments)
+        assert all(treatment not in pooled for treatment in arm.treatments)
 
 
 def test_the_order_of_the_members_of_an_object_says_nothing():
     def turned(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: turned(value[name]) for name in reversed(value)}
-        return [turned(each) for each in value] if isinstance(value, list) else value
+        return [turned(member) for member in value] if isinstance(value, list) else value
 
     assert methods(read(turned(WHOLE))) == methods(read(WHOLE))
 

@@ -32,11 +32,11 @@ from trial.tables import checking
 def summed(subjects, covariates=0, places=4):
     """Sum subjects: levels (the arm first), covariates, and a value or None for each visit."""
     cells = {}
-    for levels, given, values in subjects:
+    for levels, baseline, values in subjects:
         pattern = tuple(i for i, value in enumerate(values) if value is not None)
         if not pattern:
             continue
-        numbers = [*given, *(value for value in values if value is not None)]
+        numbers = [*baseline, *(value for value in values if value is not None)]
         products = Products((places,) * len(numbers))
         into = cells.setdefault((pattern, tuple(levels)), {})
         for name, value in products.contribution([round(x * 10**places) for x in numbers]).items():
@@ -47,12 +47,12 @@ def summed(subjects, covariates=0, places=4):
     }
 
 
-def fitted(subjects, structure="unstructured", covariates=0, **more):
+def fitted(subjects, structure="unstructured", covariates=0, **options):
     sums = summed(subjects, covariates)
-    levels = zip(*(found for _, found in sums), strict=True)
-    arms, *factors = (tuple(sorted(set(found))) for found in levels)
+    levels = zip(*(factor_levels for _, factor_levels in sums), strict=True)
+    arms, *factors = (tuple(sorted(set(factor_levels))) for factor_levels in levels)
     visits = max(len(values) for _, _, values in subjects)
-    return Repeated(Design(arms, visits, covariates, tuple(factors), **more), sums, structure)
+    return Repeated(Design(arms, visits, covariates, tuple(factors), **options), sums, structure)
 
 
 def fev():
@@ -111,7 +111,7 @@ class _OneEffect(Design):
         return [(self.columns[levels[0]], 0)]
 
     def mean(self, arm, *_):
-        return [Fraction(int(arm == other)) for other in self.arms]
+        return [Fraction(int(arm == arm_of)) for arm_of in self.arms]
 
 
 class TestKenwardRoger:
@@ -127,7 +127,7 @@ class TestKenwardRoger:
         ],
     )
     def test_sas(self, structure, estimate, se, df):
-        sums = summed([((levels[0],), given, values) for levels, given, values in fev()])
+        sums = summed([((levels[0],), covariates, values) for levels, covariates, values in fev()])
         gain = Repeated(
             _OneEffect(("P", "T"), 4, 0, ()), sums, structure, KENWARD_ROGER
         ).difference("P", "T", 0)
@@ -170,8 +170,10 @@ class TestKenwardRoger:
             for i in size:
                 pulls[i] -= x.T @ inverse @ first[i][places] @ inverse @ x
                 for j in size:
-                    twice = first[i][places] @ inverse @ first[j][places] - second[i][j][places] / 4
-                    middle += uncertainty[i, j] * x.T @ inverse @ twice @ inverse @ x
+                    difference = (
+                        first[i][places] @ inverse @ first[j][places] - second[i][j][places] / 4
+                    )
+                    middle += uncertainty[i, j] * x.T @ inverse @ difference @ inverse @ x
         for i in size:
             for j in size:
                 middle -= uncertainty[i, j] * pulls[i] @ spread @ pulls[j]
@@ -179,9 +181,9 @@ class TestKenwardRoger:
         contrast[[5, 2]] = 1, -1
         adjusted = spread + 2 * spread @ middle @ spread
         assert float(gain.se) == pytest.approx(math.sqrt(contrast @ adjusted @ contrast), rel=1e-6)
-        other = plain.difference("a", "b", 2)
-        assert (gain.estimate, gain.df) == (other.estimate, other.df)
-        assert gain.se > other.se
+        reference = plain.difference("a", "b", 2)
+        assert (gain.estimate, gain.df) == (reference.estimate, reference.df)
+        assert gain.se > reference.se
 
 
 def drawn(seed, n=60, visits=3, arms="ab", missing=0.15):
@@ -197,9 +199,9 @@ def drawn(seed, n=60, visits=3, arms="ab", missing=0.15):
             + 0.4 * base
             + mixing @ random.normal(0, 1, visits)
         )
-        kept = random.random(visits) >= missing
+        is_present = random.random(visits) >= missing
         values = [
-            round(float(y), 2) if keep else None for y, keep in zip(values, kept, strict=True)
+            round(float(y), 2) if keep else None for y, keep in zip(values, is_present, strict=True)
         ]
         subjects.append(((arm, site), (base,), values))
     return subjects
@@ -208,8 +210,8 @@ def drawn(seed, n=60, visits=3, arms="ab", missing=0.15):
 def rows_of(subjects):
     return pd.DataFrame(
         [
-            (i, visit, *levels, *given, value)
-            for i, (levels, given, values) in enumerate(subjects)
+            (i, visit, *levels, *covariates, value)
+            for i, (levels, covariates, values) in enumerate(subjects)
             for visit, value in enumerate(values)
             if value is not None
         ],
@@ -258,9 +260,11 @@ def satterthwaite(rows, design, covariance, point, contrast):
     steps = h * np.eye(len(point))
     hessian = [
         [
-            -sum(a * b * value(point + a * step + b * other) for a in (-1, 1) for b in (-1, 1))
+            -sum(
+                a * b * value(point + a * step + b * second_step) for a in (-1, 1) for b in (-1, 1)
+            )
             / (4 * h * h)
-            for other in steps
+            for second_step in steps
         ]
         for step in steps
     ]
@@ -317,8 +321,8 @@ def test_the_fit_is_the_maximum_over_the_rows(seed, structure):
 def test_compound_symmetry_is_a_random_intercept():
     random = np.random.default_rng(11)
     subjects = [
-        (levels, given, [y and round(y + shift, 2) for y in values])
-        for (levels, given, values), shift in zip(
+        (levels, covariates, [y and round(y + shift, 2) for y in values])
+        for (levels, covariates, values), shift in zip(
             drawn(11, n=80), random.normal(0, 2, 80).tolist(), strict=True
         )
     ]
@@ -335,7 +339,7 @@ def test_compound_symmetry_is_a_random_intercept():
 
 
 def test_one_visit_is_analysis_of_covariance():
-    subjects = [(levels, given, values[:1]) for levels, given, values in drawn(5)]
+    subjects = [(levels, covariates, values[:1]) for levels, covariates, values in drawn(5)]
     gain = fitted(subjects, covariates=1).difference("a", "b", 0)
     rows = rows_of(subjects)
     oracle = smf.ols("y ~ C(arm) + base + C(site)", rows).fit()
@@ -347,13 +351,15 @@ def test_one_visit_is_analysis_of_covariance():
 def test_the_unit_of_values_does_not_matter():
     subjects = drawn(3)
     scaled = [
-        (levels, given, [x and 1000 * x for x in values]) for levels, given, values in subjects
+        (levels, covariates, [x and 1000 * x for x in values])
+        for levels, covariates, values in subjects
     ]
-    once, thousand = (
-        fitted(found, covariates=1).difference("a", "b", 2) for found in (subjects, scaled)
+    original, thousand = (
+        fitted(values_set, covariates=1).difference("a", "b", 2)
+        for values_set in (subjects, scaled)
     )
-    assert float(thousand.estimate) == pytest.approx(1000 * float(once.estimate), rel=1e-18)
-    assert float(thousand.df) == pytest.approx(float(once.df), rel=1e-15)
+    assert float(thousand.estimate) == pytest.approx(1000 * float(original.estimate), rel=1e-18)
+    assert float(thousand.df) == pytest.approx(float(original.df), rel=1e-15)
 
 
 class TestWithoutFit:
@@ -375,15 +381,15 @@ class TestWithoutFit:
 
     def test_an_arm_without_values_at_a_visit_has_no_mean_there(self):
         subjects = [
-            (levels, given, [*values[:2], None if levels[0] == "b" else values[2]])
-            for levels, given, values in drawn(2)
+            (levels, covariates, [*values[:2], None if levels[0] == "b" else values[2]])
+            for levels, covariates, values in drawn(2)
         ]
         model = fitted(subjects, covariates=1)
         assert model.mean("b", 2) is model.difference("a", "b", 2) is None
         assert model.mean("a", 2) is not None is not model.difference("a", "b", 1)
 
     def test_a_factor_that_is_the_arm_leaves_no_difference(self):
-        subjects = [((arm, arm), given, values) for (arm, _), given, values in drawn(2)]
+        subjects = [((arm, arm), covariates, values) for (arm, _), covariates, values in drawn(2)]
         model = fitted(subjects, covariates=1)
         assert not model.reason
         assert model.difference("a", "b", 0) is None
@@ -448,17 +454,17 @@ class TestRow:
                 "ci_high": f"{high:.2f}",
                 "p": f"{gain.p:.4f}",
             }
-            shown = {cell.column for row in grid.rows[1:] for cell in row.cells}
-            assert shown == {"a", "b", "p"}
+            columns = {cell.column for row in grid.rows[1:] for cell in row.cells}
+            assert columns == {"a", "b", "p"}
         assert cell(grid, "row/day-14", "p").method == (
             "mixed model for repeated measures, REML, compound symmetry, Satterthwaite degrees of"
             " freedom"
         )
 
     def test_options_are_those_of_the_model(self):
-        asked = MODEL | {"by_visit": "none", "factors": ["sex"], "covariance": "toeplitz"}
-        asked |= {"degrees_of_freedom": "kenward-roger"}
-        row = ROW | {"mmrm": asked, "interval": {"level": 0.9, "limits": "lower"}}
+        options = MODEL | {"by_visit": "none", "factors": ["sex"], "covariance": "toeplitz"}
+        options |= {"degrees_of_freedom": "kenward-roger"}
+        row = ROW | {"mmrm": options, "interval": {"level": 0.9, "limits": "lower"}}
         entries = [*people(), enrolment(subject="S-00", age=30, sex="F", revision=2)]
         entries += [
             enrolment(subject=f"S-{i:02}", age=30 + i, sex="FM"[i % 3 > 0], revision=2)
@@ -466,21 +472,21 @@ class TestRow:
         ]
         grid = table_of(entries, row, columns=COLUMNS)
         subjects = [
-            ((arm, "FM"[i % 3 > 0]), given, values)
-            for i, ((arm,), given, values) in enumerate(counted())
+            ((arm, "FM"[i % 3 > 0]), covariates, values)
+            for i, ((arm,), covariates, values) in enumerate(counted())
         ]
         model = fitted(subjects, "toeplitz", covariates=1, covariates_by_visit=False)
         gain = replace(model, degrees_of_freedom=KENWARD_ROGER).difference("a", "b", 1)
         low, _ = gain.interval(Fraction(8, 10))
         assert "Kenward-Roger" in cell(grid, "row/week-5", "p").method
-        found = printed(grid, "row/week-5", "p")
-        assert found["ci_low"] == f"{low:.1f}"
-        assert "ci_high" not in found
+        texts = printed(grid, "row/week-5", "p")
+        assert texts["ci_low"] == f"{low:.1f}"
+        assert "ci_high" not in texts
         assert cell(grid, "row/week-5", "p").interval == "90% lower limit"
 
     def test_what_cannot_be_fitted_says_so(self):
-        few = [entry for entry in people() if entry.subject in ("S-01", "S-02")]
-        grid = table_of(few, ROW, columns=COLUMNS)
+        pair_entries = [entry for entry in people() if entry.subject in ("S-01", "S-02")]
+        grid = table_of(pair_entries, ROW, columns=COLUMNS)
         assert printed(grid, "row/day-14", "p") == {
             "difference": "not estimable", "p": "not estimable"}  # fmt: skip
         empty = table_of([], ROW, columns=COLUMNS)
@@ -498,9 +504,9 @@ class TestRow:
         study = parallel([ROW], COLUMNS, key_results=[key_result],
                          testing={"alpha": 0.05, "order": [source]})  # fmt: skip
         checking.check_definition(study)
-        (shown,) = report_of(study, people()).key_results
+        (result,) = report_of(study, people()).key_results
         gain = fitted(counted(), "compound-symmetry", covariates=1).difference("a", "b", 1)
-        assert shown.text == f"{Decimal(float(gain.estimate)):.0f}"
+        assert result.text == f"{Decimal(float(gain.estimate)):.0f}"
 
     @pytest.mark.parametrize(
         ("row", "detail"),

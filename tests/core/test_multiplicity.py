@@ -57,8 +57,8 @@ class TestProcedures:
             ("holm", "holm"), ("hochberg", "simes-hochberg"), ("hommel", "hommel"),
         ):  # fmt: skip
             _, expected, *_ = multipletests(list(map(float, p_values)), method=method)
-            found = PROCEDURES[name][1](p_values)
-            assert list(map(float, found)) == pytest.approx(list(expected), abs=1e-12)
+            adjusted_values = PROCEDURES[name][1](p_values)
+            assert list(map(float, adjusted_values)) == pytest.approx(list(expected), abs=1e-12)
 
     @given(P_VALUES)
     @settings(max_examples=60, deadline=None)
@@ -66,10 +66,10 @@ class TestProcedures:
         n = len(p_values)
         for i in range(n):
             worst = max(
-                min(len(chosen) * p / place for place, p in enumerate(sorted(
-                    p_values[j] for j in chosen), 1))
+                min(len(subset) * p / place for place, p in enumerate(sorted(
+                    p_values[j] for j in subset), 1))
                 for size in range(1, n + 1)
-                for chosen in itertools.combinations(range(n), size) if i in chosen
+                for subset in itertools.combinations(range(n), size) if i in subset
             )  # fmt: skip
             assert PROCEDURES["hommel"][1](p_values)[i] == min(worst, 1)
 
@@ -97,11 +97,11 @@ TWO_BY_TWO = (
 class TestGraphs:
     def test_known_values(self):
         """The example of graphicalMCP's vignette: tests 1, 2 and 4 are rejected at 0.025."""
-        found = graph(fractions(".018", ".01", ".105", ".006"), *TWO_BY_TWO)
-        assert found == fractions(".024", ".02", ".105", ".024")
-        assert [p <= ALPHA for p in found] == [True, True, False, True]
-        other = graph(fractions(".01", ".02", ".015", ".005"), *TWO_BY_TWO)
-        assert other == fractions(".02", "2/75", "2/75", "2/75")
+        result = graph(fractions(".018", ".01", ".105", ".006"), *TWO_BY_TWO)
+        assert result == fractions(".024", ".02", ".105", ".024")
+        assert [p <= ALPHA for p in result] == [True, True, False, True]
+        second_result = graph(fractions(".01", ".02", ".015", ".005"), *TWO_BY_TWO)
+        assert second_result == fractions(".02", "2/75", "2/75", "2/75")
 
     def test_a_sequence_and_a_fallback(self):
         chain = [fractions("0", "1", "0"), fractions("0", "0", "1"), fractions("0", "0", "0")]
@@ -118,10 +118,12 @@ class TestGraphs:
         """Every intersection by itself: the weights that are left once the others are taken out."""
         worst = [Fraction(0)] * 4
         for size in range(1, 5):
-            for kept in itertools.combinations(range(4), size):
-                weights, _ = _without_all(set(range(4)) - set(kept))
-                p = min([p_values[i] / weights[i] for i in kept if weights[i]], default=Fraction(1))
-                for i in kept:
+            for subset in itertools.combinations(range(4), size):
+                weights, _ = _without_all(set(range(4)) - set(subset))
+                p = min(
+                    [p_values[i] / weights[i] for i in subset if weights[i]], default=Fraction(1)
+                )
+                for i in subset:
                     worst[i] = max(worst[i], min(p, Fraction(1)))
         assert graph(p_values, *TWO_BY_TWO) == worst
 
@@ -131,15 +133,15 @@ class TestGraphs:
         assert graph(fractions("1", "1"), fractions("1/2", "1/2"), nowhere) == [1, 1]
 
 
-def _without_all(gone):
+def _without_all(removed):
     weights, moves = list(TWO_BY_TWO[0]), [list(row) for row in TWO_BY_TWO[1]]
-    left = set(range(4))
-    for i in sorted(gone):
-        left -= {i}
+    remaining = set(range(4))
+    for i in sorted(removed):
+        remaining -= {i}
         after, moved = list(weights), [list(row) for row in moves]
-        for j in left:
+        for j in remaining:
             after[j] = weights[j] + weights[i] * moves[i][j]
-            for k in left - {j}:
+            for k in remaining - {j}:
                 back = moves[j][i] * moves[i][j]
                 moved[j][k] = (moves[j][k] + moves[j][i] * moves[i][k]) / (1 - back) if (
                     back < 1) else Fraction(0)  # fmt: skip
@@ -163,9 +165,9 @@ class TestSpending:
     def test_known_boundaries(self, shares, obrien, pocock):
         looks = fractions(*shares.split())
         for function, expected in (("obrien-fleming", obrien), ("pocock", pocock)):
-            found = [boundary(function, ALPHA, tuple(looks[:k])).z
+            z_values = [boundary(function, ALPHA, tuple(looks[:k])).z
                      for k in range(1, len(looks) + 1)]  # fmt: skip
-            assert list(map(float, found)) == pytest.approx(expected, abs=6e-7)
+            assert list(map(float, z_values)) == pytest.approx(expected, abs=6e-7)
 
     def test_published_boundaries_at_another_alpha(self):
         """As gsDesign gives them in CAMIS: 2.2958 at the third of three, 2.6584 and 2.2801."""
@@ -193,8 +195,8 @@ class TestSpending:
     def test_the_last_look_spends_all_that_is_left_whenever_it_comes(self):
         early, late = (tuple(fractions("1/2", share)) for share in ("9/10", "6/5"))
         for looks in (early, late):
-            found = boundary("obrien-fleming", ALPHA, looks, last=True)
-            assert found.spent == Fraction(ALPHA)
+            last_boundary = boundary("obrien-fleming", ALPHA, looks, last=True)
+            assert last_boundary.spent == Fraction(ALPHA)
         planned = boundary("obrien-fleming", ALPHA, tuple(fractions("1/2", "1")), last=True)
         # More information: less correlated with the first look, so that the boundary is higher.
         assert boundary("obrien-fleming", ALPHA, late, last=True).z > planned.z
@@ -216,8 +218,8 @@ ROWS = [{"id": name, "label": name.title(), "count": {"characteristic": "sex", "
 COMPLETE = {"set": "randomised", "condition": "randomised"}
 
 
-def declared(**how: Any):
-    return parallel(ROWS, [A, B, P], testing={"alpha": 0.05, "order": ORDER, **how},
+def declared(**options: Any):
+    return parallel(ROWS, [A, B, P], testing={"alpha": 0.05, "order": ORDER, **options},
                     completion=COMPLETE)  # fmt: skip
 
 
@@ -235,8 +237,8 @@ def marked(study: Any, *p_values: str, look: str = "final", information: int | N
 
 
 def adjusted(grid: Grid) -> dict[str, str]:
-    return {row.id: found.text for row in grid.rows
-            if (found := row.cells[0].get("p_adjusted")) is not None}  # fmt: skip
+    return {row.id: number.text for row in grid.rows
+            if (number := row.cells[0].get("p_adjusted")) is not None}  # fmt: skip
 
 
 def nominal(grid: Grid) -> list[bool]:
@@ -249,14 +251,14 @@ VALUES = ("0.018", "0.01", "0.105", "0.006")
 
 
 class TestInTables:
-    @pytest.mark.parametrize(("how", "expected"), [
+    @pytest.mark.parametrize(("options", "expected"), [
         ({"procedure": "holm"}, ["0.0360", "0.0300", "0.1050", "0.0240"]),
         ({"procedure": "hochberg"}, ["0.0360", "0.0300", "0.1050", "0.0240"]),
         ({"procedure": "hommel"}, ["0.0360", "0.0270", "0.1050", "0.0200"]),
         ({"procedure": "graph", "graph": GRAPH}, ["0.0240", "0.0200", "0.1050", "0.0240"]),
     ])  # fmt: skip
-    def test_adjusted_values_stand_beside_and_the_footnotes_decide(self, how, expected):
-        grid = marked(declared(**how), *VALUES)
+    def test_adjusted_values_stand_beside_and_the_footnotes_decide(self, options, expected):
+        grid = marked(declared(**options), *VALUES)
         assert list(adjusted(grid).values()) == expected
         assert nominal(grid) == [False] * 4
         notes = [note for note in grid.footnotes if note.startswith("Confirmatory")]
@@ -264,11 +266,11 @@ class TestInTables:
         assert f"adjusted P {expected[0]}" in notes[0]
 
     def test_a_sequence_stops_as_it_does_without_being_named(self):
-        plain, named = declared(), declared(procedure="fixed-sequence")
+        plain, by_name = declared(), declared(procedure="fixed-sequence")
         for values in (VALUES, VALUES[::-1], ("0.01", "", "0.02", "0.03")):
-            assert nominal(marked(plain, *values)) == nominal(marked(named, *values))
+            assert nominal(marked(plain, *values)) == nominal(marked(by_name, *values))
             assert adjusted(marked(plain, *values)) == {}
-        assert adjusted(marked(named, *VALUES)) == {
+        assert adjusted(marked(by_name, *VALUES)) == {
             "one": "0.0180", "two": "0.0180", "three": "0.1050"}  # fmt: skip
 
     def test_a_test_without_a_p_value_counts_as_one_of_1(self):
@@ -316,7 +318,7 @@ class TestInTables:
         assert any("at information 4 of 10" in note for note in grid.footnotes)
 
     @pytest.mark.parametrize(
-        ("how", "detail"),
+        ("options", "detail"),
         [
             ({"procedure": "graph"}, "takes `graph` with the procedure graph"),
             ({"graph": GRAPH}, "takes `graph` with the procedure graph"),
@@ -346,14 +348,14 @@ class TestInTables:
               "looks": [{"id": "a", "label": "A"}]}, "counts no subjects"),
         ],
     )  # fmt: skip
-    def test_what_does_not_fit_is_refused(self, how, detail):
+    def test_what_does_not_fit_is_refused(self, options, detail):
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(declared(**how))
+            checking.check_definition(declared(**options))
         assert detail in str([fault.detail for fault in refused.value.faults])
 
     def test_methods_say_which(self):
-        def text(**how: Any) -> str:
-            return str([section.rows for section in methods(declared(**how).definition)])
+        def text(**options: Any) -> str:
+            return str([section.rows for section in methods(declared(**options).definition)])
 
         graph_text = text(procedure="graph", graph=GRAPH)
         assert "weights 0.5, 0.5, 0, 0; once a test is rejected its weight goes," in graph_text
@@ -381,12 +383,12 @@ class TestInTables:
         rows = [*ROWS, {"id": "pairs", "label": "Pairs", "pairs": ["enrolled", "treated"]}]
         order = [{"table": "t", "row": "pairs", "column": "t"}, ORDER[0]]
         total = {"id": "t", "label": "T", "set": "randomised"}
-        for how, kept in (
+        for options, n_kept in (
             ({}, 1),
             ({"procedure": "fixed-sequence"}, 1),
             ({"procedure": "holm"}, 0),
         ):
             study = parallel(rows, [A, B, total, P], blinded=True, testing={
-                "alpha": 0.05, "order": order, **how})  # fmt: skip
+                "alpha": 0.05, "order": order, **options})  # fmt: skip
             open_testing = pooled(study.definition).testing
-            assert (len(open_testing.order) if open_testing else 0) == kept
+            assert (len(open_testing.order) if open_testing else 0) == n_kept

@@ -39,25 +39,25 @@ def shipped(name: str) -> Any:
     return json.loads(json.dumps(loaded))  # so that no part stands in two places
 
 
-def strings(value: Any, at: Place = ()) -> Iterator[tuple[Place, str]]:
+def strings(value: Any, path: Place = ()) -> Iterator[tuple[Place, str]]:
     """List where every text of a definition stands."""
     if isinstance(value, str):
-        yield at, value
+        yield path, value
     elif isinstance(value, dict | list):
         for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from strings(inner, (*at, name))
+            yield from strings(inner, (*path, name))
 
 
-def word(at: Place) -> str:
+def word(path: Place) -> str:
     """Give the last name in a place: that of the field, not a position."""
-    return next(str(each) for each in reversed(at) if isinstance(each, str))
+    return next(str(step) for step in reversed(path) if isinstance(step, str))
 
 
-def names_something(at: Place) -> bool:
+def names_something(path: Place) -> bool:
     """Say whether a text is a reference, by where it stands."""
-    if "where" in at:
-        return word(at) != "indication"  # free text: `checking` warns of it
-    match at:
+    if "where" in path:
+        return word(path) != "indication"  # free text: `checking` warns of it
+    match path:
         case ("strata" | "outcomes" | "placebo" | "vocabularies", *_):
             return False  # which say what there is
         case ("arms", _, "treatments", _) | ("adverse_events", "causality", _):
@@ -75,17 +75,17 @@ def names_something(at: Place) -> bool:
             | ("narratives", _, "paragraphs", _, "otherwise")  # placeholders: test_narratives
         ):
             return False
-    return word(at) not in FREE
+    return word(path) not in FREE
 
 
-def found(value: Any, at: Place) -> Any:
-    for name in at:
+def found(value: Any, path: Place) -> Any:
+    for name in path:
         value = value[name]
     return value
 
 
-def pointer(at: Place) -> str:
-    return "".join("/" + str(each).replace("~", "~0").replace("/", "~1") for each in at)
+def pointer(path: Place) -> str:
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
 def faults(definition: Any) -> list[FieldError]:
@@ -97,10 +97,10 @@ def faults(definition: Any) -> list[FieldError]:
 
 
 def misspelt(definition: Any, places: list[Place]) -> Any:
-    made = deepcopy(definition)
-    for at in places:
-        found(made, at[:-1])[at[-1]] += "zz"
-    return made
+    copy = deepcopy(definition)
+    for path in places:
+        found(copy, path[:-1])[path[-1]] += "zz"
+    return copy
 
 
 @cache
@@ -110,10 +110,10 @@ def by_field(name: str) -> dict[str, list[Place]]:
     Of levels and filters what is beside them must be right for them to be looked at.
     """
     groups: dict[str, list[Place]] = {}
-    for at, text in strings(shipped(name)):
-        by_term = word(at) == "row" and "/" in text  # terms come with the data
-        if names_something(at) and not by_term:
-            groups.setdefault(word(at), []).append(at)
+    for path, text in strings(shipped(name)):
+        by_term = word(path) == "row" and "/" in text  # terms come with the data
+        if names_something(path) and not by_term:
+            groups.setdefault(word(path), []).append(path)
     return groups
 
 
@@ -129,16 +129,16 @@ def test_the_shipped_definitions_are_accepted(name):
 def test_a_misspelt_name_is_refused_at_its_place_wherever_it_stands(name, field):
     places = by_field(name)[field]
     refused = {fault.pointer for fault in faults(misspelt(shipped(name), places))}
-    assert {pointer(at) for at in places} - refused == set()
+    assert {pointer(path) for path in places} - refused == set()
 
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_one_misspelt_name_is_one_fault(name):
     """A broken named part is wrong at its own place, and not at each of its users."""
     for field in ("parameter", "measure", "recorded"):
-        for at in by_field(name).get(field, [])[:3]:
-            assert [fault.pointer for fault in faults(misspelt(shipped(name), [at]))] == [
-                pointer(at)
+        for path in by_field(name).get(field, [])[:3]:
+            assert [fault.pointer for fault in faults(misspelt(shipped(name), [path]))] == [
+                pointer(path)
             ]
 
 
@@ -153,12 +153,12 @@ KEYS: list[tuple[str, Callable[[Any], Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "inside", "key", "at"), KEYS)
-def test_a_misspelt_key_is_refused_at_its_place(name, inside, key, at):
+@pytest.mark.parametrize(("name", "inside", "key", "place"), KEYS)
+def test_a_misspelt_key_is_refused_at_its_place(name, inside, key, place):
     changed = deepcopy(shipped(name))
     part = inside(changed)
     part[f"{key}zz"] = part.pop(key)
-    assert f"{at}/{key}zz" in [fault.pointer for fault in faults(changed)]
+    assert f"{place}/{key}zz" in [fault.pointer for fault in faults(changed)]
 
 
 def tiny(**changes: Any) -> Any:
@@ -169,8 +169,8 @@ def with_condition(**condition: Any) -> Any:
     return tiny(conditions=TINY["conditions"] | {"new": condition})
 
 
-def asked(kind: str, **where: Any) -> Any:
-    return with_condition(recorded=kind, where=where)
+def asked(kind: str, **criteria: Any) -> Any:
+    return with_condition(recorded=kind, where=criteria)
 
 
 def with_row(**row: Any) -> Any:
@@ -178,10 +178,10 @@ def with_row(**row: Any) -> Any:
     return tiny(tables=[table], key_results=[])
 
 
-def listed(records: str, source: str, **more: Any) -> Any:
+def listed(records: str, source: str, **options: Any) -> Any:
     columns = [{"id": "X", "label": "X", "source": source}]
     listing = {"id": "L", "title": "L", "population": "All", "records": records}
-    return tiny(listings=[listing | {"columns": columns} | more])
+    return tiny(listings=[listing | {"columns": columns} | options])
 
 
 WHERE = "/conditions/new/where"
@@ -189,7 +189,7 @@ LEVELS = [{"value": "1", "label": "1"}, {"value": "6", "label": "6"}]
 
 
 @pytest.mark.parametrize(
-    ("definition", "at", "meant"),
+    ("definition", "pointer_expected", "suggestion"),
     [
         (asked("disposition.recorded", of="studdy"),
          f"{WHERE}/of", "study"),
@@ -268,13 +268,13 @@ LEVELS = [{"value": "1", "label": "1"}, {"value": "6", "label": "6"}]
             "source": {"table": "one", "row": "responders", "column": "totals"}}]),
          "/key_results/0/source/column", "total"),
     ],
-    ids=lambda each: each if isinstance(each, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_value_that_cannot_be_is_refused(definition, at, meant):
+def test_a_value_that_cannot_be_is_refused(definition, pointer_expected, suggestion):
     (fault,) = faults(definition)
-    assert fault.pointer == at
-    if meant is not None:
-        assert f"Did you mean {meant}?" in fault.detail
+    assert fault.pointer == pointer_expected
+    if suggestion is not None:
+        assert f"Did you mean {suggestion}?" in fault.detail
 
 
 @pytest.mark.parametrize(
@@ -335,20 +335,20 @@ UNMARKED = frozenset(
 """Texts that are for readers, that declare what may be named, or whose model knows them itself."""
 
 
-def unmarked(hint: Any, at: str) -> Iterator[str]:
+def unmarked(hint: Any, place: str) -> Iterator[str]:
     """List the texts of the language that are not marked as names."""
     if get_origin(hint) is Annotated:
         inner, *marks = get_args(hint)
         if not any(isinstance(mark, RefersTo) for mark in marks):
-            yield from unmarked(inner, at)
+            yield from unmarked(inner, place)
     elif hint is str:
-        yield at
+        yield place
     elif isinstance(hint, type) and issubclass(hint, Model):
         yield from unmarked_in(hint)
     elif get_origin(hint) is not Literal:
-        for i, each in enumerate(get_args(hint)):
+        for i, argument in enumerate(get_args(hint)):
             key = ".key" if get_origin(hint) is dict and i == 0 else ""
-            yield from unmarked(each, at + key)
+            yield from unmarked(argument, place + key)
 
 
 @cache
@@ -357,15 +357,15 @@ def unmarked_in(model: type[Model]) -> frozenset[str]:
     if model.__name__ == "Condition":  # which is made of conditions
         hints = {name: hint for name, hint in hints.items() if name not in ("all", "any", "none")}
     return frozenset(
-        at
+        place
         for name in model.model_fields
         if name in hints
-        for at in unmarked(hints[name], f"{model.__name__}.{name}")
+        for place in unmarked(hints[name], f"{model.__name__}.{name}")
     )
 
 
 def test_every_text_of_the_language_is_known_to_name_something_or_not():
     """A field that is added must be marked with what it names, or be said to name nothing."""
     readers = ("id", "label", "title", "population", "footnotes", "key")
-    texts = {at for at in unmarked_in(Definition) if at.rpartition(".")[2] not in readers}
-    assert texts | {at for at in UNMARKED if at.endswith(".key")} == UNMARKED
+    texts = {place for place in unmarked_in(Definition) if place.rpartition(".")[2] not in readers}
+    assert texts | {place for place in UNMARKED if place.endswith(".key")} == UNMARKED

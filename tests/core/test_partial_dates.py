@@ -48,9 +48,9 @@ RECORDED = {"label": "Event", "start": "randomisation", "events": [
     {"recorded": "adverse-event.reported"}]}  # fmt: skip
 
 
-def here(at: int = 10) -> list[Entry]:
+def here(study_day: int = 10) -> list[Entry]:
     """Give who is enrolled on day 0, randomised on day 3, dosed on day 7, seen on a later day."""
-    return [enrolment(), randomised("a", at=3), dose(7), contact(at)]
+    return [enrolment(), randomised("a", at=3), dose(7), contact(study_day)]
 
 
 def time_of(time: dict[str, Any], *entries: Entry, until: str | None = None) -> Any:
@@ -113,7 +113,7 @@ class TestOnsets:
 
 class TestEnds:
     @pytest.mark.parametrize(
-        ("end", "more", "counts"),
+        ("end", "later", "counts"),
         [
             ("2015-06", [], "2015-06-30"),
             ("2015-06", [death("2015-06-20")], "2015-06-20"),
@@ -122,8 +122,8 @@ class TestEnds:
             ("2015-05", [], "2015-05-31"),  # within what it can mean, whatever the onset
         ],
     )
-    def test_it_is_the_last_day_but_not_after_death_nor_before_its_onset(self, end, more, counts):
-        entries = [enrolment(), dose(7), adverse_event(10, end=end), *more]
+    def test_it_is_the_last_day_but_not_after_death_nor_before_its_onset(self, end, later, counts):
+        entries = [enrolment(), dose(7), adverse_event(10, end=end), *later]
         assert listed(*entries)[3] == counts
 
 
@@ -182,8 +182,8 @@ class TestTimes:
     def test_it_is_brought_to_the_start_if_it_can_mean_a_day_from_there_on(self):
         undosed = [enrolment(), randomised("a", at=3), contact(30)]
         assert time_of(RECORDED, *undosed, adverse_event("2015-06")) == (1, True, False)
-        over = adverse_event("2015-06", end="2015-06-03")  # randomised on the 4th
-        assert time_of(RECORDED, *undosed, over) == (28, False, False)
+        ended = adverse_event("2015-06", end="2015-06-03")  # randomised on the 4th
+        assert time_of(RECORDED, *undosed, ended) == (28, False, False)
         assert time_of(RECORDED, *undosed, adverse_event("2015-05")) == (28, False, False)
 
     def test_an_event_before_the_start_hides_none_after_it(self):

@@ -38,13 +38,18 @@ CHANGE = {"parameter": "x", "at": "week-5", "change_from": "baseline"}
 PERCENT = {"parameter": "x", "at": "week-5", "percent_change_from": "baseline"}
 
 
-def parameter(**more: Any) -> dict[str, Any]:
-    return {"x": {"label": "X", "unit": "u"} | more}
+def parameter(**options: Any) -> dict[str, Any]:
+    return {"x": {"label": "X", "unit": "u"} | options}
 
 
-def result(at: int, text: str, subject: str = "S-1", **more: Any) -> Entry:
-    values = {"record": f"X-{at}", "parameter": "x", "collected": day(at), "unit": "u"}
-    return entry("lab.result.reported", subject, **(values | {"result": text} | more))
+def result(study_day: int, text: str, subject: str = "S-1", **options: Any) -> Entry:
+    values = {
+        "record": f"X-{study_day}",
+        "parameter": "x",
+        "collected": day(study_day),
+        "unit": "u",
+    }
+    return entry("lab.result.reported", subject, **(values | {"result": text} | options))
 
 
 def seen(*pairs: tuple[str, str]) -> list[Entry]:
@@ -57,12 +62,12 @@ def seen(*pairs: tuple[str, str]) -> list[Entry]:
     return items
 
 
-def shown(measure: dict[str, Any], *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
+def shown(measure: dict[str, Any], *pairs: tuple[str, str], **options: Any) -> dict[str, str]:
     """Print a row of a measure; what is named here is of the parameter, or of the row."""
-    row = {name: more.pop(name) for name in ("statistics", "decimals_of_row") if name in more}
+    row = {name: options.pop(name) for name in ("statistics", "decimals_of_row") if name in options}
     if "decimals_of_row" in row:
         row["decimals"] = row.pop("decimals_of_row")
-    grid = table_of(seen(*pairs), {"summary": measure} | row, parameters=parameter(**more))
+    grid = table_of(seen(*pairs), {"summary": measure} | row, parameters=parameter(**options))
     return printed(grid, "row", "a")
 
 
@@ -204,18 +209,18 @@ class TestRounded:
         assert shown(dict(self.VALUE), ("1", "<0.5"), **values)["mean"] == "0.30"
 
     @pytest.mark.parametrize(
-        "wrong", [{"rounded": True}, {"rounded": True, "places": 3, "log10_of": "cd4"}]
+        "options", [{"rounded": True}, {"rounded": True, "places": 3, "log10_of": "cd4"}]
     )
-    def test_it_says_to_how_many_decimals_and_of_what_is_reported(self, wrong):
-        assert refusal(parameters=parameter(**wrong)).pointer == "/parameters/x"
+    def test_it_says_to_how_many_decimals_and_of_what_is_reported(self, options):
+        assert refusal(parameters=parameter(**options)).pointer == "/parameters/x"
 
 
 class TestFigures:
     ROW: Mapping[str, Any] = {"summary": CHANGE, "statistics": ["mean", "ci"]}
 
-    def key_result(self, show: str = "mean", **more: Any) -> Any:
+    def key_result(self, show: str = "mean", **options: Any) -> Any:
         source = {"table": "t", "row": "row", "column": "a"}
-        values = {"id": "f", "label": "F", "show": show, "source": source} | more
+        values = {"id": "f", "label": "F", "show": show, "source": source} | options
         died = {"count": {"recorded": "death.reported"}, "interval": True}
         row = self.ROW if show == "mean" else died
         study = parallel(
@@ -301,7 +306,7 @@ class TestRefused:
 
 class TestResults:
     @pytest.mark.parametrize(
-        ("text", "unit", "more", "taken"),
+        ("text", "unit", "options", "is_accepted"),
         [
             ("24.4", "u", {"places": 1}, True), ("24.45", "u", {"places": 1}, False),
             ("24.400", "u", {"places": 1}, True), ("<0.05", "u", {"places": 1}, False),
@@ -312,18 +317,20 @@ class TestResults:
             ("61.55172413793103", "u", {"places": 14}, True),
         ],
     )  # fmt: skip
-    def test_a_result_has_the_decimals_that_are_kept_or_is_refused(self, text, unit, more, taken):
-        study = tiny(parameters=TINY["parameters"] | parameter(**more))
+    def test_a_result_has_the_decimals_that_are_kept_or_is_refused(
+        self, text, unit, options, is_accepted
+    ):
+        study = tiny(parameters=TINY["parameters"] | parameter(**options))
         outcome = faults(study, result(0, text, unit=unit))
-        assert [item.pointer for item in outcome] == ([] if taken else ["/data/result"])
+        assert [item.pointer for item in outcome] == ([] if is_accepted else ["/data/result"])
         assert all("decimal" in item.detail and text not in item.detail for item in outcome)
 
-    @pytest.mark.parametrize(("score", "taken"), [(3.5, True), (3.55, False)])
-    def test_a_number_of_enrolment_likewise(self, score, taken):
+    @pytest.mark.parametrize(("score", "is_accepted"), [(3.5, True), (3.55, False)])
+    def test_a_number_of_enrolment_likewise(self, score, is_accepted):
         study = tiny(characteristics={"score": {"label": "Score", "places": 1}})
         result = faults(study, enrolment(characteristics={"score": score}))
         text = "/data/characteristics/score"
-        assert [item.pointer for item in result] == ([] if taken else [text])
+        assert [item.pointer for item in result] == ([] if is_accepted else [text])
 
 
 class TestBounds:

@@ -39,7 +39,7 @@ def placed(happenings: Any) -> list[tuple[str, int | None, int | None]]:
 
 
 def test_everything_stands_on_its_day_since_enrolment() -> None:
-    shown = of(
+    picture = of(
         enrolment(age=40, sex="F"),
         contact(0),
         dose(7),
@@ -50,23 +50,23 @@ def test_everything_stands_on_its_day_since_enrolment() -> None:
         viral_load(14, "<50"),
         disposition(30, "completed"),
     )
-    assert (shown.origin, shown.origin_label) == (day(0), "enrolment")
-    assert (shown.first_dose, shown.last_contact) == (7, 30)
-    assert dict(shown.facts) | {"Age": "40", "Sex": "F", "Site": "101"} == dict(shown.facts)
-    assert placed(shown.visits) == [("Day 0", 0, None)]
-    assert placed(shown.doses) == [("drug 800 mg", 7, None), ("drug 800 mg", 21, None)]
-    assert placed(shown.adverse_events) == [("Headache", 10, 12)]
-    (event,) = shown.adverse_events
+    assert (picture.origin, picture.origin_label) == (day(0), "enrolment")
+    assert (picture.first_dose, picture.last_contact) == (7, 30)
+    assert dict(picture.facts) | {"Age": "40", "Sex": "F", "Site": "101"} == dict(picture.facts)
+    assert placed(picture.visits) == [("Day 0", 0, None)]
+    assert placed(picture.doses) == [("drug 800 mg", 7, None), ("drug 800 mg", 21, None)]
+    assert placed(picture.adverse_events) == [("Headache", 10, 12)]
+    (event,) = picture.adverse_events
     assert (event.study_day, dict(event.details)["grade"]) == (4, "2")
-    assert [(milestone.kind, milestone.first) for milestone in shown.milestones] == [
+    assert [(milestone.kind, milestone.first) for milestone in picture.milestones] == [
         ("subject.enrolled", 0),
         ("disposition.recorded", 30),
     ]
 
 
 def test_curves_have_what_was_reported_and_what_it_counts_as() -> None:
-    shown = of(enrolment(), dose(7), viral_load(7, 5000), viral_load(14, "<50"), cd4(7, 12))
-    curves = {curve.parameter: curve for curve in shown.curves}
+    picture = of(enrolment(), dose(7), viral_load(7, 5000), viral_load(14, "<50"), cd4(7, 12))
+    curves = {curve.parameter: curve for curve in picture.curves}
     assert list(curves) == ["cd4", "viral-load", "viral-load-log10"]
     assert [(p.day, p.result, p.value, p.beyond) for p in curves["viral-load"].points] == [
         (7, "5000", "5000", ""),
@@ -77,27 +77,27 @@ def test_curves_have_what_was_reported_and_what_it_counts_as() -> None:
 
 
 def test_what_is_not_dated_is_listed_and_not_placed() -> None:
-    shown = of(enrolment(), adverse_event(None), death(day(40)[:7]))
-    assert placed(shown.adverse_events) == [("as told", None, None)]
-    (died,) = [milestone for milestone in shown.milestones if milestone.kind == "death.reported"]
+    picture = of(enrolment(), adverse_event(None), death(day(40)[:7]))
+    assert placed(picture.adverse_events) == [("as told", None, None)]
+    (died,) = [milestone for milestone in picture.milestones if milestone.kind == "death.reported"]
     assert (died.start, died.label) == (day(40)[:7], "death: Illness")
     assert died.first is not None  # a partial date counts as a day, as everywhere
-    assert shown.happenings[-1].label == "as told"
-    assert "as told" not in drawing.profile_svg(shown)
+    assert picture.happenings[-1].label == "as told"
+    assert "as told" not in drawing.profile_svg(picture)
 
 
 def test_without_an_enrolment_days_count_from_the_first_record() -> None:
-    shown = of(viral_load(5, 100), viral_load(9, 90))
-    assert (shown.origin, shown.origin_label) == (day(5), "the first record")
-    assert [point.day for point in shown.curves[0].points] == [0, 4]
-    assert (shown.first_dose, shown.facts) == (None, ())
+    picture = of(viral_load(5, 100), viral_load(9, 90))
+    assert (picture.origin, picture.origin_label) == (day(5), "the first record")
+    assert [point.day for point in picture.curves[0].points] == [0, 4]
+    assert (picture.first_dose, picture.facts) == (None, ())
 
 
 def test_a_subject_with_nothing_dated_has_an_empty_picture() -> None:
-    shown = of(entry("visit.missed", visit="day-7", reason="Ill"))
-    assert (shown.origin, shown.origin_label) == ("", "nothing dated")
-    assert [milestone.label for milestone in shown.milestones] == ["missed visit: Day 7"]
-    assert "Nothing is dated yet" in drawing.profile_svg(shown)
+    picture = of(entry("visit.missed", visit="day-7", reason="Ill"))
+    assert (picture.origin, picture.origin_label) == ("", "nothing dated")
+    assert [milestone.label for milestone in picture.milestones] == ["missed visit: Day 7"]
+    assert "Nothing is dated yet" in drawing.profile_svg(picture)
 
 
 def test_void_records_are_not_shown() -> None:
@@ -107,15 +107,15 @@ def test_void_records_are_not_shown() -> None:
 
 def test_more_than_fits_the_picture_is_told_and_stands_in_the_data() -> None:
     events = [adverse_event(i, f"AE-{i}") for i in range(drawing.MOST_BARS + 6)]
-    shown = of(enrolment(), *events)
-    assert len(shown.adverse_events) == drawing.MOST_BARS + 6
-    assert "and 6 more adverse events: see the table" in drawing.profile_svg(shown)
+    picture = of(enrolment(), *events)
+    assert len(picture.adverse_events) == drawing.MOST_BARS + 6
+    assert "and 6 more adverse events: see the table" in drawing.profile_svg(picture)
 
 
 def test_what_has_no_end_reaches_to_the_last_contact() -> None:
-    shown = of(enrolment(), adverse_event(10), contact(30))
-    svg = drawing.profile_svg(shown)
-    assert shown.adverse_events[0].last is None
+    picture = of(enrolment(), adverse_event(10), contact(30))
+    svg = drawing.profile_svg(picture)
+    assert picture.adverse_events[0].last is None
     assert 'fill-opacity="0.55"' in svg
 
 
@@ -145,12 +145,12 @@ def test_the_open_profile_of_a_blinded_study_does_not_depend_on_the_arm(view: st
     study = study_of([{"summary": "age"}], [A, B, TOTAL])
     documents = set()
     for arm, treatment, amount in (("a", "drug", 800), ("b", "placebo", 5)):
-        shown = of(
+        picture = of(
             enrolment(),
             randomised(arm, "S-1"),
             dose(treatment=treatment, amount=amount),
             adverse_event(),
             study=getattr(study, view),
         )
-        documents.add((json.dumps(shown.document()), drawing.profile_svg(shown)))
+        documents.add((json.dumps(picture.document()), drawing.profile_svg(picture)))
     assert len(documents) == (1 if view == "open" else 2)

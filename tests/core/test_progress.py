@@ -11,28 +11,28 @@ def of(*entries: Entry) -> Progress:
     return progress(tiny(), subjects(entries))
 
 
-def visits(shown: Progress) -> dict[str, tuple[int, int, int, int]]:
-    return {v.label: (v.due, v.recorded, v.missed, v.lacking) for v in shown.visits}
+def visits(state: Progress) -> dict[str, tuple[int, int, int, int]]:
+    return {v.label: (v.due, v.recorded, v.missed, v.lacking) for v in state.visits}
 
 
 def test_nobody_is_nothing() -> None:
-    shown = of()
-    assert (shown.subjects, shown.recruited, shown.sites, shown.visits) == (0, (), (), ())
-    assert shown.figure.series == ()
+    state = of()
+    assert (state.subjects, state.recruited, state.sites, state.visits) == (0, (), (), ())
+    assert state.figure.series == ()
 
 
 def test_recruitment_adds_up_by_month_and_by_site() -> None:
-    shown = of(
+    state = of(
         enrolment(0, "S-1", site="1"),
         enrolment(29, "S-2", site="2"),
         enrolment(31, "S-3", site="1"),
         disposition(40, "completed", "S-1"),
         viral_load(1, 100, subject="S-4"),  # nobody enrolled this one
     )
-    assert shown.subjects == 4
-    assert shown.recruited == (("enrolled", (("2015-06", 2), ("2015-07", 1))),)
-    assert shown.sites == (("1", 2, 1), ("2", 1, 0))
-    (series,) = shown.figure.series
+    assert state.subjects == 4
+    assert state.recruited == (("enrolled", (("2015-06", 2), ("2015-07", 1))),)
+    assert state.sites == (("1", 2, 1), ("2", 1, 0))
+    (series,) = state.figure.series
     assert [(m.label, m.x, m.y) for m in series.marks] == [
         ("2015-06", "0", "2"),
         ("2015-07", "31", "3"),
@@ -42,16 +42,16 @@ def test_recruitment_adds_up_by_month_and_by_site() -> None:
 def test_those_randomised_are_counted_beside_those_enrolled() -> None:
     study = parallel([{"summary": "age"}])
     states = subjects([enrolment(0, "S-1"), enrolment(0, "S-2"), randomised("a", "S-1")])
-    shown = progress(study, states)
-    assert [name for name, _ in shown.recruited] == ["enrolled", "randomised"]
-    assert [sum(n for _, n in by_month) for _, by_month in shown.recruited] == [2, 1]
+    state = progress(study, states)
+    assert [name for name, _ in state.recruited] == ["enrolled", "randomised"]
+    assert [sum(n for _, n in by_month) for _, by_month in state.recruited] == [2, 1]
 
 
 def test_a_visit_is_due_took_place_was_missed_or_lacks() -> None:
-    seen = contact(0, "S-1"), contact(60, "S-1", visit="week-5")
+    contacts = contact(0, "S-1"), contact(60, "S-1", visit="week-5")
     missed = contact(0, "S-2"), entry("visit.missed", "S-2", visit="day-7", reason="Ill")
-    shown = of(enrolment(0, "S-1"), *seen, enrolment(0, "S-2"), *missed)
-    assert visits(shown) == {
+    state = of(enrolment(0, "S-1"), *contacts, enrolment(0, "S-2"), *missed)
+    assert visits(state) == {
         "Day 0": (2, 2, 0, 0),
         "Day 7": (2, 0, 1, 1),
         "Day 14": (1, 0, 0, 1),
@@ -64,15 +64,15 @@ def test_what_is_not_yet_due_lacks_nothing() -> None:
 
 
 def test_a_visit_that_took_place_after_all_was_not_missed() -> None:
-    shown = of(
+    state = of(
         enrolment(), contact(0), entry("visit.missed", record="M", visit="day-0", reason="Late")
     )
-    assert visits(shown)["Day 0"] == (1, 1, 0, 0)
+    assert visits(state)["Day 0"] == (1, 1, 0, 0)
 
 
 def test_who_had_left_before_a_visit_does_not_lack_it_and_who_left_after_it_does() -> None:
-    shown = of(enrolment(), contact(0), contact(20), disposition(21, "discontinued"))
-    counts = {v.label: (v.recorded, v.left, v.lacking) for v in shown.visits}
+    state = of(enrolment(), contact(0), contact(20), disposition(21, "discontinued"))
+    counts = {v.label: (v.recorded, v.left, v.lacking) for v in state.visits}
     assert counts == {
         "Day 0": (1, 0, 0),
         "Day 7": (0, 0, 1),
@@ -82,9 +82,9 @@ def test_who_had_left_before_a_visit_does_not_lack_it_and_who_left_after_it_does
 
 
 def test_all_visits_of_the_dead_are_due_and_superseded_ids_count_nowhere() -> None:
-    shown = of(
+    state = of(
         enrolment(), death(3), enrolment(0, "S-2"), entry("subject.superseded", "S-2", by="S-1")
     )
-    assert shown.subjects == 1
-    assert {v.due for v in shown.visits} == {1}
-    assert len(shown.visits) == 4
+    assert state.subjects == 1
+    assert {v.due for v in state.visits} == {1}
+    assert len(state.visits) == 4

@@ -17,8 +17,8 @@ STEPS = st.integers(-(10**40), 10**40) | st.integers(-70, 70)
 
 
 @given(STEPS, STEPS)
-def test_ranges_are_in_the_order_of_their_values(one, two):
-    low, high = sorted((one, two))
+def test_ranges_are_in_the_order_of_their_values(first, two):
+    low, high = sorted((first, two))
     assert range_of(low) <= range_of(high)
     assert range_of(-1 - low) == -1 - range_of(low)
 
@@ -47,21 +47,23 @@ def test_ranges_are_few_however_far_values_reach():
 def test_counts_add_in_one_cell_and_come_out_again(far, near):
     steps, total = [*far, *near], dict[str, int]()
     for step in steps:
-        name, one = count_of(range_of(step))
-        cells.add(total, {f"7.1.{name}": one, "7.1.n": 1, f"7.10.{name}": one, f"17.1.{name}": one})
+        name, count = count_of(range_of(step))
+        cells.add(
+            total, {f"7.1.{name}": count, "7.1.n": 1, f"7.10.{name}": count, f"17.1.{name}": count}
+        )
     counts = counts_in(total, "7.1.")
     assert counts == Counter(map(range_of, steps))
     assert list(counts) == sorted(counts)
     assert max(total.values(), default=0) < 10**38
     for step in steps:
-        name, one = count_of(range_of(step))
-        cells.add(total, {f"7.1.{name}": -one})
+        name, count = count_of(range_of(step))
+        cells.add(total, {f"7.1.{name}": -count})
     assert counts_in(total, "7.1.") == {}
 
 
-def ranged(values, read):
+def ranged(values, numbers_read):
     def values_in(number):
-        read.append(number)
+        numbers_read.append(number)
         return Counter(value for value in values if range_of(value) == number)
 
     return RangedValues(dict(sorted(Counter(map(range_of, values)).items())), values_in)
@@ -69,22 +71,22 @@ def ranged(values, read):
 
 @given(st.lists(st.integers(-3_000, 3_000), max_size=60))
 def test_ranges_give_each_rank_as_all_values_do_and_no_other_is_read(values):
-    read, whole = [], OrderedValues(Counter(values))
-    found = ranged(values, read)
-    assert found.n == whole.n == len(values)
-    assert [found.at(rank) for rank in range(1, found.n + 1)] == sorted(values)
+    numbers_read, whole = [], OrderedValues(Counter(values))
+    in_ranges = ranged(values, numbers_read)
+    assert in_ranges.n == whole.n == len(values)
+    assert [in_ranges.at(rank) for rank in range(1, in_ranges.n + 1)] == sorted(values)
     for p in (Fraction(0), Fraction(1, 10), Fraction(1, 2), Fraction(3, 4), Fraction(1)):
-        read.clear()
-        one = ranged(values, read)
-        assert one.quantile(p) == whole.quantile(p)
+        numbers_read.clear()
+        estimates = ranged(values, numbers_read)
+        assert estimates.quantile(p) == whole.quantile(p)
         if values:
             oracle = np.quantile(values, float(p), method="averaged_inverted_cdf")
-            assert one.quantile(p) == oracle or p == Fraction(1, 10)  # 0.1 is no float
-            ranks = {max(-(-len(values) * p // 1) + more, 1) for more in (0, 1)}
+            assert estimates.quantile(p) == oracle or p == Fraction(1, 10)  # 0.1 is no float
+            ranks = {max(-(-len(values) * p // 1) + offset, 1) for offset in (0, 1)}
             holding = {range_of(sorted(values)[int(min(rank, len(values))) - 1]) for rank in ranks}
-            assert set(read) <= holding
-            assert len(read) == len(set(read))
-    assert found.median_interval() == whole.median_interval()
+            assert set(numbers_read) <= holding
+            assert len(numbers_read) == len(set(numbers_read))
+    assert in_ranges.median_interval() == whole.median_interval()
 
 
 def test_what_is_not_read_yet_has_any_value_and_what_does_not_agree_is_refused():

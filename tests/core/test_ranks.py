@@ -88,7 +88,7 @@ class TestRankSum:
         midranks = [Fraction(rank) for rank in stats.rankdata(values)]
         expected = Fraction(len(first) * (len(values) + 1), 2)
         observed = abs(sum(midranks[: len(first)]) - expected)
-        sums = [sum(chosen) for chosen in itertools.combinations(midranks, len(first))]
+        sums = [sum(subset) for subset in itertools.combinations(midranks, len(first))]
         as_far = sum(abs(total - expected) >= observed for total in sums)
         assert ranks.exact_p() == Fraction(as_far, len(sums))
         assert RankSum(Counter(second), Counter(first)).exact_p() == ranks.exact_p()
@@ -97,17 +97,17 @@ class TestRankSum:
     @settings(max_examples=80, deadline=None)
     def test_the_difference_is_the_median_of_all(self, first, second):
         shift = Shift(Counter(first), Counter(second))
-        all_ = sorted(x - y for x in first for y in second)
-        assert shift.estimate == Fraction(np.median(all_))
+        differences = sorted(x - y for x in first for y in second)
+        assert shift.estimate == Fraction(np.median(differences))
         n, m = len(first), len(second)
         reach = stats.norm.ppf(0.975) * (n * m * (n + m + 1) / 12) ** 0.5
         rank = int(np.floor(n * m / 2 - reach))
-        expected = (all_[rank - 1], all_[n * m - rank]) if rank > 0 else None
+        expected = (differences[rank - 1], differences[n * m - rank]) if rank > 0 else None
         assert shift.interval(LEVEL) == expected
 
     def test_what_it_costs_is_known_before(self):
-        many = RankSum(Counter(range(0, 4000, 2)), Counter(range(1, 4000, 2)))
-        assert many.steps > 10**9
+        large = RankSum(Counter(range(0, 4000, 2)), Counter(range(1, 4000, 2)))
+        assert large.steps > 10**9
         assert RankSum(tally(X), tally(Y)).steps < 1_000
         wide = Counter({10**15 + 7 * i * i: 1 for i in range(1_000)})
         assert Shift(wide, wide).estimate == 0  # of a million differences, none of them listed
@@ -139,12 +139,12 @@ class TestVanElteren:
         assert van_elteren([]) is van_elteren([lone]) is None
 
 
-def people(arm: str, ages: list[int], region: str = "north", more: int = 0) -> list[Entry]:
-    names = [f"{arm}-{region}-{i}" for i in range(len(ages) + more)]
+def people(arm: str, ages: list[int], region: str = "north", n_without_age: int = 0) -> list[Entry]:
+    names = [f"{arm}-{region}-{i}" for i in range(len(ages) + n_without_age)]
     return [
-        each
+        event
         for i, name in enumerate(names)
-        for each in (enrolment(subject=name, **({"age": ages[i]} if i < len(ages) else {})),
+        for event in (enrolment(subject=name, **({"age": ages[i]} if i < len(ages) else {})),
                      randomised(arm, name, strata={"region": region}))
     ]  # fmt: skip
 
@@ -155,37 +155,39 @@ AGE = {"summary": "age", "statistics": ["n", "mean"]}
 
 
 class TestInATable:
-    def found(self, row: dict[str, Any], entries: list[Entry], **how: Any):
-        return table_of(entries, row, columns=[A, B, {**P, **how}])
+    def found(self, row: dict[str, Any], entries: list[Entry], **options: Any):
+        return table_of(entries, row, columns=[A, B, {**P, **options}])
 
     @pytest.mark.parametrize("means", ["wilcoxon", "wilcoxon-corrected", "wilcoxon-exact"])
     def test_each_test_is_named_beside_the_difference(self, means):
         grid = self.found(AGE, PEOPLE, means=means, interval={"level": 0.9})
-        found, ranks = cell(grid, "row", "p"), RankSum(Counter(OLD), Counter(YOUNG))
+        row_cell, ranks = cell(grid, "row", "p"), RankSum(Counter(OLD), Counter(YOUNG))
         low, high = Shift(Counter(OLD), Counter(YOUNG)).interval(Fraction(9, 10))
         middle = float(np.median(np.subtract.outer(OLD, YOUNG)))
         p = ranks.exact_p() if "exact" in means else ranks.p(corrected="corr" in means)
-        shown = {statistic.name: float(Fraction(str(statistic.raw)))
-                 for statistic in found.statistics}  # fmt: skip
-        assert shown == pytest.approx({"difference": middle, "ci_low": float(low),
+        numbers = {statistic.name: float(Fraction(str(statistic.raw)))
+                 for statistic in row_cell.statistics}  # fmt: skip
+        assert numbers == pytest.approx({"difference": middle, "ci_low": float(low),
                                        "ci_high": float(high), "p": float(p)})  # fmt: skip
         assert printed(grid, "row", "p")["difference"] == f"{middle:.1f}"
-        assert ("exact" in found.method) == ("exact" in means)
-        assert found.method.endswith("; difference by Hodges-Lehmann, Moses interval, 90 %")
+        assert ("exact" in row_cell.method) == ("exact" in means)
+        assert row_cell.method.endswith("; difference by Hodges-Lehmann, Moses interval, 90 %")
         ref = CellRef(table="t", row="row", column="p")
         study = parallel([AGE], [A, B, {**P, "means": means}])
-        assert available_statistics(ref, study.definition.tables) == shown.keys()
+        assert available_statistics(ref, study.definition.tables) == numbers.keys()
 
     def test_values_are_kept_only_where_ranks_are_asked_for(self):
-        for means, kept in (("t", 0), ("wilcoxon", 2)):
+        for means, n_tallies in (("t", 0), ("wilcoxon", 2)):
             study = parallel([AGE], [A, B, {**A, "id": "c", "label": "C"}, {**P, "means": means}])
             names = compiled(study).rows_touched()
-            assert sum("#tally#" in name and name.endswith("to") for name in names) == kept // 2
+            assert (
+                sum("#tally#" in name and name.endswith("to") for name in names) == n_tallies // 2
+            )
 
     def test_of_few_there_are_no_limits_and_of_ties_no_p(self):
-        few = printed(self.found(AGE, [*people("a", [60]), *people("b", [50])],
+        texts = printed(self.found(AGE, [*people("a", [60]), *people("b", [50])],
                                  means="wilcoxon"), "row", "p")  # fmt: skip
-        assert (few["difference"], few["ci_low"], few["ci_high"]) == (
+        assert (texts["difference"], texts["ci_low"], texts["ci_high"]) == (
             "10.0", "too few values", "too few values")  # fmt: skip
         entries = [*people("a", [60] * 9), *people("b", [60] * 9)]
         tied = printed(self.found(AGE, entries, means="wilcoxon-exact"), "row", "p")
@@ -196,22 +198,22 @@ class TestInATable:
 
     def test_what_would_take_too_long_is_named(self, monkeypatch):
         monkeypatch.setattr(association.WorkBudget.__init__, "__defaults__", (5,))
-        found = cell(self.found(AGE, PEOPLE, means="wilcoxon-exact"), "row", "p")
-        assert "in place of the exact test" in found.method
+        row_cell = cell(self.found(AGE, PEOPLE, means="wilcoxon-exact"), "row", "p")
+        assert "in place of the exact test" in row_cell.method
         expected = RankSum(Counter(OLD), Counter(YOUNG)).p()
-        assert float(found.get("p").raw) == pytest.approx(float(expected))
+        assert float(row_cell.get("p").raw) == pytest.approx(float(expected))
 
     def test_strata_are_compared_within_themselves(self):
         entries = [*PEOPLE, *people("a", [33, 35, 71], "south"), *people("b", [30, 31], "south"),
-                   *people("a", [80, 81], "east", more=2)]  # fmt: skip
+                   *people("a", [80, 81], "east", n_without_age=2)]  # fmt: skip
         row = {"stratified": {"measure": "age", "strata": ["region"]}}
         grid = self.found(row, entries)
         expected = van_elteren([
             RankSum(Counter(OLD), Counter(YOUNG)), RankSum(Counter([33, 35, 71]), Counter([30, 31]))
         ])  # fmt: skip
-        found = cell(grid, "row", "p")
-        assert float(found.get("p").raw) == pytest.approx(float(expected.p))
-        assert found.method == "van Elteren"
+        row_cell = cell(grid, "row", "p")
+        assert float(row_cell.get("p").raw) == pytest.approx(float(expected.p))
+        assert row_cell.method == "van Elteren"
         counted = {name: printed(grid, "row", name) for name in "ab"}
         assert counted["b"] == {"n": "9"}
         assert counted["a"]["n"] == "11"
@@ -219,11 +221,11 @@ class TestInATable:
         assert "stratum east, which adds nothing" in " ".join(grid.footnotes)
         three = {**P, "compare": ["a", "b", "t"]}
         total = {"id": "t", "label": "T", "set": "randomised"}
-        assert not [each for each in table_of(entries, row, columns=[A, B, total, three])
-                    .rows[0].cells if each.column == "p"]  # fmt: skip
+        assert not [row_cell for row_cell in table_of(entries, row, columns=[A, B, total, three])
+                    .rows[0].cells if row_cell.column == "p"]  # fmt: skip
 
     @pytest.mark.parametrize(
-        ("row", "how", "detail"),
+        ("row", "options", "detail"),
         [
             (AGE, {"means": "wilcoxon", "compare": ["a", "b", "t"]}, "exactly two columns"),
             ({"stratified": {"measure": "age", "count": "randomised", "strata": ["region"]}}, {},
@@ -234,10 +236,10 @@ class TestInATable:
             ({"stratified": {"measure": "age", "strata": ["regions"]}}, {}, "regions"),
         ],
     )  # fmt: skip
-    def test_what_does_not_fit_is_refused(self, row, how, detail):
+    def test_what_does_not_fit_is_refused(self, row, options, detail):
         total = {"id": "t", "label": "T", "set": "randomised"}
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(parallel([row], [A, B, total, {**P, **how}]))
+            checking.check_definition(parallel([row], [A, B, total, {**P, **options}]))
         assert detail in str([fault.detail for fault in refused.value.faults])
 
     def test_methods_say_which(self):

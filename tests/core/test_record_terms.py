@@ -33,10 +33,10 @@ def grid(terms: dict[str, Any], *entries: Entry, **parts: Any) -> Grid:
     return builders.tables_of(study(terms, **parts), entries)["t"]
 
 
-def shown(found: Grid) -> list[tuple[int, str, str, str]]:
+def shown(table: Grid) -> list[tuple[int, str, str, str]]:
     return [
         (row.level, row.label, row.cells[0].get("n").text, row.cells[0].get("events").text)
-        for row in found.rows
+        for row in table.rows
     ]
 
 
@@ -57,7 +57,7 @@ def taken(record: str, name: str = "", *codes: str, subject: str = "S-1", **data
 
 
 def test_history_by_class_and_term_counts_subjects_and_entries():
-    found = grid(
+    table = grid(
         HISTORY,
         enrolment(),
         enrolment(subject="S-2"),
@@ -67,7 +67,7 @@ def test_history_by_class_and_term_counts_subjects_and_entries():
         *history("Rash", "Skin", subject="S-2", record="MH-9"),
         entry("medical-history.reported", "S-2", record="MH-3", term="uncoded"),
     )
-    assert shown(found) == [
+    assert shown(table) == [
         (0, "Lungs", "2", "3"),
         (1, "Asthma", "1", "2"),
         (1, "Cough", "1", "1"),
@@ -76,7 +76,7 @@ def test_history_by_class_and_term_counts_subjects_and_entries():
         (0, "Skin", "1", "1"),
         (1, "Rash", "1", "1"),
     ]
-    assert [row.cells[0].get("percent").text for row in found.rows[:2]] == ["100", "50"]
+    assert [row.cells[0].get("percent").text for row in table.rows[:2]] == ["100", "50"]
 
 
 class TestMedication:
@@ -100,12 +100,12 @@ class TestMedication:
         ]
 
     def test_or_the_first_class_alone(self):
-        found = grid(TAKEN, *self.HISTORY, medications={"classes": "first"})
-        assert [label for level, label, *_ in shown(found) if level == 0] == ["N"]
+        table = grid(TAKEN, *self.HISTORY, medications={"classes": "first"})
+        assert [label for level, label, *_ in shown(table) if level == 0] == ["N"]
 
     def test_without_a_class_or_a_coding_it_says_so(self):
-        found = grid(TAKEN, enrolment(), *taken("A", "WATER"), *taken("B"))
-        assert shown(found) == [
+        table = grid(TAKEN, enrolment(), *taken("A", "WATER"), *taken("B"))
+        assert shown(table) == [
             (0, "Not coded", "1", "2"),
             (1, "Not coded", "1", "2"),
             (2, "Not coded", "1", "1"),
@@ -114,26 +114,26 @@ class TestMedication:
 
     def test_a_field_that_is_missing_has_a_row(self):
         by_route = {"recorded": "conmed.recorded", "by": ["route"]}
-        found = grid(by_route, enrolment(), *taken("A"), *taken("B", route="ORAL"))
-        assert [label for _, label, *_ in shown(found)] == ["Missing", "ORAL"]
+        table = grid(by_route, enrolment(), *taken("A"), *taken("B", route="ORAL"))
+        assert [label for _, label, *_ in shown(table)] == ["Missing", "ORAL"]
 
     def test_what_may_or_may_not_be_meant_is_not_counted_and_said(self):
         terms = TAKEN | {"where": {"concomitant": True}}
-        found = grid(terms, enrolment(), dose(), *taken("A", "X", "A10", start="2015-06"))
-        assert [row.label for row in found.rows if row.cells] == []
-        said = (
+        table = grid(terms, enrolment(), dose(), *taken("A", "X", "A10", start="2015-06"))
+        assert [row.label for row in table.rows if row.cells] == []
+        note = (
             "Row: records of which concomitant is not known are not counted: Total 1 record,"
             " and so 1 subject."
         )
-        assert said in (*found.footnotes, *found.rows[0].notes)
+        assert note in (*table.footnotes, *table.rows[0].notes)
 
     def test_only_what_enough_have(self):
         terms = HISTORY | {"minimum_percent": 60, "order": "alphabetical"}
-        found = grid(
+        table = grid(
             terms, enrolment(), enrolment(subject="S-2"), *history("Rash", "Skin"),
             *history("Rash", "Skin", subject="S-2"), *history("Cough", "Lungs", record="MH-2"),
         )  # fmt: skip
-        assert [label for _, label, *_ in shown(found)] == ["Skin", "Rash"]
+        assert [label for _, label, *_ in shown(table)] == ["Skin", "Rash"]
 
 
 NAMES, CODES = st.sampled_from(["X", "Y"]), st.sampled_from(["A10BA", "A10", "B01AC", "A"])
@@ -144,11 +144,11 @@ DRAWN = st.lists(
 
 @settings(max_examples=80, deadline=None)
 @given(DRAWN)
-def test_against_a_recount(drawn):
+def test_against_a_recount(medications):
     subjects: dict[tuple[str, ...], set[str]] = defaultdict(set)
     records: dict[tuple[str, ...], int] = defaultdict(int)
     entries = [enrolment(subject="S-1"), enrolment(subject="S-2")]
-    for i, (subject, name, codes) in enumerate(drawn):
+    for i, (subject, name, codes) in enumerate(medications):
         entries += taken(f"R{i}", name, *codes, subject=subject)
         paths = {
             path
@@ -160,16 +160,16 @@ def test_against_a_recount(drawn):
         for path in paths:
             subjects[path].add(subject)
             records[path] += 1
-    found = grid(TAKEN, *entries)
+    table = grid(TAKEN, *entries)
     counted = {
         row.id.removeprefix("r/"): (row.cells[0].get("n").raw, row.cells[0].get("events").raw)
-        for row in found.rows
+        for row in table.rows
     }
     assert counted == {"/".join(path): (len(subjects[path]), records[path]) for path in subjects}
 
 
 @pytest.mark.parametrize(
-    ("terms", "at"),
+    ("terms", "pointer"),
     [
         ({"recorded": "conmed.record", "by": ["drug"]}, "/recorded"),
         ({"recorded": "conmed.recorded", "by": ["soc"]}, "/by/0"),
@@ -178,17 +178,19 @@ def test_against_a_recount(drawn):
         ({"recorded": "conmed.recorded", "by": ["atc1"], "where": {"soc": "x"}}, "/where/soc"),
     ],
 )
-def test_a_name_that_is_not_known_is_refused_where_it_stands(terms, at):
+def test_a_name_that_is_not_known_is_refused_where_it_stands(terms, pointer):
     with pytest.raises(Rejected) as refused:
         checking.check_definition(study(terms))
-    assert f"/tables/0/rows/0/record_terms{at}" in [fault.pointer for fault in refused.value.faults]
+    assert f"/tables/0/rows/0/record_terms{pointer}" in [
+        fault.pointer for fault in refused.value.faults
+    ]
 
 
 def test_the_methods_say_by_what():
-    told = [text for section in methods(study(TAKEN).definition) for row in section.rows
+    sentences = [text for section in methods(study(TAKEN).definition) for row in section.rows
             for text in row]  # fmt: skip
     assert any("a concomitant medication is recorded" in text and "by atc1, atc2" in text
-               for text in told)  # fmt: skip
+               for text in sentences)  # fmt: skip
 
 
 def test_columns_that_compare_compare_the_subjects():
@@ -199,9 +201,9 @@ def test_columns_that_compare_compare_the_subjects():
     ]
     defined = parallel([{"record_terms": HISTORY}], columns)
     people = [("a", f"A-{i}") for i in range(4)] + [("b", f"B-{i}") for i in range(4)]
-    entries = [each for arm, name in people
-               for each in (enrolment(subject=name), randomised(arm, name))]  # fmt: skip
-    entries += [each for _, name in people[:4] for each in history("Rash", "Skin", name)]
-    found = builders.tables_of(defined, entries)["t"]
-    assert texts(found, "row/Skin", "n") == {"a": "4", "b": "0"}
-    assert texts(found, "row/Skin", "p")["p"] == "0.0286"  # Fisher: 2 of 70
+    entries = [event for arm, name in people
+               for event in (enrolment(subject=name), randomised(arm, name))]  # fmt: skip
+    entries += [event for _, name in people[:4] for event in history("Rash", "Skin", name)]
+    table = builders.tables_of(defined, entries)["t"]
+    assert texts(table, "row/Skin", "n") == {"a": "4", "b": "0"}
+    assert texts(table, "row/Skin", "p")["p"] == "0.0286"  # Fisher: 2 of 70

@@ -24,13 +24,15 @@ def person(subject: str, arm: str = "a") -> list[Entry]:
     return [enrolment(subject=subject), randomised(arm, subject), dose(7, subject=subject)]
 
 
-def event(subject: str, record: str, term: str = "Pain", at: int = 9, **data: Any) -> list[Entry]:
-    return [adverse_event(at, record, subject, **data), coding(term, record, subject)]
+def event(
+    subject: str, record: str, term: str = "Pain", onset: int = 9, **data: Any
+) -> list[Entry]:
+    return [adverse_event(onset, record, subject, **data), coding(term, record, subject)]
 
 
 ENTRIES = [
     *person("S-1"), *event("S-1", "1", serious=True), *event("S-1", "2"),
-    *event("S-1", "3", "Rash"), *person("S-2"), *event("S-2", "4", at=3), *person("S-3", "b"),
+    *event("S-1", "3", "Rash"), *person("S-2"), *event("S-2", "4", onset=3), *person("S-3", "b"),
 ]  # fmt: skip
 
 
@@ -46,8 +48,8 @@ def test_events_are_of_all_of_the_column():
 
 def test_a_filter_names_fewer_and_the_row_is_of_these_alone():
     row = {"events": {}, "of_records": {"emergent": True}}
-    found = printed(table_of(ENTRIES, row), "row", "a")
-    assert (found["n"], found["events"], found["all_events"]) == ("1", "3", "3")
+    texts = printed(table_of(ENTRIES, row), "row", "a")
+    assert (texts["n"], texts["events"], texts["all_events"]) == ("1", "3", "3")
     assert printed(table_of(ENTRIES, {"events": {}}), "row", "a")["events"] == "4"
 
 
@@ -58,9 +60,9 @@ def test_of_a_column_of_some_events_they_are_of_those():
     assert raws(grid, "row", "events") == {"total": 1, "grave": 1}
 
 
-@pytest.mark.parametrize("by", ["pt", ["soc", "pt"]])
-def test_terms_are_of_all_that_the_row_selects(by):
-    row = {"terms": {"filter": {"emergent": True}, "by": by}, "of_records": True}
+@pytest.mark.parametrize("level", ["pt", ["soc", "pt"]])
+def test_terms_are_of_all_that_the_row_selects(level):
+    row = {"terms": {"filter": {"emergent": True}, "by": level}, "of_records": True}
     grid = table_of(ENTRIES, row)
     shares = {row.label: printed(grid, row.id, "a")["events_percent"] for row in grid.rows}
     assert (shares["Pain"], shares["Rash"]) == ("67", "33")
@@ -84,8 +86,8 @@ def test_records_are_of_all_that_the_row_selects():
     ]
     row = {"record_terms": {"recorded": "medical-history.reported", "by": ["ongoing"]}}
     grid = table_of([*ENTRIES, *history], row | {"of_records": True})
-    found = {row.id: printed(grid, row.id, "a")["events_percent"] for row in grid.rows}
-    assert sorted(found.values()) == ["33", "67"]
+    by_row = {row.id: printed(grid, row.id, "a")["events_percent"] for row in grid.rows}
+    assert sorted(by_row.values()) == ["33", "67"]
     assert "all_events" not in printed(table_of([*ENTRIES, *history], row), grid.rows[0].id, "a")
 
 
@@ -115,10 +117,10 @@ def test_nobody_and_none():
 
 
 def test_documents_show_them_beside_each_other():
-    found = cell(table_of(ENTRIES, SERIOUS), "row", "a")
-    lines = {line.label: (line.text, line.share) for line in page_cells.lines(found, COLUMN)}
+    row_cell = cell(table_of(ENTRIES, SERIOUS), "row", "a")
+    lines = {line.label: (line.text, line.share) for line in page_cells.lines(row_cell, COLUMN)}
     assert lines == {"n (%)": ("1", "(50%)"), "Events (%)": ("1/4", "(25%)")}
-    assert markdown.cell_text(found, COLUMN) == "1 (50%); 1 of 4 events (25%)"
+    assert markdown.cell_text(row_cell, COLUMN) == "1 (50%); 1 of 4 events (25%)"
 
 
 def test_the_methods_say_of_what():
@@ -127,8 +129,8 @@ def test_the_methods_say_of_what():
         return sections["rows"].rows[0][-1]
 
     assert "events in percent of all adverse events of the column" in words(SERIOUS)
-    some = words(SERIOUS | {"of_records": {"emergent": True}})
-    assert "in percent of all of these in the column" in some
+    sentence = words(SERIOUS | {"of_records": {"emergent": True}})
+    assert "in percent of all of these in the column" in sentence
     assert "in percent of all" not in words({"events": {}})
 
 
@@ -158,7 +160,7 @@ def test_an_unknown_group_of_the_denominator_is_refused():
 def test_what_a_cell_can_hold_is_known_beforehand(row: dict[str, Any]) -> None:
     study = parallel([row], [A, B])
     for printed_row in table_of(ENTRIES, row, columns=[A, B]).rows:
-        for each in printed_row.cells:
-            ref = CellRef(table="t", row=printed_row.id, column=each.column)
-            known = available_statistics(ref, study.definition.tables)
-            assert {statistic.name for statistic in each.statistics} == known
+        for row_cell in printed_row.cells:
+            ref = CellRef(table="t", row=printed_row.id, column=row_cell.column)
+            available = available_statistics(ref, study.definition.tables)
+            assert {statistic.name for statistic in row_cell.statistics} == available

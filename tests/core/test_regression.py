@@ -34,7 +34,7 @@ def ucb():
     """Yield design (intercept, departments B to F, women) and tally."""
     for sex, departments in UCB.items():
         for place, (admitted, rejected) in enumerate(departments):
-            row = (1, *(int(place == other) for other in range(1, 6)), int(sex == "F"))
+            row = (1, *(int(place == department) for department in range(1, 6)), int(sex == "F"))
             yield row, {(1, 1): admitted, (1, 0): rejected}
 
 
@@ -49,8 +49,8 @@ class TestPublished:
             (3, -1.29460647, 0.10582342, 2.054991e-34),
         ):
             term = model.term([column])
-            found = float(term.estimate.estimate), float(term.estimate.se)
-            assert found == pytest.approx((estimate, se), abs=1e-8)
+            result = float(term.estimate.estimate), float(term.estimate.se)
+            assert result == pytest.approx((estimate, se), abs=1e-8)
             assert float(term.p) == pytest.approx(p, rel=1e-5)
 
     def test_quine(self):
@@ -65,8 +65,8 @@ class TestPublished:
         published = (2.894527697811509, -0.4484636623590206, 0.08805060372902418,
                      0.3569553124412582, -0.5693411448715979, 0.08238813087070128,
                      0.2921383118842893)  # fmt: skip
-        found = [float(model.term([column]).estimate.estimate) for column in range(7)]
-        assert found == pytest.approx(published, abs=1e-4)
+        estimates = [float(model.term([column]).estimate.estimate) for column in range(7)]
+        assert estimates == pytest.approx(published, abs=1e-4)
         counts = [events for tally in tallies.values() for (_, events), n in tally.items()
                   for _ in range(n)]  # fmt: skip
         alone = sum(math.lgamma(count + 1) for count in counts)
@@ -110,8 +110,8 @@ class TestAgainstStatsmodels:
         model = Regression(LOGISTIC, tallied(design, events, np.ones(len(events))), 5)
         oracle = sm.Logit(events, design).fit(disp=0, tol=1e-14, maxiter=100)
         self.check(model, oracle)
-        without = sm.Logit(events, design[:, :4]).fit(disp=0, tol=1e-14, maxiter=100)
-        p = stats.chi2.sf(2 * (oracle.llf - without.llf), 1)
+        reduced = sm.Logit(events, design[:, :4]).fit(disp=0, tol=1e-14, maxiter=100)
+        p = stats.chi2.sf(2 * (oracle.llf - reduced.llf), 1)
         assert float(model.term([4], "likelihood-ratio").p) == pytest.approx(p, rel=1e-9)
         wald = oracle.wald_test(np.eye(5)[2:4], scalar=True).pvalue
         assert float(model.term([2, 3]).p) == pytest.approx(wald, rel=1e-9)
@@ -140,8 +140,8 @@ class TestAgainstStatsmodels:
     def check(self, model, oracle):
         for column in range(5):
             term = model.term([column])
-            found = float(term.estimate.estimate), float(term.estimate.se)
-            assert found == pytest.approx((oracle.params[column], oracle.bse[column]), rel=1e-8)
+            result = float(term.estimate.estimate), float(term.estimate.se)
+            assert result == pytest.approx((oracle.params[column], oracle.bse[column]), rel=1e-8)
             assert float(term.p) == pytest.approx(oracle.pvalues[column], rel=1e-6)
         assert not model.separation
 
@@ -157,24 +157,24 @@ def test_limits_by_profile_are_where_the_likelihood_of_the_rows_has_fallen(famil
     start += [math.log(model.dispersion)] if family == NEGATIVE_BINOMIAL else []
     least = value(np.array(start))
     for limit in model.ratio_limits(4, Fraction(9, 10)):
-        held = math.log(limit)
+        fixed = math.log(limit)
 
-        def others(point, held=held):
-            return value(np.array([*point[:4], held, *point[4:]]))
+        def others(point, fixed=fixed):
+            return value(np.array([*point[:4], fixed, *point[4:]]))
 
-        found = optimize.minimize(others, [*start[:4], *start[5:]], method="BFGS",
+        profile = optimize.minimize(others, [*start[:4], *start[5:]], method="BFGS",
                                   options={"gtol": 1e-8})  # fmt: skip
-        assert 2 * (found.fun - least) == pytest.approx(stats.chi2.ppf(0.9, 1), abs=1e-6)
+        assert 2 * (profile.fun - least) == pytest.approx(stats.chi2.ppf(0.9, 1), abs=1e-6)
 
 
 def test_counts_that_vary_no_more_than_poisson_have_no_dispersion():
     events = [1, 1, 1, 2, 1, 2, 2, 2]
     design = [(1, int(i >= 4)) for i in range(8)]
-    found = Regression(NEGATIVE_BINOMIAL, tallied(design, events, [30] * 8), 2)
+    model = Regression(NEGATIVE_BINOMIAL, tallied(design, events, [30] * 8), 2)
     plain = Regression(POISSON, tallied(design, events, [30] * 8), 2)
-    assert found.dispersion == 0
-    assert found.term([1]) == plain.term([1])
-    assert found.term([1], "likelihood-ratio") == plain.term([1], "likelihood-ratio")
+    assert model.dispersion == 0
+    assert model.term([1]) == plain.term([1])
+    assert model.term([1], "likelihood-ratio") == plain.term([1], "likelihood-ratio")
 
 
 def test_little_dispersion_is_found():
@@ -224,9 +224,9 @@ class TestSeparation:
         model = Regression(LOGISTIC, tallies, 2)
         assert (model.term([1]).reason, model.separation) == (INFINITE, COMPLETE)
         assert model.ratio_limits(1, Fraction(95, 100))[0] > 1
-        twice = 2 * (5 * math.log(11 / 5) + 6 * math.log(11 / 6))
+        deviance = 2 * (5 * math.log(11 / 5) + 6 * math.log(11 / 6))
         p = float(model.term([1], "likelihood-ratio").p)
-        assert p == pytest.approx(stats.chi2.sf(twice, 1), rel=1e-9)
+        assert p == pytest.approx(stats.chi2.sf(deviance, 1), rel=1e-9)
 
     def test_a_level_that_decides_leaves_the_arm_its_estimate(self):
         rest = {(1, 0, 0): {(1, 1): 4, (1, 0): 6}, (1, 0, 1): {(1, 1): 7, (1, 0): 3}}
@@ -341,46 +341,46 @@ class TestLogisticRow:
         rows, values = expected(lambda i: 30 + 7 * i % 19 >= 40)
         model = Regression(LOGISTIC, tallied(rows, values, [1] * 23), 3)
         low, _ = model.ratio_limits(2, Fraction(8, 10))
-        shown = printed(grid, "row", "p")
-        assert shown.keys() == {"odds_ratio", "ci_low", "p"}
-        assert shown["ci_low"] == f"{low:.3f}"
-        assert shown["p"] == f"{model.term([2], 'likelihood-ratio').p:.4f}"
+        texts = printed(grid, "row", "p")
+        assert texts.keys() == {"odds_ratio", "ci_low", "p"}
+        assert texts["ci_low"] == f"{low:.3f}"
+        assert texts["p"] == f"{model.term([2], 'likelihood-ratio').p:.4f}"
         assert "profile likelihood, one-sided 90 %" in cell(grid, "row", "p").method
         crossed = [(*row, row[1] * row[2]) for row in rows]
         whole = Regression(LOGISTIC, tallied(crossed, values, [1] * 23), 4)
         p = whole.term([3], "likelihood-ratio").p
         assert printed(grid, "row/interaction", "p") == {"p": f"{p:.4f}"}
         for level in REGIONS:
-            own = [(1, row[2]) for row in rows if row[1] == (level == "south")]
+            design_rows = [(1, row[2]) for row in rows if row[1] == (level == "south")]
             of_level = [value for value, row in zip(values, rows, strict=True)
                         if row[1] == (level == "south")]  # fmt: skip
-            alone = Regression(LOGISTIC, tallied(own, of_level, [1] * len(own)), 2)
+            alone = Regression(LOGISTIC, tallied(design_rows, of_level, [1] * len(design_rows)), 2)
             ratio = alone.term([1]).estimate.ratio()
-            found = printed(grid, f"row/interaction/{level}", "p")
-            assert found["odds_ratio"] == f"{ratio:.3f}"
+            row_texts = printed(grid, f"row/interaction/{level}", "p")
+            assert row_texts["odds_ratio"] == f"{ratio:.3f}"
 
     def test_separation_is_named(self):
         entries = people()
         row = {"logistic": {"count": {"characteristic": "arm", "levels": ["a"]}}}
-        shown = printed(grid := table_of(entries, row, columns=COLUMNS), "row", "p")
-        assert shown == {"odds_ratio": INFINITE, "p": INFINITE}
+        texts = printed(grid := table_of(entries, row, columns=COLUMNS), "row", "p")
+        assert texts == {"odds_ratio": INFINITE, "p": INFINITE}
         assert "complete separation" in cell(grid, "row", "p").method
         row["interval"] = {"method": "profile"}
-        shown = printed(table_of(entries, row, columns=COLUMNS), "row", "p")
-        assert shown["ci_high"] == "no limit"
-        assert float(shown["ci_low"]) > 1
+        texts = printed(table_of(entries, row, columns=COLUMNS), "row", "p")
+        assert texts["ci_high"] == "no limit"
+        assert float(texts["ci_low"]) > 1
 
     def test_subgroups_have_models_of_their_own(self):
         row = {"logistic": {"count": OLD}, "subgroups": {"characteristic": "region"}}
         grid = table_of(people(), row, columns=COLUMNS)
         rows, values = expected(lambda i: 30 + 7 * i % 19 >= 40)
-        own = [(row, value) for row, value in zip(rows, values, strict=True) if not row[1]]
-        design = [(1, row[2]) for row, _ in own]
+        of_females = [(row, value) for row, value in zip(rows, values, strict=True) if not row[1]]
+        design = [(1, row[2]) for row, _ in of_females]
         model = Regression(
-            LOGISTIC, tallied(design, [value for _, value in own], [1] * len(own)), 2
+            LOGISTIC, tallied(design, [value for _, value in of_females], [1] * len(of_females)), 2
         )
-        found = printed(grid, "row/north", "p")["odds_ratio"]
-        assert found == f"{model.term([1]).estimate.ratio():.2f}"
+        ratio = printed(grid, "row/north", "p")["odds_ratio"]
+        assert ratio == f"{model.term([1]).estimate.ratio():.2f}"
 
     def test_nobody(self):
         grid = table_of([], LOGISTIC_ROW, columns=COLUMNS)
@@ -427,10 +427,10 @@ class TestEventRateRow:
         assert any("leaves out who lacks a covariate" in note for note in row.notes)
         assert any("without a known date" in note for note in row.notes)
         assert printed(grid, "row", "a")["undated"] == "1"
-        never = [enrolment(subject="S-X"), randomised("a", "S-X")]
-        assert printed(table_of([*entries, *never], RATE_ROW, columns=COLUMNS), "row", "p") == (
-            printed(grid, "row", "p")
-        )
+        without_time = [enrolment(subject="S-X"), randomised("a", "S-X")]
+        assert printed(
+            table_of([*entries, *without_time], RATE_ROW, columns=COLUMNS), "row", "p"
+        ) == (printed(grid, "row", "p"))
 
     def test_it_can_be_a_key_result_and_the_confirmatory_test(self):
         source = {"table": "t", "row": "row", "column": "p"}
@@ -439,24 +439,24 @@ class TestEventRateRow:
         study = parallel([RATE_ROW], COLUMNS, key_results=[key_result],
                          testing={"alpha": 0.05, "order": [source]})  # fmt: skip
         checking.check_definition(study)
-        (shown,) = report_of(study, people()).key_results
+        (result,) = report_of(study, people()).key_results
         ratio = self.model(NEGATIVE_BINOMIAL).term([2]).estimate.ratio()
-        assert shown.text.startswith(f"{ratio:.1f}")
+        assert result.text.startswith(f"{ratio:.1f}")
 
 
 @pytest.mark.parametrize(("row", "ratio"), [(LOGISTIC_ROW, "Odds"), (RATE_ROW, "Rate")])
 def test_a_forest_shows_the_ratios_and_the_test_of_the_model(row, ratio):
-    ((kind, asked),) = row.items()
-    rows = [{kind: asked | {"interaction": "region"}}]
+    ((kind, model_options),) = row.items()
+    rows = [{kind: model_options | {"interaction": "region"}}]
     forest = {"id": "f", "title": "F", "population": "P", "kind": "forest", "x_label": "X",
               "y_label": "Y", "source": {"table": "t", "row": "row"}}  # fmt: skip
     study = parallel(rows, COLUMNS, figures=[forest])
     checking.check_definition(study)
-    made = report_of(study, people())
-    (figure,) = made.figures
+    report = report_of(study, people())
+    (figure,) = report.figures
     (series,) = figure.series
     assert [mark.label for mark in series.marks] == ["Row", "Interaction with region", *REGIONS]
-    grid = made.grids[0]
+    grid = report.grids[0]
     for mark, name in zip(series.marks, ("row", None, *REGIONS), strict=True):
         if name is None:
             p = printed(grid, "row/interaction", "p")["p"]

@@ -37,9 +37,9 @@ def event(
     subject: str, record: str, onset: Any, end: Any = None, term: str = "Pain", **data: Any
 ) -> list[Entry]:
     ended = {} if end is None else {"end": day(end) if isinstance(end, int) else end}
-    given = {"outcome": "RECOVERED/RESOLVED"} if ended else {}
+    outcome = {"outcome": "RECOVERED/RESOLVED"} if ended else {}
     return [
-        adverse_event(onset, record, subject, **(given | ended | data)),
+        adverse_event(onset, record, subject, **(outcome | ended | data)),
         coding(term, record, subject),
     ]
 
@@ -51,8 +51,8 @@ ENTRIES = [
 ]  # fmt: skip
 
 
-def shown(row: dict[str, Any], entries: list[Entry] | None = None, **more: Any) -> Grid:
-    return table_of(ENTRIES if entries is None else entries, row, **more)
+def shown(row: dict[str, Any], entries: list[Entry] | None = None, **options: Any) -> Grid:
+    return table_of(ENTRIES if entries is None else entries, row, **options)
 
 
 def test_what_goes_on_is_censored_at_the_last_contact():
@@ -124,8 +124,8 @@ def test_of_a_class_the_first_event_is_that_of_all_its_terms():
     row = {"resolution": {"filter": {}, "by": ["soc", "pt"], "occurrences": "first"}}
     grid = shown(row)
     (above,) = (row.id for row in grid.rows if row.level == 0)
-    found = printed(grid, above, "a")
-    assert (found["n"], found["resolved"], found["median"]) == ("2", "1", "4")
+    texts = printed(grid, above, "a")
+    assert (texts["n"], texts["resolved"], texts["median"]) == ("2", "1", "4")
     assert printed(grid, f"{above}/Rash", "a")["resolved"] == "1"
     assert any("sorted by their subjects" in note for note in grid.footnotes)
 
@@ -133,9 +133,9 @@ def test_of_a_class_the_first_event_is_that_of_all_its_terms():
 def test_a_column_may_narrow_the_events():
     grave = {**TOTAL, "id": "grave", "label": "Grave", "events": {"serious": True}}
     entries = [*ENTRIES, *event("S-2", "9", 12, 13, serious=True)]
-    for row, at in ((ALL, "row"), (BY_TERM, "row/Pain")):
+    for row, row_id in ((ALL, "row"), (BY_TERM, "row/Pain")):
         grid = shown(row, entries, columns=(TOTAL, grave))
-        assert raws(grid, at, "events")["grave"] == 1
+        assert raws(grid, row_id, "events")["grave"] == 1
     assert not any("Grave" in note for note in grid.footnotes)
 
 
@@ -147,15 +147,15 @@ def test_nobody_has_no_number():
 
 
 def test_a_grade_that_is_not_reported_is_told():
-    for more in ({}, {"by": "pt"}):
-        grid = shown({"resolution": {"filter": {"grade": [3]}} | more})
+    for options in ({}, {"by": "pt"}):
+        grid = shown({"resolution": {"filter": {"grade": [3]}} | options})
         assert any("grade is not reported are not counted" in note for note in grid.footnotes)
 
 
 def random_feed(seed: int) -> tuple[list[Entry], list[tuple[str, str, int, int, bool]]]:
     """Make events, and give of each its subject, term, onset, days and whether it resolved."""
     rng = random.Random(seed)  # noqa: S311 (a seed)
-    entries, made = [], []
+    entries, resolutions = [], []
     for i in range(40):
         name, last = f"S-{i}", rng.randint(50, 90)
         entries += person(name, "ab"[i % 2], last)
@@ -165,14 +165,16 @@ def random_feed(seed: int) -> tuple[list[Entry], list[tuple[str, str, int, int, 
             end = None if lasted is None else onset + lasted
             entries += event(name, f"{i}-{j}", onset, end, term)
             days = (last - onset if lasted is None else lasted) + 1
-            made.append((name, term, onset, days, lasted is not None))
-    return entries, made
+            resolutions.append((name, term, onset, days, lasted is not None))
+    return entries, resolutions
 
 
-def first_of(made: list[tuple[str, str, int, int, bool]]) -> list[tuple[str, str, int, int, bool]]:
+def first_of(
+    histories: list[tuple[str, str, int, int, bool]],
+) -> list[tuple[str, str, int, int, bool]]:
     first: dict[str, tuple[str, str, int, int, bool]] = {}
-    for each in sorted(made, key=lambda each: each[2]):
-        first.setdefault(each[0], each)
+    for history in sorted(histories, key=lambda history: history[2]):
+        first.setdefault(history[0], history)
     return list(first.values())
 
 
@@ -185,51 +187,56 @@ def middle_of_level_half(oracle: SurvfuncRight, last: int) -> float:
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("occurrences", ["all", "first"])
 def test_curves_and_tests_are_those_of_statsmodels(seed: int, occurrences: str) -> None:
-    entries, made = random_feed(seed)
-    asked = {"filter": {}, "occurrences": occurrences}
+    entries, histories = random_feed(seed)
+    base = {"filter": {}, "occurrences": occurrences}
     columns = (A, B, TOTAL, AGAINST)
-    grids = [shown({"resolution": asked | more}, entries, columns=columns)
-             for more in ({"at": [5]}, {"by": "pt"})]  # fmt: skip
-    chosen = {"row": made, **{f"row/{t}": [e for e in made if e[1] == t] for t in ("Pain", "Rash")}}
-    for at, of in chosen.items():
-        of = first_of(of) if occurrences == "first" else of  # noqa: PLW2901
-        days, resolved = (np.array([each[i] for each in of]) for i in (3, 4))
+    grids = [shown({"resolution": base | options}, entries, columns=columns)
+             for options in ({"at": [5]}, {"by": "pt"})]  # fmt: skip
+    by_row = {
+        "row": histories,
+        **{f"row/{t}": [e for e in histories if e[1] == t] for t in ("Pain", "Rash")},
+    }
+    for row_id, row_histories in by_row.items():
+        row_histories = first_of(row_histories) if occurrences == "first" else row_histories  # noqa: PLW2901
+        days, resolved = (np.array([history[i] for history in row_histories]) for i in (3, 4))
         oracle = SurvfuncRight(days, resolved)
-        grid = grids[at != "row"]
+        grid = grids[row_id != "row"]
         name = "events" if occurrences == "all" else "n"
-        assert raws(grid, at, name)["total"] == len(of)
-        assert raws(grid, at, "resolved")["total"] == sum(resolved)
-        row, names = at, ("median", "median_ci_low", "median_ci_high")
-        if at == "row":
+        assert raws(grid, row_id, name)["total"] == len(row_histories)
+        assert raws(grid, row_id, "resolved")["total"] == sum(resolved)
+        row, names = row_id, ("median", "median_ci_low", "median_ci_high")
+        if row_id == "row":
             row, names = "row/median", ("days", "ci_low", "ci_high")
         expected = [oracle.quantile(0.5), *oracle.quantile_ci(0.5, method="cloglog")]
         for statistic, number in zip(names, expected, strict=True):
-            found = raws(grid, row, statistic)["total"]
-            if found is None:
+            statistic_raw = raws(grid, row, statistic)["total"]
+            if statistic_raw is None:
                 assert not math.isfinite(number)
             elif math.isnan(number):  # one step passes the whole interval: a day of its own
                 low, high = (raws(grid, row, name)["total"] for name in names[1:])
                 assert low == high
-            elif statistic in ("days", "median") and float(found) != number:
-                assert float(found) == middle_of_level_half(oracle, max(days))
+            elif statistic in ("days", "median") and float(statistic_raw) != number:
+                assert float(statistic_raw) == middle_of_level_half(oracle, max(days))
             else:
-                assert float(found) == number
-        arm = np.array([int(each[0].removeprefix("S-")) % 2 for each in of])
-        found = raws(grid, at, "p").get("p")
+                assert float(statistic_raw) == number
+        arm = np.array([int(history[0].removeprefix("S-")) % 2 for history in row_histories])
+        statistic_raw = raws(grid, row_id, "p").get("p")
         if occurrences == "all":
-            assert found is None
+            assert statistic_raw is None
         else:
-            assert float(found) == pytest.approx(survdiff(days, resolved, arm)[1], rel=1e-6)
+            assert float(statistic_raw) == pytest.approx(survdiff(days, resolved, arm)[1], rel=1e-6)
     survival = float(raws(grids[0], "row/day-5", "survival")["total"]) / 100
-    of = first_of(made) if occurrences == "first" else made
-    oracle = SurvfuncRight([each[3] for each in of], [each[4] for each in of])
+    row_histories = first_of(histories) if occurrences == "first" else histories
+    oracle = SurvfuncRight(
+        [history[3] for history in row_histories], [history[4] for history in row_histories]
+    )
     (expected_share,) = oracle.surv_prob[oracle.surv_times <= 5][-1:]
     assert survival == pytest.approx(expected_share, rel=1e-10)
 
 
 def test_the_methods_say_that_events_of_a_subject_are_not_independent():
-    def words(row: dict[str, Any], **more: Any) -> str:
-        sections = methods(parallel([row | more]).definition)
+    def words(row: dict[str, Any], **options: Any) -> str:
+        sections = methods(parallel([row | options]).definition)
         (section,) = (section for section in sections if section.id == "rows")
         return section.rows[0][-1]
 
@@ -237,8 +244,10 @@ def test_the_methods_say_that_events_of_a_subject_are_not_independent():
     assert "which those of one subject are not" in words(BY_TERM)
     assert "independent" not in words(FIRST)
     assert "compared by the log-rank test" in words(FIRST)
-    at = words({"resolution": {"filter": {}, "at": [7]}}, interval={"method": "plain"})
-    assert "percentage not resolved at days 7, limits by Greenwood variance, not transformed" in at
+    text = words({"resolution": {"filter": {}, "at": [7]}}, interval={"method": "plain"})
+    assert (
+        "percentage not resolved at days 7, limits by Greenwood variance, not transformed" in text
+    )
 
 
 @pytest.mark.parametrize(
@@ -272,7 +281,7 @@ def test_what_a_cell_can_hold_is_known_beforehand(row: dict[str, Any]) -> None:
     grid = shown(row, random_feed(1)[0], columns=columns)
     assert len(grid.rows) > 1
     for printed_row in grid.rows:
-        for each in printed_row.cells:
-            ref = CellRef(table="t", row=printed_row.id, column=each.column)
-            known = available_statistics(ref, study.definition.tables)
-            assert {statistic.name for statistic in each.statistics} == known
+        for row_cell in printed_row.cells:
+            ref = CellRef(table="t", row=printed_row.id, column=row_cell.column)
+            available = available_statistics(ref, study.definition.tables)
+            assert {statistic.name for statistic in row_cell.statistics} == available

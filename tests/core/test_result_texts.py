@@ -31,8 +31,8 @@ from trial.tables.discrepancies import EditChecks
 TEXTS = {"Target not detected": "<lloq", "Trace": 12, "Above": ">1000", "Negative": "<20"}
 
 
-def study_of(listings: list[Any] | None = None, **more: Any) -> Study:
-    load = TINY["parameters"]["viral-load"] | {"texts": TEXTS} | more
+def study_of(listings: list[Any] | None = None, **options: Any) -> Study:
+    load = TINY["parameters"]["viral-load"] | {"texts": TEXTS} | options
     return tiny(
         parameters=TINY["parameters"] | {"viral-load": load},
         measures=TINY["measures"] | {"new": {"parameter": "viral-load", "at": "day-0"}},
@@ -91,7 +91,7 @@ class TestTexts:
     def test_an_amendment_that_takes_a_word_away_is_a_discrepancy(self):
         checks = EditChecks(study_of(texts={}))
         derivation = derive(enrolment(), viral_load(0, "Trace"), study=study_of(texts={}))
-        assert "no-longer-accepted" in {each.rule for each in checks.find(derivation)}
+        assert "no-longer-accepted" in {discrepancy.rule for discrepancy in checks.find(derivation)}
 
 
 def faults(study: Study, entry: Entry) -> list[FieldError]:
@@ -191,8 +191,8 @@ class TestOrderedWords:
     def events(self, subject: str, *words: str) -> list[Entry]:
         """Give results before the first dose, after it and at week 5."""
         return [enrolment(subject=subject), dose(subject=subject), disposition(60, subject=subject),
-                *(viral_load(at, word, subject=subject, parameter="protein", unit="dipstick")
-                  for at, word in zip((5, 20, 35), words, strict=True))]  # fmt: skip
+                *(viral_load(study_day, word, subject=subject, parameter="protein", unit="dipstick")
+                  for study_day, word in zip((5, 20, 35), words, strict=True))]  # fmt: skip
 
     def test_worst_shift_change_and_bounds_go_by_the_order(self):
         events = [
@@ -238,19 +238,19 @@ def of_protein(**conditions: Any) -> Study:
 class TestWordsInBounds:
     """A bound may be a word of the parameter: what it counts as is what is compared."""
 
-    @pytest.mark.parametrize(("result", "more", "level"), [
+    @pytest.mark.parametrize(("result", "is_high", "level"), [
         ("negative", False, "none"), ("trace", False, "some"), ("1+", True, "some"),
         ("2+", True, "much"), ("3", True, "much"), ("0", False, "none"),
     ])  # fmt: skip
-    def test_conditions_and_classes_go_by_the_number(self, result, more, level):
+    def test_conditions_and_classes_go_by_the_number(self, result, is_high, level):
         study = of_protein(
             high={"measure": "protein", "more_than": "trace"},
             in_place={"measure": {"parameter": "protein", "at": "day-0"}, "at_most": " trace "},
             later={"results": [{"parameter": "protein", "at_least": "1+"}]},
         )
         entries = [enrolment(), dose(0), viral_load(0, result, parameter="protein", unit="1")]
-        assert truth("high", *entries, study=study) is more
-        assert truth("in_place", *entries, study=study) is not more
+        assert truth("high", *entries, study=study) is is_high
+        assert truth("in_place", *entries, study=study) is not is_high
         category = derive(*entries, study=study)
         assert Rules(study, FaultCollector()).category("protein", "")(category) == level
 

@@ -45,9 +45,9 @@ def asked(**condition: Any) -> Study:
 
 
 class TestKleene:
-    @pytest.mark.parametrize("known", TRUTHS)
-    def test_the_three_values_are_what_they_stand_for(self, known):
-        assert truth("new", enrolment(), study=asked(**OF[known])) is known
+    @pytest.mark.parametrize("truth_value", TRUTHS)
+    def test_the_three_values_are_what_they_stand_for(self, truth_value):
+        assert truth("new", enrolment(), study=asked(**OF[truth_value])) is truth_value
 
     @pytest.mark.parametrize("values", [*product(TRUTHS, repeat=2), *product(TRUTHS, repeat=3)])
     def test_all_is_false_once_one_is_false_and_unknown_once_one_is_unknown(self, values):
@@ -259,12 +259,12 @@ class TestWrongNames:
     def test_a_table_s_column_names_a_set_and_a_condition(self):
         table = TINY["tables"][0]
         column = {"id": "total", "label": "Total", "set": "nobody"}
-        only = {"rows": table["rows"][:1]}
-        assert refused(tables=[{**table, **only, "columns": [column]}], key_results=[]) == [
+        part = {"rows": table["rows"][:1]}
+        assert refused(tables=[{**table, **part, "columns": [column]}], key_results=[]) == [
             "/tables/0/columns/0/set"
         ]
         column = {"id": "total", "label": "Total", "set": "enrolled", "where": "nobody"}
-        assert refused(tables=[{**table, **only, "columns": [column]}], key_results=[]) == [
+        assert refused(tables=[{**table, **part, "columns": [column]}], key_results=[]) == [
             "/tables/0/columns/0/where"
         ]
 
@@ -282,8 +282,8 @@ class TestWrongNames:
 
     def test_a_listing_names_records_and_sources(self):
         listing = TINY["listings"][0]
-        wrong = {"id": "X", "label": "X", "source": "nothing"}
-        assert refused(listings=[{**listing, "columns": [wrong]}]) == [
+        column_named = {"id": "X", "label": "X", "source": "nothing"}
+        assert refused(listings=[{**listing, "columns": [column_named]}]) == [
             "/listings/0/columns/0/source"
         ]
         assert refused(listings=[{**listing, "records": "nothing"}]) == ["/listings/0/records"]
@@ -423,8 +423,8 @@ class TestPointers:
         assert detail in text
 
     def test_every_fault_is_named_at_once(self):
-        wrong = {"id": "a b", "label": "A", "columns": [], "extra": 1}
-        assert sorted(refused(tables=[wrong], shards=99)) == [
+        faulty = {"id": "a b", "label": "A", "columns": [], "extra": 1}
+        assert sorted(refused(tables=[faulty], shards=99)) == [
             "/shards", "/tables/0/columns", "/tables/0/extra", "/tables/0/id", "/tables/0/label",
             "/tables/0/population", "/tables/0/rows", "/tables/0/title",
         ]  # fmt: skip

@@ -37,12 +37,12 @@ class Person:
     def grader(self, scale: Scale, term: str, unit: str) -> Grader:
         """Return what grades results of this subject by a term."""
         graded = scale.terms[term]
-        chosen = rules_for(scale, graded, unit, {})
-        assert chosen is not None
+        rules = rules_for(scale, graded, unit, {})
+        assert rules is not None
         grades = Grades(of="x", scale="s", term=term, baseline="b", fasting=self.fasting)
         facts = {"sex": self.sex, "age": self.age}
         return Grader(
-            Grading(grades, graded, *chosen),
+            Grading(grades, graded, *rules),
             Parameter(label="X", unit=unit),
             self.result(self.base),
             facts.get,
@@ -92,10 +92,10 @@ class Person:
         )
 
     def expected(
-        self, rules: list[dict[str, Any]], only: Mapping[str, Any], value: Fraction
+        self, rules: list[dict[str, Any]], criteria: Mapping[str, Any], value: Fraction
     ) -> int | None:
         """Recount a grade: the worst of which any criterion is met."""
-        if not self.supposed(only):
+        if not self.supposed(criteria):
             return None
         met = [rule["grade"] for rule in rules for part in rule["any"] if self.meets(part, value)]
         return max(met, default=0)

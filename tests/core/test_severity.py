@@ -29,10 +29,10 @@ GRADES = [
 WORST = {"field": "severity", "levels": GRADES}
 
 
-def event(record: str, severity: str | None, pt: str = "Headache", **more: Any) -> list[Entry]:
-    known = {} if severity is None else {"severity": severity}
-    soc = more.pop("soc", "Nervous system disorders")
-    return [adverse_event(record=record, **(known | more)), coding(pt, record, soc=soc)]
+def event(record: str, severity: str | None, pt: str = "Headache", **options: Any) -> list[Entry]:
+    fields = {} if severity is None else {"severity": severity}
+    soc = options.pop("soc", "Nervous system disorders")
+    return [adverse_event(record=record, **(fields | options)), coding(pt, record, soc=soc)]
 
 
 PERSON = [enrolment(), randomised("a"), dose()]
@@ -59,7 +59,7 @@ class TestWorst:
         assert numbers(table_of(entries, row))["/MODERATE"] == 1
 
     def test_the_order_of_other_words_is_the_definition_s(self):
-        levels = [{"value": each, "label": each} for each in ("small", "great", "awful")]
+        levels = [{"value": word, "label": word} for word in ("small", "great", "awful")]
         row = {"worst": {"filter": {}, "field": "severity", "levels": levels}}
         entries = [*PERSON, *event("1", "awful"), *event("2", "great")]
         assert numbers(table_of(entries, row))["/awful"] == 1
@@ -107,9 +107,9 @@ class TestWorstByTerm:
         return {"terms": {"filter": {}, "worst": WORST} | terms}
 
     def test_each_class_and_each_term_has_its_own_worst(self):
-        found = numbers(table_of(self.ENTRIES, self.row()), "row/")
+        counts = numbers(table_of(self.ENTRIES, self.row()), "row/")
         nervous, skin = "Nervous system disorders", "Skin"
-        assert {name: n for name, n in found.items() if n} == {
+        assert {name: n for name, n in counts.items() if n} == {
             nervous: 1, f"{nervous}/SEVERE": 1,
             f"{nervous}/Headache": 1, f"{nervous}/Headache/SEVERE": 1,
             f"{nervous}/Migraine": 1, f"{nervous}/Migraine/MODERATE": 1,
@@ -124,40 +124,40 @@ class TestWorstByTerm:
         ]  # fmt: skip
 
     def test_by_term_alone(self):
-        found = numbers(table_of(self.ENTRIES, self.row(by="pt")), "row/")
-        assert found["Headache/SEVERE"] == found["Rash/MILD"] == 1
-        assert "Skin" not in found
+        counts = numbers(table_of(self.ENTRIES, self.row(by="pt")), "row/")
+        assert counts["Headache/SEVERE"] == counts["Rash/MILD"] == 1
+        assert "Skin" not in counts
 
 
 class TestFilters:
     @staticmethod
-    def holds(wanted: dict[str, Any], *entries: Entry, **changes: Any) -> Any:
-        conditions = {"new": {"adverse_event": wanted}}
+    def holds(criteria: dict[str, Any], *entries: Entry, **changes: Any) -> Any:
+        conditions = {"new": {"adverse_event": criteria}}
         return truth("new", *entries, study=parallel(conditions=conditions, **changes))
 
     def test_severity_is_one_of_those_named(self):
-        wanted = {"severity": ["MODERATE", "SEVERE"]}
-        assert self.holds(wanted, *event("1", "SEVERE")) is True
-        assert self.holds(wanted, *event("1", "MILD")) is False
-        assert self.holds(wanted, *event("1", None)) is False
+        criteria = {"severity": ["MODERATE", "SEVERE"]}
+        assert self.holds(criteria, *event("1", "SEVERE")) is True
+        assert self.holds(criteria, *event("1", "MILD")) is False
+        assert self.holds(criteria, *event("1", None)) is False
 
     def test_a_group_is_its_terms_and_those_named_beside_it(self):
-        wanted = {"groups": ["Rash (pooled)"], "terms": ["Itching"]}
-        found = {pt: self.holds(wanted, *event("1", None, pt))
+        criteria = {"groups": ["Rash (pooled)"], "terms": ["Itching"]}
+        truths = {pt: self.holds(criteria, *event("1", None, pt))
                  for pt in ("Rash", "Rash macular", "Itching", "Headache")}  # fmt: skip
-        assert found == {"Rash": True, "Rash macular": True, "Itching": True, "Headache": False}
+        assert truths == {"Rash": True, "Rash macular": True, "Itching": True, "Headache": False}
 
     def test_a_treatment_is_that_of_the_last_dose_before_the_onset(self):
         doses = [dose(7, treatment="drug"), dose(21, treatment="placebo")]
-        found = {at: self.holds({"treatment": "drug"}, *doses, adverse_event(at))
-                 for at in (6, 7, 20, 21)}  # fmt: skip
-        assert found == {6: False, 7: True, 20: True, 21: False}
+        truths = {onset: self.holds({"treatment": "drug"}, *doses, adverse_event(onset))
+                 for onset in (6, 7, 20, 21)}  # fmt: skip
+        assert truths == {6: False, 7: True, 20: True, 21: False}
         assert self.holds({"treatment": "drug"}, *doses, adverse_event(None)) is False
 
     def test_all_parts_must_hold_of_one_event(self):
-        wanted = {"severity": ["SEVERE"], "terms": ["Rash"]}
-        assert self.holds(wanted, *event("1", "SEVERE"), *event("2", "MILD", "Rash")) is False
-        assert self.holds(wanted, *event("1", "SEVERE", "Rash")) is True
+        criteria = {"severity": ["SEVERE"], "terms": ["Rash"]}
+        assert self.holds(criteria, *event("1", "SEVERE"), *event("2", "MILD", "Rash")) is False
+        assert self.holds(criteria, *event("1", "SEVERE", "Rash")) is True
 
     def test_a_term_of_two_groups_cannot_be_pooled_into_one(self):
         groups = [{"label": "Rash", "terms": ["Rash"]},
@@ -198,44 +198,47 @@ class TestLacking:
         grid = table_of([*PERSON, *entries], row)
         return [footnote for footnote in grid.footnotes if "not reported" in footnote]
 
-    @pytest.mark.parametrize(("wanted", "told"), ROWS)
+    @pytest.mark.parametrize(("criteria", "fields"), ROWS)
     @pytest.mark.parametrize("kind", ["events", "count", "terms", "incidence", "stratified"])
-    def test_whoever_asks_says_of_how_many_it_is_not_known(self, kind, wanted, told):
-        row = {"events": {"events": wanted}, "count": {"count": {"adverse_event": wanted}},
-               "terms": {"terms": {"filter": wanted}},
-               "stratified": {"stratified": {"count": {"adverse_event": wanted},
+    def test_whoever_asks_says_of_how_many_it_is_not_known(self, kind, criteria, fields):
+        row = {"events": {"events": criteria}, "count": {"count": {"adverse_event": criteria}},
+               "terms": {"terms": {"filter": criteria}},
+               "stratified": {"stratified": {"count": {"adverse_event": criteria},
                                              "strata": ["arm"]}},
-               "incidence": {"incidence": {"filter": wanted}}}[kind]  # fmt: skip
-        bare = [adverse_event(record="1", serious="serious" in wanted), coding("Headache", "1")]
-        known = [adverse_event(record="2", **({"serious": False} | told)), coding("Rash", "2")]
-        assert self.notes(row, *known) == []
-        found = self.notes(row, *bare, *known)
+               "incidence": {"incidence": {"filter": criteria}}}[kind]  # fmt: skip
+        bare = [adverse_event(record="1", serious="serious" in criteria), coding("Headache", "1")]
+        known_events = [
+            adverse_event(record="2", **({"serious": False} | fields)),
+            coding("Rash", "2"),
+        ]
+        assert self.notes(row, *known_events) == []
+        notes = self.notes(row, *bare, *known_events)
         by_subject = kind in ("count", "stratified")
-        assert found == ([] if by_subject else [self.said("1 event", wanted)])
+        assert notes == ([] if by_subject else [self.said("1 event", criteria)])
         subjects = "1 subject" if by_subject else "1 event, and so 1 subject"
-        assert self.notes(row, *bare) == [self.said(subjects, wanted)]
+        assert self.notes(row, *bare) == [self.said(subjects, criteria)]
 
-    @pytest.mark.parametrize(("wanted", "told"), ROWS)
-    def test_pairs_say_so_of_either_condition(self, wanted, told):
-        bare = adverse_event(record="1", serious="serious" in wanted)
-        known = adverse_event(record="2", **({"serious": False} | told))
+    @pytest.mark.parametrize(("criteria", "fields"), ROWS)
+    def test_pairs_say_so_of_either_condition(self, criteria, fields):
+        bare = adverse_event(record="1", serious="serious" in criteria)
+        complete = adverse_event(record="2", **({"serious": False} | fields))
         for pair in (
-            ["treated", {"adverse_event": wanted}],
-            [{"adverse_event": wanted}, "treated"],
+            ["treated", {"adverse_event": criteria}],
+            [{"adverse_event": criteria}, "treated"],
         ):
             row = {"pairs": pair, "column": "total"}
-            assert self.notes(row, known) == self.notes(row, bare, known) == []
+            assert self.notes(row, complete) == self.notes(row, bare, complete) == []
             (note,) = self.notes(row, bare)
             assert note.endswith("is not reported are not counted: Total 1 subject.")
 
     @staticmethod
-    def said(what: str, wanted: dict[str, Any]) -> str:
+    def said(counts_text: str, criteria: dict[str, Any]) -> str:
         words = {"grade_at_least": "grade", "seriousness": "criteria of seriousness",
                  "action_taken": "action taken"}  # fmt: skip
-        asked = words.get(next(iter(wanted)), next(iter(wanted)))
+        subject_words = words.get(next(iter(criteria)), next(iter(criteria)))
         return (
-            f"Row: adverse events of which {asked} is not reported are not counted:"
-            f" Drug {what}; Total {what}."
+            f"Row: adverse events of which {subject_words} is not reported are not counted:"
+            f" Drug {counts_text}; Total {counts_text}."
         )
 
     def test_another_part_that_fails_settles_it(self):
@@ -243,24 +246,24 @@ class TestLacking:
         assert self.notes(row, *event("1", None)) == []
 
     def test_an_event_that_is_not_coded_may_be_any_term(self):
-        asked = {"events": {"terms": ["Rash"]}}
-        (note,) = self.notes(asked, adverse_event())
+        row = {"events": {"terms": ["Rash"]}}
+        (note,) = self.notes(row, adverse_event())
         assert "preferred term is not reported" in note
         assert self.notes({"events": {"terms": ["Not coded"]}}, adverse_event()) == []
 
-    @pytest.mark.parametrize(("wanted", "told"), ROWS)
-    def test_a_time_to_one_says_who_is_censored_for_that(self, wanted, told):
-        time = {"label": "Time", "start": "enrolment", "events": [{"adverse_event": wanted}]}
+    @pytest.mark.parametrize(("criteria", "fields"), ROWS)
+    def test_a_time_to_one_says_who_is_censored_for_that(self, criteria, fields):
+        time = {"label": "Time", "start": "enrolment", "events": [{"adverse_event": criteria}]}
 
         def notes(*entries: Entry) -> list[str]:
             rows = {"survival": {"time": "first"}}
             grid = table_of([*PERSON, *entries], rows, times={"first": time})
             return [footnote for footnote in grid.footnotes if "not reported" in footnote]
 
-        bare = adverse_event(record="1", serious="serious" in wanted)
-        known = adverse_event(record="2", **({"serious": False} | told))
-        assert notes(known) == notes(bare, known) == []
-        assert notes(bare) == [self.said("1 subject", wanted)]
+        bare = adverse_event(record="1", serious="serious" in criteria)
+        complete = adverse_event(record="2", **({"serious": False} | fields))
+        assert notes(complete) == notes(bare, complete) == []
+        assert notes(bare) == [self.said("1 subject", criteria)]
 
     def test_what_came_before_the_start_is_not_meant(self):
         time = {"label": "Time", "start": "first-dose", "events": [{"adverse_event": {"grade": 3}}]}
@@ -308,8 +311,8 @@ class TestIncidence:
         assert self.risk(dose(7), *late) == {"d": 31}
 
     def test_other_events_end_nothing(self):
-        other = event("1", None, "Headache", onset="2015-06-09")
-        assert self.risk(dose(7), *other, contact(20)) == {"d": 14}
+        unexposed = event("1", None, "Headache", onset="2015-06-09")
+        assert self.risk(dose(7), *unexposed, contact(20)) == {"d": 14}
 
     def test_who_was_never_dosed_is_at_no_risk(self):
         assert self.risk(*event("1", None, "Rash"), disposition(20)) == {}

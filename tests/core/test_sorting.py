@@ -10,11 +10,11 @@ from trial.events.payloads import KINDS
 from trial.tables.grid import Listing
 
 
-def made(records: str, *entries: Any, **more: Any) -> Listing:
+def made(records: str, *entries: Any, **options: Any) -> Listing:
     listing = {"id": "L", "title": "L", "population": "All", "records": records,
                "columns": [{"id": "S", "label": "S", "source": "subject"},
                            {"id": "R", "label": "R", "source": "record"}]}  # fmt: skip
-    return builders.listings_of(builders.tiny(listings=[listing | more]), entries)["L"]
+    return builders.listings_of(builders.tiny(listings=[listing | options]), entries)["L"]
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ def test_every_listing_says_by_what_it_is_sorted(records):
 def test_a_listing_is_sorted_as_it_says():
     onsets = {"A": "2015-06-20", "B": "2015-06", "C": None, "D": "2015-06-02", "E": "2015"}
     events = [adverse_event(onset, record) for record, onset in onsets.items()]
-    others = [adverse_event("2015-01", "X", "R-9"), enrolment(subject="R-9")]
-    listing = made("adverse-event.reported", enrolment(), dose(), *events, *others)
+    of_another = [adverse_event("2015-01", "X", "R-9"), enrolment(subject="R-9")]
+    listing = made("adverse-event.reported", enrolment(), dose(), *events, *of_another)
     assert list(listing.rows) == [
         ("R-9", "X"), *(("S-1", record) for record in ("C", "E", "B", "D", "A")),
     ]  # fmt: skip

@@ -95,9 +95,9 @@ class TestMoments:
 
 
 @given(st.lists(UNITS), st.lists(UNITS))
-def test_what_is_added_and_taken_out_again_leaves_exactly_what_was_there(kept, corrected):
+def test_what_is_added_and_taken_out_again_leaves_exactly_what_was_there(remaining, corrected):
     moments = Moments(2)
-    total = summed(moments, kept)
+    total = summed(moments, remaining)
     before = dict(total)
     for value in corrected:
         cell_sums.add(total, moments.contribution(value))
@@ -154,7 +154,9 @@ class TestOrderStatistics:
         assert readout.median == stdlib.median(values)
         assert (readout.minimum, readout.maximum) == (min(values), max(values))
         oracle = np.quantile(units, [0.25, 0.5, 0.75], method="averaged_inverted_cdf")
-        assert [10 * each for each in (readout.q1, readout.median, readout.q3)] == list(oracle)
+        assert [10 * quartile for quartile in (readout.q1, readout.median, readout.q3)] == list(
+            oracle
+        )
 
 
 # domain.md B2, in percent: x, n, Clopper-Pearson, Wilson. Its upper limit of 24/40 is printed 75.13
@@ -208,17 +210,17 @@ class TestProportions:
     def test_intervals_equal_scipy_and_statsmodels(self, n, level):
         for x in range(0, n + 1, 1 if n < 50 else 16):
             result = stats.binomtest(x, n).proportion_ci(float(level), method="exact")
-            found = [float(limit) for limit in clopper_pearson(x, n, level)]
-            assert found == pytest.approx([result.low, result.high], rel=1e-11, abs=1e-14)
+            limits = [float(limit) for limit in clopper_pearson(x, n, level)]
+            assert limits == pytest.approx([result.low, result.high], rel=1e-11, abs=1e-14)
             oracle = proportion_confint(x, n, float(1 - level), method="wilson")
-            found = [float(limit) for limit in wilson(x, n, level)]
-            assert found == pytest.approx(list(oracle), rel=1e-13, abs=1e-15)
+            limits = [float(limit) for limit in wilson(x, n, level)]
+            assert limits == pytest.approx(list(oracle), rel=1e-13, abs=1e-15)
 
     @pytest.mark.parametrize("x", [1, 2, 1_000, 31_415, 50_000, 99_999])
     def test_a_hundred_thousand_subjects_equal_scipy(self, x):
         result = stats.binomtest(x, 100_000).proportion_ci(0.95, method="exact")
-        found = [float(limit) for limit in clopper_pearson(x, 100_000)]
-        assert found == pytest.approx([result.low, result.high], rel=1e-11)
+        limits = [float(limit) for limit in clopper_pearson(x, 100_000)]
+        assert limits == pytest.approx([result.low, result.high], rel=1e-11)
 
     @given(st.integers(1, 60).flatmap(lambda n: st.tuples(st.integers(1, n), st.just(n))))
     def test_the_exact_limit_leaves_exactly_its_tail(self, counts):
@@ -302,11 +304,11 @@ def _score(pairs, delta):
         rest = n - b - c
         return (b / (q + delta) if b else 0) + (c / q if c else 0) - 2 * rest / (1 - 2 * q - delta)
 
-    least, most = max(0, -delta), (1 - delta) / 2
-    inside = (most - least) * 1e-13
-    low, high = least + inside, most - inside
+    least, highest = max(0, -delta), (1 - delta) / 2
+    inside = (highest - least) * 1e-13
+    low, high = least + inside, highest - inside
     if n == b + c:
-        q = most
+        q = highest
     elif slope(low) <= 0:
         q = least
     else:
@@ -327,8 +329,8 @@ class TestDistributions:
         with localcontext(prec=40):
             u = Decimal("0.95")
             closed = u * (2 / (1 - u * u)).sqrt()
-        found = distributions.t_quantile(Fraction(975, 1000), 2)
-        assert abs(found - closed) < Decimal("1e-18")
+        result = distributions.t_quantile(Fraction(975, 1000), 2)
+        assert abs(result - closed) < Decimal("1e-18")
         assert distributions.t_quantile(Fraction(1, 2), 2) == 0
 
     @pytest.mark.parametrize("p", [Fraction(1, 10**9), Fraction(1, 40), Fraction(1, 2)])
@@ -345,8 +347,8 @@ class TestDistributions:
     @pytest.mark.parametrize("b", [Fraction(1, 2), 1, 8, 1_000])
     def test_beta_equals_scipy(self, a, b):
         for p in (Fraction(1, 1000), Fraction(1, 40), Fraction(1, 2), Fraction(39, 40)):
-            found = float(distributions.beta_quantile(p, a, b))
-            assert found == pytest.approx(stats.beta.ppf(float(p), float(a), float(b)), rel=1e-10)
+            result = float(distributions.beta_quantile(p, a, b))
+            assert result == pytest.approx(stats.beta.ppf(float(p), float(a), float(b)), rel=1e-10)
 
     def test_beta_ends_exactly_at_0_and_1(self):
         assert distributions.beta_quantile(Fraction(0), 3, 5) == 0
@@ -355,14 +357,14 @@ class TestDistributions:
     def test_normal_equals_scipy(self):
         assert str(distributions.normal_quantile(Fraction(975, 1000))) == "1.9599639845400542355"
         for p in (Fraction(1, 10**12), Fraction(1, 3), Fraction(9999, 10000)):
-            found = float(distributions.normal_quantile(p))
-            assert found == pytest.approx(stats.norm.ppf(float(p)), rel=1e-11)
+            result = float(distributions.normal_quantile(p))
+            assert result == pytest.approx(stats.norm.ppf(float(p)), rel=1e-11)
 
     @pytest.mark.parametrize("df", [1, 2, 7, Fraction(9, 2)])
     def test_chi_square_equals_scipy(self, df):
         for x in (0, Fraction(1, 3), 4, 32, 300):
-            found = float(distributions.chi_square_tail(x, df))
-            assert found == pytest.approx(stats.chi2.sf(float(x), float(df)), rel=1e-11)
+            result = float(distributions.chi_square_tail(x, df))
+            assert result == pytest.approx(stats.chi2.sf(float(x), float(df)), rel=1e-11)
 
     def test_what_is_not_defined_is_refused(self):
         for refused in (
@@ -381,17 +383,17 @@ class TestDistributions:
         expected = clopper_pearson(7, 23), wilson(7, 23), paired_tango(3, 7, 2, 11)
         distributions._lower_beta.cache_clear()
         with localcontext(prec=6), mpmath.workdps(5):
-            found = clopper_pearson(7, 23), wilson(7, 23), paired_tango(3, 7, 2, 11)
-        assert found == expected
+            intervals = clopper_pearson(7, 23), wilson(7, 23), paired_tango(3, 7, 2, 11)
+        assert intervals == expected
 
 
 def test_counting_loads_no_mpmath():
     program = "import sys, trial.tables.rows; print('mpmath' in sys.modules)"
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", program],
         env={"PYTHONPATH": ":".join(sys.path)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert found.stdout.strip() == "False"
+    assert process.stdout.strip() == "False"

@@ -29,7 +29,7 @@ RESULTS = {"low": 20, "mid": 500, "high": 5000}
 
 
 def person(
-    number: int, arm: str, region: str | None, level: str | None, *, over: bool = True
+    number: int, arm: str, region: str | None, level: str | None, *, is_over: bool = True
 ) -> list[Entry]:
     name = f"S-{number}"
     strata = {"strata": {"region": region}} if region else {}
@@ -37,7 +37,7 @@ def person(
         enrolment(subject=name),
         randomised(arm, name, **strata),
         *([viral_load(35, RESULTS[level], subject=name)] if level else []),
-        *([disposition(60, "completed", name)] if over else [contact(10, name)]),
+        *([disposition(60, "completed", name)] if is_over else [contact(10, name)]),
     ]
 
 
@@ -47,7 +47,7 @@ def drawn(seed: int) -> tuple[list[Entry], list[tuple[str, str, str]]]:
         (rng.choice("ab"), rng.choice(["north", "south"]), rng.choice(list(RESULTS)))
         for _ in range(60)
     ]
-    entries = [each for i, who in enumerate(people) for each in person(i, *who)]
+    entries = [event for i, stratum_of in enumerate(people) for event in person(i, *stratum_of)]
     return entries, people
 
 
@@ -60,18 +60,20 @@ def test_it_is_the_test_of_the_tables_of_each_stratum(seed: int) -> None:
         [[counts[arm, region, level] for level in RESULTS] for arm in "ab"]
         for region in ("north", "south")
     ]
-    found = cell(grid, "row", "p")
+    row_cell = cell(grid, "row", "p")
     test = general_association(tables)
     assert test is not None
-    assert float(found.get("p").raw) == pytest.approx(float(test.p), rel=1e-9)
-    assert (found.method, test.df) == ("Cochran-Mantel-Haenszel, general association", 2)
-    assert printed(grid, "row", "a") == {"n": str(sum(who[0] == "a" for who in people))}
+    assert float(row_cell.get("p").raw) == pytest.approx(float(test.p), rel=1e-9)
+    assert (row_cell.method, test.df) == ("Cochran-Mantel-Haenszel, general association", 2)
+    assert printed(grid, "row", "a") == {"n": str(sum(facts[0] == "a" for facts in people))}
 
 
 def test_in_one_stratum_it_is_pearsons_but_for_one_subject() -> None:
     _, people = drawn(1)
     entries = [
-        each for i, (arm, _, level) in enumerate(people) for each in person(i, arm, "north", level)
+        event
+        for i, (arm, _, level) in enumerate(people)
+        for event in person(i, arm, "north", level)
     ]
     grid = table_of(entries, ROW, columns=COLUMNS, classes=LOADS)
     counts = Counter((arm, level) for arm, _, level in people)
@@ -84,7 +86,7 @@ def test_in_one_stratum_it_is_pearsons_but_for_one_subject() -> None:
 def test_who_is_at_no_level_or_in_no_stratum_is_left_out_and_told() -> None:
     entries = [
         *person(1, "a", "north", "low"), *person(2, "a", None, "low"),
-        *person(3, "a", "north", None), *person(4, "a", "north", None, over=False),
+        *person(3, "a", "north", None), *person(4, "a", "north", None, is_over=False),
     ]  # fmt: skip
     grid = table_of(entries, ROW, columns=COLUMNS, classes=LOADS)
     assert printed(grid, "row", "a") == {"n": "1", "not_due": "1", "missing": "2"}
@@ -117,9 +119,9 @@ def test_what_it_does_not_take_is_refused(stratified, words):
 def test_what_a_cell_can_hold_is_known_beforehand_and_told() -> None:
     study = parallel([ROW], COLUMNS, classes=LOADS)
     grid = table_of(drawn(2)[0], ROW, columns=COLUMNS, classes=LOADS)
-    for each in grid.rows[0].cells:
-        ref = CellRef(table="t", row="row", column=each.column)
-        known = available_statistics(ref, study.definition.tables)
-        assert {statistic.name for statistic in each.statistics} <= known
+    for row_cell in grid.rows[0].cells:
+        ref = CellRef(table="t", row="row", column=row_cell.column)
+        available = available_statistics(ref, study.definition.tables)
+        assert {statistic.name for statistic in row_cell.statistics} <= available
     sections = {method.id: method for method in methods(study.definition)}
     assert "general association" in sections["rows"].rows[0][-1]

@@ -122,15 +122,15 @@ def test_two_parts_of_one_name_are_refused(part):
 
 def test_two_boxes_of_one_name_are_refused():
     flow = TINY["flow"]
-    twice = {**flow, "stages": [*flow["stages"], flow["stages"][1]]}
-    assert refused(json.dumps(dict(TINY) | {"flow": twice})) != []
+    repeated = {**flow, "stages": [*flow["stages"], flow["stages"][1]]}
+    assert refused(json.dumps(dict(TINY) | {"flow": repeated})) != []
 
 
 @pytest.mark.parametrize("part", ["rows", "columns"])
 def test_two_rows_or_columns_of_one_name_are_refused(part):
     table = TINY["tables"][0]
-    twice = {**table, part: [*table[part], table[part][0]]}
-    assert refused(json.dumps(dict(TINY) | {"tables": [twice], "key_results": []})) != []
+    repeated = {**table, part: [*table[part], table[part][0]]}
+    assert refused(json.dumps(dict(TINY) | {"tables": [repeated], "key_results": []})) != []
 
 
 @pytest.mark.parametrize("window", [[17, 12], [20, 24], [12, 13]])

@@ -16,11 +16,11 @@ BELOW = {"count": "week5-below-50"}
 COLUMNS = [A, B, {"id": "p", "label": "P", "compare": ["b", "a"], "counts": "newcombe"}]
 
 
-def person(number: int, sex: str | None, copies: int | None, **more: Any) -> list[Any]:
+def person(number: int, sex: str | None, copies: int | None, **options: Any) -> list[Any]:
     name = f"S-{number}"
-    known = {} if sex is None else {"sex": sex}
+    fields = {} if sex is None else {"sex": sex}
     return [
-        enrolment(subject=name, age=30 + number, **known, **more),
+        enrolment(subject=name, age=30 + number, **fields, **options),
         randomised("ab"[number % 2], name, strata={"region": "north"}),
         dose(7, subject=name),
         *([] if copies is None else [viral_load(35, copies, subject=name)]),
@@ -34,12 +34,12 @@ PEOPLE = [
 ]  # fmt: skip
 
 
-def shown(row: dict[str, Any], column: str = "a", **more: Any) -> dict[str, str]:
-    grid = table_of(PEOPLE, row, columns=COLUMNS, **more)
+def shown(row: dict[str, Any], column: str = "a", **options: Any) -> dict[str, str]:
+    grid = table_of(PEOPLE, row, columns=COLUMNS, **options)
     return {
-        each.id: f"{cell.get('n').raw}/{cell.get('N').raw}"
-        for each in grid.rows
-        for cell in each.cells
+        row_.id: f"{cell.get('n').raw}/{cell.get('N').raw}"
+        for row_ in grid.rows
+        for cell in row_.cells
         if cell.column == column and cell.get("N")
     }
 
@@ -74,8 +74,8 @@ def test_who_is_in_none_is_told():
 
 
 def test_declared_levels_need_no_values_and_are_shown_with_nobody():
-    found = shown(BELOW | {"subgroups": {"characteristic": "region"}})
-    assert found == {"row/north": "3/3", "row/south": "0/0"}
+    counts = shown(BELOW | {"subgroups": {"characteristic": "region"}})
+    assert counts == {"row/north": "3/3", "row/south": "0/0"}
 
 
 def test_levels_and_visits_come_within():
@@ -176,8 +176,8 @@ def test_a_subgroup_prints_what_a_study_of_its_subjects_does(row):
     alone = [entry for entry in MODELLED if entry.subject in women]
     whole = table_of(MODELLED, row | {"subgroups": SEXES}, columns=columns, **parts)
     apart = table_of(alone, row, columns=columns, **parts)
-    subgroup = {each.id: each.cells for each in whole.rows if each.id.startswith("row/F")}
-    assert subgroup == {each.id.replace("row", "row/F", 1): each.cells for each in apart.rows}
+    subgroup = {row_.id: row_.cells for row_ in whole.rows if row_.id.startswith("row/F")}
+    assert subgroup == {row_.id.replace("row", "row/F", 1): row_.cells for row_ in apart.rows}
     assert any(cell.statistics for cells in subgroup.values() for cell in cells)
 
 
@@ -187,13 +187,13 @@ def test_a_key_result_shows_a_subgroup(row):
     key_result = {"id": "k", "label": "K", "source": source, "show": "count-percent"}
     rows = [BELOW | {"subgroups": SEXES}]
     checking.check_definition(parallel(rows, COLUMNS, key_results=[key_result]))
-    wrong = key_result | {"source": source | {"row": "row/X"}}
+    faulty = key_result | {"source": source | {"row": "row/X"}}
     with pytest.raises(Rejected):
-        checking.check_definition(parallel(rows, COLUMNS, key_results=[wrong]))
+        checking.check_definition(parallel(rows, COLUMNS, key_results=[faulty]))
 
 
 ILL = [
-    *(adverse_event(at, f"AE-{i}", f"S-{i}") for i, at in ((0, 10), (2, 7), (5, 12))),
+    *(adverse_event(onset, f"AE-{i}", f"S-{i}") for i, onset in ((0, 10), (2, 7), (5, 12))),
     *(coding("Headache", f"AE-{i}", f"S-{i}") for i in (0, 2, 5)),
 ]
 AGES = {"label": "Age", "measure": "age", "classes": [
@@ -208,10 +208,10 @@ def test_pairs_of_classes_are_of_the_subgroup():
         "row/M/M": "1/1", "row/M/M/north": "1/1",
     }  # fmt: skip
     shift = {"before": AGES, "after": AGES, "zero_counts": True}
-    found = shown({"shift": shift, "subgroups": SEXES}, "b")
-    assert found["row/F/to-32/to-32"] == "1/2"
-    assert found["row/F/over-32/over-32"] == "1/2"
-    assert found["row/M/to-32"] == "0/1"
+    counts = shown({"shift": shift, "subgroups": SEXES}, "b")
+    assert counts["row/F/to-32/to-32"] == "1/2"
+    assert counts["row/F/over-32/over-32"] == "1/2"
+    assert counts["row/M/to-32"] == "0/1"
 
 
 def test_rates_by_term_are_of_the_subgroup():
@@ -240,8 +240,8 @@ def test_times_durations_and_records_are_of_the_subgroup():
     grid = table_of([*PEOPLE, *ILL], row | {"subgroups": SEXES}, columns=COLUMNS)
     assert texts(grid, "row/F", "mean") == {"a": "4.0", "b": "6.0"}
     row = {"record_terms": {"recorded": "disposition.recorded", "by": ["status"]}}
-    found = shown(row | {"subgroups": SEXES}, "b")
-    assert set(found.values()) == {"2/2", "1/1"}
+    counts = shown(row | {"subgroups": SEXES}, "b")
+    assert set(counts.values()) == {"2/2", "1/1"}
 
 
 def test_one_of_many_rows_of_a_subgroup_can_be_a_key_result():
@@ -258,8 +258,14 @@ def test_a_note_on_a_subgroup_names_its_row():
     (grid,) = builders.tables_of(
         parallel(
             [
-                {"id": name, "label": label, "subgroups": SEXES, **BELOW, "denominator": of}
-                for name, label, of in (("x", "One", "column"), ("y", "Other", "treated"))
+                {
+                    "id": name,
+                    "label": label,
+                    "subgroups": SEXES,
+                    **BELOW,
+                    "denominator": denominator,
+                }
+                for name, label, denominator in (("x", "One", "column"), ("y", "Other", "treated"))
             ]
         ),
         PEOPLE,

@@ -13,8 +13,8 @@ from trial.subject.fold import Outcome, Subject, fold, fold_all
 
 
 def screened(record: str, revision: int, month: int = 1, *, void: bool = False) -> Entry:
-    given = {"action": "void"} if void else {"date": f"2015-{month:02}-01"}
-    return entry("subject.screened", record=record, revision=revision, **given)
+    fields = {"action": "void"} if void else {"date": f"2015-{month:02}-01"}
+    return entry("subject.screened", record=record, revision=revision, **fields)
 
 
 POOL = [
@@ -26,11 +26,11 @@ HISTORIES = st.lists(st.sampled_from(POOL), max_size=20)
 
 
 def outcomes(*entries: Entry) -> list[Outcome]:
-    state, found = Subject("S-1"), []
-    for each in entries:
-        state, outcome = fold(state, each)
-        found.append(outcome)
-    return found
+    state, results = Subject("S-1"), []
+    for event in entries:
+        state, outcome = fold(state, event)
+        results.append(outcome)
+    return results
 
 
 @given(HISTORIES, st.randoms(use_true_random=False))
@@ -40,30 +40,33 @@ def test_any_order_gives_the_same_subject(history, random):
 
 
 @given(HISTORIES, HISTORIES)
-def test_what_is_known_already_changes_nothing(history, again):
-    once = fold_all("S-1", history)
-    known = [each for each in again if each in history]
-    assert fold_all("S-1", [*history, *known, *history]) == once
+def test_what_is_known_already_changes_nothing(history, repetitions):
+    unrepeated = fold_all("S-1", history)
+    repeated = [event for event in repetitions if event in history]
+    assert fold_all("S-1", [*history, *repeated, *history]) == unrepeated
 
 
 @given(HISTORIES, HISTORIES)
-def test_folding_goes_on_from_any_state(first, then):
+def test_folding_goes_on_from_any_state(first, second):
     state = fold_all("S-1", first)
-    for each in then:
-        state, _ = fold(state, each)
-    assert state == fold_all("S-1", [*first, *then])
+    for event in second:
+        state, _ = fold(state, event)
+    assert state == fold_all("S-1", [*first, *second])
 
 
 @given(HISTORIES)
 def test_the_highest_revision_counts(history):
     state = fold_all("S-1", history)
     highest: dict[tuple[str, str], Entry] = {}
-    for each in history:
-        key = each.kind, each.record
-        if key not in highest or each.revision > highest[key].revision:
-            highest[key] = each
-    assert {key: (each.revision, each.void, dict(each.data)) for key, each in highest.items()} == {
-        key: (each.revision, each.void, dict(each.data)) for key, each in state.records.items()
+    for event in history:
+        key = event.kind, event.record
+        if key not in highest or event.revision > highest[key].revision:
+            highest[key] = event
+    assert {
+        key: (record.revision, record.void, dict(record.data)) for key, record in highest.items()
+    } == {
+        key: (record.revision, record.void, dict(record.data))
+        for key, record in state.records.items()
     }
 
 
@@ -128,24 +131,29 @@ def test_one_record_id_in_two_kinds_is_two_records():
 
 
 def test_the_source_is_no_part_of_a_record():
-    one = builders.event("subject.screened", date="2015-06-01")
-    assert outcomes(builders.read(one), builders.read(one | {"source": "urn:other"})) == [
+    screening = builders.event("subject.screened", date="2015-06-01")
+    assert outcomes(
+        builders.read(screening), builders.read(screening | {"source": "urn:other"})
+    ) == [
         Outcome.RECORDED,
         Outcome.REPEATED,
     ]
 
 
 def test_the_values_of_an_outcome_are_the_answers_of_the_service():
-    assert [each.value for each in Outcome] == [201, 200, 409, 202]
+    assert [outcome.value for outcome in Outcome] == [201, 200, 409, 202]
 
 
 def test_a_fold_changes_no_state_that_it_was_given():
     before = fold_all("S-1", [screened("A", 1)])
-    records, seen = dict(before.records), {key: dict(each) for key, each in before.digests.items()}
+    records, digests = (
+        dict(before.records),
+        {key: dict(entry_digests) for key, entry_digests in before.digests.items()},
+    )
     fold(before, screened("A", 2))
     fold(before, screened("B", 1))
     assert dict(before.records) == records
-    assert {key: dict(each) for key, each in before.digests.items()} == seen
+    assert {key: dict(digest_map) for key, digest_map in before.digests.items()} == digests
 
 
 def test_the_feed_backwards_gives_the_same_subjects():

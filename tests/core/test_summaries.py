@@ -17,9 +17,9 @@ AGES = [31, 44, 45, 52, 58, 60, 71]
 
 def aged(ages: list[int], arm: str = "a") -> list[Entry]:
     return [
-        each
+        event
         for i, age in enumerate(ages)
-        for each in (
+        for event in (
             enrolment(subject=f"{arm}-{i}", age=age, sex="MF"[i % 2]),
             randomised(arm, f"{arm}-{i}"),
         )
@@ -50,8 +50,10 @@ class TestStatistics:
     def test_standard_error_and_interval_are_those_of_student(self):
         grid = table_of(aged(AGES), {"summary": "age", "statistics": ["se", "ci"]})
         low, high = stats.t.interval(0.95, 6, statistics.mean(AGES), stats.sem(AGES))
-        found = {statistic.name: float(statistic.raw) for statistic in cell(grid, "row").statistics}
-        assert found == pytest.approx(
+        numbers = {
+            statistic.name: float(statistic.raw) for statistic in cell(grid, "row").statistics
+        }
+        assert numbers == pytest.approx(
             {"n": 7, "se": float(stats.sem(AGES)), "ci_low": low, "ci_high": high}
         )
 
@@ -67,8 +69,8 @@ class TestStatistics:
 
     @pytest.mark.parametrize("ages", [[], [40]])
     def test_what_one_value_cannot_tell_is_left_out_and_none_was_not_reported(self, ages):
-        found = described(ages, "mean", "sd", "se", "ci", "q1")
-        assert found == (
+        given_texts = described(ages, "mean", "sd", "se", "ci", "q1")
+        assert given_texts == (
             {"n": "1", "mean": "40.0", "sd": "", "se": "", "q1": "40.0"}
             if ages
             else dict.fromkeys(("n", "mean", "sd", "se", "q1"), "not reported")
@@ -87,15 +89,17 @@ class TestDecimals:
         }  # fmt: skip
 
     def test_a_row_may_name_those_of_its_data(self):
-        found = described(AGES, "mean", "sd", "max", decimals=2)
-        assert found == {"n": "7", "mean": "51.571", "sd": "12.9982", "max": "71.00"}
+        given_texts = described(AGES, "mean", "sd", "max", decimals=2)
+        assert given_texts == {"n": "7", "mean": "51.571", "sd": "12.9982", "max": "71.00"}
 
     def test_a_row_may_name_those_of_each_statistic(self):
-        found = described(AGES, "mean", "sd", "ci", "max", decimals={"mean": 0, "ci": 3, "max": 1})
-        assert found["mean"] == "52"
-        assert found["max"] == "71.0"
-        assert len(found["ci_low"].partition(".")[2]) == 3
-        assert found["sd"] == "13.00"
+        given_texts = described(
+            AGES, "mean", "sd", "ci", "max", decimals={"mean": 0, "ci": 3, "max": 1}
+        )
+        assert given_texts["mean"] == "52"
+        assert given_texts["max"] == "71.0"
+        assert len(given_texts["ci_low"].partition(".")[2]) == 3
+        assert given_texts["sd"] == "13.00"
 
     def test_a_table_says_how_many_a_percentage_has(self):
         entries = [*aged([40, 41, 42]), *aged([50], "b")]

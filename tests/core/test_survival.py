@@ -17,9 +17,9 @@ from trial.statistics.survival import at_risk, kaplan_meier, log_rank
 HALF = Fraction(1, 2)
 
 
-def sample(seed, n=60, most=40):
+def sample(seed, n=60, longest=40):
     random = np.random.default_rng(seed)
-    return random.integers(1, most, n), random.integers(0, 2, n)
+    return random.integers(1, longest, n), random.integers(0, 2, n)
 
 
 def tallied(time, status):
@@ -80,11 +80,13 @@ def test_limits_of_quantiles_equal_statsmodels(seed, p, level, scale):
     with np.errstate(all="ignore"):  # it takes log 0 where nobody survives
         low, high = oracle.quantile_ci(float(p), alpha=float(1 - level), method=SCALES[scale])
     quantile_interval = curve.quantile_interval(p, level, scale)
-    gone = [step.time for step in curve.steps if not step.survival]  # no variance, no limits
-    assert quantile_interval[0] == (None if math.isnan(low) or low in gone else low)
+    ends_reached = [
+        step.time for step in curve.steps if not step.survival
+    ]  # no variance, no limits
+    assert quantile_interval[0] == (None if math.isnan(low) or low in ends_reached else low)
     uppers = [step.interval(level, scale)[1] for step in curve.steps if step.survival]
     if uppers == sorted(uppers, reverse=True):  # else statsmodels takes the last time within
-        assert quantile_interval[1] == (None if math.isinf(high) or high in gone else high)
+        assert quantile_interval[1] == (None if math.isinf(high) or high in ends_reached else high)
 
 
 def test_a_level_stretch_at_exactly_a_half_has_its_middle_as_median():
@@ -104,10 +106,10 @@ def test_nobody_no_event_and_all_at_once():
     spared = kaplan_meier({7: (0, 5)})
     assert (spared.survival(7), spared.survival(8), spared.quantile(HALF)) == (1, None, None)
     assert spared.quantile_interval(HALF) == (None, None)
-    gone = kaplan_meier({7: (5, 0)})
-    assert (gone.survival(6), gone.survival(7), gone.survival(99)) == (1, 0, 0)
-    assert gone.quantile(HALF) == 7
-    assert gone.steps[0].variance is gone.steps[0].interval() is None
+    extinct = kaplan_meier({7: (5, 0)})
+    assert (extinct.survival(6), extinct.survival(7), extinct.survival(99)) == (1, 0, 0)
+    assert extinct.quantile(HALF) == 7
+    assert extinct.steps[0].variance is extinct.steps[0].interval() is None
     with pytest.raises(ValueError, match="not be negative"):
         kaplan_meier({1: (-1, 0)})
 

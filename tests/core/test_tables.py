@@ -53,9 +53,9 @@ WINDOWS = {"day-0": (-1, 1), "day-7": (6, 8), "day-14": (12, 17), "day-21": (18,
 }
 CD4_VISITS = ["day-7", "week-5", "week-9", "week-13", "week-17", "week-21", "week-25"]
 RASH = {"Rash"} | {
-    f"Rash {what}" for what in ("erythematous", "generalised", "macular", "maculo-papular",
-                                "papular")
-}  # fmt: skip
+    f"Rash {adjective}"
+    for adjective in ("erythematous", "generalised", "macular", "maculo-papular", "papular")
+}
 PREFIXES = [0, 1, 2, 7, 40, 120, 300, 500, 700, 900, 1100, 1300, 1500, 1700, 1900, 2100, 2226]
 
 Truth = bool | None
@@ -109,7 +109,7 @@ class Patient:
 
     @cached_property
     def enrolled(self) -> dict[str, Any] | None:
-        return min(self.of("subject.enrolled"), key=lambda each: each["date"], default=None)
+        return min(self.of("subject.enrolled"), key=lambda item: item["date"], default=None)
 
     @cached_property
     def day0(self) -> date:
@@ -118,16 +118,16 @@ class Patient:
 
     @cached_property
     def first_dose(self) -> str | None:
-        return min((each["start"] for each in self.of("dose.administered")), default=None)
+        return min((item["start"] for item in self.of("dose.administered")), default=None)
 
     @cached_property
     def last_dose(self) -> date:
-        return max(day_of(each["start"]) for each in self.of("dose.administered"))
+        return max(day_of(item["start"]) for item in self.of("dose.administered"))
 
     @cached_property
     def end(self) -> dict[str, Any] | None:
-        ends = [each for each in self.of("disposition.recorded") if each["of"] == "study"]
-        return max(ends, key=lambda each: each["date"], default=None)
+        ends = [item for item in self.of("disposition.recorded") if item["of"] == "study"]
+        return max(ends, key=lambda item: item["date"], default=None)
 
     @property
     def completed(self) -> bool:
@@ -147,12 +147,12 @@ class Patient:
         return max(days)
 
     def results(self, parameter: str) -> list[Result]:
-        found = [
-            Result(each["collected"], each["record"], each["result"])
-            for each in self.of("lab.result.reported")
-            if each["parameter"] == parameter
+        results = [
+            Result(item["collected"], item["record"], item["result"])
+            for item in self.of("lab.result.reported")
+            if item["parameter"] == parameter
         ]
-        return sorted(found, key=lambda each: (each.collected, each.record))
+        return sorted(results, key=lambda result: (result.collected, result.record))
 
     def counted(self, result: Result) -> bool:
         return not self.discontinued or result.collected[:10] <= self.end["date"]
@@ -163,19 +163,23 @@ class Patient:
         low, high = (self.day0 + timedelta(days=days) for days in WINDOWS[visit])
         target = self.day0 + timedelta(days=TARGETS[visit])
         best: Result | None = None
-        for each in self.results(parameter):
-            if not low <= each.day <= high or not self.counted(each):
+        for result in self.results(parameter):
+            if not low <= result.day <= high or not self.counted(result):
                 continue
-            if visit == "day-7" and self.first_dose and not before(each.collected, self.first_dose):
+            if (
+                visit == "day-7"
+                and self.first_dose
+                and not before(result.collected, self.first_dose)
+            ):
                 continue
             if visit == "day-14":
-                began = min((each["date"] for each in self.of("regimen.started")), default=None)
+                began = min((item["date"] for item in self.of("regimen.started")), default=None)
                 inside = began and low <= date.fromisoformat(began) <= high
-                if inside and each.collected[:10] > began:
+                if inside and result.collected[:10] > began:
                     continue
-            key = (-abs((each.day - target).days), each.day, each.record)
+            key = (-abs((result.day - target).days), result.day, result.record)
             if best is None or key > (-abs((best.day - target).days), best.day, best.record):
-                best = each
+                best = result
         return best
 
     def baseline(self, parameter: str = "viral-load") -> Result | None:
@@ -244,10 +248,14 @@ class Patient:
 
     @cached_property
     def control_responder(self) -> Truth:
-        return self.settled(self.control, self.due("day-7"), lambda it: it >= Decimal("0.5"))
+        return self.settled(
+            self.control, self.due("day-7"), lambda decrease: decrease >= Decimal("0.5")
+        )
 
     def day14_at_least(self, least: str) -> Truth:
-        return self.settled(self.day14, self.due("day-14"), lambda it: it >= Decimal(least))
+        return self.settled(
+            self.day14, self.due("day-14"), lambda decrease: decrease >= Decimal(least)
+        )
 
     def week25_decrease(self, test: Callable[[Decimal], bool]) -> Truth:
         return self.settled(self.week25, self.due("week-25"), test)
@@ -269,21 +277,21 @@ class Patient:
     @cached_property
     def died_in(self) -> set[str | None]:
         deaths = self.of("death.reported")
-        return {self.period(first_day(each["date"])) for each in deaths} if self.enrolled else set()
+        return {self.period(first_day(item["date"])) for item in deaths} if self.enrolled else set()
 
     @cached_property
     def events(self) -> list[dict[str, Any]]:
         """List the treatment-emergent events with their terms."""
         codes: dict[str, dict[str, Any]] = {}
-        for each in sorted(self.of("adverse-event.coded"), key=lambda each: each["version"]):
-            codes[each["adverse_event"]] = each
-        found = []
-        for each in self.of("adverse-event.reported"):
-            code = codes.get(each["record"], {"soc": "Not coded", "pt": "Not coded"})
-            related = each.get("causality", "RELATED") == "RELATED"
-            if self.emergent(each):
-                found.append(each | {"soc": code["soc"], "pt": code["pt"], "related": related})
-        return found
+        for item in sorted(self.of("adverse-event.coded"), key=lambda item: item["version"]):
+            codes[item["adverse_event"]] = item
+        events = []
+        for item in self.of("adverse-event.reported"):
+            code = codes.get(item["record"], {"soc": "Not coded", "pt": "Not coded"})
+            related = item.get("causality", "RELATED") == "RELATED"
+            if self.emergent(item):
+                events.append(item | {"soc": code["soc"], "pt": code["pt"], "related": related})
+        return events
 
     def emergent(self, event: dict[str, Any]) -> bool:
         if self.first_dose is None:
@@ -338,25 +346,25 @@ def counted(
         assert percent is not None
         text = half_up(percent, 0)
         text = "<1" if text == "0" else ">99" if text == "100" and n < size else text
-    found: Expected = {"n": (n, str(n)), "N": (size, str(size)), "percent": (percent, text)}
+    numbers: Expected = {"n": (n, str(n)), "N": (size, str(size)), "percent": (percent, text)}
     if interval and size:
         low = beta.ppf(0.025, n, size - n + 1) * 100 if n else 0.0
         high = beta.ppf(0.975, n + 1, size - n) * 100 if n < size else 100.0
         for name, limit in (("ci_low", low), ("ci_high", high)):
-            found[name] = (Fraction(limit), half_up(Fraction(limit), 1))
+            numbers[name] = (Fraction(limit), half_up(Fraction(limit), 1))
     beside = {"not_due": not_due, "missing": missing}
-    return found | {name: (each, str(each)) for name, each in beside.items() if each}
+    return numbers | {name: (count_, str(count_)) for name, count_ in beside.items() if count_}
 
 
 def described(
     values: list[Decimal], decimals: int, names: str, *, imputed: int | None = None
 ) -> Expected:
     exact = [Fraction(value) for value in values]
-    found: Expected = {"n": (len(exact), str(len(exact)))}
+    numbers: Expected = {"n": (len(exact), str(len(exact)))}
     mean = sum(exact, Fraction(0)) / len(exact) if exact else None
     spread = None
     if len(exact) > 1:
-        variance = sum(((each - mean) ** 2 for each in exact), Fraction(0)) / (len(exact) - 1)
+        variance = sum(((number - mean) ** 2 for number in exact), Fraction(0)) / (len(exact) - 1)
         with localcontext() as context:
             context.prec = 50
             root = (Decimal(variance.numerator) / variance.denominator).sqrt()
@@ -371,11 +379,11 @@ def described(
     for name in names.split():
         value, places = statistics[name]
         absent = "" if exact else "not reported"
-        found[name] = (value, absent if value is None else half_up(value, places))
+        numbers[name] = (value, absent if value is None else half_up(value, places))
     if imputed is not None:
-        found["observed"] = (len(exact) - imputed, str(len(exact) - imputed))
-        found["imputed"] = (imputed, str(imputed))
-    return found
+        numbers["observed"] = (len(exact) - imputed, str(len(exact) - imputed))
+        numbers["imputed"] = (imputed, str(imputed))
+    return numbers
 
 
 ALL = "mean sd median min max"
@@ -386,13 +394,15 @@ class Oracle:
 
     def __init__(self, lines: Iterable[str]) -> None:
         self.everyone = [Patient(records) for records in builders.recorded(lines).values()]
-        self.itt = [each for each in self.everyone if each.enrolled is not None]
+        self.itt = [patient for patient in self.everyone if patient.enrolled is not None]
         self.safety = [
-            each
-            for each in self.everyone
-            if any(dose.get("treatment") == "ibalizumab" for dose in each.of("dose.administered"))
+            patient
+            for patient in self.everyone
+            if any(
+                dose.get("treatment") == "ibalizumab" for dose in patient.of("dose.administered")
+            )
         ]
-        self.completers = [each for each in self.itt if each.completed]
+        self.completers = [patient for patient in self.itt if patient.completed]
         self.cells: dict[tuple[str, str, str], Expected] = {}
         self.rows: dict[str, list[str]] = {}
         for table in (self.screening, self.disposition, self.populations, self.demographics,
@@ -407,105 +417,136 @@ class Oracle:
         for column, expected in columns.items():
             self.cells[table, row, column.replace("_", "-")] = expected
 
-    def count(self, of: list[Patient], test: Callable[[Patient], Any]) -> Expected:
-        return self.settled(of, test)
+    def count(self, patients: list[Patient], test: Callable[[Patient], Any]) -> Expected:
+        return self.settled(patients, test)
 
     @staticmethod
     def settled(
-        of: list[Patient],
+        patients: list[Patient],
         test: Callable[[Patient], Truth],
         waits: Callable[[Patient], bool] = lambda _: True,
         *,
         interval: bool = False,
     ) -> Expected:
         """Count of those of whom it is known; the others wait, or are missing."""
-        open_ = [each for each in of if test(each) is None]
+        open_ = [patient for patient in patients if test(patient) is None]
         waiting = sum(map(waits, open_))
-        n, size = sum(test(each) is True for each in of), len(of) - len(open_)
+        n, size = sum(test(patient) is True for patient in patients), len(patients) - len(open_)
         missing = len(open_) - waiting
         return counted(n, size, interval=interval, not_due=waiting, missing=missing)
 
     def recorded(self, kind: str) -> Callable[[Patient], bool]:
-        return lambda it: bool(it.of(kind))
+        return lambda patient: bool(patient.of(kind))
 
     def screening(self) -> None:
         table, failed = "14.1.1", "screening.failed"
-        of = [each for each in self.everyone if each.of("subject.screened")]
-        self.put(table, "screened", total=counted(len(of), len(of)))
-        self.put(table, "failed", total=self.count(of, self.recorded(failed)))
-        self.levels(table, "reason", [[e["reason"] for e in it.of(failed)] for it in of], len(of))
-        self.put(table, "enrolled", total=self.count(of, lambda it: it.enrolled is not None))
+        patients = [patient for patient in self.everyone if patient.of("subject.screened")]
+        self.put(table, "screened", total=counted(len(patients), len(patients)))
+        self.put(table, "failed", total=self.count(patients, self.recorded(failed)))
+        self.levels(
+            table,
+            "reason",
+            [[e["reason"] for e in patient.of(failed)] for patient in patients],
+            len(patients),
+        )
+        self.put(
+            table,
+            "enrolled",
+            total=self.count(patients, lambda patient: patient.enrolled is not None),
+        )
 
     def disposition(self) -> None:
-        table, of = "14.1.2", self.itt
-        self.put(table, "enrolled", total=self.count(of, lambda _: True))
-        self.put(table, "treated", total=self.count(of, lambda it: it in self.safety))
-        self.put(table, "completed", total=self.count(of, lambda it: it.completed))
+        table, patients = "14.1.2", self.itt
+        self.put(table, "enrolled", total=self.count(patients, lambda _: True))
+        self.put(
+            table, "treated", total=self.count(patients, lambda patient: patient in self.safety)
+        )
+        self.put(table, "completed", total=self.count(patients, lambda patient: patient.completed))
 
         def ended(status: Callable[[Patient], bool]) -> dict[str, Expected]:
             def within(name: str) -> Expected:
                 return self.count(
-                    of,
-                    lambda it: status(it) and it.period(day_of(it.end["date"])) == name,
+                    patients,
+                    lambda patient: (
+                        status(patient) and patient.period(day_of(patient.end["date"])) == name
+                    ),
                 )
 
             periods = {name: within(name) for name in ("control", "monotherapy", "maintenance")}
-            return periods | {"total": self.count(of, status)}
+            return periods | {"total": self.count(patients, status)}
 
-        self.put(table, "discontinued", **ended(lambda it: it.discontinued))
+        self.put(table, "discontinued", **ended(lambda patient: patient.discontinued))
         for row, reason in (("death", "DEATH"), ("withdrawal", "WITHDRAWAL BY SUBJECT"),
                             ("lost", "LOST TO FOLLOW-UP")):  # fmt: skip
             self.put(
                 table,
                 row,
-                **ended(lambda it, why=reason: bool(it.end and it.end.get("reason") == why)),
+                **ended(
+                    lambda patient, reason_=reason: bool(
+                        patient.end and patient.end.get("reason") == reason_
+                    )
+                ),
             )
-        self.put(table, "ongoing", total=self.count(of, lambda it: it.end is None))
+        self.put(table, "ongoing", total=self.count(patients, lambda patient: patient.end is None))
         died = {
-            name: self.count(of, lambda it, here=name: here in it.died_in)
+            name: self.count(patients, lambda patient, period=name: period in patient.died_in)
             for name in ("control", "monotherapy", "maintenance")
         }
-        dead = self.count(of, lambda it: bool(it.of("death.reported")))
+        dead = self.count(patients, lambda patient: bool(patient.of("death.reported")))
         self.put(table, "died", **died, total=dead)
 
     def populations(self) -> None:
-        of = self.itt
-        self.put("14.1.3", "itt", total=self.count(of, lambda _: True))
-        self.put("14.1.3", "safety", total=self.count(of, lambda it: it in self.safety))
-        self.put("14.1.3", "not-treated", total=self.count(of, lambda it: it not in self.safety))
-        self.put("14.1.3", "completers", total=self.count(of, lambda it: it.completed))
+        patients = self.itt
+        self.put("14.1.3", "itt", total=self.count(patients, lambda _: True))
+        self.put(
+            "14.1.3", "safety", total=self.count(patients, lambda patient: patient in self.safety)
+        )
+        self.put(
+            "14.1.3",
+            "not-treated",
+            total=self.count(patients, lambda patient: patient not in self.safety),
+        )
+        self.put(
+            "14.1.3", "completers", total=self.count(patients, lambda patient: patient.completed)
+        )
 
     def fact(self, name: str) -> list[Decimal]:
-        found = []
-        for each in self.itt:
-            assert each.enrolled is not None
-            value = each.enrolled.get(name, each.enrolled.get("characteristics", {}).get(name))
+        values = []
+        for patient in self.itt:
+            assert patient.enrolled is not None
+            value = patient.enrolled.get(
+                name, patient.enrolled.get("characteristics", {}).get(name)
+            )
             if value is not None:
-                found.append(Decimal(value))
-        return found
+                values.append(Decimal(value))
+        return values
 
-    def levels(self, table: str, row: str, of: list[list[str]], size: int, *named: str) -> None:
+    def levels(
+        self, table: str, row: str, value_lists: list[list[str]], size: int, *fixed: str
+    ) -> None:
         self.put(table, row)
-        tally = Counter(value for values in of for value in set(values))
-        others = sorted(tally.keys() - set(named), key=lambda value: (-tally[value], value))
-        for value in (*named, *others):
+        tally = Counter(value for values in value_lists for value in set(values))
+        remaining = sorted(tally.keys() - set(fixed), key=lambda value: (-tally[value], value))
+        for value in (*fixed, *remaining):
             self.put(table, f"{row}/{value}", total=counted(tally[value], size))
 
-    def sorted_out(self, table: str, row: str, of: list[list[str]], *named: str) -> None:
+    def sorted_out(self, table: str, row: str, value_lists: list[list[str]], *fixed: str) -> None:
         """Put the levels of a fact of enrolment: who has none is in no percentage."""
-        lacks = 0 if "" in named else of.count([""])
-        self.levels(table, row, [each for each in of if each != [""] or not lacks],
-                    len(of) - lacks, *named)  # fmt: skip
+        lacks = 0 if "" in fixed else value_lists.count([""])
+        self.levels(table, row, [values for values in value_lists if values != [""] or not lacks],
+                    len(value_lists) - lacks, *fixed)  # fmt: skip
         if lacks:
             self.put(table, f"{row}/", total={"n": (lacks, str(lacks))})
 
     def level_of(self, name: str) -> list[list[str]]:
-        found = []
-        for each in self.itt:
-            assert each.enrolled is not None
-            value = each.enrolled.get(name, each.enrolled.get("characteristics", {}).get(name))
-            found.append(["" if value is None else str(value)])
-        return found
+        values = []
+        for patient in self.itt:
+            assert patient.enrolled is not None
+            value = patient.enrolled.get(
+                name, patient.enrolled.get("characteristics", {}).get(name)
+            )
+            values.append(["" if value is None else str(value)])
+        return values
 
     def demographics(self) -> None:
         table = "14.1.4"
@@ -518,19 +559,25 @@ class Oracle:
         self.sorted_out(table, "country", self.level_of("country"), "USA", "TWN")
 
     def disease(self) -> None:
-        table, of = "14.1.5", self.itt
-        load = [base.copies for each in of if (base := each.baseline())]
-        cd4 = [base.copies for each in of if (base := each.baseline("cd4"))]
-        logs = [log10(each) for each in load]
+        table, patients = "14.1.5", self.itt
+        load = [base.copies for patient in patients if (base := patient.baseline())]
+        cd4 = [base.copies for patient in patients if (base := patient.baseline("cd4"))]
+        logs = [log10(copies) for copies in load]
         self.put(table, "viral-load", total=described(logs, 1, ALL))
         self.put(table, "copies", total=described(load, 0, "mean median min max"))
-        self.put(table, "up-to-100000", total=self.at_base("viral-load", lambda it: it <= 100_000))
-        self.put(table, "above-100000", total=self.at_base("viral-load", lambda it: it > 100_000))
+        self.put(
+            table,
+            "up-to-100000",
+            total=self.at_base("viral-load", lambda copies: copies <= 100_000),
+        )
+        self.put(
+            table, "above-100000", total=self.at_base("viral-load", lambda copies: copies > 100_000)
+        )
         self.put(table, "cd4", total=described(cd4, 0, ALL))
-        self.put(table, "cd4-below-10", total=self.at_base("cd4", lambda it: it < 10))
-        self.put(table, "cd4-10-49", total=self.at_base("cd4", lambda it: 10 <= it < 50))
-        self.put(table, "cd4-50-200", total=self.at_base("cd4", lambda it: 50 <= it <= 200))
-        self.put(table, "cd4-above-200", total=self.at_base("cd4", lambda it: it > 200))
+        self.put(table, "cd4-below-10", total=self.at_base("cd4", lambda count: count < 10))
+        self.put(table, "cd4-10-49", total=self.at_base("cd4", lambda count: 10 <= count < 50))
+        self.put(table, "cd4-50-200", total=self.at_base("cd4", lambda count: 50 <= count <= 200))
+        self.put(table, "cd4-above-200", total=self.at_base("cd4", lambda count: count > 200))
         years = self.fact("years-since-diagnosis")
         self.put(table, "years", total=described(years, 0, ALL))
         self.put(table, "insti", total=self.yes("insti-resistant"))
@@ -539,53 +586,66 @@ class Oracle:
 
     def yes(self, name: str) -> Expected:
         """Count the yeses of a fact of enrolment: who has none is missing."""
-        found = self.level_of(name)
-        lacks = found.count([""])
-        return counted(found.count(["Y"]), len(found) - lacks, missing=lacks)
+        levels = self.level_of(name)
+        lacks = levels.count([""])
+        return counted(levels.count(["Y"]), len(levels) - lacks, missing=lacks)
 
     def exposure(self) -> None:
-        table, of, missed = "14.1.6", self.safety, "dose.missed"
-        given = [
-            Decimal(sum(e.get("treatment") == "ibalizumab" for e in it.of("dose.administered")))
-            for it in of
+        table, patients, missed = "14.1.6", self.safety, "dose.missed"
+        infusions = [
+            Decimal(
+                sum(e.get("treatment") == "ibalizumab" for e in patient.of("dose.administered"))
+            )
+            for patient in patients
         ]
-        self.put(table, "infusions", total=described(given, 0, "mean sd"))
-        self.put(table, "missed", total=self.count(of, self.recorded(missed)))
-        self.levels(table, "reason", [[e["reason"] for e in it.of(missed)] for it in of], len(of))
+        self.put(table, "infusions", total=described(infusions, 0, "mean sd"))
+        self.put(table, "missed", total=self.count(patients, self.recorded(missed)))
+        self.levels(
+            table,
+            "reason",
+            [[e["reason"] for e in patient.of(missed)] for patient in patients],
+            len(patients),
+        )
 
     def deviations(self) -> None:
-        table, of, kind = "14.1.7", self.itt, "deviation.recorded"
-        self.put(table, "any", total=self.count(of, self.recorded(kind)))
-        categories = [[e["category"] for e in it.of(kind)] for it in of]
-        self.levels(table, "category", categories, len(of))
+        table, patients, kind = "14.1.7", self.itt, "deviation.recorded"
+        self.put(table, "any", total=self.count(patients, self.recorded(kind)))
+        categories = [[e["category"] for e in patient.of(kind)] for patient in patients]
+        self.levels(table, "category", categories, len(patients))
         early = {"control", "monotherapy"}
-        self.put(table, "early-regimen", total=self.count(of, lambda it: any(
-            it.period(day_of(e["date"])) in early for e in it.of("regimen.started")
+        self.put(table, "early-regimen", total=self.count(patients, lambda patient: any(
+            patient.period(day_of(e["date"])) in early for e in patient.of("regimen.started")
         )))  # fmt: skip
 
     def at_base(self, parameter: str, test: Callable[[Decimal], bool]) -> Expected:
-        def truth(each: Patient) -> Truth:
-            base = each.baseline(parameter)
+        def truth(patient: Patient) -> Truth:
+            base = patient.baseline(parameter)
             return None if base is None else test(base.copies)
 
-        return self.settled(self.itt, truth, lambda each: not each.baseline_due)
+        return self.settled(self.itt, truth, lambda patient: not patient.baseline_due)
 
-    def responders(self, of: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
-        return self.settled(of, test, interval=True)
+    def responders(self, patients: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
+        return self.settled(patients, test, interval=True)
 
-    def not_due(self, of: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
-        return counted(sum(test(each) is None for each in of), len(of))
+    def not_due(self, patients: list[Patient], test: Callable[[Patient], Truth]) -> Expected:
+        return counted(sum(test(patient) is None for patient in patients), len(patients))
 
     def primary(self) -> None:
-        table, of = "14.2.1", self.itt
-        first = lambda it: it.control_responder  # noqa: E731
-        second = lambda it: it.day14_at_least("0.5")  # noqa: E731
+        table, patients = "14.2.1", self.itt
+        first = lambda patient: patient.control_responder  # noqa: E731
+        second = lambda patient: patient.day14_at_least("0.5")  # noqa: E731
         columns = {"control": first, "day_14": second}
-        self.put(table, "responders", **{c: self.responders(of, t) for c, t in columns.items()})
-        self.put(table, "not-due", **{c: self.not_due(of, t) for c, t in columns.items()})
-        gains = [each.control for each in of if first(each) and each.control is not None]
+        self.put(
+            table, "responders", **{c: self.responders(patients, t) for c, t in columns.items()}
+        )
+        self.put(table, "not-due", **{c: self.not_due(patients, t) for c, t in columns.items()})
+        gains = [
+            patient.control
+            for patient in patients
+            if first(patient) and patient.control is not None
+        ]
         self.put(table, "responders-decrease", control=described(gains, 1, "mean"))
-        pairs = [(first(each), second(each)) for each in of]
+        pairs = [(first(patient), second(patient)) for patient in patients]
         pairs = [pair for pair in pairs if None not in pair]
         a, b, c = (pairs.count(pair) for pair in ((True, True), (False, True), (True, False)))
         n, fewer = len(pairs), min(b, c)
@@ -594,46 +654,75 @@ class Oracle:
         gain = Fraction(100 * (b - c), n) if n else None
         text = "not reported" if p is None else half_up(p, 4)
         text = "<0.0001" if p is not None and p < Fraction(1, 10_000) else text
-        self.put(table, "pairs", comparison={
-            "n": (n, str(n)), "both": (a, str(a)), "first": (c, str(c)), "second": (b, str(b)),
-            "neither": (n - a - b - c, str(n - a - b - c)),
-            "difference": (gain, "not reported" if gain is None else half_up(gain, 1)),
-            **{name: (Fraction(each), half_up(Fraction(each), 1)) for name, each in
-               zip(("ci_low", "ci_high"), paired.tango(b, c, n) if n else (), strict=False)},
-            "p": (p, text),
-            **({"not_due": (len(of) - n, str(len(of) - n))} if len(of) > n else {}),
-        })  # fmt: skip
+        self.put(
+            table,
+            "pairs",
+            comparison={
+                "n": (n, str(n)),
+                "both": (a, str(a)),
+                "first": (c, str(c)),
+                "second": (b, str(b)),
+                "neither": (n - a - b - c, str(n - a - b - c)),
+                "difference": (gain, "not reported" if gain is None else half_up(gain, 1)),
+                **{
+                    name: (Fraction(limit), half_up(Fraction(limit), 1))
+                    for name, limit in zip(
+                        ("ci_low", "ci_high"), paired.tango(b, c, n) if n else (), strict=False
+                    )
+                },
+                "p": (p, text),
+                **(
+                    {"not_due": (len(patients) - n, str(len(patients) - n))}
+                    if len(patients) > n
+                    else {}
+                ),
+            },
+        )
 
     def day14(self) -> None:
-        table, of = "14.2.2", self.itt
-        values = [log10(result.copies) for each in of if (result := each.at("day-14"))]
-        changes = [each.day14 for each in of if each.day14 is not None]
+        table, patients = "14.2.2", self.itt
+        values = [log10(result.copies) for patient in patients if (result := patient.at("day-14"))]
+        changes = [patient.day14 for patient in patients if patient.day14 is not None]
         self.put(table, "value", total=described(values, 1, ALL))
         self.put(table, "decrease", total=described(changes, 1, ALL))
         for least in ("0.5", "1.0"):
-            expected = self.responders(of, lambda it, at=least: it.day14_at_least(at))
+            expected = self.responders(
+                patients, lambda patient, limit=least: patient.day14_at_least(limit)
+            )
             self.put(table, f"at-least-{least}", total=expected)
 
     def week25(self) -> None:
         tests: dict[str, Callable[[Patient], Truth]] = {
-            "below-50": lambda it: it.below(50),
-            "below-200": lambda it: it.below(200),
-            "below-400": lambda it: it.below(400),
-            "at-least-0.5": lambda it: it.week25_decrease(lambda d: d >= Decimal("0.5")),
-            "at-least-1.0": lambda it: it.week25_decrease(lambda d: d >= 1),
-            "more-than-2.0": lambda it: it.week25_decrease(lambda d: d > 2),
+            "below-50": lambda patient: patient.below(50),
+            "below-200": lambda patient: patient.below(200),
+            "below-400": lambda patient: patient.below(400),
+            "at-least-0.5": lambda patient: patient.week25_decrease(lambda d: d >= Decimal("0.5")),
+            "at-least-1.0": lambda patient: patient.week25_decrease(lambda d: d >= 1),
+            "more-than-2.0": lambda patient: patient.week25_decrease(lambda d: d > 2),
         }
-        of = {"itt": self.itt, "completers": self.completers}
+        populations = {"itt": self.itt, "completers": self.completers}
         for row, test in tests.items():
-            self.put("14.2.3.1", row, **{c: self.responders(who, test) for c, who in of.items()})
+            self.put(
+                "14.2.3.1",
+                row,
+                **{c: self.responders(patients, test) for c, patients in populations.items()},
+            )
         below = tests["below-50"]
-        self.put("14.2.3.1", "not-due", **{c: self.not_due(who, below) for c, who in of.items()})
+        self.put(
+            "14.2.3.1",
+            "not-due",
+            **{c: self.not_due(patients, below) for c, patients in populations.items()},
+        )
 
     def week25_change(self) -> None:
-        def values(of: list[Patient], name: str) -> Expected:
-            kept = [each for each in of if getattr(each, name) is not None]
-            imputed = sum(each.at("week-25") is None for each in kept) if name != "week25" else None
-            numbers = [getattr(each, name) for each in kept]
+        def values(patients: list[Patient], name: str) -> Expected:
+            assessed = [patient for patient in patients if getattr(patient, name) is not None]
+            imputed = (
+                sum(patient.at("week-25") is None for patient in assessed)
+                if name != "week25"
+                else None
+            )
+            numbers = [getattr(patient, name) for patient in assessed]
             return described(numbers, 1, ALL, imputed=imputed)
 
         self.put(
@@ -645,9 +734,13 @@ class Oracle:
             completers=values(self.completers, "week25"),
         )
 
-        def suppressed(of: list[Patient]) -> Expected:
-            kept = [each.week25 for each in of if each.below(50) and each.week25 is not None]
-            return described(kept, 1, "mean sd")
+        def suppressed(patients: list[Patient]) -> Expected:
+            decreases = [
+                patient.week25
+                for patient in patients
+                if patient.below(50) and patient.week25 is not None
+            ]
+            return described(decreases, 1, "mean sd")
 
         self.put(
             "14.2.3.2",
@@ -657,19 +750,19 @@ class Oracle:
         )
 
     def by_visit(self) -> None:
-        for table, parameter, visits, decimals, read in (
+        for table, parameter, visits, decimals, scale in (
             ("14.2.4", "viral-load", list(TARGETS), 1, log10),
             ("14.2.6", "cd4", CD4_VISITS, 0, Decimal),
         ):
             self.put(table, "visit")
             for visit in visits:
                 values, changes = [], []
-                for each in self.itt:
-                    result, base = each.at(visit, parameter), each.baseline(parameter)
+                for patient in self.itt:
+                    result, base = patient.at(visit, parameter), patient.baseline(parameter)
                     if result is not None:
-                        values.append(read(result.copies))
+                        values.append(scale(result.copies))
                         if base is not None:
-                            changes.append(read(result.copies) - read(base.copies))
+                            changes.append(scale(result.copies) - scale(base.copies))
                 self.put(
                     table,
                     f"visit/{visit}",
@@ -679,35 +772,45 @@ class Oracle:
 
     def subgroups(self) -> None:
         def base(parameter: str, test: Callable[[Decimal], bool]) -> list[Patient]:
-            return [each for each in self.itt
-                    if (found := each.baseline(parameter)) and test(found.copies)]  # fmt: skip
+            return [
+                patient
+                for patient in self.itt
+                if (at_baseline := patient.baseline(parameter)) and test(at_baseline.copies)
+            ]
 
         groups = {
-            "cd4_low": base("cd4", lambda it: it < 50),
-            "cd4_middle": base("cd4", lambda it: 50 <= it <= 200),
-            "cd4_high": base("cd4", lambda it: it > 200),
-            "load_low": base("viral-load", lambda it: it <= 100_000),
-            "load_high": base("viral-load", lambda it: it > 100_000),
+            "cd4_low": base("cd4", lambda value: value < 50),
+            "cd4_middle": base("cd4", lambda value: 50 <= value <= 200),
+            "cd4_high": base("cd4", lambda value: value > 200),
+            "load_low": base("viral-load", lambda value: value <= 100_000),
+            "load_high": base("viral-load", lambda value: value > 100_000),
         }
         resistant = self.level_of("insti-resistant")
         for column, level in (("insti", "Y"), ("no_insti", "N")):
             groups[column] = [
-                it for it, found in zip(self.itt, resistant, strict=True) if found == [level]
+                patient
+                for patient, patient_levels in zip(self.itt, resistant, strict=True)
+                if patient_levels == [level]
             ]
-        self.put("14.2.5", "below-50", **{
-            column: self.responders(of, lambda it: it.below(50)) for column, of in groups.items()
-        })  # fmt: skip
+        self.put(
+            "14.2.5",
+            "below-50",
+            **{
+                column: self.responders(patients, lambda patient: patient.below(50))
+                for column, patients in groups.items()
+            },
+        )
 
     def failure(self) -> None:
         def judged(*outcomes: str) -> Callable[[Patient], bool]:
-            return lambda it: any(
-                each["outcome"] in outcomes for each in it.of("outcome.adjudicated")
+            return lambda patient: any(
+                item["outcome"] in outcomes for item in patient.of("outcome.adjudicated")
             )
 
-        def reduced(it: Patient) -> bool:
+        def reduced(patient: Patient) -> bool:
             return any(
-                (each["drug"], each.get("susceptibility")) == ("ibalizumab", "reduced")
-                for each in it.of("resistance.reported")
+                (item["drug"], item.get("susceptibility")) == ("ibalizumab", "reduced")
+                for item in patient.of("resistance.reported")
             )
 
         either = judged("virologic-failure", "rebound")
@@ -715,74 +818,82 @@ class Oracle:
             "failure-or-rebound": either,
             "failure": judged("virologic-failure"),
             "rebound": judged("rebound"),
-            "lower-susceptibility": lambda it: either(it) and reduced(it),
+            "lower-susceptibility": lambda patient: either(patient) and reduced(patient),
         }
         for row, test in rows.items():
             self.put("14.2.7", row, total=self.count(self.itt, test))
 
     def snapshot(self) -> None:
-        table, of = "14.2.8", self.itt
+        table, patients = "14.2.8", self.itt
 
-        def missing(it: Patient) -> Truth:
-            return None if it.below(50) is None else it.at("week-25") is None
+        def missing(patient: Patient) -> Truth:
+            return None if patient.below(50) is None else patient.at("week-25") is None
 
-        def present(it: Patient) -> Truth:
-            return None if it.below(50) is None else it.at("week-25") is not None
+        def present(patient: Patient) -> Truth:
+            return None if patient.below(50) is None else patient.at("week-25") is not None
 
         for row, test in {
-            "suppressed": lambda it: it.below(50),
-            "not-suppressed": lambda it: present(it) and not it.below(50),
+            "suppressed": lambda patient: patient.below(50),
+            "not-suppressed": lambda patient: present(patient) and not patient.below(50),
             "no-data": missing,
-            "discontinued": lambda it: it.discontinued and missing(it),
-            "on-study": lambda it: not it.discontinued and missing(it),
+            "discontinued": lambda patient: patient.discontinued and missing(patient),
+            "on-study": lambda patient: not patient.discontinued and missing(patient),
         }.items():
-            self.put(table, row, total=self.count(of, test))
-        self.put(table, "not-due", total=self.not_due(of, lambda it: it.below(50)))
+            self.put(table, row, total=self.count(patients, test))
+        self.put(table, "not-due", total=self.not_due(patients, lambda patient: patient.below(50)))
 
     def suppressed(self) -> None:
         self.put("14.2.9", "below-50")
         for visit in TARGETS:
-            below = self.responders(self.itt, lambda it, at=visit: it.below(50, at))
+            below = self.responders(
+                self.itt, lambda patient, visit_=visit: patient.below(50, visit_)
+            )
             self.put("14.2.9", f"below-50/{visit}", total=below)
 
     def having(self, test: Callable[[dict[str, Any]], Any]) -> Expected:
-        found = [sum(bool(test(event)) for event in it.events) for it in self.safety]
-        subjects = sum(n > 0 for n in found)
-        return counted(subjects, len(self.safety)) | {"events": (sum(found), str(sum(found)))}
+        event_counts = [
+            sum(bool(test(event)) for event in patient.events) for patient in self.safety
+        ]
+        subjects = sum(n > 0 for n in event_counts)
+        return counted(subjects, len(self.safety)) | {
+            "events": (sum(event_counts), str(sum(event_counts)))
+        }
 
     def overview(self) -> None:
         table = "14.3.1.1"
         for row, test in {
             "any": lambda _: True,
-            "related": lambda it: it["related"],
-            "grade-3": lambda it: (it.get("grade") or 0) >= 3,
-            "serious": lambda it: it["serious"],
-            "serious-related": lambda it: it["serious"] and it["related"],
-            "serious-death": lambda it: "DEATH" in it.get("seriousness", []),
-            "serious-hospitalisation": lambda it: "HOSPITALISATION" in it.get("seriousness", []),
-            "withdrawn": lambda it: it.get("action_taken") == "DRUG WITHDRAWN",
-            "fatal": lambda it: it.get("outcome") == "FATAL",
+            "related": lambda event: event["related"],
+            "grade-3": lambda event: (event.get("grade") or 0) >= 3,
+            "serious": lambda event: event["serious"],
+            "serious-related": lambda event: event["serious"] and event["related"],
+            "serious-death": lambda event: "DEATH" in event.get("seriousness", []),
+            "serious-hospitalisation": lambda event: (
+                "HOSPITALISATION" in event.get("seriousness", [])
+            ),
+            "withdrawn": lambda event: event.get("action_taken") == "DRUG WITHDRAWN",
+            "fatal": lambda event: event.get("outcome") == "FATAL",
         }.items():
             self.put(table, row, total=self.having(test))
-        dead = self.count(self.safety, lambda it: bool(it.of("death.reported")))
+        dead = self.count(self.safety, lambda patient: bool(patient.of("death.reported")))
         self.put(table, "deaths", total=dead)
 
     def terms(self, table: str, test: Callable[[dict[str, Any]], Any]) -> None:
-        met = [event for it in self.safety for event in it.events if test(event)]
+        met = [event for patient in self.safety for event in patient.events if test(event)]
 
         def size(**names: str) -> int:
             return sum(
-                any(test(e) and all(e[k] == v for k, v in names.items()) for e in it.events)
-                for it in self.safety
+                any(test(e) and all(e[k] == v for k, v in names.items()) for e in patient.events)
+                for patient in self.safety
             )
 
-        for soc in sorted({each["soc"] for each in met}, key=lambda soc: (-size(soc=soc), soc)):
-            here = self.having(lambda e, soc=soc: test(e) and e["soc"] == soc)
-            self.put(table, f"term/{soc}", total=here)
-            terms = {each["pt"] for each in met if each["soc"] == soc}
+        for soc in sorted({event["soc"] for event in met}, key=lambda soc: (-size(soc=soc), soc)):
+            counts = self.having(lambda e, soc=soc: test(e) and e["soc"] == soc)
+            self.put(table, f"term/{soc}", total=counts)
+            terms = {event["pt"] for event in met if event["soc"] == soc}
             for pt in sorted(terms, key=lambda pt, soc=soc: (-size(soc=soc, pt=pt), pt)):
-                named = (soc, pt)
-                inner = self.having(lambda e, n=named: test(e) and (e["soc"], e["pt"]) == n)
+                pair = (soc, pt)
+                inner = self.having(lambda e, n=pair: test(e) and (e["soc"], e["pt"]) == n)
                 self.put(table, f"term/{soc}/{pt}", total=inner)
 
     def by_term(self) -> None:
@@ -791,30 +902,37 @@ class Oracle:
 
     def frequent(self, table: str, terms: Iterable[list[str]]) -> None:
         """Put the terms, of each subject's events, that one in twenty subjects has."""
-        found: dict[str, list[int]] = {}
+        counts_of: dict[str, list[int]] = {}
         for names in terms:
             for name, events in Counter(names).items():
-                found.setdefault(name, []).append(events)
+                counts_of.setdefault(name, []).append(events)
         self.rows.setdefault(table, [])
-        for name in sorted(found, key=lambda name: (-len(found[name]), name)):
-            subjects, size, events = len(found[name]), len(self.safety), sum(found[name])
+        for name in sorted(counts_of, key=lambda name: (-len(counts_of[name]), name)):
+            subjects, size, events = len(counts_of[name]), len(self.safety), sum(counts_of[name])
             if Fraction(subjects, size) >= Fraction(5, 100):
                 expected = counted(subjects, size) | {"events": (events, str(events))}
                 self.put(table, f"term/{name}", total=expected)
 
     def common(self) -> None:
-        self.frequent("14.3.1.3", ([e["pt"] for e in it.events] for it in self.safety))
+        self.frequent("14.3.1.3", ([e["pt"] for e in patient.events] for patient in self.safety))
 
     def related(self) -> None:
-        self.frequent("14.3.1.4", (
-            ["Rash (pooled)" if e["pt"] in RASH else e["pt"] for e in it.events if e["related"]]
-            for it in self.safety
-        ))  # fmt: skip
+        self.frequent(
+            "14.3.1.4",
+            (
+                [
+                    "Rash (pooled)" if e["pt"] in RASH else e["pt"]
+                    for e in patient.events
+                    if e["related"]
+                ]
+                for patient in self.safety
+            ),
+        )
 
     def worst(self, row: str, test: Callable[[dict[str, Any]], Any]) -> None:
         worst = Counter(
-            max((e.get("grade") or 0 for e in it.events if test(e)), default=0)
-            for it in self.safety
+            max((e.get("grade") or 0 for e in patient.events if test(e)), default=0)
+            for patient in self.safety
         )
         for grade in range(1, 6):
             expected = counted(worst[grade], len(self.safety))
@@ -828,29 +946,35 @@ class Oracle:
         self.worst("related", lambda e: e["related"])
         of_class = {
             soc: self.having(lambda e, soc=soc: e["soc"] == soc)
-            for soc in {e["soc"] for it in self.safety for e in it.events}
+            for soc in {e["soc"] for patient in self.safety for e in patient.events}
         }
         for soc in sorted(of_class, key=lambda soc: (-of_class[soc]["n"][0], soc)):
             self.put(table, f"soc/{soc}", total=of_class[soc])
             self.worst(f"soc/{soc}", lambda e, soc=soc: e["soc"] == soc)
 
     def deaths(self) -> None:
-        table, of = "14.3.2.1", self.safety
-        self.put(table, "deaths", total=self.count(of, lambda it: bool(it.of("death.reported"))))
-        causes = [[each["cause"] for each in it.of("death.reported")] for it in of]
-        self.levels(table, "cause", causes, len(of))
-        related = lambda it: any(e.get("related") is True for e in it.of("death.reported"))  # noqa: E731
-        self.put(table, "related", total=self.count(of, related))
+        table, patients = "14.3.2.1", self.safety
+        self.put(
+            table,
+            "deaths",
+            total=self.count(patients, lambda patient: bool(patient.of("death.reported"))),
+        )
+        causes = [[item["cause"] for item in patient.of("death.reported")] for patient in patients]
+        self.levels(table, "cause", causes, len(patients))
+        related = lambda patient: any(  # noqa: E731
+            e.get("related") is True for e in patient.of("death.reported")
+        )
+        self.put(table, "related", total=self.count(patients, related))
 
     def serious(self) -> None:
         self.put("14.3.2.2", "any", total=self.having(lambda e: e["serious"]))
         self.terms("14.3.2.2", lambda e: e["serious"])
 
 
-def near(found: object, expected: Fraction | int | None) -> bool:
+def near(raw: object, expected: Fraction | int | None) -> bool:
     if expected is None or isinstance(expected, int):
-        return found == expected
-    return isinstance(found, str) and abs(Fraction(found) - expected) <= Fraction(1, 10**9)
+        return raw == expected
+    return isinstance(raw, str) and abs(Fraction(raw) - expected) <= Fraction(1, 10**9)
 
 
 @cache
@@ -871,29 +995,29 @@ def nothing(name: str, text: str) -> tuple[int | None, str]:
 class TestTmb301:
     @pytest.mark.parametrize("lines", PREFIXES)
     def test_every_cell_of_every_table_is_what_the_lines_amount_to(self, lines):
-        oracle, seen = oracle_at(lines), set()
+        oracle, places = oracle_at(lines), set()
         for table, grid in grids_at(lines).items():
             nobody = not any(column.n for column in grid.columns)
             for row in grid.rows:
-                for here in row.cells:
-                    at = table, row.id, here.column
-                    expected = oracle.cells[at]
+                for row_cell in row.cells:
+                    place = table, row.id, row_cell.column
+                    expected = oracle.cells[place]
                     if nobody:
                         expected = {
                             name: nothing(name, text) for name, (_, text) in expected.items()
                         }
-                    found = {each.name: each for each in here.statistics}
-                    assert list(found) == list(expected), at
+                    statistics = {statistic_.name: statistic_ for statistic_ in row_cell.statistics}
+                    assert list(statistics) == list(expected), place
                     for name, (value, text) in expected.items():
-                        assert near(found[name].raw, value), (at, name)
-                        assert found[name].text == text, (at, name)
-                    seen.add(at)
-        assert seen == set(oracle.cells)
+                        assert near(statistics[name].raw, value), (place, name)
+                        assert statistics[name].text == text, (place, name)
+                    places.add(place)
+        assert places == set(oracle.cells)
 
     @pytest.mark.parametrize("lines", PREFIXES)
     def test_every_row_stands_where_it_belongs(self, lines):
-        found = {table: [row.id for row in grid.rows] for table, grid in grids_at(lines).items()}
-        assert found == oracle_at(lines).rows
+        row_ids = {table: [row.id for row in grid.rows] for table, grid in grids_at(lines).items()}
+        assert row_ids == oracle_at(lines).rows
 
     def test_the_oracle_looked_at_all_of_it(self):
         assert len(oracle_at(2226).cells) == 308
@@ -926,51 +1050,51 @@ class TestRunningTrial:
     def test_responders_failures_and_those_not_due_add_up(self, lines):
         oracle = oracle_at(lines)
         for table, row, column, test in (
-            ("14.2.1", "responders", "control", lambda it: it.control_responder),
-            ("14.2.1", "responders", "day-14", lambda it: it.day14_at_least("0.5")),
-            ("14.2.3.1", "below-50", "itt", lambda it: it.below(50)),
+            ("14.2.1", "responders", "control", lambda patient: patient.control_responder),
+            ("14.2.1", "responders", "day-14", lambda patient: patient.day14_at_least("0.5")),
+            ("14.2.3.1", "below-50", "itt", lambda patient: patient.below(50)),
         ):
             grid = grids_at(lines)[table]
             responders = statistic(grid, row, column, "n")
             not_due = statistic(grid, "not-due", column, "n")
-            failures = sum(test(each) is False for each in oracle.itt)
+            failures = sum(test(patient) is False for patient in oracle.itt)
             assert responders + failures + not_due == len(oracle.itt)
 
     @pytest.mark.parametrize("lines", range(0, 2226, 97))
     def test_no_percentage_leaves_0_to_100_and_no_count_its_denominator(self, lines):
         for grid in grids_at(lines).values():
-            for here in (each for row in grid.rows for each in row.cells):
-                found = {each.name: each.raw for each in here.statistics}
-                if "percent" in found and found["percent"] is not None:
-                    assert 0 <= Fraction(found["percent"]) <= 100
-                    assert 0 <= found["n"] <= found["N"]
-                if "ci_low" in found:
-                    low, high = Fraction(found["ci_low"]), Fraction(found["ci_high"])
-                    least = -100 if "difference" in found else 0
-                    middle = Fraction(found["difference" if least else "percent"])
+            for row_cell in (row_cell for row in grid.rows for row_cell in row.cells):
+                raws = {number.name: number.raw for number in row_cell.statistics}
+                if "percent" in raws and raws["percent"] is not None:
+                    assert 0 <= Fraction(raws["percent"]) <= 100
+                    assert 0 <= raws["n"] <= raws["N"]
+                if "ci_low" in raws:
+                    low, high = Fraction(raws["ci_low"]), Fraction(raws["ci_high"])
+                    least = -100 if "difference" in raws else 0
+                    middle = Fraction(raws["difference" if least else "percent"])
                     assert least <= low <= middle <= high <= 100
 
     def test_nobody_of_a_running_trial_is_a_failure_before_the_visit_is_due(self):
         oracle = oracle_at(900)
-        assert any(each.below(50) is None for each in oracle.itt)
+        assert any(patient.below(50) is None for patient in oracle.itt)
         assert statistic(grids_at(900)["14.2.3.1"], "not-due", "itt", "n") == sum(
-            each.below(50) is None for each in oracle.itt
+            patient.below(50) is None for patient in oracle.itt
         )
 
     def test_the_sums_are_the_total_of_the_shares_after_every_event(self):
         study, states, sums = tmb301(), {}, {}
-        for number, each in enumerate(builders.feed()):
-            before = states.get(each.subject, (Subject(each.subject), {}))
-            after, _ = fold(before[0], each)
+        for number, event in enumerate(builders.feed()):
+            before = states.get(event.subject, (Subject(event.subject), {}))
+            after, _ = fold(before[0], event)
             share = report.contribute(study, after)
             for row, change in cells.difference(share, before[1]).items():
                 cells.add(sums.setdefault(row, {}), change)
-            states[each.subject] = after, share
+            states[event.subject] = after, share
             if number % 211 == 0:
-                current = {row: held for row, held in sums.items() if held}
+                current = {row: row_sums for row, row_sums in sums.items() if row_sums}
                 assert current == cells.total(share for _, share in states.values())
         fresh = builders.sums_of(study, builders.subjects(builders.feed()))
-        assert {row: held for row, held in sums.items() if held} == fresh
+        assert {row: row_sums for row, row_sums in sums.items() if row_sums} == fresh
 
     def test_a_share_holds_no_cell_of_0(self):
         study = tmb301()
@@ -1003,8 +1127,8 @@ class TestOtherRules:
     def test_imputed_values_say_so(self):
         grid = self.grid()
         for column in ("bocf", "locf"):
-            found = [statistic(grid, "decrease", column, name) for name in ("observed", "imputed")]
-            assert found == [31, 9]
+            counts = [statistic(grid, "decrease", column, name) for name in ("observed", "imputed")]
+            assert counts == [31, 9]
         assert statistic(grid, "decrease", "observed", "imputed") is None
 
     def test_half_the_limit_gives_1_70(self):
@@ -1069,18 +1193,18 @@ class TestOtherRules:
         ]
 
 
-def responders(count: int, of: int, *, day14: int = 100) -> list[Any]:
+def responders(count: int, total: int, *, day14: int = 100) -> list[Any]:
     """Build subjects of whom `count` respond at day 14 and the others are seen later."""
-    found: list[Any] = []
-    for i in range(of):
+    entries: list[Any] = []
+    for i in range(total):
         name = f"S-{i}"
-        found += [
+        entries += [
             enrolment(subject=name),
             dose(subject=name),
             viral_load(7, 10_000, subject=name),
             viral_load(14, day14 if i < count else 10_000, subject=name),
         ]
-    return found
+    return entries
 
 
 class TestAwkward:
@@ -1088,41 +1212,41 @@ class TestAwkward:
         for study in (tiny(), tmb301()):
             for grid in tables_of(study, []).values():
                 assert {column.n for column in grid.columns} == {0}
-                for here in (each for row in grid.rows for each in row.cells):
-                    found = {each.name: each for each in here.statistics}
-                    assert (found["n"].raw, found["n"].text) == (None, "not reported")
+                for row_cell in (row_cell for row in grid.rows for row_cell in row.cells):
+                    statistics = {number.name: number for number in row_cell.statistics}
+                    assert (statistics["n"].raw, statistics["n"].text) == (None, "not reported")
                     for name in ("percent", "mean", "sd", "median", "min", "max", "difference"):
-                        if name in found:
+                        if name in statistics:
                             absent = "" if name == "percent" else "not reported"
-                            assert (found[name].raw, found[name].text) == (None, absent)
-                    assert "ci_low" not in found
+                            assert (statistics[name].raw, statistics[name].text) == (None, absent)
+                    assert "ci_low" not in statistics
 
     def test_without_pairs_there_is_no_p_value(self):
         assert statistic(tables_of(tiny(), [])["one"], "pairs", "second", "p") is None
 
     def test_one_subject_has_a_mean_and_no_spread(self):
         grid = tables_of(tiny(), [enrolment(age=41)])["one"]
-        assert {each.name: each.text for each in cell(grid, "age").statistics} == {
+        assert {number.name: number.text for number in cell(grid, "age").statistics} == {
             "n": "1", "mean": "41.0", "sd": "", "median": "41.0", "min": "41", "max": "41",
         }  # fmt: skip
 
     @pytest.mark.parametrize(("count", "limits"), [(0, ("0.0", "52.2")), (5, ("47.8", "100.0"))])
     def test_none_and_all_responding_have_intervals_that_end_at_0_and_100(self, count, limits):
         grid = tables_of(tiny(), responders(count, 5))["one"]
-        found = cell(grid, "responders")
-        assert tuple(found.get(name).text for name in ("ci_low", "ci_high")) == limits
-        ends = [found.get(name).raw for name in ("ci_low", "ci_high")]
+        row_cell = cell(grid, "responders")
+        assert tuple(row_cell.get(name).text for name in ("ci_low", "ci_high")) == limits
+        ends = [row_cell.get(name).raw for name in ("ci_low", "ci_high")]
         assert ends[0 if count == 0 else 1] == ("0" if count == 0 else "100")
 
     @pytest.mark.parametrize(
-        ("count", "of", "text"), [(1, 8, "13"), (3, 8, "38"), (1, 40, "3"), (33, 40, "83"),
+        ("count", "denominator", "text"), [(1, 8, "13"), (3, 8, "38"), (1, 40, "3"), (33, 40, "83"),
                                   (5, 8, "63"), (1, 200, "1"), (199, 200, ">99")],
     )  # fmt: skip
-    def test_a_tie_at_half_a_per_cent_goes_up(self, count, of, text):
-        grid = tables_of(tiny(), responders(count, of))["one"]
-        found = cell(grid, "responders").get("percent")
-        assert found is not None
-        assert found.text == text
+    def test_a_tie_at_half_a_per_cent_goes_up(self, count, denominator, text):
+        grid = tables_of(tiny(), responders(count, denominator))["one"]
+        percent = cell(grid, "responders").get("percent")
+        assert percent is not None
+        assert percent.text == text
 
     def test_a_median_between_two_values_is_their_mean_and_ties_go_up(self):
         ages = [enrolment(subject=f"S-{i}", age=age) for i, age in enumerate((40, 41, 50, 60))]
@@ -1139,22 +1263,22 @@ class TestAwkward:
     def test_the_median_of_one_value_is_that_value_as_its_mean_shows_it(self):
         # log10 of 2784 is 3.444669: 3.44, and not first 3.445 and then 3.45.
         entries = [enrolment(), dose(), viral_load(7, 2784)]
-        found = cell(tables_of(tiny(), entries)["one"], "log")
-        assert found.get("median").text == found.get("mean").text
+        row_cell = cell(tables_of(tiny(), entries)["one"], "log")
+        assert row_cell.get("median").text == row_cell.get("mean").text
 
     def test_the_median_of_two_values_is_their_mean_as_it_is_shown(self):
         # log10 is 3.444045 and 3.445915: in the middle 3.444980, which two places show as 3.44.
         entries = [enrolment(), dose(), viral_load(7, 2780)]
         entries += [enrolment(subject="S-2"), dose(subject="S-2"),
                     viral_load(7, 2792, subject="S-2")]  # fmt: skip
-        found = cell(tables_of(tiny(), entries)["one"], "log")
-        assert [found.get(name).text for name in ("mean", "median")] == ["3.44", "3.44"]
+        row_cell = cell(tables_of(tiny(), entries)["one"], "log")
+        assert [row_cell.get(name).text for name in ("mean", "median")] == ["3.44", "3.44"]
 
     def test_an_order_statistic_kept_to_all_its_places_is_exact(self):
         # log10 of 1700 is 3.230449.
         entries = [enrolment(), dose(), viral_load(7, 1700)]
-        found = cell(tables_of(tiny(), entries)["one"], "log")
-        assert found.get("min").raw == "3.230449"
+        row_cell = cell(tables_of(tiny(), entries)["one"], "log")
+        assert row_cell.get("min").raw == "3.230449"
 
     def test_a_missing_baseline_is_counted_in_the_denominator_and_no_mean(self):
         entries = [enrolment(), dose(), viral_load(14, 100), contact(50)]
@@ -1173,7 +1297,7 @@ class TestAwkward:
 
     def test_a_value_of_0_is_a_value(self):
         grid = tables_of(tiny(), [enrolment(age=0), enrolment(subject="S-2", age=0)])["one"]
-        assert {each.name: each.text for each in cell(grid, "age").statistics} == {
+        assert {number.name: number.text for number in cell(grid, "age").statistics} == {
             "n": "2", "mean": "0.0", "sd": "0.00", "median": "0.0", "min": "0", "max": "0",
         }  # fmt: skip
 
@@ -1221,9 +1345,9 @@ class TestAwkward:
         }  # fmt: skip
 
     def test_the_limit_of_a_frequency_is_inclusive_and_not_rounded(self):
-        def seen(of: int, having: int) -> list[str]:
+        def seen(total: int, having: int) -> list[str]:
             entries: list[Any] = []
-            for i in range(of):
+            for i in range(total):
                 name = f"S-{i}"
                 entries += [enrolment(subject=name), dose(subject=name)]
                 if i < having:
@@ -1249,18 +1373,20 @@ class TestAwkward:
         assert statistic(grid, "cause/a=b.0=c~1d", "total", "n") == 1
 
     def test_a_corrected_value_is_taken_out_exactly(self):
-        wrong = viral_load(7, 999_999_999)
-        right = viral_load(7, 10_000, record=wrong.record, revision=2)
+        mistaken = viral_load(7, 999_999_999)
+        right = viral_load(7, 10_000, record=mistaken.record, revision=2)
         rest = [enrolment(), dose(), viral_load(14, 17)]
-        assert tables_of(tiny(), [*rest, wrong, right]) == tables_of(tiny(), [right, *rest, wrong])
-        void = entry("lab.result.reported", record=wrong.record, revision=2, action="void")
-        assert tables_of(tiny(), [*rest, wrong, void])["one"] == tables_of(tiny(), rest)["one"]
+        assert tables_of(tiny(), [*rest, mistaken, right]) == tables_of(
+            tiny(), [right, *rest, mistaken]
+        )
+        void = entry("lab.result.reported", record=mistaken.record, revision=2, action="void")
+        assert tables_of(tiny(), [*rest, mistaken, void])["one"] == tables_of(tiny(), rest)["one"]
 
 
 HISTORY = [
-    each
+    event
     for name in ("S-1", "S-2")
-    for each in (
+    for event in (
         enrolment(subject=name, sex="F", age=40),
         enrolment(subject=name, sex="M", age=41, revision=2),
         dose(subject=name),
@@ -1288,12 +1414,12 @@ class TestIncrement:
         sums: dict[str, dict[str, int]] = {}
         states: dict[str, Subject] = {}
         shares: dict[str, cells.Share] = {}
-        for number, each in enumerate(history, start=1):
-            before = states.get(each.subject, Subject(each.subject))
-            states[each.subject], _ = fold(before, each)
-            share = report.contribute(study, states[each.subject])
-            change = cells.difference(share, shares.get(each.subject, {}))
-            shares[each.subject] = share
+        for number, event in enumerate(history, start=1):
+            before = states.get(event.subject, Subject(event.subject))
+            states[event.subject], _ = fold(before, event)
+            share = report.contribute(study, states[event.subject])
+            change = cells.difference(share, shares.get(event.subject, {}))
+            shares[event.subject] = share
             sums = cells.total([sums, change])
             fresh = builders.sums_of(study, builders.subjects(history[:number]))
             assert sums == fresh
@@ -1310,29 +1436,29 @@ class TestIncrement:
     def test_nothing_of_any_history_is_impossible(self, history):
         for grid in tables_of(tiny(), history).values():
             nobody = not any(column.n for column in grid.columns)
-            for here in (each for row in grid.rows for each in row.cells):
-                found = {each.name: each.raw for each in here.statistics}
+            for row_cell in (row_cell for row in grid.rows for row_cell in row.cells):
+                raws = {number.name: number.raw for number in row_cell.statistics}
                 if nobody:
-                    assert set(found.values()) <= {None, 0}
+                    assert set(raws.values()) <= {None, 0}
                     continue
-                if "N" in found:
-                    assert 0 <= found["n"] <= found["N"]
-                if "observed" in found:
-                    assert found["observed"] + found["imputed"] == found["n"]
-                if "both" in found:
-                    assert found["n"] == sum(
-                        found[name] for name in ("both", "first", "second", "neither")
+                if "N" in raws:
+                    assert 0 <= raws["n"] <= raws["N"]
+                if "observed" in raws:
+                    assert raws["observed"] + raws["imputed"] == raws["n"]
+                if "both" in raws:
+                    assert raws["n"] == sum(
+                        raws[name] for name in ("both", "first", "second", "neither")
                     )
-                if found.get("mean") is not None and "min" in found:
-                    low, high = (Fraction(found[name]) for name in ("min", "max"))
+                if raws.get("mean") is not None and "min" in raws:
+                    low, high = (Fraction(raws[name]) for name in ("min", "max"))
                     assert (
                         low - Fraction(1, 1000)
-                        <= Fraction(found["mean"])
+                        <= Fraction(raws["mean"])
                         <= high + Fraction(1, 1000)
                     )
 
     def test_a_share_is_a_function_of_the_subject_alone(self):
         study = tiny()
         subject = fold_all("S-1", HISTORY[:9])
-        again = fold_all("S-1", HISTORY[:9][::-1])
-        assert report.contribute(study, subject) == report.contribute(study, again)
+        reordered = fold_all("S-1", HISTORY[:9][::-1])
+        assert report.contribute(study, subject) == report.contribute(study, reordered)

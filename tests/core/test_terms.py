@@ -25,20 +25,20 @@ def person(subject: str, arm: str = "a") -> list[Entry]:
     return [enrolment(subject=subject), randomised(arm, subject), dose(subject=subject)]
 
 
-def event(subject: str, record: str, pt: str | None, at: Any = 10, **more: Any) -> list[Entry]:
-    data = {name: more.pop(name) for name in ("grade", "serious") if name in more}
-    coded = [] if pt is None else [coding(pt, record, subject, **({"soc": "Blood"} | more))]
-    return [adverse_event(at, record, subject, **data), *coded]
+def event(subject: str, record: str, pt: str | None, onset: Any = 10, **levels: Any) -> list[Entry]:
+    data = {name: levels.pop(name) for name in ("grade", "serious") if name in levels}
+    coded = [] if pt is None else [coding(pt, record, subject, **({"soc": "Blood"} | levels))]
+    return [adverse_event(onset, record, subject, **data), *coded]
 
 
 def shown(grid: Grid, column: str = "total") -> dict[str, tuple[int, int]]:
     """Give the subjects and events of every row, by its id behind the rule's, in order."""
     return {
-        row.id.removeprefix("row/"): (found["n"].raw, found["events"].raw)
+        row.id.removeprefix("row/"): (statistics["n"].raw, statistics["events"].raw)
         for row in grid.rows
         for cell in row.cells
         if cell.column == column
-        and (found := {statistic.name: statistic for statistic in cell.statistics}).keys()
+        and (statistics := {statistic.name: statistic for statistic in cell.statistics}).keys()
         >= {"n", "events"}
     }
 
@@ -65,27 +65,28 @@ BLOOD = (
 class TestLevels:
     def test_every_level_counts_each_subject_once_and_each_event(self):
         row = {"terms": {"filter": {}, "by": ["soc", "hlgt", "hlt", "pt", "llt"]}}
-        found = shown(table_of(BLOOD, row))
+        counts = shown(table_of(BLOOD, row))
         nose = "Blood/Nose/Nose bleeding/Epistaxis"
-        assert found["Blood"] == (3, 4)
-        assert found["Blood/Nose"] == found[nose] == (1, 2)
-        assert found[f"{nose}/Nosebleed"] == found[f"{nose}/Nose bleed left"] == (1, 1)
-        assert len(found) == 1 + 3 * 4 + 1 + 5
+        assert counts["Blood"] == (3, 4)
+        assert counts["Blood/Nose"] == counts[nose] == (1, 2)
+        assert counts[f"{nose}/Nosebleed"] == counts[f"{nose}/Nose bleed left"] == (1, 1)
+        assert len(counts) == 1 + 3 * 4 + 1 + 5
 
     def test_a_level_that_the_coding_lacks_is_not_coded(self):
-        found = shown(table_of(BLOOD, {"terms": {"filter": {}, "by": ["hlt"]}}))
-        assert found == {"Nose bleeding": (1, 2), "Haematomas": (1, 1), "Not coded": (2, 2)}
+        counts = shown(table_of(BLOOD, {"terms": {"filter": {}, "by": ["hlt"]}}))
+        assert counts == {"Nose bleeding": (1, 2), "Haematomas": (1, 1), "Not coded": (2, 2)}
 
     def test_an_event_that_is_not_coded_counts_at_every_level(self):
-        found = shown(table_of(BLOOD, {"terms": {"filter": {}, "by": ["soc", "pt"]}}))
-        assert found["Not coded"] == found["Not coded/Not coded"] == (1, 1)
+        counts = shown(table_of(BLOOD, {"terms": {"filter": {}, "by": ["soc", "pt"]}}))
+        assert counts["Not coded"] == counts["Not coded/Not coded"] == (1, 1)
 
     def test_a_list_of_levels_is_what_the_usual_words_stand_for(self):
         for word, levels in (("soc-pt", ["soc", "pt"]), ("soc", ["soc"]), ("pt", ["pt"])):
-            one, other = (
-                table_of(BLOOD, {"terms": {"filter": {}, "by": by}}) for by in (word, levels)
+            by_word, by_levels = (
+                table_of(BLOOD, {"terms": {"filter": {}, "by": levels_given}})
+                for levels_given in (word, levels)
             )
-            assert one == other
+            assert by_word == by_levels
 
     def test_rows_are_indented_by_their_depth(self):
         grid = table_of(BLOOD, {"terms": {"filter": {}, "by": ["soc", "hlgt", "pt"]}})
@@ -114,13 +115,13 @@ class TestGroups:
         assert all(broad[name] >= numbers for name, numbers in narrow.items())
 
     def test_groups_that_a_filter_names_are_the_only_ones(self):
-        found = self.found(filter={"groups": ["Nose"]})
-        assert found == {"Nose": (1, 2), "Nose/Epistaxis": (1, 2)}
+        counts = self.found(filter={"groups": ["Nose"]})
+        assert counts == {"Nose": (1, 2), "Nose/Epistaxis": (1, 2)}
 
     def test_a_filter_takes_the_scope_of_the_groups_that_it_names(self):
         for scope, n in ((None, 2), ("narrow", 2), ("broad", 3)):
-            asked = {"groups": ["Bleeding"]} | ({"scope": scope} if scope else {})
-            grid = table_of(BLOOD, {"events": asked}, adverse_events=EVENTS)
+            filter_ = {"groups": ["Bleeding"]} | ({"scope": scope} if scope else {})
+            grid = table_of(BLOOD, {"events": filter_}, adverse_events=EVENTS)
             assert raws(grid, "row", "events")["total"] == n
 
     def test_pooled_terms_of_the_broad_scope_count_as_their_group(self):
@@ -231,9 +232,9 @@ class TestOnsetDays:
         ],
     )
     def test_what_is_no_stretch_of_days_is_refused(self, window, detail):
-        pointer, said = fault(filter={"onset_days": window})
+        pointer, message = fault(filter={"onset_days": window})
         assert pointer == "/tables/0/rows/0/terms/filter"
-        assert detail in said
+        assert detail in message
 
 
 class TestGrades:
@@ -267,8 +268,8 @@ def test_a_level_is_named_once_and_known():
     assert "'hlt'" in fault(by=["atc"])[1]
 
 
-def over(percent: Any, column: str = "a", other: str = "b") -> dict[str, Any]:
-    excess = {"column": column, "over": other, "percent": percent}
+def over(percent: Any, column: str = "a", reference: str = "b") -> dict[str, Any]:
+    excess = {"column": column, "over": reference, "percent": percent}
     return {"terms": {"filter": {}, "by": "pt", "minimum_excess": excess}}
 
 
@@ -294,8 +295,8 @@ class TestExcess:
         ],
     )  # fmt: skip
     def test_a_term_is_shown_if_it_exceeds_the_other_arm_by_that_much(self, percent, column, terms):
-        other = {"a": "b", "b": "a"}[column]
-        assert self.terms(over(percent, column, other)) == terms
+        reference = {"a": "b", "b": "a"}[column]
+        assert self.terms(over(percent, column, reference)) == terms
 
     def test_with_a_least_percentage_both_must_hold(self):
         row = over(0)
@@ -310,23 +311,23 @@ class TestExcess:
         study = parallel([over(34)], blinded=True)
         (table,) = study.open.definition.tables
         assert table.rows[0].terms.minimum_excess is None
-        (kept,) = study.definition.tables
-        assert kept.rows[0].terms.minimum_excess.percent == 34
+        (only_table,) = study.definition.tables
+        assert only_table.rows[0].terms.minimum_excess.percent == 34
 
     def test_a_key_result_of_a_term_left_out_says_so(self):
         key_result = {"id": "k", "label": "K", "show": "n",
                       "source": {"table": "t", "row": "row/Rash", "column": "a"}}  # fmt: skip
         study = parallel([over(1)], key_results=[key_result])
-        (found,) = report_of(study, self.ENTRIES).key_results
-        assert found.text == "not 1 % more"
+        (result,) = report_of(study, self.ENTRIES).key_results
+        assert result.text == "not 1 % more"
 
     @pytest.mark.parametrize(
-        ("column", "other", "end", "words"),
+        ("column", "reference", "end", "words"),
         [("a", "a", "/over", "of another arm"), ("total", "b", "/over", "of another arm"),
          ("a", "c", "/over", "Known: a, b, total"), ("x", "b", "/column", "a, b, total")],
     )  # fmt: skip
-    def test_columns_that_share_subjects_are_refused(self, column, other, end, words):
+    def test_columns_that_share_subjects_are_refused(self, column, reference, end, words):
         with pytest.raises(Rejected) as refused:
-            checking.check_definition(parallel([over(1, column, other)]))
-        details = {each.pointer: each.detail for each in refused.value.faults}
+            checking.check_definition(parallel([over(1, column, reference)]))
+        details = {problem.pointer: problem.detail for problem in refused.value.faults}
         assert words in details[f"/tables/0/rows/0/terms/minimum_excess{end}"], details

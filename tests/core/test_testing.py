@@ -41,19 +41,19 @@ def at(row: str, column: str = "p", table: str = "t") -> dict[str, str]:
     return {"table": table, "row": row, "column": column}
 
 
-def study(*order: dict[str, str], alpha: float = 0.05, **more: Any) -> Study:
+def study(*order: dict[str, str], alpha: float = 0.05, **options: Any) -> Study:
     """Load a study that is complete as soon as somebody is randomised: its P values confirm."""
     declared = {"testing": {"alpha": alpha, "order": list(order)}} if order else {}
-    return parallel(ROWS, [A, B, P], **({"completion": COMPLETE} | declared | more))
+    return parallel(ROWS, [A, B, P], **({"completion": COMPLETE} | declared | options))
 
 
 def apart() -> list[Entry]:
     """Arms that differ in sex (P = 0.0286) and not in age."""
-    found = []
+    entries = []
     for i, age in enumerate([40, 41, 39, 40, 40, 41, 39, 41]):
         arm, sex = ("a", "M") if i < 4 else ("b", "F")
-        found += [enrolment(subject=f"S-{i}", sex=sex, age=age), randomised(arm, f"S-{i}")]
-    return found
+        entries += [enrolment(subject=f"S-{i}", sex=sex, age=age), randomised(arm, f"S-{i}")]
+    return entries
 
 
 def nominal(grid: Grid) -> dict[str, bool]:
@@ -87,13 +87,13 @@ class TestOrder:
     def test_a_p_value_of_alpha_succeeds(self):
         exact = builders.statistic(read(study()), "sex", "p", "p")
         for alpha, followed in ((exact, False), (str(Decimal(exact) - Decimal("1e-9")), True)):
-            found = nominal(read(study(at("sex"), at("age"), alpha=alpha)))
-            assert (found["sex"], found["age"]) == (False, followed)
+            nominal_tests = nominal(read(study(at("sex"), at("age"), alpha=alpha)))
+            assert (nominal_tests["sex"], nominal_tests["age"]) == (False, followed)
 
     def test_a_test_that_cannot_be_made_ends_the_order(self):
-        same = [enrolment(subject=f"S-{i}", sex="M", age=40 + i) for i in range(4)]
-        same += [randomised("ab"[i % 2], f"S-{i}") for i in range(4)]
-        assert nominal(read(study(at("sex"), at("age")), same)) == {"age": True}
+        alike = [enrolment(subject=f"S-{i}", sex="M", age=40 + i) for i in range(4)]
+        alike += [randomised("ab"[i % 2], f"S-{i}") for i in range(4)]
+        assert nominal(read(study(at("sex"), at("age")), alike)) == {"age": True}
 
     def test_it_is_the_mark_that_differs_and_nothing_else(self):
         def bare(grid: Grid) -> list[tuple[str, Any, str]]:
@@ -135,7 +135,9 @@ def grids(values: Sequence[Fraction | None]) -> list[Grid]:
         cell = Cell(column, (Statistic("n", 1, "1"), Statistic("p", raw, "text")))
         rows[table].append(Row(row, row, 0, (cell,)))
     columns = (Column("p", "P", None),)
-    return [Grid(table, table, "all", columns, tuple(of)) for table, of in rows.items()]
+    return [
+        Grid(table, table, "all", columns, tuple(table_rows)) for table, table_rows in rows.items()
+    ]
 
 
 @given(
@@ -146,9 +148,9 @@ def grids(values: Sequence[Fraction | None]) -> list[Grid]:
 def test_a_key_result_is_nominal_if_and_only_if_not_in_the_order_or_after_a_failed_one(
     values, order
 ):
-    known = dict(zip(PLACES, values, strict=True))
+    p_of = dict(zip(PLACES, values, strict=True))
     declared = {"alpha": "0.05", "order": [at(row, column, table) for table, row, column in order]}
-    found = {
+    nominal_of = {
         (grid.id, row.id, "p"): p.nominal
         for grid in testing.mark_nominal(
             reporting.Testing.model_validate(declared), grids(values), "final"
@@ -157,33 +159,34 @@ def test_a_key_result_is_nominal_if_and_only_if_not_in_the_order_or_after_a_fail
         if (p := row.cells[0].get("p")) is not None and p.raw is not None
     }
     limit = Fraction(5, 100)
-    for place, p in known.items():
+    for place, p in p_of.items():
         if p is None:
             continue
         before = order[: order.index(place)] if place in order else None
         succeeded = before is not None and all(
-            known[each] is not None and known[each] <= limit for each in before
+            p_of[place_before] is not None and p_of[place_before] <= limit
+            for place_before in before
         )
-        assert found[place] is not succeeded
+        assert nominal_of[place] is not succeeded
 
 
 class TestFigures:
     def test_the_primary_p_value_of_tmb_301_is_its_one_confirmatory_test(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        key_results = {item.id: item for item in report.summary(tmb301(), sums)}
         assert (key_results["primary-p"].text, key_results["primary-p"].nominal) == (
             "<0.001",
             False,
         )
         undeclared = tmb301(("testing", None))
         sums = builders.sums_of(undeclared, builders.subjects(builders.feed()))
-        key_results = {each.id: each for each in report.summary(undeclared, sums)}
+        key_results = {item.id: item for item in report.summary(undeclared, sums)}
         assert (key_results["primary-p"].text, key_results["primary-p"].nominal) == ("<0.001", True)
 
 
 class TestChecked:
     @pytest.mark.parametrize(
-        ("ref", "where", "detail"),
+        ("ref", "suffix", "detail"),
         [
             (at("sex", table="u"), "/table", "is not a table of this definition: u"),
             (at("sexx"), "/row", "is not a row of table t: sexx"),
@@ -192,12 +195,12 @@ class TestChecked:
             (at("known/M"), "", "row known/M has no P value in column p of table t"),
         ],
     )
-    def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, where, detail):
+    def test_an_order_that_names_no_p_value_is_refused_and_told_why(self, ref, suffix, detail):
         checking.check_definition(study(at("sex"), at("age"), at("known")))
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study(at("sex"), ref))
         (fault,) = caught.value.faults
-        assert fault.pointer == f"/testing/order/1{where}"
+        assert fault.pointer == f"/testing/order/1{suffix}"
         assert fault.detail.startswith(detail)
 
     @pytest.mark.parametrize("counts", ["newcombe", "miettinen-nurminen"])
@@ -215,18 +218,18 @@ class TestChecked:
         lines = path.with_name("feed.ndjson").read_text(encoding="utf-8").splitlines()
         defined = load(json.dumps(read_definition(path)))
         entries = (envelope.parse(json_body.read_json(line), line) for line in lines)
-        shown = set()
+        rows_shown = set()
         for grid in builders.tables_of(defined, entries).values():
             for row in grid.rows:
                 for cell in row.cells:
                     ref = CellRef(table=grid.id, row=row.id, column=cell.column)
-                    held = available_statistics(ref, defined.definition.tables)
-                    assert {statistic.name for statistic in cell.statistics} <= held, ref
-                    known = "p" in held
+                    available = available_statistics(ref, defined.definition.tables)
+                    assert {statistic.name for statistic in cell.statistics} <= available, ref
+                    has_p = "p" in available
                     # One that may be there is lacking only where nothing can be compared.
-                    assert not known or cell.get("p") is not None or not cell.statistics, ref
-                    shown |= {ref.row} if known else set()
-        assert shown
+                    assert not has_p or cell.get("p") is not None or not cell.statistics, ref
+                    rows_shown |= {ref.row} if has_p else set()
+        assert rows_shown
 
     def test_an_alpha_that_is_no_probability_is_refused(self):
         for alpha in (0, 1, -0.05):
@@ -243,8 +246,8 @@ class TestBlinded:
         declared = {"alpha": 0.05, "order": list(refs)}
         defined = study_of(rows, [A, B, self.TOTAL, P], testing=declared)
         checking.check_definition(defined)
-        seen = defined.open.definition.testing
-        return None if seen is None else [each.model_dump() for each in seen.order]
+        open_testing = defined.open.definition.testing
+        return None if open_testing is None else [test.model_dump() for test in open_testing.order]
 
     def test_the_order_is_seen_up_to_the_first_test_that_tells_the_arms_apart(self):
         first, hidden, last = at("r0", "total"), at("r1"), at("r2", "total")
@@ -256,8 +259,8 @@ class TestBlinded:
         rows = [{"count": {"characteristic": "sex", "levels": ["M"]}}, self.PAIRS]
         declared = {"alpha": 0.05, "order": [at("r0"), at("r1", "total")]}
         defined = study_of(rows, [A, B, self.TOTAL, P], testing=declared, completion=COMPLETE)
-        others = [each for each in apart() if each.kind != "subject.randomised"]
-        mixed = [*others, *(randomised("ab"[i % 2], f"S-{i}") for i in range(8))]
+        unrandomised = [event for event in apart() if event.kind != "subject.randomised"]
+        mixed = [*unrandomised, *(randomised("ab"[i % 2], f"S-{i}") for i in range(8))]
         for feed in (apart(), mixed):
             (grid,) = builders.report_of(defined, feed, defined.open).grids
             assert nominal(grid) == {"r1": True}

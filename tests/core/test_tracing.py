@@ -47,8 +47,8 @@ def cells(grids: tuple[Grid, ...]) -> Iterator[tuple[CellAddress, dict[str, Any]
         for row in grid.rows:
             for cell in row.cells:
                 if cell.statistics:
-                    of = {statistic.name: statistic for statistic in cell.statistics}
-                    yield CellAddress(grid.id, row.id, cell.column), of
+                    statistics = {statistic.name: statistic for statistic in cell.statistics}
+                    yield CellAddress(grid.id, row.id, cell.column), statistics
 
 
 def single(study: Study, people: list[Subject]) -> list[SingleSubject]:
@@ -61,38 +61,41 @@ def standings(cell: TracedCell, people: list[SingleSubject]) -> list[Standing]:
 
 def differences(study: Study, people: list[Subject], grids: tuple[Grid, ...]) -> list[Any]:
     """List the counts that differ from those of the subjects who are said to be behind them."""
-    alone, found = single(study, people), []
+    alone, problems = single(study, people), []
     for address, statistics in cells(grids):
         cell = TracedCell(address, compiled(study).tables[address.table])
         if not cell.exists:
-            found.append((address, "does not exist"))
+            problems.append((address, "does not exist"))
             continue
         if cell.compares:
             continue
-        of = standings(cell, alone)
-        for name, stated in statistics.items():
-            if isinstance(stated.raw, int) and not name.startswith(NO_COUNTS):
+        standings_of = standings(cell, alone)
+        for name, number in statistics.items():
+            if isinstance(number.raw, int) and not name.startswith(NO_COUNTS):
                 assert name in COUNTS, name
-            if name in COUNTS and isinstance(stated.raw, int):
-                listed = sum(each.counts.get(name, 0) for each in of)
-                if listed != stated.raw:
-                    found.append((address, name, stated.raw, listed))
-        if "N" in statistics and (size := sum(map(of_denominator, of))) != statistics["N"].raw:
-            found.append((address, "N", statistics["N"].raw, size))
-    return found
+            if name in COUNTS and isinstance(number.raw, int):
+                listed = sum(standing.counts.get(name, 0) for standing in standings_of)
+                if listed != number.raw:
+                    problems.append((address, name, number.raw, listed))
+        if (
+            "N" in statistics
+            and (size := sum(map(of_denominator, standings_of))) != statistics["N"].raw
+        ):
+            problems.append((address, "N", statistics["N"].raw, size))
+    return problems
 
 
 def of_denominator(standing: Standing) -> bool:
     return standing.is_in("N")
 
 
-def values(of: list[Standing]) -> list[Fraction]:
+def values(standings_given: list[Standing]) -> list[Fraction]:
     """Give the numbers of those who are in a cell of means, as the analysis data have them."""
     return [
         Fraction(Decimal(str(number)))
-        for each in of
-        for record in each.records
-        if each.in_numerator and record.get(variables.ANALYSED)
+        for member in standings_given
+        for record in member.records
+        if member.in_numerator and record.get(variables.ANALYSED)
         for number in [next(record[n] for n in NUMBERS if record.get(n) is not None)]
     ]
 
@@ -108,7 +111,7 @@ type Trial = tuple[Study, list[Subject], tuple[Grid, ...]]
 
 def test_counted_again_they_are_what_every_cell_shows(trial: Trial) -> None:
     assert differences(*trial) == []
-    assert sum(len(of) for _, of in cells(trial[2])) > 500
+    assert sum(len(statistics) for _, statistics in cells(trial[2])) > 500
 
 
 def test_their_values_make_the_means_and_the_medians(trial: Trial) -> None:
@@ -135,7 +138,7 @@ def test_their_values_make_the_means_and_the_medians(trial: Trial) -> None:
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(blinded.cases())
 def test_of_random_definitions_too_for_each_audience(case: blinded.Case) -> None:
-    people = subjects(case.one)
+    people = subjects(case.first_feed)
     for view in case.study.views:
-        made = builders.report_of(case.study, case.one, view)
-        assert differences(view, people, made.grids) == []
+        study_report = builders.report_of(case.study, case.first_feed, view)
+        assert differences(view, people, study_report.grids) == []

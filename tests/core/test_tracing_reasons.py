@@ -53,7 +53,7 @@ class Given:
 
     def __init__(self, view: Study, states: list[Subject]) -> None:
         self.view = view
-        self.states = sorted(states, key=lambda each: each.id)
+        self.states = sorted(states, key=lambda subject: subject.id)
 
     def after(self, subject: str) -> Iterator[Subject]:
         return (state for state in self.states if state.id > subject)
@@ -93,10 +93,10 @@ def one_row(row: Mapping[str, Any], **changes: Any) -> Study:
     return tiny(tables=[table], key_results=[], figures=[], **changes)
 
 
-def told(row: Mapping[str, Any], *entries: Any, level: str = "", **asked: Any) -> Document:
+def told(row: Mapping[str, Any], *entries: Any, level: str = "", **options: Any) -> Document:
     """Give what is said of the one subject in a row's cell."""
     study, states = rows_of(one_row(row), *entries)
-    (listed,) = of_cell(study, states, f"r{level}", **asked)
+    (listed,) = of_cell(study, states, f"r{level}", **options)
     return listed
 
 
@@ -145,7 +145,7 @@ def test_who_is_not_yet_due_is_told_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "level", "said", "taken"),
+    ("row", "level", "words", "names_taken"),
     [
         ({"levels": {"characteristic": "sex"}}, "/F", "sex: F", {"R"}),
         ({"summary": "age"}, "", "Age: 41", {"R"}),
@@ -178,11 +178,11 @@ def test_who_is_not_yet_due_is_told_so() -> None:
     ],
 )  # fmt: skip
 def test_each_kind_of_row_says_what_it_took(
-    row: Mapping[str, Any], level: str, said: str, taken: set[str]
+    row: Mapping[str, Any], level: str, words: str, names_taken: set[str]
 ) -> None:
     event = adverse_event(10, grade=3, end=day(13), outcome="RECOVERED")
     drug = {"record": "CM", "drug": "x", "start": day(0), "route": "ORAL"}
-    others = event, coding(), entry("conmed.recorded", **drug)
+    medication = event, coding(), entry("conmed.recorded", **drug)
     study = one_row(
         row,
         classes={"load": {"label": "Load", "measure": "day14-copies", "classes": [
@@ -191,12 +191,12 @@ def test_each_kind_of_row_says_what_it_took(
         times={"low": {"label": "Low", "start": "enrolment",
                        "events": [{"parameter": "viral-load", "below": 10_000}]}},
     )  # fmt: skip
-    study, states = rows_of(study, HER, *DOSED, *others)
+    study, states = rows_of(study, HER, *DOSED, *medication)
     (listed,) = of_cell(study, states, f"r{level}")
     assert listed["in"] == "numerator"
-    assert said in listed["explanation"]
-    assert taken <= names(listed, decisive=True) | names(listed, decisive=False)
-    assert taken & names(listed, decisive=True)
+    assert words in listed["explanation"]
+    assert names_taken <= names(listed, decisive=True) | names(listed, decisive=False)
+    assert names_taken & names(listed, decisive=True)
 
 
 TRIED = ("14.1.5", "14.2.1", "14.2.2", "14.2.3.2", "14.3.1.2")
@@ -220,28 +220,30 @@ def undone_changes_nothing(study: Study, states: list[Subject], people: list[Sub
     """Take each record away by hand: where a cell of the study changes, the record is decisive."""
     shares = {state.id: audience_share(study, contribute(study, state)) for state in states}
     whole = summing.total(shares.values())
-    before, tried = every(report.tables(study, whole, TRIED)), 0
+    before, trials = every(report.tables(study, whole, TRIED)), 0
     for person in people:
         listed = {
             place: {
                 (record["kind"], record["record"])
-                for of in of_cell(study, [person], place[1], place[2], "N", place[0])
-                for record in of["records"]
+                for document in of_cell(study, [person], place[1], place[2], "N", place[0])
+                for record in document["records"]
                 if record["decisive"]
             }
             for place in before
             if not_compared(study, place)
         }
         for key, record in person.records.items():
-            without = {name: each for name, each in person.records.items() if name != key}
-            share = audience_share(study, contribute(study, replace(person, records=without)))
+            remaining = {
+                name: own_record for name, own_record in person.records.items() if name != key
+            }
+            share = audience_share(study, contribute(study, replace(person, records=remaining)))
             moved = cells_moved(study, before, whole, shares[person.id], share)
             for place in moved & listed.keys():
-                tried += 1
+                trials += 1
                 is_listed = of_cell(study, [person], place[1], place[2], "N", place[0])
                 if is_listed and not record.void:
                     assert key in listed[place], (place, key)
-    return tried
+    return trials
 
 
 def cells_moved(study: Study, before: Any, whole: Any, old: Any, new: Any) -> set[Any]:
@@ -268,17 +270,17 @@ def test_of_random_definitions_all_is_told_and_the_open_audience_nothing_of_arms
     case: blinded.Case,
 ) -> None:
     for view in case.study.views:
-        one, other = (everything(case, feed, view) for feed in case.feeds)
-        assert all(each["explanation"] or each["in"] != "numerator" for each in one)
+        first, second = (everything(case, feed, view) for feed in case.feeds)
+        assert all(document["explanation"] or document["in"] != "numerator" for document in first)
         if view.pooled:
-            assert one == other
+            assert first == second
 
 
 def everything(case: blinded.Case, entries: Any, view: Study) -> list[Document]:
     """Give all that is told of all numbers of a table."""
     states, listed = subjects(entries), []
-    made = builders.report_of(case.study, entries, view)
-    for address, _ in cells(made.grids):
+    study_report = builders.report_of(case.study, entries, view)
+    for address, _ in cells(study_report.grids):
         for statistic in ("", "N"):
             listed += of_cell(view, states, address.row, address.column, statistic, address.table)
     return listed
@@ -301,13 +303,13 @@ def test_every_kind_of_row_is_explained() -> None:
     ]  # fmt: skip
     entries += [enrolment(subject="S-9", age=50), randomised("a", "S-9")]  # for whom all is ahead
     states = subjects(entries)
-    made = builders.report_of(study, entries).grids
+    grids = builders.report_of(study, entries).grids
     rows = {row.id: row for row in study.definition.tables[0].rows}
     explained = set()
-    for address, _ in cells(made):
+    for address, _ in cells(grids):
         if address.row:
-            for each in of_cell(study, states, address.row, address.column, "", address.table):
-                assert each["explanation"], address
+            for document in of_cell(study, states, address.row, address.column, "", address.table):
+                assert document["explanation"], address
                 explained.add(rows[address.row.split("/")[0]].kind)
     assert explained == ROW_KINDS.keys()
 
@@ -316,7 +318,7 @@ def test_every_kind_of_row_is_explained() -> None:
 def test_boxes_key_results_and_marks_are_as_many_as_they_say(name: str) -> None:
     study, states = crossover() if name == "airway-2x2" else (tmb301(), subjects(feed()))
     sums = builders.sums_of(study, states)
-    seen = 0
+    n_checked = 0
     arms = {arm.label: arm.id for arm in study.definition.arms}
     for stage in report.flow(study, sums).stages:
         for box in (*stage.boxes, *stage.side):
@@ -325,31 +327,34 @@ def test_boxes_key_results_and_marks_are_as_many_as_they_say(name: str) -> None:
             if box.not_due is not None:
                 waiting = numbers.box_number(study, box.id, statistic="not_due")
                 assert count(study, states, waiting) == box.not_due
-            seen += 1
+            n_checked += 1
     for result in report.summary(study, sums):
         number = numbers.key_result_number(study, result.id)
         if result.n is not None:
             assert count(study, states, number) == result.n, result.id
-            seen += 1
+            n_checked += 1
     for figure in figures.figures(study, sums):
         for series in figure.series:
-            for at, n in marks(study, figure, series):
-                number = numbers.mark_number(study, figure.id, series.id, at)
-                assert count(study, states, number) == n, (figure.id, series.id, at)
-                seen += 1
-    assert seen > 60
+            for mark, n in marks(study, figure, series):
+                number = numbers.mark_number(study, figure.id, series.id, mark)
+                assert count(study, states, number) == n, (figure.id, series.id, mark)
+                n_checked += 1
+    assert n_checked > 60
 
 
 def count(study: Study, states: list[Subject], number: tuple[numbers.Number, str]) -> int:
     """Count who is in a number, without asking why."""
-    of, statistic = number
+    number_rule, statistic = number
     alone = (SingleSubject(Derivation(study, state)) for state in states)
-    return sum(any(standing.is_in(statistic) for standing in of.standings(one)) for one in alone)
+    return sum(
+        any(standing.is_in(statistic) for standing in number_rule.standings(person))
+        for person in alone
+    )
 
 
 def marks(study: Study, figure: Any, series: Any) -> Iterator[tuple[str, int]]:
     """Give how many subjects each mark is of, by what it is called."""
-    definition = next(each for each in study.definition.figures if each.id == figure.id)
+    definition = next(item for item in study.definition.figures if item.id == figure.id)
     visits = {visit.label: visit.id for visit in study.definition.visits}
     match definition.kind:
         case "mean" | "share":
@@ -359,12 +364,12 @@ def marks(study: Study, figure: Any, series: Any) -> Iterator[tuple[str, int]]:
             yield from ((value, values.count(value)) for value in dict.fromkeys(values))
             yield "", len(values)
         case "dots":
-            for each in series.marks:
+            for point in series.marks:
                 row = next(
                     row.id.partition("/")[2] for row in rows_printed(study, definition)
-                    if row.label == each.label and row.id.count("/") == 2
+                    if row.label == point.label and row.id.count("/") == 2
                 )  # fmt: skip
-                yield row, each.n
+                yield row, point.n
 
 
 def rows_printed(study: Study, definition: Any) -> Any:
@@ -377,24 +382,24 @@ def test_thirty_three_responded_and_each_says_why() -> None:
     study, states = tmb301(), subjects(feed())
     listed = traced(study, states, numbers.key_result_number(study, "primary-responders"))
     assert len(listed) == 33
-    for each in listed:
-        assert each["explanation"].endswith("at least 0.5 log10 copies/mL: yes")
-        assert [value["unit"] for value in each["values"]] == ["log10 copies/mL"]
-        kinds = {record["kind"] for record in each["records"] if record["decisive"]}
+    for document in listed:
+        assert document["explanation"].endswith("at least 0.5 log10 copies/mL: yes")
+        assert [value["unit"] for value in document["values"]] == ["log10 copies/mL"]
+        kinds = {record["kind"] for record in document["records"] if record["decisive"]}
         assert "lab.result.reported" in kinds
-        json.dumps(each)
+        json.dumps(document)
 
 
 def test_a_measure_by_arm_is_told_by_that_of_the_arm() -> None:
     study, states = crossover()
     listed = of_cell(study, states, "pairs", "pairs", "", "14.2.3")
     assert len(listed) > 20
-    complete = [each for each in listed if "missing" not in each["explanation"]]
+    complete = [document for document in listed if "missing" not in document["explanation"]]
     assert len(complete) > 20
-    for each in complete:
-        assert [value["label"] for value in each["values"]] == ["FEV1, change"] * 2
-        assert each["explanation"].count("baseline ") == 2
-    failed = next(each for each in listed if each not in complete)
+    for document in complete:
+        assert [value["label"] for value in document["values"]] == ["FEV1, change"] * 2
+        assert document["explanation"].count("baseline ") == 2
+    failed = next(document for document in listed if document not in complete)
     assert "FEV1: no value, missing; it counts as a failure" in failed["explanation"]
 
 

@@ -21,10 +21,10 @@ def screening(*entries: Any) -> Grid:
 def test_the_table_of_screening_says_that_nothing_was_reported():
     for row in screening().rows:
         for cell in row.cells:
-            told = {
+            statistics = {
                 statistic.name: (statistic.raw, statistic.text) for statistic in cell.statistics
             }
-            assert told == {"n": (None, NOT_REPORTED), "N": (0, "0"), "percent": (None, "")}
+            assert statistics == {"n": (None, NOT_REPORTED), "N": (0, "0"), "percent": (None, "")}
 
 
 def test_a_table_of_nobody_says_so_until_somebody_is_in_one_of_its_columns():
@@ -44,9 +44,9 @@ def test_a_table_of_nobody_says_so_until_somebody_is_in_one_of_its_columns():
     )
     before = builders.tables_of(study, [enrolment(sex="F", age=30)])["t"]
     for cell in (cell for row in before.rows for cell in row.cells):
-        told = {statistic.text for statistic in cell.statistics if statistic.name != "N"}
-        assert NOT_REPORTED in told
-        assert told <= {NOT_REPORTED, ""}
+        texts_of = {statistic.text for statistic in cell.statistics if statistic.name != "N"}
+        assert NOT_REPORTED in texts_of
+        assert texts_of <= {NOT_REPORTED, ""}
     after = builders.tables_of(study, [enrolment(sex="F", age=30), dose()])["t"]
     for column in ("died", "treated"):
         assert builders.statistic(after, "count", column, "n") == 0
@@ -57,11 +57,11 @@ def test_a_key_result_of_nobody_says_so_too(show):
     source = {"table": "events", "row": "term/Nervous system disorders/Headache"}
     key_result = {"id": "f", "label": "F", "show": show, "source": source | {"column": "total"}}
     study = builders.tiny(key_results=[key_result])
-    (found,) = report.summary(study, builders.sums_of(study, []))
-    assert (found.n, found.N, found.value, found.text) == (None, 0, None, NOT_REPORTED)
+    (result,) = report.summary(study, builders.sums_of(study, []))
+    assert (result.n, result.N, result.value, result.text) == (None, 0, None, NOT_REPORTED)
     entries = builders.subjects([enrolment(), dose()])
-    (found,) = report.summary(study, builders.sums_of(study, entries))
-    assert (found.n, found.N, found.text) == (0, 1, "0")
+    (result,) = report.summary(study, builders.sums_of(study, entries))
+    assert (result.n, result.N, result.text) == (0, 1, "0")
 
 
 def test_every_document_says_so():
@@ -81,6 +81,11 @@ def test_every_document_says_so():
                      for row in table["rows"] for cell in row["cells"]}  # fmt: skip
             assert texts == {("n", None, NOT_REPORTED), ("N", 0, "0"), ("percent", None, "")}
     results = json.loads(files["results.json"])
-    shown = {each.get("rawValue") for one in results["analyses"] if "/14.1.1/" in one["id"]
-             for each in one["results"] if each["formattedValue"] == NOT_REPORTED}  # fmt: skip
-    assert shown == {None}
+    raw_values = {
+        result.get("rawValue")
+        for analysis in results["analyses"]
+        if "/14.1.1/" in analysis["id"]
+        for result in analysis["results"]
+        if result["formattedValue"] == NOT_REPORTED
+    }
+    assert raw_values == {None}

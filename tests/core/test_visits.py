@@ -50,7 +50,7 @@ def study_of(*visits: dict[str, Any], **measures: Any) -> Study:
 def rules_of(study: Study, *entries: Any) -> set[str]:
     """Name the rules of discrepancies that are broken."""
     checks = EditChecks(study)
-    return {each.rule for each in checks.find(derive(*entries, study=study))}
+    return {discrepancy.rule for discrepancy in checks.find(derive(*entries, study=study))}
 
 
 def found(study: Study, *entries: Any) -> int | None:
@@ -58,23 +58,35 @@ def found(study: Study, *entries: Any) -> int | None:
 
 
 class TestDaysFrom:
-    @pytest.mark.parametrize("at", range(14, 24))
-    def test_the_first_dose_is_given_on_day_1(self, at):
+    @pytest.mark.parametrize("study_day", range(14, 24))
+    def test_the_first_dose_is_given_on_day_1(self, study_day):
         study = study_of(visit(days_from="first-dose", schedule="other"))
-        expected = at if 14 <= at <= 20 else None  # days 8 to 14 of those that begin on day 7
-        assert found(study, *DOSED, cd4(at, at)) == expected
+        expected = (
+            study_day if 14 <= study_day <= 20 else None
+        )  # days 8 to 14 of those that begin on day 7
+        assert found(study, *DOSED, cd4(study_day, study_day)) == expected
 
     def test_there_is_no_day_0(self):
         around = visit(days_from="first-dose", day=1, window=[-1, 1], schedule="other")
         study = study_of(around)
-        assert [found(study, *DOSED, cd4(at, at)) for at in (5, 6, 7, 8)] == [None, 6, 7, None]
+        assert [found(study, *DOSED, cd4(study_day, study_day)) for study_day in (5, 6, 7, 8)] == [
+            None,
+            6,
+            7,
+            None,
+        ]
 
     def test_randomisation_is_day_0(self):
         study = study_of(visit(days_from="randomisation", schedule="other"))
         entries = [enrolment(), randomised("a", at=3)]
-        assert [found(study, *entries, cd4(at, at)) for at in (10, 11, 17, 18)] == [
-            None, 11, 17, None,
-        ]  # fmt: skip
+        assert [
+            found(study, *entries, cd4(study_day, study_day)) for study_day in (10, 11, 17, 18)
+        ] == [
+            None,
+            11,
+            17,
+            None,
+        ]
 
     def test_there_is_no_visit_before_its_days_can_count(self):
         for start in ("first-dose", "randomisation"):
@@ -119,9 +131,9 @@ class TestWithoutWindow:
     STUDY = study_of({"id": "visit", "label": "Visit", "choose": "first"})
 
     @staticmethod
-    def seen(at: int, result: int, name: str = "visit") -> Any:
+    def seen(study_day: int, result: int, name: str = "visit") -> Any:
         item = {"parameter": "cd4", "result": str(result)}
-        return entry("visit.recorded", record=f"V{at}", visit=name, date=day(at),
+        return entry("visit.recorded", record=f"V{study_day}", visit=name, date=day(study_day),
                      measurements=[item])  # fmt: skip
 
     def test_it_is_known_by_the_name_that_it_is_recorded_under(self):
@@ -138,10 +150,10 @@ class TestWithoutWindow:
         assert found(study, enrolment(), cd4(10, 5, visit="week-5")) == 5
 
     def test_a_result_that_names_it_makes_it_due(self):
-        here = self.STUDY.visits["visit"]
-        named = viral_load(3, 9, visit="visit")
-        assert derive(enrolment(), viral_load(3, 9), study=self.STUDY).due(here) is False
-        assert derive(enrolment(), named, study=self.STUDY).due(here) is True
+        visit_ = self.STUDY.visits["visit"]
+        result_at_visit = viral_load(3, 9, visit="visit")
+        assert derive(enrolment(), viral_load(3, 9), study=self.STUDY).due(visit_) is False
+        assert derive(enrolment(), result_at_visit, study=self.STUDY).due(visit_) is True
 
     def test_a_result_names_a_visit_of_the_study(self):
         with pytest.raises(Rejected) as caught:
@@ -158,10 +170,10 @@ class TestWithoutWindow:
 
     def test_it_is_due_once_it_was_missed_or_all_is_over(self):
         missed = entry("visit.missed", visit="visit", reason="forgot")
-        here = self.STUDY.visits["visit"]
-        assert derive(enrolment(), contact(90), study=self.STUDY).due(here) is False
-        assert derive(enrolment(), missed, study=self.STUDY).due(here) is True
-        assert derive(enrolment(), disposition(9), study=self.STUDY).due(here) is True
+        visit_ = self.STUDY.visits["visit"]
+        assert derive(enrolment(), contact(90), study=self.STUDY).due(visit_) is False
+        assert derive(enrolment(), missed, study=self.STUDY).due(visit_) is True
+        assert derive(enrolment(), disposition(9), study=self.STUDY).due(visit_) is True
 
 
 class TestNamedWithADay:
@@ -195,9 +207,9 @@ class TestNamedWithADay:
 
     def test_several_results_are_undecided_unless_the_definition_chooses(self):
         study = study_of(self.named())
-        assert [each.records for each in derive(*DOSED, *self.RESULTS, study=study).undecided] == [
-            ("CD4-4", "CD4-9", "CD4-11")
-        ]
+        assert [
+            choice.records for choice in derive(*DOSED, *self.RESULTS, study=study).undecided
+        ] == [("CD4-4", "CD4-9", "CD4-11")]
         study = study_of(self.named(choose="closest"))
         assert derive(*DOSED, *self.RESULTS, study=study).undecided == []
 
@@ -216,7 +228,7 @@ class TestNamedWithADay:
         visits = [self.named(), self.named(id="after"), self.named(id="before", day=9)]
         study = study_of(*visits)
         derivation = derive(*DOSED, study=study)
-        assert [each.id for each in derivation.before(study.visits["after"])] == [
+        assert [visit_.id for visit_ in derivation.before(study.visits["after"])] == [
             "before",
             "visit",
         ]
@@ -288,8 +300,8 @@ class TestSchedules:
         study = study_of(late, new=carried)
         entries = [*DOSED, cd4(14, 3), cd4(35, 7), contact(120)]
         assert found(study, *entries) == 7
-        other = study_of({**late, "schedule": "other"}, new=carried)
-        assert found(other, *entries) is None
+        other_schedule = study_of({**late, "schedule": "other"}, new=carried)
+        assert found(other_schedule, *entries) is None
 
 
 class TestCarriedForward:
@@ -316,19 +328,19 @@ class TestCarriedForward:
     def test_it_says_so(self):
         row = {"summary": {"parameter": "cd4", "at": "week-5", "missing": "locf-visit"}}
         entries = [*DOSED, randomised("a"), cd4(14, 3), contact(50)]
-        (here, *_) = table_of(entries, row).rows[0].cells
-        assert here.method == "LOCF"
-        assert [(statistic.name, statistic.raw) for statistic in here.statistics][-2:] == [
+        (row_cell, *_) = table_of(entries, row).rows[0].cells
+        assert row_cell.method == "LOCF"
+        assert [(statistic.name, statistic.raw) for statistic in row_cell.statistics][-2:] == [
             ("observed", 0), ("imputed", 1),
         ]  # fmt: skip
 
 
 class TestAfterFirstDose:
     @pytest.mark.parametrize(
-        ("which", "expected"), [("first", 20), ("last", 30), ("highest", 90), ("lowest", 5)]
+        ("extreme", "expected"), [("first", 20), ("last", 30), ("highest", 90), ("lowest", 5)]
     )
-    def test_the_extreme_of_what_was_taken_after_the_first_dose(self, which, expected):
-        study = study_of(new={"parameter": "cd4", "after_first_dose": which})
+    def test_the_extreme_of_what_was_taken_after_the_first_dose(self, extreme, expected):
+        study = study_of(new={"parameter": "cd4", "after_first_dose": extreme})
         results = [cd4(0, 999), cd4(7, 1), cd4(8, 20), cd4(9, 90), cd4(10, 5), cd4(11, 30)]
         assert found(study, *DOSED, *results) == expected
         assert found(study, enrolment(), *results) is None
@@ -380,12 +392,12 @@ class TestAtVisits:
 
     def test_it_is_due_once_all_visits_are(self):
         study = self.study("day-14", "named")
-        asked = report.compiled(study).rules.measure("new", "")
-        here = [*DOSED, contact(50)]
-        assert asked.due(derive(*here, study=study)) is False
+        measure = report.compiled(study).rules.measure("new", "")
+        entries = [*DOSED, contact(50)]
+        assert measure.due(derive(*entries, study=study)) is False
         missed = entry("visit.missed", visit="named", record="M", reason="Ill")
-        assert asked.due(derive(*here, missed, study=study)) is True
-        assert asked.due(derive(*DOSED, disposition(20), study=study)) is True
+        assert measure.due(derive(*entries, missed, study=study)) is True
+        assert measure.due(derive(*DOSED, disposition(20), study=study)) is True
 
     def test_what_a_limit_keeps_out_counts_no_more_than_at_the_visit(self):
         late = [*DOSED, entry("regimen.started", date=day(13), regimen="r"), *self.RESULTS]
@@ -436,7 +448,10 @@ class TestFarthest:
                 assert found(self.study(**tie), *DOSED, *order) == expected * 10**12
 
     def test_the_most_abnormal_takes_a_tie_too(self):
-        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 34), (10, 66)))
+        low, high = (
+            cd4(study_day, value, range_low=40, range_high=60)
+            for study_day, value in ((9, 34), (10, 66))
+        )
         for tie, expected in (("earlier", 34), ("later", 66)):
             measure = TestMostAbnormal.ABNORMAL | {"tie": tie}
             assert found(study_of(new=measure), *DOSED, high, low) == expected
@@ -449,16 +464,18 @@ class TestFarthest:
         ]  # fmt: skip
         study = self.study()
         choice = study_of(new={"parameter": "cd4", "after_first_dose": "farthest"})
-        assert [each.records for each in derive(*DOSED, *plain, study=study).undecided] == [
-            ("A", "B")
-        ]
+        assert [
+            undecided_choice.records
+            for undecided_choice in derive(*DOSED, *plain, study=study).undecided
+        ] == [("A", "B")]
         assert derive(*DOSED, *plain, study=choice).undecided == []
         limits = {"range_low": 40, "range_high": 60}
         abnormal = study_of(new=TestMostAbnormal.ABNORMAL | {"tie": "later"})
-        ranged = [replace(each, data={**each.data, **limits}) for each in plain]
-        assert [each.records for each in derive(*DOSED, *ranged, study=abnormal).undecided] == [
-            ("A", "B")
-        ]
+        ranged = [replace(event, data={**event.data, **limits}) for event in plain]
+        assert [
+            undecided_choice.records
+            for undecided_choice in derive(*DOSED, *ranged, study=abnormal).undecided
+        ] == [("A", "B")]
 
     def test_methods_say_it(self):
         study = self.study(at_visits=["day-14", "week-5"])
@@ -493,14 +510,14 @@ class TestOnTreatment:
 
     def test_which_is_the_last_is_undecided_only_among_those_in_the_window(self):
         late = [
-            entry("lab.result.reported", record=name, parameter="cd4", collected=day(at),
+            entry("lab.result.reported", record=name, parameter="cd4", collected=day(study_day),
                   unit="cells/uL", result=result)
-            for name, at, result in (("A", 26, "1"), ("B", 26, "2"))
+            for name, study_day, result in (("A", 26, "1"), ("B", 26, "2"))
         ]  # fmt: skip
         entries = [*DOSED, dose(20), cd4(20, 3), *late]
         assert derive(*entries, study=self.study("last")).undecided == []
         assert [
-            each.records for each in derive(*entries, study=self.study("last", 6)).undecided
+            choice.records for choice in derive(*entries, study=self.study("last", 6)).undecided
         ] == [("A", "B")]
 
     def test_a_visit_may_count_from_the_last_dose(self):
@@ -509,11 +526,11 @@ class TestOnTreatment:
             "disposition.recorded", record="T", of="treatment", status="completed", date=day(20)
         )
         entries = [*DOSED, dose(20), cd4(17, 1), cd4(28, 2), cd4(30, 3), cd4(35, 4)]
-        here = study.visits["visit"]
+        visit_ = study.visits["visit"]
         assert found(study, *entries) is None  # another dose may follow
-        assert derive(*entries, study=study).due(here) is False
+        assert derive(*entries, study=study).due(visit_) is False
         assert found(study, *entries, ended) == 3
-        assert derive(*entries, ended, study=study).due(here) is True
+        assert derive(*entries, ended, study=study).due(visit_) is True
         # A dose after treatment ended is the last one, and so treatment did not end then.
         assert found(study, *entries, ended, dose(21)) is None
         assert found(study, *entries, dose(21), disposition(40)) == 3
@@ -536,13 +553,19 @@ class TestMostAbnormal:
 
     def test_the_one_farthest_beyond_its_range_counts(self):
         within = cd4(8, 50, range_low=40, range_high=60)
-        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 35), (10, 66)))
+        low, high = (
+            cd4(study_day, value, range_low=40, range_high=60)
+            for study_day, value in ((9, 35), (10, 66))
+        )
         assert found(self.study(), *DOSED, within, low, high) == 66
         assert found(self.study(below=2), *DOSED, within, low, high) == 35
         assert found(self.study(), *DOSED, within, cd4(9, 45, range_low=40, range_high=60)) == 45
 
     def test_of_equally_abnormal_ones_the_earliest(self):
-        low, high = (cd4(at, each, range_low=40, range_high=60) for at, each in ((9, 34), (10, 66)))
+        low, high = (
+            cd4(study_day, value, range_low=40, range_high=60)
+            for study_day, value in ((9, 34), (10, 66))
+        )
         assert found(self.study(), *DOSED, high, low) == 34
 
     def test_one_limit_suffices_and_without_any_none_can_be_compared(self):
@@ -578,12 +601,12 @@ class TestPreviousVisit:
         assert found(self.study(missing="locf-visit"), *entries) == 0
 
     @pytest.mark.parametrize(
-        "wrong",
+        "change",
         [{"at": "baseline"}, {"at": None, "after_first_dose": "last"}, {"missing": "bocf"}],
         ids=str,
     )
-    def test_it_needs_a_visit_and_is_no_baseline(self, wrong):
-        measure = {"parameter": "cd4", "at": "week-5", "change_from": "previous-visit"} | wrong
+    def test_it_needs_a_visit_and_is_no_baseline(self, change):
+        measure = {"parameter": "cd4", "at": "week-5", "change_from": "previous-visit"} | change
         new = {name: part for name, part in measure.items() if part is not None}
         with pytest.raises(Rejected) as caught:
             checking.check_definition(study_of(new=new))
@@ -610,9 +633,9 @@ class TestPercentChange:
     def test_it_is_shown_in_percent_with_one_decimal(self):
         row = {"summary": {"parameter": "cd4", "at": "week-5", "percent_change_from": "baseline"}}
         entries = [*DOSED, randomised("a"), cd4(0, 300), cd4(35, 200)]
-        (here, *_) = table_of(entries, row).rows[0].cells
-        assert here.get("mean").text == "-33.33"
-        assert here.get("min").text == "-33.3"
+        (row_cell, *_) = table_of(entries, row).rows[0].cells
+        assert row_cell.get("mean").text == "-33.33"
+        assert row_cell.get("min").text == "-33.3"
 
 
 class TestUpperLimits:
@@ -633,14 +656,14 @@ class TestUpperLimits:
     def test_it_is_quantised_half_up(self):
         assert found(self.STUDY, *DOSED, cd4(8, 2, range_high=3)) == 667
 
-    @pytest.mark.parametrize("known", [{}, {"range_high": 0}])
-    def test_without_a_limit_there_is_none(self, known):
-        assert found(self.STUDY, *DOSED, cd4(8, 100, **known)) is None
+    @pytest.mark.parametrize("limits", [{}, {"range_high": 0}])
+    def test_without_a_limit_there_is_none(self, limits):
+        assert found(self.STUDY, *DOSED, cd4(8, 100, **limits)) is None
 
-    @pytest.mark.parametrize("of", ["cd4-uln", "viral-load-log10", "cd8"])
-    def test_it_is_of_a_parameter_that_is_reported(self, of):
+    @pytest.mark.parametrize("parameter", ["cd4-uln", "viral-load-log10", "cd8"])
+    def test_it_is_of_a_parameter_that_is_reported(self, parameter):
         parameters = self.PARAMETERS | {
-            "cd4-uln": {"label": "x", "unit": "x", "upper_limits_of": of}
+            "cd4-uln": {"label": "x", "unit": "x", "upper_limits_of": parameter}
         }
         with pytest.raises(Rejected) as caught:
             checking.check_definition(tiny(parameters=parameters))
@@ -670,13 +693,13 @@ class TestLowerLimits:
         return [measured(name, *entries, study=self.STUDY) for name in ("lower", "upper")]
 
     def test_a_result_counts_as_multiples_of_its_own_limits(self):
-        here = self.weighed("60.0", range_low=50, range_high=90)
-        assert self.multiples(enrolment(), here) == [12_000, 6_667]
+        weight = self.weighed("60.0", range_low=50, range_high=90)
+        assert self.multiples(enrolment(), weight) == [12_000, 6_667]
 
     def test_without_a_limit_above_0_there_is_none(self):
         assert self.multiples(enrolment(), self.weighed("60.0")) == [None, None]
-        here = self.weighed("60.0", range_low=0, range_high=120)
-        assert self.multiples(enrolment(), here) == [None, 5_000]
+        weight = self.weighed("60.0", range_low=0, range_high=120)
+        assert self.multiples(enrolment(), weight) == [None, 5_000]
 
     def test_a_range_that_is_none_is_a_discrepancy(self):
         assert "reference-range" in rules_of(
@@ -687,11 +710,11 @@ class TestLowerLimits:
         )
 
     def test_a_range_does_not_make_two_measurements_of_one(self):
-        again = entry(
+        repeat = entry(
             "visit.recorded", record="AGAIN", visit="day-0", date=day(0),
             measurements=[{"parameter": "weight", "result": "61.0", "range_low": 40}],
         )  # fmt: skip
-        assert "visit-twice" in rules_of(self.STUDY, enrolment(), self.weighed("60.0"), again)
+        assert "visit-twice" in rules_of(self.STUDY, enrolment(), self.weighed("60.0"), repeat)
 
 
 class TestAssessed:
@@ -751,16 +774,16 @@ class TestRowsOfVisits:
             enrolment(),
             randomised("a"),
             dose(7),
-            *(viral_load(at, 100 + at) for at in (0, 7, 14)),
+            *(viral_load(study_day, 100 + study_day) for study_day in (0, 7, 14)),
         ]
         grid = tables_of(parallel([row], columns), entries)["t"]
-        found = {row.id: [cell.get("mean").text for cell in row.cells] for row in grid.rows[1:]}
-        assert found == {"row/day-7": ["107.0", "100.0"], "row/day-14": ["114.0", "100.0"]}
+        means = {row.id: [cell.get("mean").text for cell in row.cells] for row in grid.rows[1:]}
+        assert means == {"row/day-7": ["107.0", "100.0"], "row/day-14": ["114.0", "100.0"]}
 
-    @pytest.mark.parametrize("same", [AT_DAY_0, {"total": AT_DAY_0}, "age", "baseline-copies"])
-    def test_a_row_that_is_the_same_at_every_visit_is_refused(self, same):
+    @pytest.mark.parametrize("measure", [AT_DAY_0, {"total": AT_DAY_0}, "age", "baseline-copies"])
+    def test_a_row_that_is_the_same_at_every_visit_is_refused(self, measure):
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(parallel([self.BY | {"summary": same}], (TOTAL,)))
+            checking.check_definition(parallel([self.BY | {"summary": measure}], (TOTAL,)))
         (fault,) = caught.value.faults
         assert fault.pointer == "/tables/0/rows/0/summary"
         assert "same at every visit" in fault.detail

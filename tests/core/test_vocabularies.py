@@ -28,16 +28,16 @@ ARMS = [{"id": "drug", "label": "Drug", "treatments": ["DRUG"]},
         {"id": "placebo", "label": "Placebo", "treatments": ["PLACEBO"]}]  # fmt: skip
 
 
-def faults(found: Entry, study: Study | None = None) -> list[FieldError]:
+def faults(given_event: Entry, study: Study | None = None) -> list[FieldError]:
     try:
-        check_acceptable(study or tiny(), found)
+        check_acceptable(study or tiny(), given_event)
     except Rejected as refused:
         return list(refused.faults)
     return []
 
 
 @pytest.mark.parametrize(
-    ("found", "at", "meant"),
+    ("given_event", "pointer", "suggestion"),
     [
         (enrolment(race="Caucasian"), "/data/race", None),
         (enrolment(race="White"), "/data/race", "WHITE"),
@@ -55,17 +55,19 @@ def faults(found: Entry, study: Study | None = None) -> list[FieldError]:
         (adverse_event(causality="Related"), "/data/causality", "RELATED"),
     ],
 )  # fmt: skip
-def test_a_word_that_is_not_in_the_list_is_refused_with_those_that_are(found, at, meant):
-    (fault,) = faults(found)
-    assert fault.pointer == at
+def test_a_word_that_is_not_in_the_list_is_refused_with_those_that_are(
+    given_event, pointer, suggestion
+):
+    (fault,) = faults(given_event)
+    assert fault.pointer == pointer
     assert fault.detail.startswith("must be one of ")
-    assert ("Did you mean" in fault.detail) == (meant is not None)
-    if meant:
-        assert fault.detail.endswith(f"Did you mean {meant}?")
+    assert ("Did you mean" in fault.detail) == (suggestion is not None)
+    if suggestion:
+        assert fault.detail.endswith(f"Did you mean {suggestion}?")
 
 
 @pytest.mark.parametrize(
-    "found",
+    "given_event",
     [
         enrolment(race="BLACK OR AFRICAN AMERICAN", ethnicity="UNKNOWN", country="TWN"),
         adverse_event(outcome="RECOVERED/RESOLVED", severity="SEVERE", action_taken="UNKNOWN"),
@@ -73,8 +75,8 @@ def test_a_word_that_is_not_in_the_list_is_refused_with_those_that_are(found, at
         disposition(40, reason="ANYTHING AT ALL"),
     ],
 )
-def test_what_cdisc_lists_is_taken_and_so_is_any_word_of_a_field_without_a_list(found):
-    assert faults(found) == []
+def test_what_cdisc_lists_is_taken_and_so_is_any_word_of_a_field_without_a_list(given_event):
+    assert faults(given_event) == []
 
 
 def test_the_status_of_a_disposition_is_one_of_two():
@@ -93,7 +95,7 @@ class TestDeclared:
     }
 
     @pytest.mark.parametrize(
-        ("found", "at"),
+        ("given_event", "pointers"),
         [
             (disposition(40, reason="Moved"), ["/data/reason"]),
             (disposition(40, reason="MOVED"), []),
@@ -108,9 +110,9 @@ class TestDeclared:
             (viral_load(0, 100, specimen="BLOOD"), []),
         ],
     )  # fmt: skip
-    def test_a_list_of_the_definition_is_the_one_that_counts(self, found, at):
+    def test_a_list_of_the_definition_is_the_one_that_counts(self, given_event, pointers):
         study = tiny(vocabularies=self.LISTS)
-        assert [fault.pointer for fault in faults(found, study)] == at
+        assert [fault.pointer for fault in faults(given_event, study)] == pointers
 
     def test_a_voided_record_is_not_looked_at(self):
         void = entry("subject.enrolled", revision=2, action="void")

@@ -32,8 +32,8 @@ UNIT = TINY["parameters"]["viral-load-log10"]["unit"]
 DECREASE, CHANGE = "a positive number is a decrease", "a negative number is a decrease"
 
 
-def row_of(measure: Any, **more: Any) -> Row:
-    return table_of([], {"summary": measure}, columns=[TOTAL], **more).rows[0]
+def row_of(measure: Any, **options: Any) -> Row:
+    return table_of([], {"summary": measure}, columns=[TOTAL], **options).rows[0]
 
 
 class TestDirection:
@@ -86,19 +86,19 @@ class TestDirection:
         )
 
     def test_no_table_of_changes_of_tmb_301_is_without_unit_and_direction(self):
-        shown = 0
+        n_checked = 0
         for grid in tables_of(tmb301(), feed()).values():
             for row in grid.rows:
                 if "ecrease from" in row.label or row.direction:
                     assert row.unit
                     notes_of = [footnote for footnote in grid.footnotes if row.unit in footnote]
-                    assert any("umber is a decrease" in each for each in notes_of), grid.id
-                    shown += 1
-        assert shown > 20
+                    assert any("umber is a decrease" in note for note in notes_of), grid.id
+                    n_checked += 1
+        assert n_checked > 20
 
     def test_a_key_result_of_a_change_states_its_direction_and_its_unit(self):
         sums = builders.sums_of(tmb301(), builders.subjects(feed()))
-        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        key_results = {item.id: item for item in report.summary(tmb301(), sums)}
         assert key_results["week25-mean-decrease"].direction == DECREASE
         assert key_results["week25-mean-decrease"].unit == "log10 copies/mL"
         assert key_results["primary-responders"].direction == ""
@@ -114,7 +114,7 @@ class TestDirection:
 
 
 def test_a_figure_of_changes_states_their_unit_and_direction():
-    shown = {
+    change_figure = {
         "id": "c",
         "title": "C",
         "population": "P",
@@ -123,8 +123,11 @@ def test_a_figure_of_changes_states_their_unit_and_direction():
         "y_label": "Y",
         "source": {"table": "14.2.4", "row": "visit", "columns": ["change"]},
     }
-    values = shown | {"id": "v", "source": {**shown["source"], "columns": ["value"]}}
-    study = tmb301(("figures", [shown, values]))
+    values = change_figure | {
+        "id": "v",
+        "source": {**change_figure["source"], "columns": ["value"]},
+    }
+    study = tmb301(("figures", [change_figure, values]))
     changes, plain = builders.report_of(study, feed()[:100]).figures
     assert changes.footnotes == ("Changes: in log10 copies/mL. A negative number is a decrease.",)
     assert plain.footnotes == ()
@@ -134,20 +137,25 @@ class TestImputation:
     def test_observed_and_imputed_stand_beside_every_imputed_mean(self):
         grid = tables_of(tmb301(), feed())["14.2.3.2"]
         for column, imputed in (("bocf", 9), ("locf", 9)):
-            found = cell(grid, "decrease", column)
-            assert (found.get("observed").raw, found.get("imputed").raw) == (40 - imputed, imputed)
+            row_cell = cell(grid, "decrease", column)
+            assert (row_cell.get("observed").raw, row_cell.get("imputed").raw) == (
+                40 - imputed,
+                imputed,
+            )
         sums = builders.sums_of(tmb301(), builders.subjects(feed()))
-        key_results = {each.id: each for each in report.summary(tmb301(), sums)}
+        key_results = {item.id: item for item in report.summary(tmb301(), sums)}
         assert key_results["week25-mean-decrease"].imputation == "observed 31, imputed 9 (BOCF)"
         assert key_results["day14-mean-decrease"].imputation == ""
 
 
 class TestAbsent:
     def test_what_nobody_reported_says_so_in_every_statistic(self):
-        found = cell(table_of([enrolment(), randomised("a")], {"summary": VL}), "row")
-        shown = {statistic.name: (statistic.raw, statistic.text) for statistic in found.statistics}
-        assert shown.pop("n") == (0, "0")
-        assert set(shown.values()) == {(None, "not reported")}
+        row_cell = cell(table_of([enrolment(), randomised("a")], {"summary": VL}), "row")
+        texts = {
+            statistic.name: (statistic.raw, statistic.text) for statistic in row_cell.statistics
+        }
+        assert texts.pop("n") == (0, "0")
+        assert set(texts.values()) == {(None, "not reported")}
 
     def test_a_table_of_nobody_says_that_its_zeros_are_no_findings(self):
         def noted(grid: Grid) -> bool:
@@ -159,10 +167,10 @@ class TestAbsent:
         assert not noted(tables_of(tmb301(), [screened])["14.1.1"])
 
 
-def listed(source: str, *entries: Any, **more: Any) -> Any:
+def listed(source: str, *entries: Any, **options: Any) -> Any:
     column = {"id": "X", "label": "X", "source": source}
     listing = {"id": "L", "title": "L", "population": "All", "records": "subjects"}
-    study = tiny(listings=[listing | {"columns": [column]}], **more)
+    study = tiny(listings=[listing | {"columns": [column]}], **options)
     ((value,),) = listings_of(study, [enrolment(), *entries])["L"].rows
     return value
 
@@ -248,14 +256,14 @@ class TestFlow:
     @staticmethod
     def box(name: str, *entries: Any, **changes: Any) -> Any:
         study = tiny(**changes)
-        found = report.flow(study, builders.sums_of(study, builders.subjects(entries)))
-        boxes = [box for stage in found.stages for box in (*stage.boxes, *stage.side)]
+        result = report.flow(study, builders.sums_of(study, builders.subjects(entries)))
+        boxes = [box for stage in result.stages for box in (*stage.boxes, *stage.side)]
         return next(box for box in boxes if box.id == name)
 
     @staticmethod
     def flow(**changes: Any) -> dict[str, Any]:
-        first, *others = TINY["flow"]["stages"]
-        stages = [{**first, "box": {**first["box"], **changes}}, *others]
+        first, *later_stages = TINY["flow"]["stages"]
+        stages = [{**first, "box": {**first["box"], **changes}}, *later_stages]
         return {**TINY["flow"], "stages": stages}
 
     @pytest.mark.parametrize("absent", ["not reported", "not collected"])
@@ -267,8 +275,8 @@ class TestFlow:
         study = tmb301()
         waiting = [enrolment(subject="S-1"), dose(subject="S-1"), contact(8)]
         for entries, expected in ((waiting, (0, 1)), ([*waiting, disposition(9)], (0, 0))):
-            found = report.flow(study, builders.sums_of(study, builders.subjects(entries)))
-            (box,) = next(stage.boxes for stage in found.stages if stage.id == "day-14")
+            result = report.flow(study, builders.sums_of(study, builders.subjects(entries)))
+            (box,) = next(stage.boxes for stage in result.stages if stage.id == "day-14")
             assert (box.n, box.not_due) == expected
 
     @pytest.mark.parametrize("row", ["responders", "none"])
@@ -276,9 +284,9 @@ class TestFlow:
         ref = {"table": "one", "row": row, "column": "total"}
         with pytest.raises(Rejected) as caught:
             checking.check_definition(tiny(flow=self.flow(not_due=ref)))
-        at = "/flow/stages/0/box/not_due"  # where the row is not there, that is said of it too
-        also = [] if row == "responders" else [f"{at}/row"]
-        assert [fault.pointer for fault in caught.value.faults] == [at, *also]
+        pointer = "/flow/stages/0/box/not_due"  # where the row is not there, that is said of it too
+        row_faults = [] if row == "responders" else [f"{pointer}/row"]
+        assert [fault.pointer for fault in caught.value.faults] == [pointer, *row_faults]
 
     def test_a_stage_by_arm_takes_none(self):
         rows = [{"id": "wait", "not_due": "enrolled"}]

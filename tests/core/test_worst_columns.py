@@ -26,9 +26,9 @@ from trial.tables import checking
 from trial.tables.checking import warnings
 
 
-def at(arm: Mapping[str, Any], name: str, **more: Any) -> dict[str, Any]:
+def at(arm: Mapping[str, Any], name: str, **options: Any) -> dict[str, Any]:
     """Narrow a column of an arm to some worst grades, under the arm's name."""
-    return {**arm, "id": f"{arm['id']}-{name}", "label": name, "under": arm["label"], **more}
+    return {**arm, "id": f"{arm['id']}-{name}", "label": name, "under": arm["label"], **options}
 
 
 GRADES = [
@@ -78,8 +78,8 @@ class TestOfAdverseEvents:
 
     def counts(self, row: str, statistic: str = "n") -> dict[str, Any]:
         """Give what a row counts in each column of grades."""
-        found = raws(self.GRID, row, statistic)
-        return {name.removeprefix("total-"): n for name, n in found.items() if name != "total"}
+        counts_ = raws(self.GRID, row, statistic)
+        return {name.removeprefix("total-"): n for name, n in counts_.items() if name != "total"}
 
     def test_each_subject_is_in_the_column_of_its_worst_grade_alone(self):
         # S-1 and S-3 had 4, S-4 had 2; of S-2 no grade is known
@@ -111,8 +111,8 @@ class TestOfAdverseEvents:
         grid = table_of(EVENTS, *self.ROWS, columns=filtered)
         for row in ("any", "terms/S", "terms/S/Pain", "terms/S/Rash", "worst/4"):
             for statistic in ("n", "N", "events", "percent"):
-                there, here = (raws(found, row, statistic) for found in (grid, self.GRID))
-                assert there == {name: here[name] for name in there}, (row, statistic)
+                by_filter, own_counts = (raws(table, row, statistic) for table in (grid, self.GRID))
+                assert by_filter == {name: own_counts[name] for name in by_filter}, (row, statistic)
 
     def test_rows_by_worst_grade_agree(self):
         for i in range(1, 6):
@@ -163,10 +163,10 @@ class TestBySeverity:
         """Give each subject events of all severities, of none, and of both terms."""
         kinds = [(1, 3), (2,), (3, None), (None,), (1, 1, 2)]
         return [
-            each
+            event_
             for i, grades in enumerate(kinds, 1)
             for j, grade in enumerate(grades)
-            for each in event(
+            for event_ in event(
                 f"S-{i}", f"{i}{j}", ("Pain", "Rash")[j % 2], grade,
                 causality=("RELATED", "NOT RELATED")[i % 2],
                 **({"severity": cls.WORDS[grade - 1]} if grade else {}),
@@ -174,7 +174,7 @@ class TestBySeverity:
         ]  # fmt: skip
 
     def test_they_count_what_columns_of_grades_do(self):
-        entries = [*(each for i in range(1, 7) for each in person(f"S-{i}")), *self.events()]
+        entries = [*(event_ for i in range(1, 7) for event_ in person(f"S-{i}")), *self.events()]
         rows = TestOfAdverseEvents.ROWS[:2]
         by_severity = table_of(entries, *rows, columns=self.COLUMNS)
         by_grade = table_of(entries, *rows, columns=[TOTAL, *self.OF_GRADES])
@@ -184,8 +184,8 @@ class TestBySeverity:
         }  # fmt: skip
         for row in ("any", "terms/S", "terms/S/Pain", "terms/S/Rash"):
             for statistic in ("n", "N", "percent", "events"):
-                there = raws(by_grade, row, statistic)
-                assert raws(by_severity, row, statistic) == there, (row, statistic)
+                by_grade_counts = raws(by_grade, row, statistic)
+                assert raws(by_severity, row, statistic) == by_grade_counts, (row, statistic)
         assert any("of which severity is not" in note for note in by_severity.footnotes)
 
     def test_graded_results_leave_them_empty(self):
@@ -212,10 +212,10 @@ class TestBySeverity:
     )
     def test_what_has_no_order_is_refused(self, vocabulary, worst, end, words):
         vocabularies = {"adverse-event.reported": {"severity": vocabulary}}
-        found = faults(
+        problems = faults(
             at(TOTAL, "x", worst=worst), row={"events": {}}, vocabularies=vocabularies
         )  # fmt: skip
-        assert words in found[f"/tables/0/columns/0/worst{end}"]
+        assert words in problems[f"/tables/0/columns/0/worst{end}"]
 
     def test_methods_say_so(self):
         study = parallel(TestOfAdverseEvents.ROWS[:1], self.COLUMNS)
@@ -243,21 +243,21 @@ GRADED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def laboratory(subject: str, *values: object, arm: str = "a", left: bool = True) -> list[Entry]:
+def laboratory(subject: str, *values: object, arm: str = "a", has_left: bool = True) -> list[Entry]:
     """Give a subject and its results after the first dose."""
     results = [
         entry("lab.result.reported", subject, record=f"x{i}", parameter="x", collected=day(i),
               result=str(value), unit="u")
         for i, value in enumerate(values, 12)
     ]  # fmt: skip
-    return [*person(subject, arm), *results, *([disposition(90, subject=subject)] * left)]
+    return [*person(subject, arm), *results, *([disposition(90, subject=subject)] * has_left)]
 
 
 class TestOfResults:
     RESULTS = (
         *laboratory("S-1", 50, 35, 5), *laboratory("S-2", 15, 5), *laboratory("S-3", 45),
-        *laboratory("S-4", 25), *laboratory("S-5"), *laboratory("S-6", 15, left=False),
-        *laboratory("S-7", left=False),
+        *laboratory("S-4", 25), *laboratory("S-5"), *laboratory("S-6", 15, has_left=False),
+        *laboratory("S-7", has_left=False),
     )  # fmt: skip
     COLUMNS: ClassVar[list[dict[str, Any]]] = [
         TOTAL, at(TOTAL, "0", worst={"grade": [0]}),
@@ -268,8 +268,8 @@ class TestOfResults:
 
     def test_each_subject_is_in_the_column_of_its_worst_grade_alone(self):
         # S-1 and S-2 had 4, S-3 0, S-4 2, S-6 3; S-5 has no result, S-7 none yet
-        found = raws(self.GRID, "x", "n")
-        assert {name.removeprefix("total-"): n for name, n in found.items()} == {
+        counts = raws(self.GRID, "x", "n")
+        assert {name.removeprefix("total-"): n for name, n in counts.items()} == {
             "total": 4, "0": 1, "ends": 4, "1": 0, "2": 1, "3": 1, "4": 2, "5": 0, "3-4": 3,
             "from-1": 4, "from-2": 4, "from-3": 3,
         }  # fmt: skip
@@ -339,30 +339,30 @@ class TestRefused:
         ],
     )
     def test_what_is_no_grade(self, row, pointer, words):
-        found = faults(TOTAL, at(TOTAL, "1", worst={"grade": [1]}), row=row)
-        assert f"/tables/0/rows/0/graded{pointer}" in found, found
-        assert words in found[f"/tables/0/rows/0/graded{pointer}"]
+        problems = faults(TOTAL, at(TOTAL, "1", worst={"grade": [1]}), row=row)
+        assert f"/tables/0/rows/0/graded{pointer}" in problems, problems
+        assert words in problems[f"/tables/0/rows/0/graded{pointer}"]
 
     def test_a_condition_of_a_column_of_grades(self):
         row = {"count": {"total": "treated", "total-1": "treated"}}
-        found = faults(TOTAL, at(TOTAL, "1", worst={"grade": [1]}), row=row)
-        assert list(found) == ["/tables/0/rows/0/count/total-1"]
+        problems = faults(TOTAL, at(TOTAL, "1", worst={"grade": [1]}), row=row)
+        assert list(problems) == ["/tables/0/rows/0/count/total-1"]
 
     def test_a_column_of_grades_that_no_row_fills_is_a_warning(self):
         study = parallel([{"count": "treated"}], [TOTAL, at(TOTAL, "1", worst={"grade": [1]})])
-        said = warnings.find_warnings(study.definition, json.loads(study.source))
-        assert any(fault.pointer == "/tables/0/columns/1" for fault in said)
+        problems = warnings.find_warnings(study.definition, json.loads(study.source))
+        assert any(fault.pointer == "/tables/0/columns/1" for fault in problems)
 
     def test_cells_that_key_results_may_name(self):
         study = parallel(
             [{"graded": "worst"}, {"id": "rate", "label": "", "incidence": {"filter": {}}}],
             [TOTAL, at(TOTAL, "1", worst={"grade": [1]})], **GRADED,
         )  # fmt: skip
-        named = [
+        available = [
             available_statistics(
                 CellRef(table="t", row=row, column="total-1"), study.definition.tables
             )
             for row in ("row", "rate")
         ]
-        assert "percent" in named[0]
-        assert not named[1]
+        assert "percent" in available[0]
+        assert not available[1]

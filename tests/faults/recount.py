@@ -24,30 +24,36 @@ ABSENT = {None, "Not yet due"}
 def differences(files: Mapping[str, bytes]) -> tuple[int, list[str]]:
     """Recount a document: how many numbers were compared, and those that differ."""
     listings = _listings(files["listings.xlsx"])
-    stated, sizes = _stated(json.loads(files["tables.json"]))
+    table_numbers, sizes = _stated(json.loads(files["tables.json"]))
     claims = {**_disposition(listings), **_efficacy(listings), **_visits(listings)}
     claims |= {**_safety(listings), **_terms(listings)}
-    wrong = [
-        f"{' '.join(at)}: listed {_plain(expected)}, in the table {stated.get(at)}"
-        for at, expected in claims.items()
-        if not _same(expected, stated.get(at))
+    faults = [
+        f"{' '.join(place)}: listed {_plain(expected)}, in the table {table_numbers.get(place)}"
+        for place, expected in claims.items()
+        if not _same(expected, table_numbers.get(place))
     ]
-    terms = {at for at in stated if at[0] == "14.3.1.2" and at[1].startswith("term/")}
-    wrong += [f"{' '.join(at)}: in no listing" for at in terms if at[3] == "n" and at not in claims]
+    terms = {
+        place for place in table_numbers if place[0] == "14.3.1.2" and place[1].startswith("term/")
+    }
+    faults += [
+        f"{' '.join(place)}: in no listing"
+        for place in terms
+        if place[3] == "n" and place not in claims
+    ]
     members = _members(listings)
     expected_sizes = {("14.2.1", "day-14"): "itt", ("14.3.1.1", "total"): "safety",
                       ("14.2.3.1", "completers"): "completers"}  # fmt: skip
-    wrong += [
-        f"N of {at}: {sizes[at]}, listed {len(members[name])}"
-        for at, name in expected_sizes.items()
-        if sizes[at] != len(members[name])
+    faults += [
+        f"N of {column}: {sizes[column]}, listed {len(members[name])}"
+        for column, name in expected_sizes.items()
+        if sizes[column] != len(members[name])
     ]
-    return len(claims) + len(expected_sizes), wrong
+    return len(claims) + len(expected_sizes), faults
 
 
 def _listings(workbook: bytes) -> dict[str, list[Row]]:
     book = openpyxl.load_workbook(io.BytesIO(workbook), read_only=True)
-    found: dict[str, list[Row]] = {}
+    listings: dict[str, list[Row]] = {}
     for sheet in book:
         if not sheet.title.startswith("16."):
             continue
@@ -60,19 +66,19 @@ def _listings(workbook: bytes) -> dict[str, list[Row]]:
             row = dict(zip(header, values, strict=False))
             if str(row.get("Subject") or "").startswith("TMB301-"):
                 rows.append(row)
-        found[sheet.title] = rows
-    return found
+        listings[sheet.title] = rows
+    return listings
 
 
 def _stated(document: Any) -> tuple[Claims, dict[tuple[str, str], int]]:
-    stated = {
+    numbers = {
         (table["id"], row["id"], cell["column"], cell["statistic"]): cell["raw"]
         for table in document["tables"]
         for row in table["rows"]
         for cell in row["cells"]
     }
     sizes = {(t["id"], c["id"]): c["n"] for t in document["tables"] for c in t["columns"]}
-    return stated, sizes
+    return numbers, sizes
 
 
 def _members(listings: Mapping[str, list[Row]]) -> dict[str, set[str]]:
@@ -87,15 +93,17 @@ def _disposition(listings: Mapping[str, list[Row]]) -> Claims:
     members = _members(listings)
     itt = members["itt"]
     died = {row["Subject"] for row in listings["16.2.7.3"]}
-    left = {row["Subject"] for row in listings["16.2.1"]}
+    discontinued = {row["Subject"] for row in listings["16.2.1"]}
     counts = {
         "enrolled": itt,
         "treated": itt & members["safety"],
         "completed": itt & members["completers"],
-        "discontinued": itt & left,
+        "discontinued": itt & discontinued,
         "died": itt & died,
     }
-    claims: Claims = {("14.1.2", row, "total", "n"): len(of) for row, of in counts.items()}
+    claims: Claims = {
+        ("14.1.2", row, "total", "n"): len(subjects) for row, subjects in counts.items()
+    }
     claims["14.3.2.1", "deaths", "total", "n"] = len(members["safety"] & died)
     return claims
 
@@ -141,14 +149,14 @@ def _efficacy(listings: Mapping[str, list[Row]]) -> Claims:
 def _visits(listings: Mapping[str, list[Row]]) -> Claims:
     """Count each visit's results again: of 14.2.4 from the rows chosen for it, not by subject."""
     itt = _members(listings)["itt"]
-    chosen: dict[str, list[Row]] = defaultdict(list)
+    by_visit: dict[str, list[Row]] = defaultdict(list)
     for row in listings["16.2.6"]:
         if row["Subject"] in itt:
-            chosen[row["Chosen for visit"]].append(row)
+            by_visit[row["Chosen for visit"]].append(row)
     ids = {"Day 7": "day-7", "Day 14": "day-14", "Week 5": "week-5", "Week 25": "week-25"}
     claims: Claims = {}
     for label, name in ids.items():
-        rows = chosen[label]
+        rows = by_visit[label]
         claims |= _moments("14.2.4", f"visit/{name}", "value", rows, "log10 as counted")
     return claims
 
@@ -190,11 +198,11 @@ def _emergent(listings: Mapping[str, list[Row]]) -> list[Row]:
 
 
 def _events(table: str, row: str, events: Iterable[Row]) -> Claims:
-    found = list(events)
-    subjects = {each["Subject"] for each in found}
+    rows_met = list(events)
+    subjects = {row_["Subject"] for row_ in rows_met}
     return {
         (table, row, "total", "n"): len(subjects),
-        (table, row, "total", "events"): len(found),
+        (table, row, "total", "events"): len(rows_met),
     }
 
 
@@ -203,17 +211,17 @@ def _yes(rows: Iterable[Row], label: str) -> int:
 
 
 def _moments(table: str, row: str, column: str, rows: Iterable[Row], label: str) -> Claims:
-    values = [Fraction(str(each[label])) for each in rows if each[label] not in ABSENT]
+    values = [Fraction(str(row_[label])) for row_ in rows if row_[label] not in ABSENT]
     claims: Claims = {(table, row, column, "n"): len(values)}
     if values:
         claims[table, row, column, "mean"] = sum(values) / len(values)
     return claims
 
 
-def _same(expected: Any, stated: Any) -> bool:
+def _same(expected: Any, number: Any) -> bool:
     if isinstance(expected, Fraction):
-        return stated is not None and abs(Fraction(stated) - expected) < Fraction(1, 10**9)
-    return (stated or 0) == expected
+        return number is not None and abs(Fraction(number) - expected) < Fraction(1, 10**9)
+    return (number or 0) == expected
 
 
 def _plain(value: Any) -> Any:

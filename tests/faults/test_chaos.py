@@ -96,7 +96,7 @@ class World:
     direct: str
     folder: Path
     rng: random.Random
-    sent: dict[Key, dict[str, Entry]] = field(default_factory=dict)
+    sent_entries: dict[Key, dict[str, Entry]] = field(default_factory=dict)
     """Every content sent of every revision, by its digest."""
 
     @property
@@ -145,27 +145,27 @@ def open_world(direct: str, proxy: faults.Proxy, folder: Path, seed: int) -> Wor
     s3 = clients.patient("s3", proxy.endpoint)
     s3.create_bucket(Bucket=name)
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
-    sent = {
+    sent_events = {
         "EIGHT-SHARDS": feeds.feed("EIGHT-SHARDS"),
         "ONE-SHARD": feeds.feed("ONE-SHARD")[:ONE_SHARD],
         "ONE-SUBJECT": feeds.one_subject("ONE-SUBJECT", ONE_SUBJECT),
     }
-    everything: list[feeds.Event] = []
+    all_events: list[feeds.Event] = []
     for study, shards in writers.SHARDS.items():
         world.store.put_definition(writers.STUDIES[study], feeds.definition(study, shards))
-        everything += feeds.disturbed(sent[study], world.rng)
-    world.rng.shuffle(everything)
-    hand_out(world, everything)
+        all_events += feeds.disturbed(sent_events[study], world.rng)
+    world.rng.shuffle(all_events)
+    hand_out(world, all_events)
     return world
 
 
-def hand_out(world: World, everything: list[feeds.Event]) -> None:
+def hand_out(world: World, all_events: list[feeds.Event]) -> None:
     """Write each writer's events to a file; one event in twenty goes to two of them."""
     lines: list[list[str]] = [[] for _ in range(WRITERS)]
-    for i, event in enumerate(everything):
+    for i, event in enumerate(all_events):
         body = json.dumps(event)
         entry = envelope.parse(json_body.read_json(body), body)
-        world.sent.setdefault(key_of(entry), {}).setdefault(entry.digest.hex(), entry)
+        world.sent_entries.setdefault(key_of(entry), {}).setdefault(entry.digest.hex(), entry)
         lines[i % WRITERS].append(body)
         if world.rng.random() < 0.05:
             lines[world.rng.randrange(WRITERS)].append(body)
@@ -271,7 +271,7 @@ def check(world: World, total: Counter[str]) -> int:
     journal: dict[Key, JournalRow] = {}
     for study in writers.STUDIES.values():
         journal |= check_study(world, study)
-    assert journal.keys() == world.sent.keys(), "an event is lost, or was never sent"
+    assert journal.keys() == world.sent_entries.keys(), "an event is lost, or was never sent"
     check_answers(answers, journal)
     counted = Counter(answer.status for answer in answers)
     total.update({f"answers {status}": n for status, n in counted.items()})
@@ -301,7 +301,7 @@ def check_study(world: World, study: Study) -> dict[Key, JournalRow]:
         assert stored.version == len(journal) == stored.subject.accepted
         stamps = [row.stamp for row in journal]
         assert stamps == sorted(set(stamps))
-        entries = [world.sent[key_of(row)][row.digest.hex()] for row in journal]
+        entries = [world.sent_entries[key_of(row)][row.digest.hex()] for row in journal]
         world.rng.shuffle(entries)
         recomputed = fold_all(stored.id, entries)
         assert stored.subject == recomputed
@@ -328,8 +328,8 @@ def check_documents(world: World, total: Counter[str]) -> int:
     latest.sort(key=lambda cut: int(cut["events"]))
     for cut in latest:
         files = {name: get(f"live/{name}", version) for name, version in cut["files"].items()}
-        numbers, wrong = recount.differences(files)
-        assert not wrong, wrong
+        numbers, problems = recount.differences(files)
+        assert not problems, problems
         total["numbers recounted"] += numbers
         manifest = json.loads(files["manifest.json"])["cut"]
         heads = json.loads(get("audit/live/heads.json", cut["audit"]["heads.json"]))

@@ -111,8 +111,8 @@ def test_what_the_store_refuses_for_good_is_refused_alone(bench: Bench, proxy: P
     """A number past its digits, say: the event is quarantined, and its neighbours are recorded."""
     poison = bench.event("P1", "poison")
     neighbours = [bench.event(f"P{i}", f"L{i}") for i in range(5)]
-    holds = "TransactItems[].Put.Item.SK.S | [?contains(@, '#poison#')] | [0]"
-    proxy.set(WRITE | {"body": holds} | faults.cancelled("ValidationError"))
+    condition = "TransactItems[].Put.Item.SK.S | [?contains(@, '#poison#')] | [0]"
+    proxy.set(WRITE | {"body": condition} | faults.cancelled("ValidationError"))
     outcomes = bench.record(*neighbours[:2], poison, *neighbours[2:])
     assert isinstance(outcomes[2], Rejected)
     assert outcomes[:2] + outcomes[3:] == [RECORDED] * 5

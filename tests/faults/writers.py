@@ -125,8 +125,8 @@ def write(assignment: Assignment, life: int) -> None:
         answers.write("\n")  # a killed writer may have left half a line
         while items:
             study = STUDIES[entries[items[-1]].study]
-            same = [line for line in items if entries[line].study == study.id]
-            batch = same[-rng.choice(_BATCHES) :]
+            of_study = [line for line in items if entries[line].study == study.id]
+            batch = of_study[-rng.choice(_BATCHES) :]
             outcome = set(batch)
             items = [line for line in items if line not in outcome]
             receipts = [Receipt(entries[line], f"writer-{assignment.seed}") for line in batch]

@@ -149,14 +149,14 @@ def open_blinded(
 ) -> Callable[..., Service]:
     """Give a maker of services that hold a blinded study with subjects of some arms."""
 
-    def make(drawn: str = "ab", **changes: Any) -> Service:
+    def make(arms: str = "ab", **changes: Any) -> Service:
         monkeypatch.setattr(wiring, "now", Clock(step=timedelta(milliseconds=1)))
         monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
         service = open_service()
         assert service.define(DEFINITION | changes).status == 201
-        for item in feed_of(drawn):
+        for item in feed_of(arms):
             assert service.record(item.body, DRAWN).status in {201, 202}
-        for item in refused(drawn[0]):
+        for item in refused(arms[0]):
             assert service.record(item, DRAWN).status == 422
         return service
 
@@ -198,12 +198,12 @@ def create_table(client: Any, name: str) -> None:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
     """Move the service's clock by hand, and read it; each look at it takes a millisecond."""
-    at = datetime(2026, 1, 1, tzinfo=UTC)
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
 
-    def later(**by: float) -> datetime:
-        nonlocal at
-        at += timedelta(**by)
-        return at
+    def later(**step: float) -> datetime:
+        nonlocal instant
+        instant += timedelta(**step)
+        return instant
 
     monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
     yield later

@@ -64,9 +64,9 @@ def everything_open(service: Service) -> dict[str, Any]:
     files = published(service, "open")
     latest = json.loads(files.pop("latest.json"))
     # No two signatures are alike; what is signed has to be.
-    stated = {name: payload(files.pop(name)) for name in [*files] if name.endswith(".sig.json")}
-    assert len(stated) == 3
-    return answers | files | stated | {"latest": (latest["cut"], latest["content_root"])}
+    statements = {name: payload(files.pop(name)) for name in [*files] if name.endswith(".sig.json")}
+    assert len(statements) == 3
+    return answers | files | statements | {"latest": (latest["cut"], latest["content_root"])}
 
 
 def payload(envelope: bytes) -> bytes:

@@ -63,7 +63,7 @@ class Answer:
 
     @property
     def pointers(self) -> list[str]:
-        return [each["pointer"] for each in self.json.get("errors", [])]
+        return [error["pointer"] for error in self.json.get("errors", [])]
 
 
 @dataclass
@@ -123,27 +123,27 @@ class Service:
 
     def settle(self) -> list[str]:
         """Deliver word of what was submitted; give the ids of messages that come again."""
-        told = dict[str, Any](QueueUrl=self.submissions, MaxNumberOfMessages=10)
-        again = []
-        while messages := self.sqs.receive_message(**told).get("Messages"):
+        parameters = dict[str, Any](QueueUrl=self.submissions, MaxNumberOfMessages=10)
+        unfinished = []
+        while messages := self.sqs.receive_message(**parameters).get("Messages"):
             arn = f"arn:aws:sqs:us-east-1:000000000000:{self.submissions.rpartition('/')[2]}"
             event = queued(*(message["Body"] for message in messages))
-            for each in event["Records"]:
-                each["eventSourceARN"] = arn
+            for delivery in event["Records"]:
+                delivery["eventSourceARN"] = arn
             failed = self.invoke("ingest", event)["batchItemFailures"]
-            again += [each["itemIdentifier"] for each in failed]
-            for each in messages:
+            unfinished += [failure["itemIdentifier"] for failure in failed]
+            for delivery in messages:
                 self.sqs.delete_message(
-                    QueueUrl=self.submissions, ReceiptHandle=each["ReceiptHandle"]
+                    QueueUrl=self.submissions, ReceiptHandle=delivery["ReceiptHandle"]
                 )
-        return again
+        return unfinished
 
     def report(self, body: str = "", study: str = STUDY) -> Answer:
         return self.ask(request("POST", f"/studies/{study}/reports", body))
 
-    def made(self, study: str = STUDY, **asked: str) -> dict[str, Any]:
+    def made(self, study: str = STUDY, **options: str) -> dict[str, Any]:
         """Ask for a report, have it made, and give its row."""
-        answer = self.report(json.dumps(asked), study)
+        answer = self.report(json.dumps(options), study)
         assert answer.status == 202, answer.text
         name = answer.json["report"]
         self.stream((f"STUDY#{study}", f"REPORT#{name}"))
@@ -151,11 +151,13 @@ class Service:
         assert row["status"] == "ready"
         return row
 
-    def fetched(self, row: dict[str, Any], study: str = STUDY, seen: str = "") -> dict[str, bytes]:
+    def fetched(
+        self, row: dict[str, Any], study: str = STUDY, prefix: str = ""
+    ) -> dict[str, bytes]:
         """Fetch all that a reader may have of a report; `seen` is the start of the path."""
         files = {}
         for name in row["files"]:
-            answer = self.get(f"{seen}reports/{row['id']}/{name}", study)
+            answer = self.get(f"{prefix}reports/{row['id']}/{name}", study)
             if answer.status == 303:
                 path = answer.headers["Location"].partition("?")[0]
                 files[name] = self.object(path[path.index("studies/") :])
@@ -174,7 +176,9 @@ class Service:
     def stream(self, *keys: tuple[str, str]) -> Any:
         """Tell Publish of items that changed, and of the subjects that did since the last time."""
         versions = self._subject_versions()
-        changed = [key for key, it in versions.items() if self.streamed_versions.get(key) != it]
+        changed = [
+            key for key, version in versions.items() if self.streamed_versions.get(key) != version
+        ]
         answer = self.invoke("publish", streamed(*dict.fromkeys((*keys, *changed))))
         self.streamed_versions = versions  # what fails comes again
         return answer
@@ -194,12 +198,12 @@ class Service:
         }
 
     def quarantined(self, study: str = STUDY) -> list[dict[str, Any]]:
-        found = self.get("quarantine", study).json
-        assert found["count"] == len(found["quarantined"])
-        rows: list[dict[str, Any]] = found["quarantined"]
+        listing = self.get("quarantine", study).json
+        assert listing["count"] == len(listing["quarantined"])
+        rows: list[dict[str, Any]] = listing["quarantined"]
         return rows
 
-    def items(self, *without: str) -> dict[tuple[str, str], Any]:
+    def items(self, *suffixes: str) -> dict[tuple[str, str], Any]:
         """Read the whole table, but for sort keys that start or partitions that end so."""
         pages = self.dynamodb.get_paginator("scan").paginate(
             TableName=self.table, ConsistentRead=True
@@ -208,7 +212,7 @@ class Service:
         return {
             key: item
             for key, item in items.items()
-            if not any(key[0].endswith(each) or key[1].startswith(each) for each in without)
+            if not any(key[0].endswith(suffix) or key[1].startswith(suffix) for suffix in suffixes)
         }
 
     def object(self, key: str) -> bytes:
@@ -216,8 +220,11 @@ class Service:
         return content
 
     def versions(self, prefix: str = "") -> set[tuple[str, str]]:
-        found = self.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix)
-        return {(each["Key"], each["VersionId"]) for each in found.get("Versions", [])}
+        versions_listed = self.s3.list_object_versions(Bucket=self.bucket, Prefix=prefix)
+        return {
+            (version["Key"], version["VersionId"])
+            for version in versions_listed.get("Versions", [])
+        }
 
 
 def request(
@@ -248,10 +255,10 @@ def request(
 def described(path: str) -> tuple[str, dict[str, str]]:
     """Find a path's route in the template as API Gateway does; the path itself if there is none."""
     routes = set(re.findall(r'Path: "([^"]+)"', TEMPLATE.read_text(encoding="utf-8")))
-    for route in sorted(routes, key=lambda each: each.count("{")):
+    for route in sorted(routes, key=lambda route_text: route_text.count("{")):
         pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", route)
-        if found := re.fullmatch(pattern, path.rstrip("/")):
-            return route, found.groupdict()
+        if match := re.fullmatch(pattern, path.rstrip("/")):
+            return route, match.groupdict()
     return path, {}
 
 
@@ -310,5 +317,5 @@ def unreachable(service: Service, when: Callable[[str, str], bool]) -> None:
 
 def forget() -> None:
     """Start as a new process would: with no client, no store and no definition in hand."""
-    for each in CACHED:
-        each.cache_clear()
+    for cache in CACHED:
+        cache.cache_clear()

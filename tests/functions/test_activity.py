@@ -99,13 +99,13 @@ def test_history_activity_and_differences_come_page_by_page(
     members = ("history", "activity", "differences")
     items = [service.get(path, STUDY).json[item] for path, item in zip(paths, members, strict=True)]
     monkeypatch.setattr(activity, "ROWS", 2)
-    for path, member, everything in zip(paths, members, items, strict=True):
+    for path, member, whole in zip(paths, members, items, strict=True):
         pages, text = [], path
         while text:
             answer = service.get(text, STUDY).json
             pages.append(answer[member])
             text = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
-        assert [item for page in pages for item in page] == everything
+        assert [item for page in pages for item in page] == whole
         assert max(map(len, pages)) <= 2
 
 
@@ -128,8 +128,8 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     *_, result, outcome = history(service)
     assert (result["principal"], result["reason"]) == (CALLER, "The trial is over")
     assert (outcome["change"], outcome["definition"]) == ("in force", result["definition"])
-    again = ask(service, "POST", "unblind", {"reason": "The trial is over"})
-    assert (again.status, again.json["detail"]) == (409, "the study is not blinded")
+    repeated = ask(service, "POST", "unblind", {"reason": "The trial is over"})
+    assert (repeated.status, repeated.json["detail"]) == (409, "the study is not blinded")
     assert ask(service, "PUT", "definition", opened | {"title": "Open"}).status == 202
 
 

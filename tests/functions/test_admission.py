@@ -147,8 +147,8 @@ class TestRehearsal:
         assert len(of_all["14-6.03"]) == 62
         assert len(rows["14-6.03"]) == 8
         assert all(len(row.visits or ()) <= 2 for row in rows["14-6.03"])
-        for name, kept in rows.items():
-            assert {row.kind for row in kept} == {row.kind for row in of_all[name]}
+        for name, rows_kept in rows.items():
+            assert {row.kind for row in rows_kept} == {row.kind for row in of_all[name]}
         assert small.definition.key_results == whole.definition.key_results
         assert small.open.definition.blinded
 
@@ -156,14 +156,14 @@ class TestRehearsal:
         definition = read_definition(EVENTS / "example" / "definition.yaml")
         table = definition["tables"][1]
         visits = next(row for row in table["rows"] if row["id"] == "visit")
-        more = [visits | {"id": f"visit-{number}"} for number in range(5)]
-        table["rows"] = [*more, *table["rows"]]
+        visit_rows = [visits | {"id": f"visit-{number}"} for number in range(5)]
+        table["rows"] = [*visit_rows, *table["rows"]]
         study = load(json.dumps(definition))
-        kept = {row.id: row for row in abridging.abridged(study).definition.tables[1].rows}
-        assert [name for name in kept if "visit" in name] == ["visit-0", "visit-1", "visit"]
-        assert kept["visit"].visits == visits["visits"]  # of which a figure is
-        assert kept["visit-0"].visits == [visits["visits"][0], visits["visits"][-1]]
-        assert {"responders", "change"} <= kept.keys()
+        by_id = {row.id: row for row in abridging.abridged(study).definition.tables[1].rows}
+        assert [name for name in by_id if "visit" in name] == ["visit-0", "visit-1", "visit"]
+        assert by_id["visit"].visits == visits["visits"]  # of which a figure is
+        assert by_id["visit-0"].visits == [visits["visits"][0], visits["visits"][-1]]
+        assert {"responders", "change"} <= by_id.keys()
 
     def test_what_names_other_parts_alike_is_one_form_and_what_asks_for_more_another(self):
         parameters = {name: {"label": name, "unit": "u"} for name in ("x", "y", "z")}

@@ -128,16 +128,16 @@ def test_live_answers_are_those_of_the_documents(filled: Service) -> None:
     summary = json.loads(filled.object(f"{live}/summary.json"))
     assert filled.get("summary").json["key_results"] == summary["key_results"]
     flow = json.loads(filled.object(f"{live}/consort.json"))
-    answered = filled.get("consort").json
-    assert {**answered, "cut": None} == {**flow, "cut": None}
+    document = filled.get("consort").json
+    assert {**document, "cut": None} == {**flow, "cut": None}
 
 
 def test_the_definition_in_force_can_be_read_and_put_elsewhere(
     service: Service, definition: Event
 ) -> None:
     result = service.get("definition").json["definition"]
-    again = study.load(json.dumps(result)).definition
-    assert again == study.load(json.dumps(definition)).definition
+    reread = study.load(json.dumps(result)).definition
+    assert reread == study.load(json.dumps(definition)).definition
 
 
 def test_what_was_quarantined_is_listed_in_order_of_time_with_its_sender(service: Service) -> None:
@@ -210,16 +210,16 @@ def test_reports_say_who_asked_when_and_why(service: Service) -> None:
 
 
 @pytest.mark.parametrize("mounted", ["", "/trials/v2"])
-@pytest.mark.parametrize("written", ["P:1", "P%3A1", "%50:1"])
+@pytest.mark.parametrize("path_part", ["P:1", "P%3A1", "%50:1"])
 def test_a_route_is_found_wherever_the_api_is_mounted_and_however_its_parts_are_written(
-    service: Service, feed: list[str], mounted: str, written: str
+    service: Service, feed: list[str], mounted: str, path_part: str
 ) -> None:
     """API Gateway hands parts of a path over as they were sent, at an address of the caller's."""
     event = json.loads(feed[0]) | {"subject": "P:1"}
     assert service.post(event).status == 201
     result = request("GET", f"/studies/{STUDY}/subjects/P%3A1/history")
     assert result["resource"] == "/studies/{study}/subjects/{subject}/history"
-    result["pathParameters"]["subject"] = written
+    result["pathParameters"]["subject"] = path_part
     answer = service.ask(result | {"path": f"{mounted}{result['path']}"})
     assert (answer.status, answer.json["subject"]) == (200, "P:1")
 

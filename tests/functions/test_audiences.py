@@ -38,9 +38,11 @@ def test_each_audience_has_its_documents_and_its_manifest(
     beside = {"latest.json", "audit/live/manifest.sig.json"}
     assert names | beside == openly.keys()
     assert names | beside | {"audit/live/heads.json"} == apart.keys()
-    stated = [json.loads(payload(item["audit/live/manifest.sig.json"])) for item in (openly, apart)]
-    named = [[value["name"] for value in item["subject"]] for item in stated]
-    assert named == [["manifest.json"], ["heads.json", "manifest.json"]]
+    statements = [
+        json.loads(payload(item["audit/live/manifest.sig.json"])) for item in (openly, apart)
+    ]
+    subject_names = [[value["name"] for value in item["subject"]] for item in statements]
+    assert subject_names == [["manifest.json"], ["heads.json", "manifest.json"]]
     manifests = [json.loads(item["live/manifest.json"])["cut"] for item in (openly, apart)]
     assert [manifest["audience"] for manifest in manifests] == ["open", "unblinded"]
     assert manifests[0]["id"] != manifests[1]["id"]
@@ -74,8 +76,8 @@ def test_a_report_that_was_asked_for_is_led_to_by_audience(
     cut = service.get(f"reports/{report}", STUDY).json
     assert "unblinded_cut" not in cut
     for path, audience in (("reports", "open"), ("unblinded/reports", "unblinded")):
-        for where in (report, "live"):
-            link = service.get(f"{path}/{where}/tables.json", STUDY)
+        for place in (report, "live"):
+            link = service.get(f"{path}/{place}/tables.json", STUDY)
             assert link.status == 303
             assert f"/studies/{STUDY}/{audience}/" in link.headers["Location"]
     assert service.get(f"reports/{report}/audit.ndjson", STUDY).status == 404
@@ -119,6 +121,6 @@ def test_no_log_metric_or_answer_to_who_posts_names_an_arm(
     texts = [service.post(item.body, STUDY).text for item in posted]
     texts += [service.post(item, STUDY).text for item in refused(mark)]
     everything_open(service)
-    printed = capfd.readouterr()
-    assert "Requests" in printed.out
-    assert mark not in "\n".join([*texts, service.log.getvalue(), *printed])
+    output = capfd.readouterr()
+    assert "Requests" in output.out
+    assert mark not in "\n".join([*texts, service.log.getvalue(), *output])

@@ -37,28 +37,28 @@ def study(blank: Service, clock: Callable[..., datetime]) -> Service:
 def compare(service: Service, new: Document, old: Document, path: str = "") -> Document:
     answer = service.get(f"{path}reports/{new['id']}/changes-since/{old['id']}", STUDY)
     assert answer.status == 200, answer.text
-    found: Document = answer.json
-    return found
+    comparison: Document = answer.json
+    return comparison
 
 
-def key_result(found: Document, name: str) -> Document | None:
-    return next((each for each in found["key_results"] if each["id"] == name), None)
+def key_result(comparison: Document, name: str) -> Document | None:
+    return next((item for item in comparison["key_results"] if item["id"] == name), None)
 
 
-def records(found: Document) -> dict[tuple[str, str, str], str]:
+def records(comparison: Document) -> dict[tuple[str, str, str], str]:
     return {
-        (subject["subject"], of["kind"], of["record"]): of["change"]
-        for subject in found["subjects"]
-        for of in subject["records"]
+        (subject["subject"], record["kind"], record["record"]): record["change"]
+        for subject in comparison["subjects"]
+        for record in subject["records"]
     }
 
 
 def contributors_of(
-    found: Document, table: str, row: str | None, column: str = "total"
+    comparison: Document, table: str, row: str | None, column: str = "total"
 ) -> list[str]:
     (cell,) = [
         cell
-        for cell in found["cells"]
+        for cell in comparison["cells"]
         if (cell["table"], cell["row"], cell["column"]) == (table, row, column)
     ]
     moved: list[str] = cell["contributors"]
@@ -72,16 +72,16 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
     reason = "Transcription error"
     post(study, viral_load(14, 9_000, subject="S-1", revision=2, reason_for_change=reason))
     new = made(study, clock)
-    found = compare(study, new, old)
-    assert (found["before"]["report"], found["after"]["report"]) == (old["id"], new["id"])
-    assert (found["after"]["cut"]["id"], found["compared"]) == (new["cut"], True)
-    flipped = key_result(found, "responders")
+    comparison = compare(study, new, old)
+    assert (comparison["before"]["report"], comparison["after"]["report"]) == (old["id"], new["id"])
+    assert (comparison["after"]["cut"]["id"], comparison["compared"]) == (new["cut"], True)
+    flipped = key_result(comparison, "responders")
     assert flipped is not None
     assert (flipped["before"]["text"], flipped["after"]["text"]) == ("2 (100%)", "1 (50%)")
     key = {"kind": "lab.result.reported", "record": "VL-14"}
     assert flipped["contributors"] == [{"subject": "S-1", "records": [key]}]
-    assert key_result(found, "headache") is None
-    (subject,) = found["subjects"]
+    assert key_result(comparison, "headache") is None
+    (subject,) = comparison["subjects"]
     (record,) = subject["records"]
     stamp = record.pop("received")
     assert old["requested_at"] < stamp < new["requested_at"]
@@ -90,7 +90,7 @@ def test_a_corrected_viral_load_flips_a_responder_and_is_named(
         "principal": CALLER, "source": "urn:tests", "reason_for_change": reason,
     }  # fmt: skip
     assert subject["subject"] == "S-1"
-    cells = {(cell["table"], cell["row"], cell["column"]): cell for cell in found["cells"]}
+    cells = {(cell["table"], cell["row"], cell["column"]): cell for cell in comparison["cells"]}
     moved = {
         statistic["statistic"]: statistic
         for statistic in cells["one", "responders", "total"]["statistics"]
@@ -108,14 +108,16 @@ def test_a_voided_adverse_event_takes_its_term_out(
     old = made(study, clock)
     void = {"record": "AE-1", "revision": 2, "action": "void", "reason_for_change": "Not hers"}
     post(study, entry("adverse-event.reported", "S-2", **void))
-    found = compare(study, made(study, clock), old)
-    headache = key_result(found, "headache")
+    comparison = compare(study, made(study, clock), old)
+    headache = key_result(comparison, "headache")
     assert headache is not None
     assert (headache["before"]["n"], headache["after"]["n"]) == (1, 0)
     key = {"kind": "adverse-event.reported", "record": "AE-1"}
     assert headache["contributors"] == [{"subject": "S-2", "records": [key]}]
-    assert records(found) == {("S-2", "adverse-event.reported", "AE-1"): "voided"}
-    assert contributors_of(found, "events", "term/Nervous system disorders/Headache") == ["S-2"]
+    assert records(comparison) == {("S-2", "adverse-event.reported", "AE-1"): "voided"}
+    assert contributors_of(comparison, "events", "term/Nervous system disorders/Headache") == [
+        "S-2"
+    ]
 
 
 def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothing(
@@ -126,33 +128,33 @@ def test_a_late_record_counts_once_it_has_come_and_an_older_revision_moves_nothi
     old = made(study, clock)
     post(study, viral_load(35, 200, subject="S-1", revision=2))
     post(study, adverse_event(9, subject="S-1"), coding(subject="S-1"))
-    found = compare(study, made(study, clock), old)
-    assert records(found) == {
+    comparison = compare(study, made(study, clock), old)
+    assert records(comparison) == {
         ("S-1", "adverse-event.coded", "C-AE-1"): "new",
         ("S-1", "adverse-event.reported", "AE-1"): "new",
     }
-    headache = key_result(found, "headache")
+    headache = key_result(comparison, "headache")
     assert headache is not None
-    both = [
+    both_records = [
         {"kind": "adverse-event.coded", "record": "C-AE-1"},
         {"kind": "adverse-event.reported", "record": "AE-1"},
     ]
-    assert headache["contributors"] == [{"subject": "S-1", "records": both}]
+    assert headache["contributors"] == [{"subject": "S-1", "records": both_records}]
 
 
 def test_a_new_subject_moves_denominators_and_what_it_counts_in(
     study: Service, clock: Callable[..., datetime]
 ) -> None:
     old = made(study, clock)
-    post(study, *responder("S-3", then=10_000))
-    found = compare(study, made(study, clock), old)
-    responders = key_result(found, "responders")
+    post(study, *responder("S-3", second_result=10_000))
+    comparison = compare(study, made(study, clock), old)
+    responders = key_result(comparison, "responders")
     assert responders is not None
     assert (responders["before"]["text"], responders["after"]["text"]) == ("2 (100%)", "2 (67%)")
     assert [contributor["subject"] for contributor in responders["contributors"]] == ["S-3"]
-    assert contributors_of(found, "one", None) == ["S-3"]
-    assert contributors_of(found, "one", "age") == ["S-3"]
-    (subject,) = found["subjects"]
+    assert contributors_of(comparison, "one", None) == ["S-3"]
+    assert contributors_of(comparison, "one", "age") == ["S-3"]
+    (subject,) = comparison["subjects"]
     assert (subject["subject"], len(subject["records"])) == ("S-3", 6)
     assert {record["change"] for record in subject["records"]} == {"new"}
 
@@ -164,14 +166,14 @@ def test_what_moved_and_moved_back_is_not_told_and_nothing_that_did_not_move(
     post(study, viral_load(14, 9_000, subject="S-1", revision=2))
     post(study, viral_load(14, 9_000, subject="S-2", revision=2))
     post(study, viral_load(14, 1_000, subject="S-2", revision=3))
-    found = compare(study, made(study, clock), old)
-    responders = key_result(found, "responders")
+    comparison = compare(study, made(study, clock), old)
+    responders = key_result(comparison, "responders")
     assert responders is not None
     assert [contributor["subject"] for contributor in responders["contributors"]] == ["S-1"]
-    assert records(found)["S-2", "lab.result.reported", "VL-14"] == "corrected"
-    same = compare(study, old, old)
-    assert (same["key_results"], same["cells"], same["subjects"]) == ([], [], [])
-    assert same["differing_subjects"] == 0
+    assert records(comparison)["S-2", "lab.result.reported", "VL-14"] == "corrected"
+    unchanged = compare(study, old, old)
+    assert (unchanged["key_results"], unchanged["cells"], unchanged["subjects"]) == ([], [], [])
+    assert unchanged["differing_subjects"] == 0
 
 
 def test_the_other_way_round_it_is_told_backwards(
@@ -181,15 +183,15 @@ def test_the_other_way_round_it_is_told_backwards(
     post(study, viral_load(14, 9_000, subject="S-1", revision=2), *responder("S-3"))
     new = made(study, clock)
     forth, back = compare(study, new, old), compare(study, old, new)
-    assert [each["id"] for each in forth["key_results"]] == [
-        each["id"] for each in back["key_results"]
+    assert [item["id"] for item in forth["key_results"]] == [
+        item["id"] for item in back["key_results"]
     ]
-    for one, other in zip(forth["key_results"], back["key_results"], strict=True):
-        assert (one["before"], one["after"]) == (other["after"], other["before"])
-    told = records(back)
-    assert told.pop(("S-1", "lab.result.reported", "VL-14")) == "earlier revision"
-    assert {*told.values()} == {"no longer in"}
-    assert {name for name, *_ in told} == {"S-3"}
+    for forwards, backwards in zip(forth["key_results"], back["key_results"], strict=True):
+        assert (forwards["before"], forwards["after"]) == (backwards["after"], backwards["before"])
+    changes = records(back)
+    assert changes.pop(("S-1", "lab.result.reported", "VL-14")) == "earlier revision"
+    assert {*changes.values()} == {"no longer in"}
+    assert {name for name, *_ in changes} == {"S-3"}
 
 
 def test_cuts_by_different_definitions_are_told_apart_and_their_key_results_not_mixed(
@@ -200,12 +202,12 @@ def test_cuts_by_different_definitions_are_told_apart_and_their_key_results_not_
     assert study.define(DEFINITION | {"title": "A study amended"}).status == 202
     study.invoke("audit", {})
     new = made(study, clock)
-    found = compare(study, new, old)
-    assert not found["compared"]
-    assert "different definitions" in found["not_compared"]
-    assert found["before"]["cut"]["definition"] != found["after"]["cut"]["definition"]
-    assert (found["key_results"], found["cells"]) == ([], [])
-    assert records(found) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
+    comparison = compare(study, new, old)
+    assert not comparison["compared"]
+    assert "different definitions" in comparison["not_compared"]
+    assert comparison["before"]["cut"]["definition"] != comparison["after"]["cut"]["definition"]
+    assert (comparison["key_results"], comparison["cells"]) == ([], [])
+    assert records(comparison) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
 
 
 def test_cuts_of_before_an_amendment_are_compared_by_the_definition_of_then(
@@ -227,40 +229,43 @@ def test_a_cut_off_is_compared_as_it_was_seen(
     spell = {"record": "AE-2", "term": "as told", "serious": False}
     post(study, entry("adverse-event.reported", "S-1", onset=day(10), end=day(30), **spell))
     whole, cut = made(study, clock), made(study, clock, cutoff=day(20))
-    found = compare(study, whole, cut)
-    assert found["differing_subjects"] == 2
-    assert (found["before"]["cut"]["cutoff"], found["after"]["cut"]["cutoff"]) == (day(20), None)
-    assert records(found) == {
+    comparison = compare(study, whole, cut)
+    assert comparison["differing_subjects"] == 2
+    assert (comparison["before"]["cut"]["cutoff"], comparison["after"]["cut"]["cutoff"]) == (
+        day(20),
+        None,
+    )
+    assert records(comparison) == {
         ("S-1", "adverse-event.reported", "AE-2"): "cut-off",
         ("S-1", "lab.result.reported", "VL-35"): "new",
         ("S-2", "lab.result.reported", "VL-35"): "new",
     }
     back = records(compare(study, cut, whole))
     assert back["S-1", "lab.result.reported", "VL-35"] == "no longer in"
-    assert contributors_of(found, "one", "week5") == ["S-1", "S-2"]
+    assert contributors_of(comparison, "one", "week5") == ["S-1", "S-2"]
 
 
 def test_a_visit_that_a_later_cut_off_makes_due_moves_a_key_result_without_a_record(
     study: Service, clock: Callable[..., datetime]
 ) -> None:
     post(study, enrolment(subject="S-4", age=50, sex="M"), dose(7, subject="S-4"))
-    early, late = (made(study, clock, cutoff=day(at)) for at in (16, 18))
-    found = compare(study, late, early)
-    assert contributors_of(found, "one", "not-due") == ["S-4"]
-    assert [subject for subject in found["subjects"] if subject["records"]] == []
+    early, late = (made(study, clock, cutoff=day(cutoff_day)) for cutoff_day in (16, 18))
+    comparison = compare(study, late, early)
+    assert contributors_of(comparison, "one", "not-due") == ["S-4"]
+    assert [subject for subject in comparison["subjects"] if subject["records"]] == []
 
 
 def test_an_instant_is_compared_by_what_was_recorded_by_then(
     study: Service, clock: Callable[..., datetime]
 ) -> None:
-    then = clock(hours=1)
+    instant = clock(hours=1)
     post(study, viral_load(14, 9_000, subject="S-1", revision=2))
     clock(hours=1)
-    old, new = made(study, clock, as_of=then.isoformat()), made(study, clock)
-    found = compare(study, new, old)
-    assert records(found) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
-    nothing = made(study, clock, as_of="2025-12-31T00:00:00Z")
-    assert {*records(compare(study, nothing, new)).values()} == {"no longer in"}
+    old, new = made(study, clock, as_of=instant.isoformat()), made(study, clock)
+    comparison = compare(study, new, old)
+    assert records(comparison) == {("S-1", "lab.result.reported", "VL-14"): "corrected"}
+    empty_cut = made(study, clock, as_of="2025-12-31T00:00:00Z")
+    assert {*records(compare(study, empty_cut, new)).values()} == {"no longer in"}
 
 
 def test_reports_and_cuts_are_found_by_either_id_and_what_is_neither_is_refused(
@@ -286,7 +291,7 @@ def test_many_subjects_come_page_by_page(
     study: Service, clock: Callable[..., datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = made(study, clock)
-    post(study, *(each for i in range(3, 8) for each in responder(f"S-{i}")))
+    post(study, *(entry_ for i in range(3, 8) for entry_ in responder(f"S-{i}")))
     new = made(study, clock)
     whole = compare(study, new, old)
     assert (len(whole["subjects"]), whole["next"]) == (5, None)
@@ -296,11 +301,11 @@ def test_many_subjects_come_page_by_page(
         pages.append(study.get(path.removeprefix(f"/studies/{STUDY}/"), STUDY).json)
         path = pages[-1]["next"]
     assert [len(page["subjects"]) for page in pages] == [2, 2, 1]
-    assert [of for page in pages for of in page["subjects"]] == whole["subjects"]
+    assert [subject for page in pages for subject in page["subjects"]] == whole["subjects"]
     assert {page["differing_subjects"] for page in pages} == {5}
     for i, cell in enumerate(whole["cells"]):
         assert cell["contributors"] == [
-            of for page in pages for of in page["cells"][i]["contributors"]
+            contributor for page in pages for contributor in page["cells"][i]["contributors"]
         ]
     monkeypatch.setattr(contributors, "SUBJECTS", 100)
     for limit in ("EVENTS", "BYTES"):
@@ -323,46 +328,52 @@ def between(service: Service, arms: str, clock: Callable[..., datetime]) -> tupl
     assert service.define(BLINDED).status == 201
     base = [[enrolment(subject=f"S-{i}", age=30 + i), randomised(arm, f"S-{i}")]
             for i, arm in enumerate(arms)]  # fmt: skip
-    post(service, *(each for of in base for each in of))
+    post(service, *(event_ for history in base for event_ in history))
     old = made(service, clock)
-    given = {"a": "drug", "b": "placebo"}
-    why = f"Was to have {given[arms[0]]}"
-    again = event(
+    treatments = {"a": "drug", "b": "placebo"}
+    reason = f"Was to have {treatments[arms[0]]}"
+    revised = event(
         "subject.randomised", "S-0", **json.loads(base[0][1].body)["data"]
-        | {"revision": 2, "arm": arms[1], "reason_for_change": why},
+        | {"revision": 2, "arm": arms[1], "reason_for_change": reason},
     )  # fmt: skip
-    assert service.record(again, STUDY).status == 202
+    assert service.record(revised, STUDY).status == 202
     for i, arm in enumerate(arms):
-        post(service, dose(subject=f"S-{i}", treatment=given[arm]), adverse_event(subject=f"S-{i}"))
+        post(
+            service,
+            dose(subject=f"S-{i}", treatment=treatments[arm]),
+            adverse_event(subject=f"S-{i}"),
+        )
     post(service, enrolment(subject="S-8", age=71), randomised(arms[0], "S-8"))
     new = made(service, clock)
     text = service.get(f"reports/{new['id']}/changes-since/{old['id']}", STUDY).text
-    for each in (old["id"], new["id"]):
-        text = text.replace(each, "?")
+    for report_id in (old["id"], new["id"]):
+        text = text.replace(report_id, "?")
     return compare(service, new, old, "unblinded/"), text
 
 
 def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
     open_service: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told = []
+    answers = []
     for arms in ("ab", "ba"):
-        at = datetime(2026, 1, 1, tzinfo=UTC)
+        instant = datetime(2026, 1, 1, tzinfo=UTC)
 
-        def later(**by: float) -> datetime:
-            nonlocal at
-            at += timedelta(**by)
-            return at
+        def later(**step: float) -> datetime:
+            nonlocal instant
+            instant += timedelta(**step)
+            return instant
 
         monkeypatch.setattr(wiring, "now", lambda: later(milliseconds=1))
-        told.append(between(open_service(), arms, later))
-    (apart, one), (_, other) = told
-    assert one == other
-    openly = json.loads(one)
-    assert "placebo" not in one
+        answers.append(between(open_service(), arms, later))
+    (apart, first_open), (_, second_open) = answers
+    assert first_open == second_open
+    openly = json.loads(first_open)
+    assert "placebo" not in first_open
     assert (openly["audience"], apart["audience"]) == ("open", "unblinded")
     hidden = {
-        of["reason_for_change"] for subject in openly["subjects"] for of in subject["records"]
+        record["reason_for_change"]
+        for subject in openly["subjects"]
+        for record in subject["records"]
     }
     assert HIDDEN in hidden
     assert openly["cells"]
@@ -370,5 +381,5 @@ def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
     assert {"a", "b"} < {cell["column"] for cell in apart["cells"]}
     assert "Was to have drug" in json.dumps(apart)
     assert contributors_of(apart, "t", "r0", "a") == ["S-0", "S-8"]
-    for each in ("versions", "head", "digest"):
-        assert f'"{each}"' not in one
+    for field in ("versions", "head", "digest"):
+        assert f'"{field}"' not in first_open

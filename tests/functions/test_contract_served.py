@@ -20,8 +20,8 @@ def test_the_document_is_served_as_it_is_committed(blank: Service) -> None:
 def test_the_schema_of_a_kind_is_served_by_the_end_of_its_type(blank: Service, kind: str) -> None:
     answer = blank.ask(request("GET", f"/schemas/{kind}.v1"))
     assert (answer.status, answer.media_type) == (200, "application/schema+json")
-    named = json.loads(answer.text)["properties"]["type"]
-    assert named == {"const": f"org.livetlf.{kind}.v1"}
+    type_schema = json.loads(answer.text)["properties"]["type"]
+    assert type_schema == {"const": f"org.livetlf.{kind}.v1"}
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,9 @@ def wait(monkeypatch: pytest.MonkeyPatch, **by: float) -> None:
     forget()
 
 
-def cut(service: Service, **asked: str) -> tuple[Event, dict[str, bytes], dict[str, bytes]]:
+def cut(service: Service, **options: str) -> tuple[Event, dict[str, bytes], dict[str, bytes]]:
     """Ask for a report, have it made, and give its row, its files and its audit files."""
-    answer = service.report(json.dumps(asked))
+    answer = service.report(json.dumps(options))
     assert answer.status == 202, answer.text
     service.stream((f"STUDY#{STUDY}", "REPORT#" + answer.json["report"]))
     row = service.get(f"reports/{answer.json['report']}").json

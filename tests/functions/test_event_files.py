@@ -117,8 +117,8 @@ def picture(answer: Answer, service: Service) -> None:
 def created(answer: Answer, service: Service) -> None:
     assert answer.status == 201
     assert answer.json["study"] == STUDY
-    again = service.ask(read("api/put-definition"))
-    assert (again.status, again.json["status"]) == (200, "unchanged")
+    second = service.ask(read("api/put-definition"))
+    assert (second.status, second.json["status"]) == (200, "unchanged")
     assert json.loads(service.get("definition").text)["study"] == STUDY
 
 

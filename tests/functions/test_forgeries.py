@@ -38,7 +38,7 @@ class Cuts:
 class Held:
     """What somebody holds: cuts, a replaced history, and the key that signed both."""
 
-    own: Cuts
+    original: Cuts
     replaced: Cuts
     key: bytes
 
@@ -65,7 +65,7 @@ def cuts(service: Service, feed: list[str]) -> Cuts:
 
 
 @pytest.fixture(scope="module")
-def held(opening: Any, ministack: str, signing_key: str) -> Held:
+def trial_cuts(opening: Any, ministack: str, signing_key: str) -> Held:
     with pytest.MonkeyPatch.context() as patch:
         make = opening(patch)
         result = cuts(make(), FEED)
@@ -79,32 +79,34 @@ def held(opening: Any, ministack: str, signing_key: str) -> Held:
 class Bench:
     """Where cuts are written and verified."""
 
-    held: Held
-    at: Path
+    published_cuts: Held
+    directory: Path
     output: Callable[[], Any]
 
     def write(self, name: str, files: Files) -> Path:
         for result, content in files.items():
-            (self.at / name / result).parent.mkdir(parents=True, exist_ok=True)
-            (self.at / name / result).write_bytes(content)
-        return self.at / name
+            (self.directory / name / result).parent.mkdir(parents=True, exist_ok=True)
+            (self.directory / name / result).write_bytes(content)
+        return self.directory / name
 
     def verified(self, files: Files, *, key: bool = False, against: Files | None = None) -> Any:
         """Give exit status and what is printed."""
-        (self.at / "key.pem").write_bytes(self.held.key)
-        keys = self.at / "key.pem" if key else None
+        (self.directory / "key.pem").write_bytes(self.published_cuts.key)
+        keys = self.directory / "key.pem" if key else None
         earlier = self.write("earlier", against) if against else None
         status = verify(self.write("later", files), Options(None, keys, earlier), remake)
         return status, self.output().out
 
 
 @pytest.fixture
-def bench(held: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
-    return Bench(held, tmp_path, capsys.readouterr)
+def bench(trial_cuts: Held, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Bench:
+    return Bench(trial_cuts, tmp_path, capsys.readouterr)
 
 
-def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None:
-    status, output = bench.verified(held.own.later, key=True, against=held.own.earlier)
+def test_cuts_that_nobody_touched_are_verified(bench: Bench, trial_cuts: Held) -> None:
+    status, output = bench.verified(
+        trial_cuts.original.later, key=True, against=trial_cuts.original.earlier
+    )
     assert status == 0, output
     for name in (
         "16 files against those regenerated from the journals",
@@ -114,12 +116,12 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, held: Held) -> None
         "journals of 4 subjects against those of the earlier cut",
     ):
         assert f"checked      {name}" in output
-    for files in (held.own.earlier, held.replaced.later):
+    for files in (trial_cuts.original.earlier, trial_cuts.replaced.later):
         assert bench.verified(files, key=True)[0] == 0
 
 
-def test_without_a_key_it_is_said_that_nobody_vouches(bench: Bench, held: Held) -> None:
-    status, output = bench.verified(held.own.later)
+def test_without_a_key_it_is_said_that_nobody_vouches(bench: Bench, trial_cuts: Held) -> None:
+    status, output = bench.verified(trial_cuts.original.later)
     assert status == 2
     assert "missing      KEY=…: no signature was checked" in output
     assert "differs" not in output
@@ -207,7 +209,7 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
         f"{DATASET}: differs from what the journals give: is not there",
     ),
     "a file that is not named any more": (
-        without(DATASET, left=True),
+        without(DATASET, in_directory=True),
         f"{DATASET}: is not listed in manifest.json",
     ),
     "a file more": (
@@ -237,9 +239,11 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
 
 
 @pytest.mark.parametrize("name", FROM_JOURNALS)
-def test_what_is_forged_is_found_by_who_has_no_key(bench: Bench, held: Held, name: str) -> None:
+def test_what_is_forged_is_found_by_who_has_no_key(
+    bench: Bench, trial_cuts: Held, name: str
+) -> None:
     forge, words = FROM_JOURNALS[name]
-    files = dict(held.own.later)
+    files = dict(trial_cuts.original.later)
     forge(files)
     forging.signed_by_another(files)
     status, output = bench.verified(files)
@@ -286,17 +290,19 @@ BY_KEY: dict[str, tuple[Forgery, str]] = {
 
 
 @pytest.mark.parametrize("name", BY_KEY)
-def test_what_is_forged_is_found_by_the_key(bench: Bench, held: Held, name: str) -> None:
+def test_what_is_forged_is_found_by_the_key(bench: Bench, trial_cuts: Held, name: str) -> None:
     forge, words = BY_KEY[name]
-    files = dict(held.own.later)
+    files = dict(trial_cuts.original.later)
     forge(files)
     status, output = bench.verified(files, key=True)
     assert status == 1, output
     assert words in _differences(output), output
 
 
-def test_the_signature_of_another_cut_is_none_of_this(bench: Bench, held: Held) -> None:
-    files = held.own.later | {"manifest.sig.json": held.own.earlier["manifest.sig.json"]}
+def test_the_signature_of_another_cut_is_none_of_this(bench: Bench, trial_cuts: Held) -> None:
+    files = trial_cuts.original.later | {
+        "manifest.sig.json": trial_cuts.original.earlier["manifest.sig.json"]
+    }
     status, output = bench.verified(files, key=True)
     assert status == 1
     assert f"manifest.json: {UNSIGNED}" in output
@@ -304,21 +310,25 @@ def test_the_signature_of_another_cut_is_none_of_this(bench: Bench, held: Held) 
 
 
 def test_a_subject_that_is_nowhere_any_more_is_missed_by_the_signature(
-    bench: Bench, held: Held
+    bench: Bench, trial_cuts: Held
 ) -> None:
-    files = held.replaced.later | {"manifest.sig.json": held.own.later["manifest.sig.json"]}
+    files = trial_cuts.replaced.later | {
+        "manifest.sig.json": trial_cuts.original.later["manifest.sig.json"]
+    }
     status, output = bench.verified(files, key=True)
     assert status == 1
     assert f"manifest.json: {UNSIGNED}" in output
-    status, output = bench.verified(held.replaced.later)  # all of it is consistent
+    status, output = bench.verified(trial_cuts.replaced.later)  # all of it is consistent
     assert status == 2
     assert "differs" not in output
 
 
 def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_earlier_cut(
-    bench: Bench, held: Held
+    bench: Bench, trial_cuts: Held
 ) -> None:
-    status, output = bench.verified(held.replaced.later, key=True, against=held.own.earlier)
+    status, output = bench.verified(
+        trial_cuts.replaced.later, key=True, against=trial_cuts.original.earlier
+    )
     assert status == 1
     assert "subject P-1: 4 events of the earlier cut are missing" in output
     assert "subject D-1: its first " in output
@@ -327,9 +337,9 @@ def test_a_whole_history_replaced_by_who_has_the_key_is_found_by_who_holds_an_ea
 
 @pytest.mark.parametrize("kind", ["disputes", "quarantined"])
 def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
-    bench: Bench, held: Held, kind: str
+    bench: Bench, trial_cuts: Held, kind: str
 ) -> None:
-    files, earlier = dict(held.own.later), dict(held.own.earlier)
+    files, earlier = dict(trial_cuts.original.later), dict(trial_cuts.original.earlier)
     assert len(json.loads(files["heads.json"])["quarantined"]) == 2
     for item in (files, earlier):
         heads = json.loads(item["heads.json"])
@@ -342,24 +352,26 @@ def test_what_was_disputed_or_refused_is_missed_by_who_holds_an_earlier_cut(
 
 
 def test_an_earlier_cut_that_is_another_or_forged_or_later_is_told(
-    bench: Bench, held: Held
+    bench: Bench, trial_cuts: Held
 ) -> None:
-    earlier = held.replaced.earlier
-    status, output = bench.verified(held.own.later, key=True, against=earlier)
+    earlier = trial_cuts.replaced.earlier
+    status, output = bench.verified(trial_cuts.original.later, key=True, against=earlier)
     assert status == 1
     assert "AGAINST: is cut number 1, but DIR follows another cut of that number" in output
-    forged = dict(held.own.earlier)
+    forged = dict(trial_cuts.original.earlier)
     stated("heads.json", "subjects", "D-1", "version", value=1)(forged)
-    status, output = bench.verified(held.own.later, key=True, against=forged)
+    status, output = bench.verified(trial_cuts.original.later, key=True, against=forged)
     assert status == 1
     assert f"AGAINST: heads.json: {UNSIGNED}" in output
-    status, output = bench.verified(held.own.earlier, key=True, against=held.own.later)
+    status, output = bench.verified(
+        trial_cuts.original.earlier, key=True, against=trial_cuts.original.later
+    )
     assert status == 1
     assert "AGAINST: is cut number 2, but DIR is the earlier number 1" in output
 
 
-def test_without_its_signature_a_cut_is_not_proven(bench: Bench, held: Held) -> None:
-    files = dict(held.own.later)
+def test_without_its_signature_a_cut_is_not_proven(bench: Bench, trial_cuts: Held) -> None:
+    files = dict(trial_cuts.original.later)
     del files["manifest.sig.json"]
     status, output = bench.verified(files, key=True)
     assert status == 2

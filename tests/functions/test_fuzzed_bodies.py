@@ -80,12 +80,14 @@ def send(road: Road, rng: random.Random, fuzzer: Fuzzer, study: str) -> None:
 
 def asked(rng: random.Random, body: bytes, study: str, kind: str) -> dict[str, Any]:
     """Make what API Gateway hands over, now and then with something wrong about the call."""
-    named = rng.choice(["nowhere", "a%2Fb", "%FF", "x" * 100]) if rng.random() < 0.03 else study
+    study_part = (
+        rng.choice(["nowhere", "a%2Fb", "%FF", "x" * 100]) if rng.random() < 0.03 else study
+    )
     headers = {"Content-Type": kind}
     if rng.random() < 0.03:
         headers = rng.choice([{}, {"content-type": "text/plain"}, {"CONTENT-TYPE": f"{kind};a=b"}])
     road = "treatment-events" if study == BLINDED and rng.random() < 0.5 else "events"
-    event = request("POST", f"/studies/{named}/{road}", body, headers)
+    event = request("POST", f"/studies/{study_part}/{road}", body, headers)
     if rng.random() < 0.05:  # as a gateway without binary media types would have it
         with contextlib.suppress(UnicodeDecodeError):
             event |= {"body": body.decode(), "isBase64Encoded": False}
@@ -97,21 +99,21 @@ def asked(rng: random.Random, body: bytes, study: str, kind: str) -> dict[str, A
 def send_one(road: Road, rng: random.Random, body: bytes, study: str) -> None:
     event = asked(rng, body, study, SINGLE)
     answer = road.api(event)
-    named = (event["pathParameters"] or {"study": ""})["study"]
-    settle(road, body, named, answer["statusCode"])
+    study_name = (event["pathParameters"] or {"study": ""})["study"]
+    settle(road, body, study_name, answer["statusCode"])
 
 
 def send_batch(road: Road, rng: random.Random, body: bytes, study: str) -> None:
     event = asked(rng, body, study, BATCH)
-    answer, named = road.api(event), (event["pathParameters"] or {"study": ""})["study"]
+    answer, study_name = road.api(event), (event["pathParameters"] or {"study": ""})["study"]
     if answer["statusCode"] != 200:
-        settle(road, body, named, answer["statusCode"])
+        settle(road, body, study_name, answer["statusCode"])
         return
     results = json.loads(answer["body"])["results"]
     texts = [text for _, text in json_body.split_batch(body)]
     assert len(texts) == len(results)
     for text, result in zip(texts, results, strict=True):
-        settle(road, text.encode(errors="surrogateescape"), named, result["status"])
+        settle(road, text.encode(errors="surrogateescape"), study_name, result["status"])
 
 
 def send_to_queue(road: Road, bodies: list[bytes], study: str) -> None:
@@ -143,10 +145,10 @@ def settle(road: Road, body: bytes, study: str, status: int) -> None:
 
 def _study_of(body: bytes) -> str:
     try:
-        named = json_body.read_json(body)["study"]
+        study_name = json_body.read_json(body)["study"]
     except (Rejected, LookupError, TypeError):
         return ""
-    return named if isinstance(named, str) else ""
+    return study_name if isinstance(study_name, str) else ""
 
 
 def read_back(road: Road, *, documents: bool) -> None:

@@ -15,7 +15,7 @@ from trial.events.blinding import HIDDEN
 from trial.store import submissions
 
 Event = dict[str, Any]
-SINGLE_AND_BATCH = pytest.mark.parametrize("many", [False, True], ids=["single", "batch"])
+SINGLE_AND_BATCH = pytest.mark.parametrize("is_batch", [False, True], ids=["single", "batch"])
 
 
 def masked(service: Service, kind: str, subject: str = "S-0") -> Event:
@@ -62,25 +62,25 @@ def verdicts(service: Service) -> list[str]:
 def test_a_right_guess_and_a_wrong_one_are_answered_alike(
     open_blinded: Callable[..., Service],
     guessing: Callable[..., Event],
-    many: bool,  # noqa: FBT001 (a case)
+    is_batch: bool,  # noqa: FBT001 (a case)
 ) -> None:
     """The masked event of the open history, an arm filled in, was 200 if right and 409 if not."""
     items: list[tuple[Answer, list[tuple[str, str]]]] = []
     for arm in "ab":
         service = open_blinded()
         event = guessing(service, arm)
-        body, kind = ([event], BATCH) if many else (event, "application/cloudevents+json")
+        body, kind = ([event], BATCH) if is_batch else (event, "application/cloudevents+json")
         line = between(service)
         for path in ("events", "treatment-events"):
-            begun = len(line.calls)
+            n_calls = len(line.calls)
             address = f"/studies/{STUDY}/{path}"
             answer = service.ask(request("POST", address, body, {"Content-Type": kind}))
-            items.append((answer, line.calls[begun:]))
-    right, wrong = items[:2], items[2:]
-    assert right == wrong
+            items.append((answer, line.calls[n_calls:]))
+    right, mistaken = items[:2], items[2:]
+    assert right == mistaken
     (elsewhere, _), (result, calls) = right
     statuses = [elsewhere.status, result.status]
-    if many:
+    if is_batch:
         statuses = [item.json["results"][0]["status"] for item in (elsewhere, result)]
     assert statuses == [403, 202]
     assert "treatment-events" in elsewhere.text
@@ -104,8 +104,8 @@ def test_nothing_open_tells_a_right_guess_from_a_wrong_one(
         result["erased"] = erased(service)
         result["reports"] = without_chance(json.loads(result["reports"]))
         items.append((verdicts(service)[-4:], result))
-    (right, outcome), (wrong, value) = items
-    assert (right, wrong) == (
+    (right, outcome), (wrong_answer, value) = items
+    assert (right, wrong_answer) == (
         ["repeated", "repeated", "refused", "refused"],
         ["conflict", "conflict", "refused", "refused"],
     )
@@ -119,9 +119,9 @@ def without_chance(reports: dict[str, Any]) -> dict[str, Any]:
 
     And fractions of a second: the tests' clock goes on whenever it is read.
     """
-    drawn = ("id", "location", "previous", "changes")
+    random_fields = ("id", "location", "previous", "changes")
     reports["reports"] = [
-        row | dict.fromkeys(drawn) | {"requested_at": row["requested_at"][:19]}
+        row | dict.fromkeys(random_fields) | {"requested_at": row["requested_at"][:19]}
         for row in reports["reports"]
     ]
     reports["live"] |= dict.fromkeys(("files", "audit"))
@@ -218,8 +218,8 @@ def test_faults_of_body_and_definition_are_answered_at_once(
 ) -> None:
     service = open_blinded()
     before = len(submitted(service))
-    wrong = service.submit(guess(service, "nowhere"), STUDY)
-    assert (wrong.status, wrong.pointers) == (422, ["/data/arm"])
+    faulty = service.submit(guess(service, "nowhere"), STUDY)
+    assert (faulty.status, faulty.pointers) == (422, ["/data/arm"])
     result = service.submit(viral_load(1, 9, subject="S-0").body, STUDY)
     assert (result.status, result.pointers) == (422, ["/type"])
     assert service.submit("{", STUDY).status == 400
@@ -326,14 +326,14 @@ def test_submissions_come_page_by_page(
     from trial.web import pagination  # noqa: PLC0415
 
     service = open_blinded()
-    everything = submitted(service)
+    all_submissions = submitted(service)
     monkeypatch.setattr(pagination, "PAGE_BYTES", 100)
     path, items = "unblinded/treatment-events", []
     while path:
         answer = service.get(path, STUDY).json
         items.append(answer["submitted"])
         path = (answer["next"] or "").removeprefix(f"/studies/{STUDY}/")
-    assert [item for page in items for item in page] == everything
+    assert [item for page in items for item in page] == all_submissions
     assert len(items) > 2
 
 

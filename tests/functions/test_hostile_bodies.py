@@ -32,13 +32,13 @@ def trial(road: Road, definition: Event) -> Road:
     return road
 
 
-def spelt(event: Event, token: str, *where: str) -> bytes:
+def spelt(event: Event, token: str, *path: str) -> bytes:
     """Write an event with a value as it is spelt, at a place that is there or not."""
     changed = json.loads(json.dumps(event))
     inner = changed
-    for name in where[:-1]:
+    for name in path[:-1]:
         inner = inner[name]
-    inner[where[-1]] = "@"
+    inner[path[-1]] = "@"
     return json.dumps(changed).replace('"@"', token).encode(errors="surrogateescape")
 
 
@@ -98,11 +98,11 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("what", HOSTILE)
+@pytest.mark.parametrize("kind", HOSTILE)
 def test_it_is_refused_with_its_place_quarantined_and_leaves_its_neighbours_alone(
-    trial: Road, feed: list[str], visit: Event, what: str
+    trial: Road, feed: list[str], visit: Event, kind: str
 ) -> None:
-    spoilt, status, place = HOSTILE[what]
+    spoilt, status, place = HOSTILE[kind]
     body = spoilt(visit)
     single = trial.api(posted(body, SINGLE))
     assert (single["statusCode"], place in single["body"]) == (status, True), single["body"][:500]
@@ -196,8 +196,8 @@ def test_a_history_comes_in_pages_and_by_kind_and_record(trial: Road, visit: Eve
         ("V-2", 2),
         ("V-2", 3),
     ]
-    wrong = trial.api(request("GET", f"{path}?after=x"))
-    assert wrong["statusCode"] == 422
+    refusal = trial.api(request("GET", f"{path}?after=x"))
+    assert refusal["statusCode"] == 422
 
 
 def test_what_names_no_study_can_be_read_by_an_administrator(trial: Road, visit: Event) -> None:

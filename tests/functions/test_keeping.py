@@ -51,13 +51,13 @@ def locking(mode: str, service: Service, feed: list[str]) -> Iterator[Service]:
 
 def retention(service: Service, key: str, version: str) -> dict[str, Any] | None:
     try:
-        found = service.s3.get_object_retention(Bucket=service.bucket, Key=key, VersionId=version)
+        answer = service.s3.get_object_retention(Bucket=service.bucket, Key=key, VersionId=version)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchObjectLockConfiguration":
             raise
         return None
-    kept: dict[str, Any] = found["Retention"]
-    return kept
+    lock: dict[str, Any] = answer["Retention"]
+    return lock
 
 
 def locks(service: Service) -> dict[tuple[str, str], dict[str, Any] | None]:
@@ -70,24 +70,26 @@ def locks(service: Service) -> dict[tuple[str, str], dict[str, Any] | None]:
 def test_every_file_of_a_cut_is_locked_and_nothing_that_is_live(
     locking: Service, mode: str, example_documents: frozenset[str]
 ) -> None:
-    asked = datetime.now(UTC)
+    requested_at = datetime.now(UTC)
     row = locking.made()
-    found = locks(locking)
-    kept = {key for (key, _), lock in found.items() if lock}
+    locks_found = locks(locking)
+    locked_keys = {key for (key, _), lock in locks_found.items() if lock}
     cut = row["cut"]
-    assert kept == {
+    assert locked_keys == {
         *(f"cuts/{cut}/{name}" for name in example_documents),
         f"audit/{cut}/heads.json", f"audit/{cut}/audit.ndjson", f"audit/{cut}/manifest.sig.json",
         f"audit/{cut}/{row['id']}/changes.xlsx", f"audit/{cut}/{row['id']}/changes.sig.json",
     }  # fmt: skip
-    free = {key.split("/")[0] for (key, _), lock in found.items() if not lock}
+    free = {key.split("/")[0] for (key, _), lock in locks_found.items() if not lock}
     assert free == {"live", "latest.json", "audit", "pieces"}
-    assert {key for (key, _), lock in found.items() if not lock and "audit" in key} == {
+    assert {key for (key, _), lock in locks_found.items() if not lock and "audit" in key} == {
         "audit/live/heads.json", "audit/live/manifest.sig.json", "audit/latest.sig.json",
     }  # fmt: skip
-    for lock in filter(None, found.values()):
+    for lock in filter(None, locks_found.values()):
         assert lock["Mode"] == mode
-        assert timedelta(days=DAYS - 1) < lock["RetainUntilDate"] - asked < timedelta(DAYS, 60)
+        assert (
+            timedelta(days=DAYS - 1) < lock["RetainUntilDate"] - requested_at < timedelta(DAYS, 60)
+        )
 
 
 def test_a_locked_file_cannot_be_deleted(locking: Service) -> None:
@@ -108,7 +110,7 @@ def test_the_same_cut_published_again_is_left_as_it_is(locking: Service) -> None
     new = {key for key, _ in after.keys() - before.keys()}
     place = f"audit/{second['cut']}/{second['id']}"
     assert new == {f"{place}/changes.xlsx", f"{place}/changes.sig.json"}
-    assert {each: after[each] for each in before} == before
+    assert {version: after[version] for version in before} == before
 
 
 def test_other_code_writes_the_cut_beside_and_shortens_no_lock(
@@ -121,24 +123,24 @@ def test_other_code_writes_the_cut_beside_and_shortens_no_lock(
     forget()
     assert locking.made()["cut"] == first["cut"]
     after = locks(locking)
-    assert {each: after[each] for each in before if "live" not in each[0]} == {
-        each: lock for each, lock in before.items() if "live" not in each[0]
+    assert {version: after[version] for version in before if "live" not in version[0]} == {
+        version: lock for version, lock in before.items() if "live" not in version[0]
     }
     manifest = json.loads(locking.object(f"studies/{STUDY}/open/cuts/{first['cut']}/manifest.json"))
     assert manifest["code_version"] == "another deploy"
-    again = [key for key, _ in after.keys() - before.keys() if key.startswith("cuts/")]
-    assert len(again) == len(example_documents)
+    new_keys = [key for key, _ in after.keys() - before.keys() if key.startswith("cuts/")]
+    assert len(new_keys) == len(example_documents)
 
 
 def test_a_cut_whose_writing_was_broken_off_is_written_whole(
     locking: Service, example_documents: frozenset[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     documents = wiring.documents()
-    write, written = documents.write, []
+    write, places = documents.write, []
 
     def broken(study: str, audience: str, place: str, *file: Any) -> str:
-        written.extend([place] if place.startswith("cuts/") else [])
-        assert len(written) < 4
+        places.extend([place] if place.startswith("cuts/") else [])
+        assert len(places) < 4
         version: str = write(study, audience, place, *file)
         return version
 
@@ -161,25 +163,25 @@ def test_without_days_nothing_is_locked(service: Service, feed: list[str]) -> No
 def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(
     locking: Service, example_documents: frozenset[str]
 ) -> None:
-    sent = []
+    headers = []
 
     def note(request: Any, **_: Any) -> None:
-        sent.append({name.lower(): value for name, value in request.headers.items()})
+        headers.append({name.lower(): value for name, value in request.headers.items()})
 
     wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
     locking.made()
-    with_lock = [each for each in sent if "x-amz-object-lock-mode" in each]
+    with_lock = [header_set for header_set in headers if "x-amz-object-lock-mode" in header_set]
     assert len(with_lock) == len(example_documents) + 5
-    assert all("x-amz-sdk-checksum-algorithm" in each for each in with_lock)
+    assert all("x-amz-sdk-checksum-algorithm" in header_set for header_set in with_lock)
 
 
 @pytest.mark.parametrize(
-    ("place", "kept"),
+    ("place", "is_locked"),
     [("cuts/abc", True), ("audit/abc", True), ("audit/abc/def", True), ("audit/live", False),
      ("live", False), ("audit", False), ("", False)],
 )  # fmt: skip
-def test_what_is_locked_is_of_a_cut(place: str, kept: bool) -> None:  # noqa: FBT001
-    assert is_retained(place) == kept
+def test_what_is_locked_is_of_a_cut(place: str, is_locked: bool) -> None:  # noqa: FBT001
+    assert is_retained(place) == is_locked
 
 
 # What changed since the report before
@@ -192,10 +194,10 @@ def tiny(blank: Service, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Row]:
     forget()
     assert blank.define(dict(TINY)).status == 201
 
-    def make(*entries: Any, **asked: str) -> Row:
-        for each in entries:
-            assert blank.post(each.body, "TINY").status == 201
-        row = blank.made("TINY", **asked)
+    def make(*entries: Any, **options: str) -> Row:
+        for entry_ in entries:
+            assert blank.post(entry_.body, "TINY").status == 201
+        row = blank.made("TINY", **options)
         return row | {"sheets": sheets(blank, row)}
 
     return make
@@ -208,14 +210,14 @@ def content(service: Service, row: Row) -> bytes:
 def sheets(service: Service, row: Row) -> dict[str, list[Row]]:
     """Read both sheets back, each row by its heads."""
     book = openpyxl.load_workbook(io.BytesIO(content(service, row)))
-    found = {}
+    sheets_read = {}
     for name in ("CHANGES", "AUDIT"):
         rows = [list(values) for values in book[name].iter_rows(values_only=True)]
-        start = next(i for i, each in enumerate(rows) if "Subject" in each)
-        width = next((i for i, each in enumerate(rows[start]) if each is None), len(rows[start]))
-        body = [each[:width] for each in rows[start + 1 :] if sum(v is not None for v in each) > 2]
-        found[name] = [dict(zip(rows[start], each, strict=False)) for each in body]
-    return found
+        start = next(i for i, line in enumerate(rows) if "Subject" in line)
+        width = next((i for i, cell in enumerate(rows[start]) if cell is None), len(rows[start]))
+        body = [line[:width] for line in rows[start + 1 :] if sum(v is not None for v in line) > 2]
+        sheets_read[name] = [dict(zip(rows[start], line, strict=False)) for line in body]
+    return sheets_read
 
 
 BASE = [enrolment(age=40, sex="F"), viral_load(0, 10_000), adverse_event(10, grade=2)]
@@ -235,11 +237,11 @@ def test_in_the_first_report_everything_is_new(tiny: Callable[..., Row], blank: 
     ]
     history = blank.get("subjects/S-1/history", "TINY").json["events"]
     trail = row["sheets"]["AUDIT"]
-    assert [each["Hash"] for each in trail] == [each["hash"] for each in history]
-    assert [each["Event"] for each in trail] == [each["event_id"] for each in history]
-    assert [each["Received"] for each in trail] == [each["stamp"] for each in history]
-    assert {each["By"] for each in trail} == {CALLER}
-    assert [each["Version"] for each in trail] == [1, 2, 3]
+    assert [line["Hash"] for line in trail] == [line["hash"] for line in history]
+    assert [line["Event"] for line in trail] == [line["event_id"] for line in history]
+    assert [line["Received"] for line in trail] == [line["stamp"] for line in history]
+    assert {line["By"] for line in trail} == {CALLER}
+    assert [line["Version"] for line in trail] == [1, 2, 3]
 
 
 def test_then_only_what_came_since_and_what_it_changed(tiny: Callable[..., Row]) -> None:
@@ -281,9 +283,9 @@ def test_a_report_of_an_earlier_instant_lacks_what_the_one_before_it_has(
     for _ in range(60):
         wiring.now()
     early = tiny(as_of=last)
-    assert [each[2] for each in changed(early)] == ["no longer in", "no longer in"]
+    assert [row[2] for row in changed(early)] == ["no longer in", "no longer in"]
     assert {change["Subject"] for change in early["sheets"]["CHANGES"]} == {"S-1", "S-2"}
-    assert {each["Subject"] for each in early["sheets"]["AUDIT"]} == {"S-1"}
+    assert {row["Subject"] for row in early["sheets"]["AUDIT"]} == {"S-1"}
     cut_off = tiny(cutoff="2015-06-05")
     assert ("lab.result.reported", "VL-7", "new", None, 1) not in changed(cut_off)
 
@@ -327,9 +329,9 @@ def test_no_personal_text_but_the_reason_is_in_it_and_none_once_it_is_erased(
 
     def text(row: Row) -> str:
         book = ZipFile(io.BytesIO(content(blank, row)))
-        return "".join(book.read(each).decode() for each in book.namelist())
+        return "".join(book.read(member).decode() for member in book.namelist())
 
-    assert not any(each in text(second) for each in (old, new))
+    assert not any(phrase in text(second) for phrase in (old, new))
     assert "Said Ida Pfg" in text(second)
     path = "/studies/TINY/subjects/S-1/erase"
     assert blank.ask(request("POST", path, {"reason": "Asked to"})).status == 200
@@ -347,11 +349,11 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     first = tiny(*BASE, reason="Interim")
     second = tiny(cutoff="2015-06-05")
     pending = blank.report("{}", "TINY").json["report"]
-    found = blank.get("reports", "TINY").json
+    listed = blank.get("reports", "TINY").json
     latest = json.loads(blank.object("studies/TINY/open/latest.json"))
     del latest["state"]  # for the next publication alone
-    assert found["live"] == latest
-    rows = found["reports"]
+    assert listed["live"] == latest
+    rows = listed["reports"]
     assert [row["id"] for row in rows] == [pending, second["id"], first["id"]]
     assert [row["status"] for row in rows] == ["pending", "ready", "ready"]
     assert rows[0]["files"] == []
@@ -360,8 +362,8 @@ def test_the_list_gives_the_newest_first_with_files_and_the_report_before(
     assert (rows[1]["cutoff"], rows[1]["accepted"]) == ("2015-06-05", 3)
     beside = {"heads.json", "audit.ndjson", "manifest.sig.json", "changes.xlsx"}
     beside |= {"changes.sig.json"}
-    kept = {file for file in rows[1]["files"] if not file.startswith("datasets/")}
-    assert kept == {*DOCUMENTS, *beside}
+    files = {file for file in rows[1]["files"] if not file.startswith("datasets/")}
+    assert files == {*DOCUMENTS, *beside}
     for name in rows[1]["files"]:
         place = rows[1]["location"].removeprefix("/studies/TINY/")
         assert blank.get(f"{place}/{name}", "TINY").status == 303

@@ -153,15 +153,15 @@ def test_what_cannot_be_asked_for_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
-    ("testing", "known"),
+    ("testing", "message"),
     [(None, "plans no looks"), ({**TESTING, "looks": []}, "planned looks: final")],
 )
 def test_without_looks_the_final_one_is_the_only_one(
-    blank: Service, testing: Any, known: str
+    blank: Service, testing: Any, message: str
 ) -> None:
     assert blank.define(DEFINITION | {"testing": testing}).status == 201
     answer = blank.report('{"look": "interim-1"}', STUDY)
-    assert known in answer.json["errors"][0]["detail"]
+    assert message in answer.json["errors"][0]["detail"]
 
 
 def test_a_look_that_is_asked_for_again_says_who_spent_it_before(running: Service) -> None:

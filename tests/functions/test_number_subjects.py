@@ -31,7 +31,7 @@ HEADACHE = "term/Nervous system disorders/Headache"
 def study(blank: Service, clock: Callable[..., datetime]) -> Service:
     """Give a service with two responders, one with an adverse event, and one who is none."""
     assert blank.define(DEFINITION).status == 201
-    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", then=9_000))
+    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", second_result=9_000))
     post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
     post(blank, enrolment(subject="S-4", age=50))
     return blank
@@ -53,8 +53,10 @@ def names(document: Document) -> list[str]:
 
 
 def of(document: Document, subject: str) -> Document:
-    (one,) = [each for each in document["subjects"] if each["subject"] == subject]
-    found_subject: Document = one
+    (only_subject,) = [
+        subject_ for subject_ in document["subjects"] if subject_["subject"] == subject
+    ]
+    found_subject: Document = only_subject
     return found_subject
 
 
@@ -66,27 +68,27 @@ def test_who_responded_why_and_by_which_records(study: Service) -> None:
     document = found(study, "tables/one", row="responders", column="total")
     assert (names(document), document["examined"], document["next"]) == (["S-1", "S-2"], 4, None)
     assert (document["audience"], document["cut"]) == ("open", None)
-    one = of(document, "S-1")
-    assert (one["in"], one["counts"]) == ("numerator", {"n": 1, "N": 1})
+    responder_ = of(document, "S-1")
+    assert (responder_["in"], responder_["counts"]) == ("numerator", {"n": 1, "N": 1})
     decrease = {"label": "RNA, decrease", "value": "1.000000", "unit": "log10 copies/mL"}
-    assert one["values"] == [decrease]
-    assert "decrease of 1.00 log10 copies/mL" in one["explanation"]
-    assert "record VL-14" in one["explanation"]
-    assert "baseline 4.00 log10 copies/mL on 2015-06-08, record VL-7" in one["explanation"]
-    assert one["explanation"].endswith("at least 0.5 log10 copies/mL: yes")
+    assert responder_["values"] == [decrease]
+    assert "decrease of 1.00 log10 copies/mL" in responder_["explanation"]
+    assert "record VL-14" in responder_["explanation"]
+    assert "baseline 4.00 log10 copies/mL on 2015-06-08, record VL-7" in responder_["explanation"]
+    assert responder_["explanation"].endswith("at least 0.5 log10 copies/mL: yes")
     # Without the dose there is no baseline; without that of day 7 the one of day 0 would do.
-    assert records(one, decisive=True) == {"VL-14", "DOSE-7", "R"}
-    assert records(one, decisive=False) == {"VL-7"}
+    assert records(responder_, decisive=True) == {"VL-14", "DOSE-7", "R"}
+    assert records(responder_, decisive=False) == {"VL-7"}
 
 
 def test_one_call_more_gives_the_journal_rows_of_these_records(study: Service) -> None:
     post(study, viral_load(14, 2_000, subject="S-1", revision=2, reason_for_change="Misread"))
-    one = of(found(study, "tables/one", row="responders", column="total"), "S-1")
-    revisions = {record["record"]: record["revision"] for record in one["records"]}
+    responder_ = of(found(study, "tables/one", row="responders", column="total"), "S-1")
+    revisions = {record["record"]: record["revision"] for record in responder_["records"]}
     assert revisions["VL-14"] == 2
-    history = study.get(one["history"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
+    history = study.get(responder_["history"].removeprefix(f"/studies/{STUDY}/"), STUDY).json
     rows = [(event["kind"], event["record"], event["revision"]) for event in history["events"]]
-    expected = {(record["kind"], record["record"], 1) for record in one["records"]}
+    expected = {(record["kind"], record["record"], 1) for record in responder_["records"]}
     assert {*rows} == expected | {("lab.result.reported", "VL-14", 2)}
     assert {event["principal"] for event in history["events"]} == {CALLER}
 
@@ -114,10 +116,10 @@ def test_denominators_levels_terms_and_means_answer_too(study: Service) -> None:
     assert names(found(study, "tables/events", column="total")) == ["S-1", "S-2", "S-3"]
     head = found(study, "tables/events", row=HEADACHE, column="total")
     assert names(head) == ["S-2"]
-    one = head["subjects"][0]
-    assert one["counts"] == {"n": 1, "N": 1, "events": 1}
-    assert {"AE-1", "C-AE-1"} <= records(one, decisive=True)
-    assert one["explanation"].startswith("Headache, onset 2015-")
+    first_subject = head["subjects"][0]
+    assert first_subject["counts"] == {"n": 1, "N": 1, "events": 1}
+    assert {"AE-1", "C-AE-1"} <= records(first_subject, decisive=True)
+    assert first_subject["explanation"].startswith("Headache, onset 2015-")
     nobody = found(study, "tables/events", row="term/None/Such", column="total")
     assert names(nobody) == []
     assert names(found(study, "tables/one", row="sex/F", column="total")) == ["S-1", "S-2", "S-3"]
@@ -140,10 +142,10 @@ def test_a_cut_answers_with_who_was_in_it_then(
     cell = {"row": "responders", "column": "total"}
     assert names(found(study, "tables/one", **cell)) == ["S-2", "S-5"]
     for name in (old["id"], old["cut"]):
-        then = found(study, "tables/one", **cell, cut=name)
-        assert names(then) == ["S-1", "S-2"]
-        assert then["cut"]["report"] == old["id"]
-        assert {record["revision"] for record in of(then, "S-1")["records"]} == {1}
+        earlier = found(study, "tables/one", **cell, cut=name)
+        assert names(earlier) == ["S-1", "S-2"]
+        assert earlier["cut"]["report"] == old["id"]
+        assert {record["revision"] for record in of(earlier, "S-1")["records"]} == {1}
     # By the definition of then, whatever is in force now.
     fewer = DEFINITION | {"title": "Amended", "tables": DEFINITION["tables"][1:],
                           "key_results": DEFINITION["key_results"][2:]}  # fmt: skip
@@ -159,14 +161,14 @@ def test_a_cut_off_hides_what_came_after(study: Service, clock: Callable[..., da
     early = made(study, clock, cutoff="2015-01-10")
     cell = {"row": "responders", "column": "total", "cut": early["id"]}
     assert names(found(study, "tables/one", **cell)) == []
-    nothing = made(study, clock, as_of="2025-12-31T00:00:00Z")
-    assert names(found(study, "tables/one", column="total", cut=nothing["id"])) == []
+    empty_cut = made(study, clock, as_of="2025-12-31T00:00:00Z")
+    assert names(found(study, "tables/one", column="total", cut=empty_cut["id"])) == []
 
 
 def test_pages_follow_each_other_even_where_one_is_empty(
     study: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    post(study, *(each for i in range(5, 9) for each in responder(f"S-{i}")))
+    post(study, *(entry_ for i in range(5, 9) for entry_ in responder(f"S-{i}")))
     query = {"row": "responders", "column": "total"}
     whole = found(study, "tables/one", **query)
     assert len(whole["subjects"]) == 6
@@ -174,9 +176,9 @@ def test_pages_follow_each_other_even_where_one_is_empty(
         (tracing, "SUBJECTS", 2), (tracing, "WORK", 1),
         (people, "LIVE_LIMITS", (1, 120_000)), (people, "LIVE_LIMITS", (2_000, 1)),
     ]  # fmt: skip
-    for owner, limit, most in limits:
+    for owner, limit, limit_value in limits:
         with monkeypatch.context() as patch:
-            patch.setattr(owner, limit, most)
+            patch.setattr(owner, limit, limit_value)
             path, pages = f"tables/one/subjects?{urlencode(query)}", []
             while path:
                 pages.append(study.get(path, STUDY).json)
@@ -193,9 +195,9 @@ def test_pages_follow_each_other_even_where_one_is_empty(
 def test_a_cut_comes_in_pages_too(
     study: Service, clock: Callable[..., datetime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    then = made(study, clock)
+    cut_report = made(study, clock)
     post(study, viral_load(14, 9_500, subject="S-1", revision=2))
-    query = {"row": "responders", "column": "total", "cut": then["id"], "statistic": "N"}
+    query = {"row": "responders", "column": "total", "cut": cut_report["id"], "statistic": "N"}
     whole = found(study, "tables/one", **query)
     monkeypatch.setattr(people, "CUT_LIMITS", (1, 1_000))
     path, listed = f"tables/one/subjects?{urlencode(query)}", []
@@ -204,21 +206,21 @@ def test_a_cut_comes_in_pages_too(
         listed += page["subjects"]
         path = (page["next"] or "").removeprefix(f"/studies/{STUDY}/")
     assert listed == whole["subjects"]
-    assert [each["subject"] for each in listed] == ["S-1", "S-2", "S-3"]
+    assert [subject_["subject"] for subject_ in listed] == ["S-1", "S-2", "S-3"]
 
 
 def test_no_row_of_sums_is_read_for_it(study: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    read: list[str] = []
+    reads_made: list[str] = []
     table = type(wiring.table())
     query = table.query
 
     def noted(self: Any, partition: str, start: str = "", after: str = "") -> Any:
-        read.append(f"{partition} {start}")
+        reads_made.append(f"{partition} {start}")
         return query(self, partition, start, after)
 
     monkeypatch.setattr(table, "query", noted)
     assert names(found(study, "tables/one", row="responders", column="total")) == ["S-1", "S-2"]
-    assert read == [f"STUDY#{STUDY}#0 SUBJECT#"]
+    assert reads_made == [f"STUDY#{STUDY}#0 SUBJECT#"]
 
 
 def test_of_a_subject_with_many_records_those_that_the_rule_took_are_tried(
@@ -226,11 +228,14 @@ def test_of_a_subject_with_many_records_those_that_the_rule_took_are_tried(
 ) -> None:
     query = {"row": "responders", "column": "total"}
     monkeypatch.setattr(tracing, "MOST_TRIED", 3)
-    one = of(found(study, "tables/one", **query), "S-1")
-    assert (records(one, decisive=True), records(one, decisive=False)) == ({"VL-14"}, {"VL-7"})
+    responder_ = of(found(study, "tables/one", **query), "S-1")
+    assert (records(responder_, decisive=True), records(responder_, decisive=False)) == (
+        {"VL-14"},
+        {"VL-7"},
+    )
     monkeypatch.setattr(tracing, "MOST_WORK", 3)
-    one = of(found(study, "tables/one", **query), "S-1")
-    assert {record["record"]: record["decisive"] for record in one["records"]} == {
+    responder_ = of(found(study, "tables/one", **query), "S-1")
+    assert {record["record"]: record["decisive"] for record in responder_["records"]} == {
         "VL-7": None, "VL-14": None,
     }  # fmt: skip
 
@@ -243,9 +248,9 @@ def test_boxes_of_the_flow_answer(study: Service) -> None:
     }
     for name, n in sizes.items():
         assert len(found(study, "consort", box=name)["subjects"]) == (n or 0), name
-    left = found(study, "consort", box="left")
-    assert names(left) == ["S-1", "S-2"]
-    assert records(left["subjects"][0], decisive=True) == {"STUDY"}
+    leavers = found(study, "consort", box="left")
+    assert names(leavers) == ["S-1", "S-2"]
+    assert records(leavers["subjects"][0], decisive=True) == {"STUDY"}
     assert names(found(study, "consort", box="left", reason="DEATH")) == ["S-1"]
     assert names(found(study, "consort", box="left", reason="OTHER")) == []
 
@@ -284,17 +289,17 @@ DRAWN = DEFINITION | {
 
 def test_marks_of_figures_answer(blank: Service, clock: Callable[..., datetime]) -> None:
     assert blank.define(DRAWN).status == 201
-    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", then=9_000))
+    post(blank, *responder("S-1"), *responder("S-2"), *responder("S-3", second_result=9_000))
     post(blank, adverse_event(10, subject="S-2"), coding(subject="S-2"))
-    at = {"series": "total"}
-    assert names(found(blank, "figures/waterfall", **at)) == ["S-1", "S-2", "S-3"]
-    assert names(found(blank, "figures/waterfall", **at, mark="1")) == ["S-1", "S-2"]
-    assert names(found(blank, "figures/mean", **at, mark="day-14")) == ["S-1", "S-2", "S-3"]
+    series = {"series": "total"}
+    assert names(found(blank, "figures/waterfall", **series)) == ["S-1", "S-2", "S-3"]
+    assert names(found(blank, "figures/waterfall", **series, mark="1")) == ["S-1", "S-2"]
+    assert names(found(blank, "figures/mean", **series, mark="day-14")) == ["S-1", "S-2", "S-3"]
     term = "Nervous system disorders/Headache"
-    assert names(found(blank, "figures/dots", **at, mark=term)) == ["S-2"]
-    assert names(found(blank, "figures/survival", **at, mark="15")) == ["S-1", "S-2"]
-    assert names(found(blank, "figures/survival", **at, mark="36")) == ["S-3"]
-    late = found(blank, "figures/survival", **at, mark="16", statistic="at_risk")
+    assert names(found(blank, "figures/dots", **series, mark=term)) == ["S-2"]
+    assert names(found(blank, "figures/survival", **series, mark="15")) == ["S-1", "S-2"]
+    assert names(found(blank, "figures/survival", **series, mark="36")) == ["S-3"]
+    late = found(blank, "figures/survival", **series, mark="16", statistic="at_risk")
     assert names(late) == ["S-3"]
     for query in ({"series": "none"}, {"series": "total", "mark": "soon"}):
         assert asked(blank, "figures/survival", **query).status in {404, 422}
@@ -349,21 +354,21 @@ BLINDED = json.loads(study_of(ROWS[::6], [*COLUMNS[:3], TOTAL]).source)
 def told(service: Service, arms: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Give what each audience is told of every number of a blinded study."""
     assert service.define(BLINDED).status == 201
-    given = {"a": "drug", "b": "placebo"}
+    treatments = {"a": "drug", "b": "placebo"}
     for i, arm in enumerate(arms):
         name = f"S-{i}"
         post(service, enrolment(subject=name, age=30 + i, sex="MF"[i % 2]), randomised(arm, name))
-        post(service, dose(subject=name, treatment=given[arm]), adverse_event(subject=name))
+        post(service, dose(subject=name, treatment=treatments[arm]), adverse_event(subject=name))
         post(service, coding(subject=name), viral_load(0, 5_000, subject=name))
     answers: list[dict[str, Any]] = []
-    for seen in ("", "unblinded/"):
+    for prefix in ("", "unblinded/"):
         by_number: dict[str, Any] = {}
-        for table in service.get(f"{seen}tables", STUDY).json["tables"]:
+        for table in service.get(f"{prefix}tables", STUDY).json["tables"]:
             cells = [("", column["id"]) for column in table["columns"]]
             cells += [(row["id"], cell["column"]) for row in table["rows"] for cell in row["cells"]]
             for row, column in cells:
                 query = urlencode({"row": row, "column": column, "statistic": "N"})
-                path = f"{seen}tables/{table['id']}/subjects?{query}"
+                path = f"{prefix}tables/{table['id']}/subjects?{query}"
                 answer = service.get(path, STUDY)
                 by_number[f"{table['id']} {row} {column}"] = answer.status, answer.text
         answers.append(by_number)
@@ -373,13 +378,15 @@ def told(service: Service, arms: str) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_of_a_blinded_study_the_open_audience_is_told_nothing_of_arms(
     open_service: Callable[[], Service], clock: Callable[..., datetime]
 ) -> None:
-    (one, apart), (other, _) = (told(open_service(), arms) for arms in ("abba", "baab"))
-    assert one == other
-    assert len(one) > 10
-    assert {status for status, _ in one.values()} == {200}
-    assert "placebo" not in json.dumps(one)
-    assert '"arm"' not in json.dumps(one)
-    assert one.keys() < apart.keys()
+    (first_open, apart), (second_open, _) = (
+        told(open_service(), arms) for arms in ("abba", "baab")
+    )
+    assert first_open == second_open
+    assert len(first_open) > 10
+    assert {status for status, _ in first_open.values()} == {200}
+    assert "placebo" not in json.dumps(first_open)
+    assert '"arm"' not in json.dumps(first_open)
+    assert first_open.keys() < apart.keys()
     by_arm = json.loads(apart["t  a"][1])
     assert names(by_arm) == ["S-0", "S-3"]
     assert by_arm["subjects"][0]["history"].startswith(f"/studies/{STUDY}/unblinded/subjects/S-0/")

@@ -69,12 +69,12 @@ class Trial:
 
     def deliver(self, *requests: str, times: int = 4) -> int:
         """Deliver a batch of the stream until it is taken; say how often it came again."""
-        for again in range(times):
+        for time_ in range(times):
             try:
                 self.service.stream(*self.changed(*requests))
             except Unavailable:
                 continue
-            return again
+            return time_
         return times
 
     def sweep(self) -> None:
@@ -345,11 +345,11 @@ def test_every_operation_of_the_api_fails_once_and_what_is_sent_again_is_right(
     trial.deliver()
     name = trial.ask()
     trial.deliver(name)
-    reads = "summary", "tables", "reports", f"reports/{name}/tables.json", "quarantine"
+    read_paths = "summary", "tables", "reports", f"reports/{name}/tables.json", "quarantine"
 
     def call(event: str) -> list[int]:
         posted = trial.service.post(json.loads(event), trial.study).status
-        return [posted, *(trial.service.get(path, trial.study).status for path in reads)]
+        return [posted, *(trial.service.get(path, trial.study).status for path in read_paths)]
 
     before = len(trial.line.calls)
     call(trial.left.pop(0))

@@ -65,9 +65,9 @@ def test_the_same_content_in_other_spelling_is_a_repeat(
     dose = changed(dose, amount=800, lot=None)
     service.post(dose)
     before, summary = service.items(), service.get("summary").json
-    again = deepcopy(dose)
-    again["data"] |= spelt
-    assert service.post(again).status == 200
+    respelt = deepcopy(dose)
+    respelt["data"] |= spelt
+    assert service.post(respelt).status == 200
     assert service.items() == before
     assert service.get("summary").json == summary
     assert service.post(changed(dose, amount=800.5)).status == 409
@@ -128,28 +128,28 @@ def test_a_wrong_event_is_answered_with_its_field_or_place_and_moves_nothing(
 def test_the_same_wrong_body_is_quarantined_once_with_digest_sender_and_problem(
     service: Service, visit: Event
 ) -> None:
-    wrong = json.dumps(changed(visit, visit="week-9999"))
-    answers = [service.post(wrong).json for _ in range(3)]
+    refused_body = json.dumps(changed(visit, visit="week-9999"))
+    answers = [service.post(refused_body).json for _ in range(3)]
     (rejected,) = service.quarantined()
-    assert rejected["sha256"] == sha256(wrong.encode()).hexdigest()
-    assert rejected["size"] == len(wrong)
+    assert rejected["sha256"] == sha256(refused_body.encode()).hexdigest()
+    assert rejected["size"] == len(refused_body)
     assert [rejected["problem"]] * 3 == answers
     assert "arn:aws:iam::123456789012:role/upstream" in rejected.values()
     assert service.get("summary").json["quarantined"] == 1
 
 
 def test_every_field_at_fault_is_named_at_once(service: Service, visit: Event) -> None:
-    wrong = changed(visit, visit="week-9999", date="2061-01-01")
-    wrong["data"]["measurements"] = [{"parameter": "pulse", "result": "fast", "unit": "mmHg"}]
-    answer = refused(service.post(wrong), 422)
+    faulty = changed(visit, visit="week-9999", date="2061-01-01")
+    faulty["data"]["measurements"] = [{"parameter": "pulse", "result": "fast", "unit": "mmHg"}]
+    answer = refused(service.post(faulty), 422)
     assert set(answer.pointers) == {
         "/data/visit",
         "/data/date",
         "/data/measurements/0/unit",
         "/data/measurements/0/result",
     }
-    wrong = changed(visit, visit=7, record=None, other=1)
-    assert set(refused(service.post(wrong), 422).pointers) == {
+    faulty = changed(visit, visit=7, record=None, other=1)
+    assert set(refused(service.post(faulty), 422).pointers) == {
         "/data/visit",
         "/data/record",
         "/data/other",
@@ -284,9 +284,9 @@ def test_what_is_too_large_is_quarantined_like_all_that_is_refused(
 
 
 def test_a_batch_answers_each_event_in_order(service: Service, visit: Event) -> None:
-    wrong = changed(visit, record="other", visit="week-9999")
+    faulty = changed(visit, record="other", visit="week-9999")
     conflict = changed(visit, date="2015-06-09")
-    answer = service.batch(visit, wrong, visit, conflict, 7, revision(visit, 2))
+    answer = service.batch(visit, faulty, visit, conflict, 7, revision(visit, 2))
     assert answer.status == 200
     results = answer.json["results"]
     assert [item["index"] for item in results] == list(range(6))
@@ -402,25 +402,25 @@ def test_a_definition_is_refused_with_the_paths_at_fault(
 def test_a_definition_that_names_what_it_does_not_define_is_refused(
     blank: Service, definition: dict[str, Any]
 ) -> None:
-    wrong = deepcopy(definition)
-    wrong["sets"]["safety"]["condition"] = "no-such-condition"
-    refused(blank.define(wrong), 422)
+    faulty = deepcopy(definition)
+    faulty["sets"]["safety"]["condition"] = "no-such-condition"
+    refused(blank.define(faulty), 422)
 
 
 def test_a_definition_is_replaced_at_once_before_the_first_event_and_filled_after_it(
     service: Service, definition: dict[str, Any], visit: Event
 ) -> None:
-    another = definition | {"title": "Another"}
-    assert service.define(another).status == 201
+    second_definition = definition | {"title": "Another"}
+    assert service.define(second_definition).status == 201
     assert service.define(definition).status == 201
     service.post(visit)
     assert service.define(definition).status == 200
-    answer = service.define(another)
+    answer = service.define(second_definition)
     assert (answer.status, answer.json["status"]) == (202, "backfilling")
     standing = service.get("definition").json
     assert standing["backfilling"] == answer.json["definition"] != standing["in_force"]
     assert service.define(definition).json["status"] == "cancelled"
-    assert service.define(another).status == 202
+    assert service.define(second_definition).status == 202
     service.invoke("audit", {})
     standing = service.get("definition").json
     assert (standing["in_force"], standing["backfilling"]) == (answer.json["definition"], None)

@@ -20,18 +20,18 @@ Said = Callable[[], str]
 
 
 @pytest.fixture
-def said(
+def log_text(
     service: Service, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> Said:
     """Give a look at all that was logged or printed: ours, the libraries' and the metrics'."""
     caplog.set_level(logging.INFO)
-    printed: list[str] = []
+    output: list[str] = []
 
     def look() -> str:
         captured = capfd.readouterr()
-        printed.extend((captured.out, captured.err))
-        others = [EDGE.format(record) for record in caplog.records if record.name != "livetlf"]
-        return "\n".join([*printed, *others, service.log.getvalue()])
+        output.extend((captured.out, captured.err))
+        other_logs = [EDGE.format(record) for record in caplog.records if record.name != "livetlf"]
+        return "\n".join([*output, *other_logs, service.log.getvalue()])
 
     return look
 
@@ -78,20 +78,20 @@ def kinds(feed: list[str]) -> list[Event]:
 
 
 def test_no_value_of_an_event_is_logged_or_repeated_in_a_problem(
-    service: Service, kinds: list[Event], said: Said
+    service: Service, kinds: list[Event], log_text: Said
 ) -> None:
     for event in kinds:
-        wrong = list(variants(event))
-        for start in range(0, len(wrong), 50):
-            results = service.batch(*wrong[start : start + 50]).json["results"]
+        variants_sent = list(variants(event))
+        for start in range(0, len(variants_sent), 50):
+            results = service.batch(*variants_sent[start : start + 50]).json["results"]
             for result in results:
                 details = [e["detail"] for e in result.get("problem", {}).get("errors", [])]
                 assert clean(json.dumps(details)), details
-        assert service.queue(*wrong) == []
-    assert clean(said())
+        assert service.queue(*variants_sent) == []
+    assert clean(log_text())
 
 
-def test_no_value_of_a_recorded_event_is_logged(service: Service, said: Said) -> None:
+def test_no_value_of_a_recorded_event_is_logged(service: Service, log_text: Said) -> None:
     event = {
         "specversion": "1.0",
         "id": "1",
@@ -107,8 +107,8 @@ def test_no_value_of_a_recorded_event_is_logged(service: Service, said: Said) ->
     assert [service.post(item).status for item in (event, event, result)] == [201, 200, 409]
     assert service.queue(event, result) == []
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#S-1"))
-    assert "Documents published" in said()
-    assert clean(said())
+    assert "Documents published" in log_text()
+    assert clean(log_text())
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ def test_no_value_of_a_recorded_event_is_logged(service: Service, said: Said) ->
     ],
 )
 def test_nothing_of_an_unreadable_body_is_logged_or_repeated(
-    service: Service, said: Said, body: str
+    service: Service, log_text: Said, body: str
 ) -> None:
     content = body.encode("utf-8", "surrogateescape") if "\udcff" in body else body
     assert clean(service.post(content).text)
     assert service.queue(body) == []
-    assert clean(said())
+    assert clean(log_text())
 
 
 json_values = st.recursive(
@@ -151,17 +151,17 @@ json_values = st.recursive(
 )
 @given(json_values)
 def test_any_json_is_answered_and_none_of_its_values_is_logged(
-    service: Service, said: Said, value: Any
+    service: Service, log_text: Said, value: Any
 ) -> None:
     answer = service.post(value if isinstance(value, str) else json.dumps(value))
     assert answer.status in {400, 422}
     service.batch(json.dumps(value))
     assert service.queue(json.dumps(value)) == []
-    assert clean(said())
+    assert clean(log_text())
 
 
 def test_a_failure_to_render_is_logged_without_what_it_failed_on(
-    service: Service, feed: list[str], said: Said, monkeypatch: pytest.MonkeyPatch
+    service: Service, feed: list[str], log_text: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service.batch(*feed[:5])
 
@@ -170,5 +170,5 @@ def test_a_failure_to_render_is_logged_without_what_it_failed_on(
 
     monkeypatch.setattr(rendering, "workbook", fail)
     service.stream((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007"))
-    assert "Publication failed" in said()
-    assert clean(said())
+    assert "Publication failed" in log_text()
+    assert clean(log_text())

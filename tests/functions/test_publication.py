@@ -162,11 +162,11 @@ def test_of_two_publications_at_once_the_newer_stays(
     put_latest(filled, cut="before", events=0)
     documents = wiring.documents()
     replace_latest = documents.replace_latest
-    others = [lambda: put_latest(filled, cut="other", events=events)]
+    publications = [lambda: put_latest(filled, cut="other", events=events)]
 
     def overtaken(*arguments: Any) -> bool:
-        if others:
-            others.pop()()
+        if publications:
+            publications.pop()()
         moved: bool = replace_latest(*arguments)
         return moved
 
@@ -235,9 +235,9 @@ def test_what_is_published_does_not_depend_on_what_else_changed(
     for key, version in two.versions():
         two.s3.delete_object(Bucket=two.bucket, Key=key, VersionId=version)
     two.stream(CHANGED)
-    again = latest(two)
+    second = latest(two)
     for name in ("epoch", "events", "cut", "content_root", "code_version"):
-        assert first[name] == again[name]
+        assert first[name] == second[name]
 
 
 def ask(service: Service, **members: str) -> Callable[[], Any]:
@@ -306,9 +306,9 @@ def test_two_reports_of_one_state_are_one_cut_with_the_same_bytes(filled: Servic
 def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
     blank: Service, definition: Event, feed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    then = datetime(2026, 1, 1, tzinfo=UTC)
+    instant = datetime(2026, 1, 1, tzinfo=UTC)
     with monkeypatch.context() as patch:
-        patch.setattr(wiring, "now", lambda: then)
+        patch.setattr(wiring, "now", lambda: instant)
         forget()
         blank.define(definition)
         blank.batch(*feed[:20])
@@ -318,7 +318,7 @@ def test_a_report_as_of_an_instant_is_the_study_as_it_was_then(
     state = json.loads(blank.object(LIVE + "manifest.json"))["cut"]
     forget()
     blank.batch(*reversed(feed[20:]))
-    result = ask(blank, as_of=(then + timedelta(hours=1)).isoformat())()
+    result = ask(blank, as_of=(instant + timedelta(hours=1)).isoformat())()
     assert result["status"] == "ready"
     assert result["accepted"] < blank.get("summary").json["accepted"]
     document = json.loads(blank.object(f"{CUTS}{result['cut']}/tables.json"))

@@ -85,11 +85,11 @@ def test_a_poison_message_is_quarantined_and_never_blocks_its_neighbours(
 def test_a_message_is_quarantined_where_its_study_will_look(
     service: Service, visit: Event, definition: Event
 ) -> None:
-    wrong = deepcopy(visit)
-    wrong["data"]["visit"] = "week-9999"
+    faulty = deepcopy(visit)
+    faulty["data"]["visit"] = "week-9999"
     early = visit | {"study": "LATER"}
     unnamed = {name: value for name, value in visit.items() if name != "study"}
-    assert service.queue(wrong, early, unnamed) == []
+    assert service.queue(faulty, early, unnamed) == []
     assert sorted(study for study, _ in rejected_bodies(service)) == [
         "LATER",
         STUDY,

@@ -58,10 +58,10 @@ def test_a_restored_table_gives_the_same_documents_in_a_new_epoch_and_goes_on(
     assert {k: v for k, v in items.items() if k != current} == {
         k: v for k, v in before.items() if k != current
     }
-    again, same = published(service)
-    assert (again["epoch"], again["cut"]) == (latest["epoch"] + 1, latest["cut"])
-    assert outcome.epochs == {STUDY: again["epoch"]}
-    assert same == files
+    restored, restored_files = published(service)
+    assert (restored["epoch"], restored["cut"]) == (latest["epoch"] + 1, latest["cut"])
+    assert outcome.epochs == {STUDY: restored["epoch"]}
+    assert restored_files == files
     service.invoke("audit", {})
     assert service.get("audit").json["differences"] == []
     service.batch(*feed[:60])  # what came after the backup is sent once more

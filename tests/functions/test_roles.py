@@ -130,8 +130,8 @@ POLICIES = _policies()
 
 def patterns(statement: dict[str, Any]) -> Iterator[str]:
     """Give what a statement is of, from the method on."""
-    named = statement["Resource"]
-    for item in [named] if isinstance(named, str) else named:
+    resources = statement["Resource"]
+    for item in [resources] if isinstance(resources, str) else resources:
         assert item.startswith("arn:${AWS::Partition}:execute-api:")
         yield item.partition("${Api}/v1/")[2]
 
@@ -171,9 +171,9 @@ def test_each_role_may_call_what_it_is_for_and_nothing_else(
     BODIES["/studies/{study}/definition"] = definition
     values = {}
     for role, route in product(ROLES, CELLS):
-        result, *answered = CELLS[route]
+        result, *expected_statuses = CELLS[route]
         status, text = call(service, role, route)
-        expected = answered[not blinded] if role in result else 403
+        expected = expected_statuses[not blinded] if role in result else 403
         if (route[1].endswith("/events"), status) == (True, 200):
             status = 201  # it is there by now
         assert status == expected, (role, route)
@@ -206,10 +206,10 @@ def test_who_is_blinded_is_so_whatever_else_they_may() -> None:
 def test_the_readme_lists_the_administrators_routes() -> None:
     readme = (Path(TEMPLATE).parent / "README.md").read_text(encoding="utf-8")
     row = next(line for line in readme.splitlines() if line.startswith("| `Administer` |"))
-    named = {tuple(item.split(" ")) for item in re.findall(r"`([A-Z]+ [^`]+)`", row)}
+    routes_listed = {tuple(item.split(" ")) for item in re.findall(r"`([A-Z]+ [^`]+)`", row)}
     items = {
         (method, path.replace("/studies/{study}/", "…/"))
         for (method, path), (result, *_) in CELLS.items()
         if ADMIN in result
     }
-    assert named == items
+    assert routes_listed == items

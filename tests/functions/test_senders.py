@@ -34,8 +34,8 @@ def limited(open_service: Callable[[], Service]) -> Service:
     return service
 
 
-def put(service: Service, senders: list[dict[str, Any]], **more: Any) -> Answer:
-    body = {"senders": senders, "reason": "By contract"} | more
+def put(service: Service, senders: list[dict[str, Any]], **options: Any) -> Answer:
+    body = {"senders": senders, "reason": "By contract"} | options
     path = f"/studies/{STUDY}/senders"
     return service.ask(request("PUT", path, body, {"Content-Type": JSON_TYPE}))
 
@@ -46,8 +46,10 @@ def posted_by(service: Service, principal: str, body: Any, kind: str = SINGLE) -
     return service.ask(answer)
 
 
-def void(of: Entry) -> str:
-    return entry(of.kind, of.subject, record=of.record, revision=2, action="void").body
+def void(original: Entry) -> str:
+    return entry(
+        original.kind, original.subject, record=original.record, revision=2, action="void"
+    ).body
 
 
 def test_a_sender_of_some_kinds_cannot_void_what_is_of_another(limited: Service) -> None:
@@ -62,14 +64,14 @@ def test_a_sender_of_some_kinds_cannot_void_what_is_of_another(limited: Service)
 
 def test_a_sender_of_a_site_can_touch_no_subject_of_another(limited: Service) -> None:
     assert posted_by(limited, SITE, void(adverse_event(subject="S-101"))).status == 201
-    others = (
+    elsewhere = (
         void(adverse_event(subject="S-102")),
         enrolment(subject="S-102", site="101", record="again").body,
         viral_load(0, 9, subject="S-102").body,
         viral_load(0, 9, subject="NOBODY").body,
         enrolment(subject="S-3", site="102").body,
     )
-    answers = [posted_by(limited, SITE, item) for item in others]
+    answers = [posted_by(limited, SITE, item) for item in elsewhere]
     assert {answer.status for answer in answers} == {403}
     assert len({answer.text for answer in answers}) == 1  # nor does it say which subjects there are
 

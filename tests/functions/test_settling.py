@@ -87,10 +87,10 @@ def test_a_dispute_is_named_until_a_higher_revision_settles_it(
     assert not disputes(undisputed)
     before = live_document(service, "manifest.json")["cut"]
     assert service.post(revised(visit, 1, date="2015-06-09")).status == 409
-    named = ["Two contents for one revision: 1 (see listing 16.2.9)"]
-    assert disputes(service.get("summary").json) == named
+    notes = ["Two contents for one revision: 1 (see listing 16.2.9)"]
+    assert disputes(service.get("summary").json) == notes
     disputed = live_summary(service)
-    assert disputes(disputed) == named
+    assert disputes(disputed) == notes
     after = live_document(service, "manifest.json")["cut"]
     assert before["id"] != after["id"]
     assert before["content_root"] == after["content_root"]
@@ -163,9 +163,9 @@ def test_a_body_that_cannot_be_stored_is_named_and_those_after_it_are_tried(
     monkeypatch.setattr(redrive.intake, "take", broken)
     result = post_redrive(service, "LATE-4")
     assert (result["tried"], result["resolved"], result["waiting"]) == (3, 2, 1)
-    (named,) = result["failed"]
-    assert named["detail"] == "the AWS call PutItem failed: ValidationException"
-    assert len(named["sha256"]) == 64
+    (failure,) = result["failed"]
+    assert failure["detail"] == "the AWS call PutItem failed: ValidationException"
+    assert len(failure["sha256"]) == 64
 
 
 @pytest.mark.parametrize("after", ["x", "0" * 63, "../..", "é"])

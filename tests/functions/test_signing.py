@@ -32,10 +32,10 @@ def kms(ministack: str) -> Any:
     return stack.aws("kms", ministack)
 
 
-def made(service: Service, *entries: Any, **asked: str) -> Row:
+def made(service: Service, *entries: Any, **request: str) -> Row:
     for entry in entries:
         assert service.post(entry.body, "TINY").status == 201
-    return service.made("TINY", **asked)
+    return service.made("TINY", **request)
 
 
 def envelope(service: Service, place: str) -> Row:
@@ -53,14 +53,14 @@ def says(service: Service, row: Row) -> Row:
     return predicate
 
 
-def verify(found: Row, key: bytes) -> None:
+def verify(document: Row, key: bytes) -> None:
     """Verify an envelope with what DSSE says is signed; raises if it is not."""
-    body, kind = b64decode(found["payload"]), found["payloadType"].encode()
+    body, kind = b64decode(document["payload"]), document["payloadType"].encode()
     message = b"DSSEv1 " + str(len(kind)).encode() + b" " + kind
     message += b" " + str(len(body)).encode() + b" " + body
     public = load_der_public_key(key)
     assert isinstance(public, EllipticCurvePublicKey)
-    (signed,) = found["signatures"]
+    (signed,) = document["signatures"]
     public.verify(b64decode(signed["sig"]), message, ECDSA(hashes.SHA256()))
     assert signed["keyid"] == sha256(key).hexdigest()
     assert stack.pem(key) == signed["publicKey"]
@@ -76,12 +76,12 @@ def test_every_manifest_is_signed_with_heads_and_journals_by_the_key_of_kms(
     for place, files in ((row["cut"], f"cuts/{row['cut']}"), ("live", "live")):
         verify(envelope(tiny, place), key)
         subject = {item["name"]: item["digest"] for item in stated(tiny, place)["subject"]}
-        where = {"manifest.json": files, "heads.json": f"audit/{place}"}
+        places = {"manifest.json": files, "heads.json": f"audit/{place}"}
         if place != "live":
-            where["audit.ndjson"] = f"audit/{place}"
+            places["audit.ndjson"] = f"audit/{place}"
         assert subject == {
             name: {"sha256": sha256(tiny.object(f"{OPEN}{item}/{name}")).hexdigest()}
-            for name, item in where.items()
+            for name, item in places.items()
         }
         link = tiny.get(f"reports/{place}/manifest.sig.json", "TINY")
         assert link.status == 303
@@ -93,15 +93,15 @@ def test_each_cut_names_the_one_before_and_what_is_asked_for_again_is_signed_onc
     first = made(tiny, enrolment())
     second = made(tiny, viral_load(0, 5_000))
     before = envelope(tiny, first["cut"])
-    again = made(tiny)
-    assert again["cut"] == second["cut"]
+    repeated = made(tiny)
+    assert repeated["cut"] == second["cut"]
     third = made(tiny, viral_load(7, 4_000))
     assert [says(tiny, item)["number"] for item in (first, second, third)] == [1, 2, 3]
     assert says(tiny, first)["previous"] is None
     for result, next_ in ((first, second), (second, third)):
         payload = b64decode(envelope(tiny, result["cut"])["payload"])
-        named = {"cut": result["cut"], "sha256": sha256(payload).hexdigest()}
-        assert says(tiny, next_)["previous"] == named
+        link = {"cut": result["cut"], "sha256": sha256(payload).hexdigest()}
+        assert says(tiny, next_)["previous"] == link
     assert envelope(tiny, first["cut"]) == before
     assert len(tiny.versions(f"{OPEN}audit/{second['cut']}/manifest.sig.json")) == 1
 

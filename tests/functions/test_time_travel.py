@@ -56,16 +56,16 @@ def history(feed: list[str]) -> list[Event]:
     events = [item for item in events if item["subject"] in SUBJECTS]
     items = []
     for event in rng.sample(in_force(events), 30):
-        again = copy.deepcopy(event)
-        again["id"] += "-again"
+        repeat = copy.deepcopy(event)
+        repeat["id"] += "-again"
         revision = event["data"]["revision"] + 1
-        again["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
+        repeat["data"] |= {"revision": revision, "reason_for_change": "transcription error"}
         if rng.random() < 0.3:
-            values = {"record": again["data"]["record"], "revision": revision, "action": "void"}
-            again["data"] = values | {"reason_for_change": "entered in error"}
-        elif "result" in again["data"]:
-            again["data"]["result"] = str(rng.randrange(30, 900))
-        items.append(again)
+            values = {"record": repeat["data"]["record"], "revision": revision, "action": "void"}
+            repeat["data"] = values | {"reason_for_change": "entered in error"}
+        elif "result" in repeat["data"]:
+            repeat["data"]["result"] = str(rng.randrange(30, 900))
+        items.append(repeat)
     events += items
     rng.shuffle(events)
     return events
@@ -125,12 +125,12 @@ def _rows(sheet: Any) -> Iterator[tuple[Any, ...]]:
             yield row
 
 
-def same(found: dict[str, Any], expected: dict[str, Any]) -> None:
+def same(answers: dict[str, Any], expected: dict[str, Any]) -> None:
     """Demand equality, part by part, for the difference to be legible."""
     for name, sheet in expected["sheets"].items():
-        assert found["sheets"][name] == sheet
+        assert answers["sheets"][name] == sheet
     for name in ("tables", "key_results", "discrepancy_texts", "stages"):
-        assert found[name] == expected[name]
+        assert answers[name] == expected[name]
 
 
 def root(files: Documents) -> str:
@@ -142,20 +142,20 @@ def test_as_of_an_instant_shows_what_was_published_then(
     blank: Service, clock: Clock, definition: Event, history: list[Event]
 ) -> None:
     blank.define(definition)
-    then: list[tuple[datetime, Documents]] = []
+    versions: list[tuple[datetime, Documents]] = []
     for start, end in ((0, 60), (60, 150), (150, 200)):
         post(blank, history[start:end])
         clock.at += timedelta(seconds=1)
-        then.append((clock.at, live(blank)))
+        versions.append((clock.at, live(blank)))
         clock.at += timedelta(hours=1)
     post(blank, history[200:])
     clock.at += timedelta(hours=1)
-    for instant, published in then:
+    for instant, published in versions:
         result, files = ask(blank, as_of=instant.isoformat())
         same(shown(files), shown(published))
         assert root(files) == root(published)
         assert result["accepted"] == json.loads(published["manifest.json"])["cut"]["accepted"]
-    assert len({root(published) for _, published in then}) == 3
+    assert len({root(published) for _, published in versions}) == 3
     result, files = ask(blank, as_of=(BEGAN - timedelta(days=1)).isoformat())
     assert result["accepted"] == 0
 
@@ -189,8 +189,8 @@ def test_the_same_cut_asked_for_later_has_the_same_bytes(
     clock.at += timedelta(days=1)
     forget()
     monkeypatch.setattr(wiring, "code_version", lambda: "another deploy")
-    again, later = ask(blank, **values)
-    assert again["cut"] == result["cut"]
+    repeated, later = ask(blank, **values)
+    assert repeated["cut"] == result["cut"]
     first, second = (json.loads(item.pop("manifest.json")) for item in (files, later))
     assert later == files
     assert second.pop("code_version") == "another deploy" != first.pop("code_version")
@@ -332,7 +332,7 @@ def test_a_visit_is_due_once_the_cut_off_lies_beyond_its_window(
 def test_an_event_that_ended_later_reads_as_ongoing_and_one_that_began_later_is_not_there(
     service: Service,
 ) -> None:
-    same = {"serious": False, "outcome": "RECOVERED/RESOLVED", "term": "Rash"}
+    fields = {"serious": False, "outcome": "RECOVERED/RESOLVED", "term": "Rash"}
     spans = {
         "A": ("2015-06-10", "2015-07-02"),
         "B": ("2015-06-10", "2015-06-30"),
@@ -341,18 +341,18 @@ def test_an_event_that_ended_later_reads_as_ongoing_and_one_that_began_later_is_
         "E": ("2015-06", "2015"),
     }
     events = [
-        event("adverse-event.reported", record=name, onset=onset, end=end, **same)
+        event("adverse-event.reported", record=name, onset=onset, end=end, **fields)
         for name, (onset, end) in spans.items()
     ]
     post(service, [*one_subject(), *events])
     _, files = ask(service, cutoff="2015-06-30")
     values = {row["Event"]: (row["End"], row["Outcome"]) for row in listed(files, "16.2.7")}
-    ongoing, over = "NOT RECOVERED/NOT RESOLVED", "RECOVERED/RESOLVED"
+    ongoing, recovered = "NOT RECOVERED/NOT RESOLVED", "RECOVERED/RESOLVED"
     assert values == {
         "A": (None, ongoing),
-        "B": ("2015-06-30", over),
+        "B": ("2015-06-30", recovered),
         "D": (None, ongoing),
-        "E": ("2015", over),  # the earliest that it can mean
+        "E": ("2015", recovered),  # the earliest that it can mean
     }
 
 
@@ -361,12 +361,12 @@ def test_what_is_known_of_the_past_is_what_was_known_at_the_instant(
 ) -> None:
     """A correction that moves an onset across the cut-off counts once it was known."""
     blank.define(definition)
-    same = {"term": "Rash", "serious": False, "record": "A"}
-    post(blank, [*one_subject(), event("adverse-event.reported", onset="2015-07-05", **same)])
+    fields = {"term": "Rash", "serious": False, "record": "A"}
+    post(blank, [*one_subject(), event("adverse-event.reported", onset="2015-07-05", **fields)])
     before = clock.at
     clock.at += timedelta(hours=1)
     corrected = {"revision": 2, "reason_for_change": "found later", "onset": "2015-06-20"}
-    post(blank, [event("adverse-event.reported", **same, **corrected)])
+    post(blank, [event("adverse-event.reported", **fields, **corrected)])
     clock.at += timedelta(hours=1)
     _, early = ask(blank, as_of=before.isoformat(), cutoff="2015-06-30")
     _, late = ask(blank, cutoff="2015-06-30")

@@ -38,8 +38,8 @@ def three(clock: Clock, blank: Service) -> Service:
     return blank
 
 
-def audit(service: Service, left: Callable[[], int] = lambda: 900_000, **event: Any) -> None:
-    service.handlers["audit"].handler(event, Context(left=left))
+def audit(service: Service, remaining: Callable[[], int] = lambda: 900_000, **event: Any) -> None:
+    service.handlers["audit"].handler(event, Context(left=remaining))
 
 
 def audited(service: Service) -> set[str]:
@@ -61,24 +61,24 @@ def test_a_study_is_audited_once_a_period(three: Service, clock: Clock) -> None:
 def test_a_study_that_takes_all_the_time_comes_after_the_others_and_goes_on_where_it_was(
     three: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    looked: list[tuple[str, int]] = []
-    audit_subjects, over = Store.audit_subjects, []
+    shards_seen: list[tuple[str, int]] = []
+    audit_subjects, runs = Store.audit_subjects, []
 
     def slow(store: Store, study: Any, shard: int, *after: str) -> Any:
-        looked.append((study.id, shard))
-        if study.id == "A" and len(looked) == 2:
-            over.append(1)
+        shards_seen.append((study.id, shard))
+        if study.id == "A" and len(shards_seen) == 2:
+            runs.append(1)
         return audit_subjects(store, study, shard, *after)
 
     monkeypatch.setattr(Store, "audit_subjects", slow)
-    audit(three, lambda: 1_000 if over else 900_000)
+    audit(three, lambda: 1_000 if runs else 900_000)
     assert audited(three) == set()  # A took it all
-    over.clear()
+    runs.clear()
     clock.at += timedelta(minutes=15)
     audit(three)
     assert audited(three) == {*STUDIES}
-    assert [name for name, shard in looked if shard in {0, 2}] == [*"ABBCCA"]
-    assert [shard for name, shard in looked if name == "A"] == [0, 1, 2, 3]
+    assert [name for name, shard in shards_seen if shard in {0, 2}] == [*"ABBCCA"]
+    assert [shard for name, shard in shards_seen if name == "A"] == [0, 1, 2, 3]
     result = three.get("audit", "A").json
     assert (result["shards"], result["complete"], result["differences"]) == (4, True, [])
 
@@ -100,8 +100,8 @@ def test_progress_is_kept_from_run_to_run_unless_the_sums_are_others(three: Serv
     store, noted = wiring.store(), list[Any]()
     audit = auditing.audit(store, "A", save_progress=noted.append)
     assert [item["shards"] for item in noted] == [1, 2, 3, 4]
-    named = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
-    half = noted[1] | {"subjects": 7, "differences": [vars(named) | {"rows": ["x"]}]}
+    large = auditing.Difference("sums", 0, rows=("x" * 999,) * 9)
+    half = noted[1] | {"subjects": 7, "differences": [vars(large) | {"rows": ["x"]}]}
     resumed = auditing.audit(store, "A", progress=half)
     assert (resumed.subjects, len(resumed.differences)) == (7, 1)
     result = auditing.audit(store, "A", progress=half | {"generation": "other"})

@@ -50,8 +50,8 @@ LOOKS = [
 @pytest.fixture
 def prove(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
     def prove(files: Files, against: Files | None = None) -> tuple[int, str]:
-        for folder, of in (("later", files), ("earlier", against or {})):
-            for name, content in of.items():
+        for folder, folder_files in (("later", files), ("earlier", against or {})):
+            for name, content in folder_files.items():
                 path = tmp_path / folder / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
@@ -69,15 +69,15 @@ def stamps(service: Service) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "options",
     [{}, {"cutoff": "2024-03-25"}, {"final": True, "reason": "Because"}, {"as_of": "then"}],
 )
 def test_a_cut_is_proven_whatever_it_was_asked_for(
-    example: Service, prove: Callable[..., tuple[int, str]], asked: dict[str, Any]
+    example: Service, prove: Callable[..., tuple[int, str]], options: dict[str, Any]
 ) -> None:
-    if "as_of" in asked:
-        asked = {"as_of": stamps(example)[-3]}
-    status, output = prove(example.fetched(example.made(STUDY, **asked), STUDY))
+    if "as_of" in options:
+        options = {"as_of": stamps(example)[-3]}
+    status, output = prove(example.fetched(example.made(STUDY, **options), STUDY))
     assert status == 0, output
     assert "16 files against those regenerated from the journals" in output
 
@@ -115,13 +115,13 @@ def test_a_cut_of_an_instant_before_an_erasure_is_proven_and_an_earlier_cut_of_a
 def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are_proven(
     example: Service, prove: Callable[..., tuple[int, str]]
 ) -> None:
-    made = example.dynamodb.create_backup(TableName=example.table, BackupName="daily")
+    answer = example.dynamodb.create_backup(TableName=example.table, BackupName="daily")
     event = json.loads(FEED[8])
     event["data"] |= {"record": "SBP-7", "result": "111"}
     assert example.post(event, STUDY).status == 201
     before = example.fetched(example.made(STUDY), STUDY)
     restored = f"{example.table}-restored"
-    backup = made["BackupDetails"]["BackupArn"]
+    backup = answer["BackupDetails"]["BackupArn"]
     example.dynamodb.restore_table_from_backup(TargetTableName=restored, BackupArn=backup)
     try:
         restore(example.dynamodb, restored, example.table)
@@ -129,9 +129,9 @@ def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are
         example.dynamodb.delete_table(TableName=restored)
     forget()
     assert example.post(event, STUDY).status == 201  # what came since is sent once more
-    again = json.loads(FEED[9])
-    again["data"] |= {"record": "SBP-8", "result": "112"}
-    assert example.post(again, STUDY).status == 201
+    repeat = json.loads(FEED[9])
+    repeat["data"] |= {"record": "SBP-8", "result": "112"}
+    assert example.post(repeat, STUDY).status == 201
     after = example.fetched(example.made(STUDY), STUDY)
     for files in (before, after):
         status, output = prove(files)
@@ -139,8 +139,8 @@ def test_a_table_that_was_restored_goes_on_with_the_chain_and_cuts_of_before_are
     status, output = prove(after, before)
     assert status == 1
     assert "checked      cut number 2 names the earlier one" in output
-    told = [line for line in output.splitlines() if line.startswith("differs")]
-    assert told == [
+    differing = [line for line in output.splitlines() if line.startswith("differs")]
+    assert differing == [
         (
             "differs      subject D-1: its first 9 events differ from the earlier cut's"
             " (epoch 1, then 2)"
@@ -154,8 +154,8 @@ def test_of_a_blinded_study_the_open_cut_is_proven_as_far_as_it_may_be_seen(
     assert blank.define(BLINDED).status == 201
     for name, arm in (("S-1", "a"), ("S-2", "b")):
         entries = [enrolment(subject=name), randomised(arm, name), dose(subject=name)]
-        for each in (*entries, viral_load(0, 5_000, subject=name), adverse_event(subject=name)):
-            assert blank.record(each.body, "TINY").status in {201, 202}
+        for entry_ in (*entries, viral_load(0, 5_000, subject=name), adverse_event(subject=name)):
+            assert blank.record(entry_.body, "TINY").status in {201, 202}
     row = blank.made("TINY")
     openly = blank.fetched(row, "TINY")
     assert not {"heads.json", "audit.ndjson"} & openly.keys()

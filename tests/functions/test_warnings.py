@@ -26,13 +26,13 @@ def tiny_service(open_service: Callable[[], Service]) -> Service:
 
 def post(service: Service, *entries: Any) -> list[dict[str, Any]]:
     """Post events one by one; demand that all are recorded, and give their answers."""
-    answers = [service.record(each.body, STUDY) for each in entries]
+    answers = [service.record(entry_.body, STUDY) for entry_ in entries]
     assert {answer.status for answer in answers} <= {201, 202}
     return [answer.json for answer in answers]
 
 
 def rules(answer: dict[str, Any]) -> list[str]:
-    return [each["rule"] for each in answer.get("warnings", [])]
+    return [warning["rule"] for warning in answer.get("warnings", [])]
 
 
 def listed(service: Service, query: str = "") -> Answer:
@@ -45,10 +45,10 @@ D1, D2 = death(40, record="D1"), death(41, record="D2")
 def test_the_event_that_raises_a_discrepancy_is_told_so_and_no_other(
     tiny_service: Service,
 ) -> None:
-    first, one, other = post(tiny_service, enrolment(), D1, D2)
+    first, first_death, second_death = post(tiny_service, enrolment(), D1, D2)
     assert "warnings" not in first
-    assert rules(one) == ["death-without-fatal-event", "death-without-disposition"]
-    assert other == {
+    assert rules(first_death) == ["death-without-fatal-event", "death-without-disposition"]
+    assert second_death == {
         "id": "S-1/death.reported/D2/1",
         "status": 201,
         "warnings": [{
@@ -83,10 +83,10 @@ def test_each_event_of_a_batch_is_told_what_it_raised(tiny_service: Service) -> 
 
 
 def test_the_queue_records_the_same_and_tells_nobody(tiny_service: Service) -> None:
-    bodies = [{**json.loads(each.body), "study": STUDY} for each in (enrolment(), D1, D2)]
+    bodies = [{**json.loads(entry_.body), "study": STUDY} for entry_ in (enrolment(), D1, D2)]
     assert tiny_service.queue(*bodies) == []
-    found = listed(tiny_service).json["discrepancies"]
-    assert "died-twice" in [each["rule"] for each in found]
+    listed_rows = listed(tiny_service).json["discrepancies"]
+    assert "died-twice" in [row["rule"] for row in listed_rows]
 
 
 def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
@@ -99,11 +99,11 @@ def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
     )  # fmt: skip
     answer = listed(tiny_service)
     assert answer.status == 200
-    found = [
+    listed_rows = [
         (discrepancy["subject"], discrepancy["rule"])
         for discrepancy in answer.json["discrepancies"]
     ]
-    assert found == [
+    assert listed_rows == [
         ("S-1", "died-twice"),
         ("S-1", "death-without-fatal-event"),
         ("S-1", "death-without-disposition"),
@@ -114,7 +114,7 @@ def test_all_are_listed_with_rule_subject_records_and_counted_by_rule(
     ]
     counts = {rule["rule"]: rule["count"] for rule in answer.json["rules"]}
     assert counts["superseded-in-a-circle"] == 2
-    assert sum(counts.values()) == len(found)
+    assert sum(counts.values()) == len(listed_rows)
     assert answer.json["next"] is None
 
 
@@ -147,8 +147,8 @@ def test_rule_severity_and_subject_narrow_the_list(tiny_service: Service) -> Non
         ("?subject=S-2&rule=died-twice", []),
         ("?subject=NOBODY", []),
     ):
-        found = listed(tiny_service, query).json["discrepancies"]
-        assert [(each["subject"], each["rule"]) for each in found] == expected, query
+        listed_rows = listed(tiny_service, query).json["discrepancies"]
+        assert [(row["subject"], row["rule"]) for row in listed_rows] == expected, query
 
 
 @pytest.mark.parametrize(
@@ -170,11 +170,11 @@ def test_what_cannot_be_asked_for_is_refused(
 def test_a_long_list_comes_in_pages_with_nothing_twice_and_nothing_missing(
     tiny_service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entries = [each for i in range(4) for each in (
+    entries = [entry_ for i in range(4) for entry_ in (
         enrolment(subject=f"S-{i}"), death(40, f"S-{i}", record="D1"),
         *(death(41 + n, f"S-{i}", record=f"E{n}") for n in range(3)),
     )]  # fmt: skip
-    tiny_service.batch(*(each.body for each in entries), study=STUDY)
+    tiny_service.batch(*(entry_.body for entry_ in entries), study=STUDY)
     whole = listed(tiny_service).json["discrepancies"]
     assert len(whole) == 4 * 5
     monkeypatch.setattr(discrepancies, "MOST", 3)
@@ -183,15 +183,15 @@ def test_a_long_list_comes_in_pages_with_nothing_twice_and_nothing_missing(
         answer = tiny_service.get(path, STUDY).json
         pages.append(answer["discrepancies"])
         path = answer["next"] and answer["next"].removeprefix(f"/studies/{STUDY}/")
-    assert [each for page in pages for each in page] == whole
+    assert [item for page in pages for item in page] == whole
     assert {len(page) for page in pages[:-1]} == {3}
 
 
 def test_a_dispute_is_listed_beside_the_others(tiny_service: Service) -> None:
     post(tiny_service, enrolment())
     assert tiny_service.post(enrolment(age=40).body, STUDY).status == 409
-    (found,) = listed(tiny_service).json["discrepancies"]
-    assert (found["rule"], found["records"][0]["record"]) == ("disputed", "R")
+    (row,) = listed(tiny_service).json["discrepancies"]
+    assert (row["rule"], row["records"][0]["record"]) == ("disputed", "R")
     assert tiny_service.get("summary", STUDY).json["discrepancies"][0]["rule"] == "disputed"
 
 
@@ -222,19 +222,19 @@ class TestBlinded:
                  dose(subject=name, treatment="drug"))
             for name, arm in (("S-1", "a"), ("S-2", "b"))
         ]  # fmt: skip
-        told = [json.dumps(answer).replace("S-2", "S-1") for answer in answers]
-        assert told[0] == told[1]
+        texts = [json.dumps(answer).replace("S-2", "S-1") for answer in answers]
+        assert texts[0] == texts[1]
 
     def test_the_unblinded_see_what_the_arm_contradicts_and_nobody_else(
         self, blinded: Service
     ) -> None:
-        given = dose(subject="S-2", treatment="drug")
-        post(blinded, enrolment(subject="S-2"), randomised("b", "S-2"), given)
+        dose_ = dose(subject="S-2", treatment="drug")
+        post(blinded, enrolment(subject="S-2"), randomised("b", "S-2"), dose_)
         assert "dosed-with-another-arm" not in listed(blinded).text
         unblinded = "unblinded/discrepancies?severity=contradictory"
-        (found,) = blinded.get(unblinded, STUDY).json["discrepancies"]
-        assert (found["rule"], found["records"][0]["record"]) == (
-            "dosed-with-another-arm", given.record
+        (row,) = blinded.get(unblinded, STUDY).json["discrepancies"]
+        assert (row["rule"], row["records"][0]["record"]) == (
+            "dosed-with-another-arm", dose_.record
         )  # fmt: skip
 
 

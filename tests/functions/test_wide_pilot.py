@@ -52,15 +52,17 @@ def events() -> list[dict[str, Any]]:
 
 def posted(service: Service) -> None:
     """Post the events in batches: what tells the arm by its own route."""
-    told = [tells(item) for item in events()]
+    unblinding = [tells(item) for item in events()]
     for apart in (False, True):
-        bodies = [compact(item) for item, tell in zip(events(), told, strict=True) if tell is apart]
+        bodies = [
+            compact(item) for item, tell in zip(events(), unblinding, strict=True) if tell is apart
+        ]
         for start in range(0, len(bodies), 100):
             body = f"[{','.join(bodies[start : start + 100])}]"
             answer = (service.submit if apart else service.post)(body, NAME, BATCH)
             statuses = {result["status"] for result in answer.json["results"]}
             assert statuses == {202 if apart else 201}
-    assert any(told)
+    assert any(unblinding)
     assert service.settle() == []
 
 
@@ -78,22 +80,22 @@ def tables_of(view: Study, subjects: Iterable[Subject]) -> tuple[Cut, Sequence[G
 def test_all_tables_of_the_pilot_and_medians_by_visit_in_one_blinded_definition(
     open_service: Callable[[], Service],
 ) -> None:
-    service, written = open_service(), definition()
-    assert service.define(written).status == 201
+    service, body = open_service(), definition()
+    assert service.define(body).status == 201
     posted(service)
-    seen = study.load(json.dumps(written))
+    defined = study.load(json.dumps(body))
     subjects = builders.subjects(builders.read(compact(item), NAME) for item in events())
     row = service.made(NAME)
-    shown, grids = [], {}
-    for path, view in zip(("", "unblinded/"), seen.views, strict=True):
-        cut, made = tables_of(view, subjects)
-        grids[path] = {grid.id: grid for grid in made}
-        counted = json.loads(tables_json.encode(tables_json.tables(cut, made)))
+    documents, grids = [], {}
+    for path, view in zip(("", "unblinded/"), defined.views, strict=True):
+        cut, printed_grids = tables_of(view, subjects)
+        grids[path] = {grid.id: grid for grid in printed_grids}
+        counted = json.loads(tables_json.encode(tables_json.tables(cut, printed_grids)))
         assert service.get(f"{path}tables", NAME).json == counted
         document = json.loads(service.fetched(row, NAME, path)["tables.json"])
         assert document["tables"] == counted["tables"]
-        shown.append({table["id"]: table for table in document["tables"]})
-    openly, unblinded = shown
+        documents.append({table["id"]: table for table in document["tables"]})
+    openly, unblinded = documents
     assert {"14-2.01", "14-3.01", "14-5.01", *SAFETY, MEDIANS} <= unblinded.keys()
     assert [column["id"] for column in openly["14-6.01"]["columns"]] == ["total"]
     columns = {column["id"] for table in openly.values() for column in table["columns"]}

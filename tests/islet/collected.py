@@ -174,20 +174,20 @@ def heights(p: Course, r: Random) -> None:
     day = p.day(30 if late else -14)
     if not inside(p, day):
         return
-    done: dict[str, Any] = {"result": str(height), "unit": "cm"}
+    outcome: dict[str, Any] = {"result": str(height), "unit": "cm"}
     if p.number % 3 == 1:
-        done = {"result": f"{round(height / 2.54, 1)}", "unit": "in"}
+        outcome = {"result": f"{round(height / 2.54, 1)}", "unit": "in"}
     if p.number % 10 == 6:
-        done = {"reason_not_done": "Stadiometer broken"}
-    p.add(day, 12, "observation.recorded", "HEIGHT-1", date=str(day), test="height", **done)
-    again = p.day(58)
-    if p.number % 5 == 2 and inside(p, again):
+        outcome = {"reason_not_done": "Stadiometer broken"}
+    p.add(day, 12, "observation.recorded", "HEIGHT-1", date=str(day), test="height", **outcome)
+    repeat_day = p.day(58)
+    if p.number % 5 == 2 and inside(p, repeat_day):
         p.add(
-            again,
+            repeat_day,
             12,
             "observation.recorded",
             "HEIGHT-2",
-            date=str(again),
+            date=str(repeat_day),
             test="height",
             result=str(height - 1),
             unit="cm",
@@ -198,10 +198,10 @@ def fasting(p: Course, r: Random, visit: str, day: date) -> None:
     """Add a fasting visit, its blood twice under one name, its ECGs; or what of it was missed."""
     if not inside(p, day) or r.random() < 0.1:
         return
-    sent = day + timedelta(days=1)
+    sent_on = day + timedelta(days=1)
     if r.random() < 0.08:
         p.add(
-            sent,
+            sent_on,
             9,
             "visit.missed",
             f"MISSED-{visit}",
@@ -214,7 +214,7 @@ def fasting(p: Course, r: Random, visit: str, day: date) -> None:
         warmth = r.randrange(355, 384)
         fahrenheit = p.number % 3 == 1
         p.add(
-            sent,
+            sent_on,
             9,
             "visit.recorded",
             f"{visit}-VISIT",
@@ -239,11 +239,11 @@ def blood(p: Course, r: Random, visit: str, day: date, turn: int) -> None:
     """Lipids and creatinine that name their visit; two creatinines of one day, some in mg/dL."""
     if not inside(p, day):
         return
-    sent, when = day + timedelta(days=2), f"{day}T0{6 + turn}:40"
+    sent_on, when = day + timedelta(days=2), f"{day}T0{6 + turn}:40"
 
     def report(name: str, record: str, result: str, unit: str) -> None:
         p.add(
-            sent,
+            sent_on,
             9,
             "lab.result.reported",
             f"{visit}-{record}-{turn}",
@@ -271,9 +271,9 @@ def blood(p: Course, r: Random, visit: str, day: date, turn: int) -> None:
 
 def electrocardiograms(p: Course, r: Random, visit: str, day: date) -> None:
     """Three ECGs of a visit, minutes apart; one may lack its rate, one was not done."""
-    sent = day + timedelta(days=1)
+    sent_on = day + timedelta(days=1)
     for turn in range(3):
-        done: dict[str, Any] = {
+        outcome: dict[str, Any] = {
             "measurements": [
                 {"parameter": "qt", "result": str(r.randrange(360, 440)), "unit": "ms"},
                 {"parameter": "rr", "result": str(r.randrange(620, 1100)), "unit": "ms"},
@@ -281,17 +281,17 @@ def electrocardiograms(p: Course, r: Random, visit: str, day: date) -> None:
             "interpretation": r.choice(["NORMAL", "NORMAL", "NORMAL", "ABNORMAL"]),
         }
         if r.random() < 0.1:
-            done["measurements"].pop()
+            outcome["measurements"].pop()
         if r.random() < 0.06:
-            done = {"reason_not_done": "No paper"}
+            outcome = {"reason_not_done": "No paper"}
         p.add(
-            sent,
+            sent_on,
             9,
             "ecg.recorded",
             f"{visit}-ECG-{turn + 1}",
             visit=visit,
             date=f"{day}T07:{20 + 5 * turn}",
-            **done,
+            **outcome,
         )
 
 

@@ -33,9 +33,9 @@ NAMED = ("lab.result.reported", "visit.recorded", "ecg.recorded", "questionnaire
 Results = list[Result]
 
 
-def at_visit(subject: Subject, visit: str, found: Results) -> Value:
+def at_visit(subject: Subject, visit: str, results_given: Results) -> Value:
     """Give the result that counts for a visit that is known by its name alone."""
-    results = [result for result in found if result.visit == visit]
+    results = [result for result in results_given if result.visit == visit]
     if not results:
         return MISSING if named(subject, visit) else NOT_DUE
     if visit == "fasting-1":
@@ -59,16 +59,16 @@ def named(subject: Subject, visit: str) -> bool:
     )
 
 
-def in_window(subject: Subject, visit: str, found: Results) -> Value:
+def in_window(subject: Subject, visit: str, subject_results: Results) -> Value:
     """Give the result that counts for a visit with a window."""
     days = window(subject, visit)
-    inside = [result for result in found if days and days[0] <= result.day <= days[1]]
+    inside = [result for result in subject_results if days and days[0] <= result.day <= days[1]]
     value = chosen(subject, visit, inside)
     return value if value is not None else MISSING if due(subject, visit) else NOT_DUE
 
 
-def by_day(found: Results) -> list[Results]:
-    return [list(group) for _, group in groupby(found, key=lambda result: result.day)]
+def by_day(results: Results) -> list[Results]:
+    return [list(group) for _, group in groupby(results, key=lambda result: result.day)]
 
 
 def derived(last: Result, value: Fraction) -> Result:
@@ -79,9 +79,9 @@ def body_mass(subject: Subject) -> Results:
     """Weight by the last height up to its day."""
     heights, results = taken(subject, "height"), []
     for group in by_day(taken(subject, "weight")):
-        known = [height.value for height in heights if height.day <= group[-1].day]
-        if known:
-            value = group[-1].value / (known[-1] / 100) ** 2
+        known_heights = [height.value for height in heights if height.day <= group[-1].day]
+        if known_heights:
+            value = group[-1].value / (known_heights[-1] / 100) ** 2
             results.append(derived(group[-1], half_up(value, 1)))
     return results
 
@@ -305,9 +305,9 @@ def compliance_group(subject: Subject) -> str:
 # History and medication
 
 
-def coding(subject: Subject, kind: str, of: str, record: str) -> Data | None:
+def coding(subject: Subject, kind: str, field: str, record: str) -> Data | None:
     """Of several codings of a record the latest version counts."""
-    codes = sorted(subject.of(kind, **{of: record}), key=lambda code: code["version"])
+    codes = sorted(subject.of(kind, **{field: record}), key=lambda code: code["version"])
     return codes[-1] if codes else None
 
 

@@ -51,14 +51,14 @@ def answers(
     """Subjects of whom a condition holds, of those of whom it is known; the rest beside."""
     row: Row = {}
     for column, people in columns.items():
-        found = [test(subject) for subject in people]
-        n, known = found.count(True), found.count(True) + found.count(False)
-        row[column] = share(n, known) | (
-            methods.proportion(n, known, **interval) if interval else {}
+        outcomes = [test(subject) for subject in people]
+        n, n_known = outcomes.count(True), outcomes.count(True) + outcomes.count(False)
+        row[column] = share(n, n_known) | (
+            methods.proportion(n, n_known, **interval) if interval else {}
         )
         for name, reason in (("not_due", NOT_DUE), ("missing", MISSING)):
-            if reason in found:
-                row[column][name] = found.count(reason)
+            if reason in outcomes:
+                row[column][name] = outcomes.count(reason)
     return row
 
 
@@ -73,18 +73,18 @@ def record_levels(
     columns: Columns, row: str, kind: str, levels: Callable[[Subject, Data], Sequence[str]]
 ) -> Table:
     """Subjects by each level of their records, of all of the column."""
-    found = {
+    names_by_subject = {
         column: [
             {level for record in subject.of(kind) for level in levels(subject, record)}
             for subject in people
         ]
         for column, people in columns.items()
     }
-    names = {level for sets in found.values() for values in sets for level in values}
+    names = {level for sets in names_by_subject.values() for values in sets for level in values}
     return {
         f"{row}/{level}": {
             column: share(sum(level in values for values in sets), len(sets))
-            for column, sets in found.items()
+            for column, sets in names_by_subject.items()
         }
         for level in names
     }
@@ -233,21 +233,21 @@ def fasting_visits(columns: Columns) -> Table:
                 return fasting.at(subject, name, visit)
 
             table[f"{name}/{visit}"] = summary(columns, measure, **interval) | means(measure)
-    only = {"method": "z", "level": LEVEL, "limits": "lower"}
-    table["change"] = summary(columns, fasting.change, **only) | means(fasting.change)
+    options = {"method": "z", "level": LEVEL, "limits": "lower"}
+    table["change"] = summary(columns, fasting.change, **options) | means(fasting.change)
     table["carried"] = imputed(columns) | means(lambda s: fasting.carried(s)[0])
-    seen = {column: [s for s in people if fasted(s)] for column, people in columns.items()}
-    fine = answers(seen, fasting.foot_fine, {"method": "agresti-coull"})
+    attended = {column: [s for s in people if fasted(s)] for column, people in columns.items()}
+    fine = answers(attended, fasting.foot_fine, {"method": "agresti-coull"})
     table["fine"] = fine | difference(fine)
     for visit in ("fasting-2", "fasting-3"):
         row = f"fat-class/{visit}"
-        known = leveled(columns, row, fat_at(visit), FAT)
-        shown = {
+        present_levels = leveled(columns, row, fat_at(visit), FAT)
+        shown_rows = {
             name: {column: share(cell["n"], len(columns[column])) for column, cell in cells.items()}
-            for name, cells in known.items()
+            for name, cells in present_levels.items()
         }
-        table |= with_intervals(shown, "jeffreys")
-        table[row] = difference(shown[f"{row}/low"])
+        table |= with_intervals(shown_rows, "jeffreys")
+        table[row] = difference(shown_rows[f"{row}/low"])
     women = {column: [s for s in people if woman(s)] for column, people in columns.items()}
     controls = leveled(women, "poor", lambda s: strata(s)["control"], ["moderate", "poor"])
     return table | controls | {"poor": difference(controls["poor/moderate"])}
@@ -256,9 +256,9 @@ def fasting_visits(columns: Columns) -> Table:
 def imputed(columns: Columns) -> Row:
     row: Row = {}
     for column, people in columns.items():
-        found = [fasting.carried(subject) for subject in people]
-        values = [value for value, _ in found if not isinstance(value, str)]
-        ways = [way for value, way in found if not isinstance(value, str)]
+        carried_values = [fasting.carried(subject) for subject in people]
+        values = [value for value, _ in carried_values if not isinstance(value, str)]
+        ways = [way for value, way in carried_values if not isinstance(value, str)]
         row[column] = methods.widely_described(values) | {
             "observed": ways.count("observed"),
             "imputed": len(ways) - ways.count("observed"),
@@ -274,48 +274,52 @@ Pair = tuple[str, str]
 def crossed(
     columns: Columns,
     row: str,
-    of: Callable[[Subject], Pair],
+    pair_of: Callable[[Subject], Pair],
     *,
     percent_of: str = "known",
     missing: bool = False,
     levels: tuple[Sequence[str], Sequence[str]] | None = None,
 ) -> Table:
     """Subjects by two classes, with the percentages that are asked for; `levels` has all rows."""
-    found = {column: [of(subject) for subject in people] for column, people in columns.items()}
+    pairs_of = {
+        column: [pair_of(subject) for subject in people] for column, people in columns.items()
+    }
     table: Table = {}
-    waiting = {column: [NOT_DUE in pair for pair in pairs] for column, pairs in found.items()}
+    waiting = {column: [NOT_DUE in pair for pair in pairs] for column, pairs in pairs_of.items()}
     absent = {
         column: [NOT_DUE not in pair and MISSING in pair for pair in pairs]
-        for column, pairs in found.items()
+        for column, pairs in pairs_of.items()
     }
-    known = {
+    complete = {
         column: [
             tuple(ABSENT if level == MISSING else level for level in pair)
             for pair in pairs
             if NOT_DUE not in pair and (missing or MISSING not in pair)
         ]
-        for column, pairs in found.items()
+        for column, pairs in pairs_of.items()
     }
-    names = {pair for pairs in known.values() for pair in pairs}
+    names = {pair for pairs in complete.values() for pair in pairs}
     if levels:
         names |= {(first, second) for first in levels[0] for second in levels[1]}
     for first, second in names:
         heads: Row = {}
         cells: Row = {}
-        for column, pairs in known.items():
-            whole = len(found[column]) if percent_of == "column" else len(pairs)
-            same = {
+        for column, pairs in complete.items():
+            whole = len(pairs_of[column]) if percent_of == "column" else len(pairs)
+            n_complete = {
                 "before": sum(pair[0] == first for pair in pairs),
                 "after": sum(pair[1] == second for pair in pairs),
             }.get(percent_of, whole)
             heads[column] = share(sum(pair[0] == first for pair in pairs), whole)
-            cells[column] = share(pairs.count((first, second)), same)
+            cells[column] = share(pairs.count((first, second)), n_complete)
         table[f"{row}/{first}"], table[f"{row}/{first}/{second}"] = heads, cells
     for flags, name in ((waiting, "(not yet due)"), ({} if missing else absent, ABSENT)):
         if any(any(flag) for flag in flags.values()):
             table[f"{row}/{name}"] = {
-                column: share(sum(each), len(each)) if percent_of == "column" else {"n": sum(each)}
-                for column, each in flags.items()
+                column: share(sum(flag_values), len(flag_values))
+                if percent_of == "column"
+                else {"n": sum(flag_values)}
+                for column, flag_values in flags.items()
             }
     return table
 
@@ -386,10 +390,10 @@ def scope(column: str, group: str) -> set[str]:
 
 def day(subject: Subject, event: Data) -> int | None:
     """Give the study day of an onset: day 1 is the first dose's, after day -1."""
-    begun = onset(subject, event)
-    if begun is None or subject.dosed is None:
+    onset_day = onset(subject, event)
+    if onset_day is None or subject.dosed is None:
         return None
-    return begun - subject.dosed + (begun >= subject.dosed)
+    return onset_day - subject.dosed + (onset_day >= subject.dosed)
 
 
 def in_days(first: int, last: float) -> Test:
@@ -404,9 +408,10 @@ def having(columns: Columns, tests: Callable[[str], Test]) -> Row:
     """Subjects with such an event and events, in each column those that it keeps."""
     row: Row = {}
     for column, people in columns.items():
-        test, kept = tests(column), KEPT.get(column, lambda _s, _e: True)
+        test, is_kept = tests(column), KEPT.get(column, lambda _s, _e: True)
         events = [
-            sum(test(s, e) and kept(s, e) for e in s.of("adverse-event.reported")) for s in people
+            sum(test(s, e) and is_kept(s, e) for e in s.of("adverse-event.reported"))
+            for s in people
         ]
         row[column] = share(sum(map(bool, events)), len(people)) | {"events": sum(events)}
     return row | against(row)
@@ -466,18 +471,23 @@ def worst(columns: Columns) -> Table:
     """Subjects by the worst grade of their emergent events; of no grade in a row `Missing`."""
     grades: dict[str, list[str | None]] = {}
     for column, people in columns.items():
-        kept = KEPT.get(column, lambda _s, _e: True)
+        is_kept = KEPT.get(column, lambda _s, _e: True)
         grades[column] = []
         for s in people:
-            events = [e for e in s.of("adverse-event.reported") if emergent(s, e) and kept(s, e)]
-            known = [e["grade"] for e in events if e.get("grade")]
-            grades[column].append(str(max(known)) if known else "" if events else None)
+            events = [e for e in s.of("adverse-event.reported") if emergent(s, e) and is_kept(s, e)]
+            known_grades = [e["grade"] for e in events if e.get("grade")]
+            grades[column].append(
+                str(max(known_grades)) if known_grades else "" if events else None
+            )
     names = ["1", "2", "3", *([""] if any("" in grade for grade in grades.values()) else [])]
-    shown = {
-        f"worst/{name}": {c: share(each.count(name), len(each)) for c, each in grades.items()}
+    rows = {
+        f"worst/{name}": {
+            c: share(worst_grades.count(name), len(worst_grades))
+            for c, worst_grades in grades.items()
+        }
         for name in names
     }
-    return {name: row | against(row) for name, row in shown.items()}
+    return {name: row | against(row) for name, row in rows.items()}
 
 
 def early(subject: Subject) -> bool:
@@ -535,8 +545,8 @@ def rate(people: Sequence[Subject], term: str | None) -> Cell:
 
 
 def ratio(row: Row, name: str) -> Cell:
-    reference, other = ((row[arm][name], row[arm]["years"]) for arm in ("sham", "tablet"))
-    return methods.rate_ratio(reference, other)
+    reference, active = ((row[arm][name], row[arm]["years"]) for arm in ("sham", "tablet"))
+    return methods.rate_ratio(reference, active)
 
 
 def fisher(row: Row) -> Cell:

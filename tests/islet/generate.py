@@ -218,8 +218,8 @@ def doses(p: Person) -> None:
 
 def give(p: Person, index: int, first: date, last: date) -> None:
     """Give a pack of tablets, from its first day to its last; the first at ten in the morning."""
-    wrong = p.number in {5, 24} and not index  # the other tablet, in the first pack
-    if p.arm == "sham" and not wrong:
+    is_wrong_tablet = p.number in {5, 24} and not index  # the other tablet, in the first pack
+    if p.arm == "sham" and not is_wrong_tablet:
         treatment, amount = "SHAM", 0
     elif p.number == 37:
         treatment, amount = "SHAM", 0  # a tablet patient who was given the sham throughout
@@ -283,8 +283,8 @@ def attend(p: Person, visit: str, planned: int, level: int, index: int) -> None:
     )
     laboratory(p, day, time, level, index)
     if p.number % 11 == 2 and visit in {"week-4", "week-8", "week-12"}:
-        again = day + timedelta(days=2)
-        laboratory(p, again, "", level + 3, index + 10)
+        repeat_day = day + timedelta(days=2)
+        laboratory(p, repeat_day, "", level + 3, index + 10)
 
 
 def examined(p: Person, index: int) -> list[Data]:

@@ -35,9 +35,9 @@ def quantile(values: Sequence[Fraction], share: Fraction) -> Fraction:
     return (values[index - 1] + values[index]) / 2 if place == index else values[index - 1]
 
 
-def described(found: Sequence[Fraction]) -> Cell:
+def described(sample: Sequence[Fraction]) -> Cell:
     """Every statistic of a measure; nothing but n where nobody has a value."""
-    values, n = sorted(found), len(found)
+    values, n = sorted(sample), len(sample)
     if not n:
         return dict.fromkeys(
             ("mean", "sd", "se", "ci_low", "ci_high", "median", "q1", "q3", "min", "max")
@@ -56,23 +56,23 @@ def described(found: Sequence[Fraction]) -> Cell:
     return cell | dict(zip(("sd", "se", "ci_low", "ci_high"), spread, strict=True))
 
 
-def clopper_pearson(n: int, of: int) -> Cell:
-    low = stats.beta.ppf(0.025, n, of - n + 1) if n else 0
-    high = stats.beta.ppf(0.975, n + 1, of - n) if n < of else 1
+def clopper_pearson(n: int, denominator: int) -> Cell:
+    low = stats.beta.ppf(0.025, n, denominator - n + 1) if n else 0
+    high = stats.beta.ppf(0.975, n + 1, denominator - n) if n < denominator else 1
     return {"ci_low": 100 * low, "ci_high": 100 * high}
 
 
-def wilson(n: int, of: int, z: float) -> tuple[float, float]:
-    middle, half = n + z**2 / 2, z * math.sqrt(n * (of - n) / of + z**2 / 4)
-    return (middle - half) / (of + z**2), (middle + half) / (of + z**2)
+def wilson(n: int, denominator: int, z: float) -> tuple[float, float]:
+    middle, half = n + z**2 / 2, z * math.sqrt(n * (denominator - n) / denominator + z**2 / 4)
+    return (middle - half) / (denominator + z**2), (middle + half) / (denominator + z**2)
 
 
-def newcombe(reference: Counts, other: Counts, level: float = 0.95) -> Cell:
+def newcombe(reference: Counts, comparator: Counts, level: float = 0.95) -> Cell:
     z = stats.norm.isf((1 - level) / 2)
-    if not (reference[1] and other[1]):
+    if not (reference[1] and comparator[1]):
         return EMPTY
-    p0, p1 = reference[0] / reference[1], other[0] / other[1]
-    (l0, u0), (l1, u1) = wilson(*reference, z), wilson(*other, z)
+    p0, p1 = reference[0] / reference[1], comparator[0] / comparator[1]
+    (l0, u0), (l1, u1) = wilson(*reference, z), wilson(*comparator, z)
     d = p1 - p0
     return {
         "difference": 100 * d,
@@ -81,9 +81,9 @@ def newcombe(reference: Counts, other: Counts, level: float = 0.95) -> Cell:
     }
 
 
-def score(reference: Counts, other: Counts, d: float) -> float:
+def score(reference: Counts, comparator: Counts, d: float) -> float:
     """Miettinen and Nurminen's statistic for a difference, its likelihood maximised under it."""
-    (x0, n0), (x1, n1) = reference, other
+    (x0, n0), (x1, n1) = reference, comparator
 
     def fit(p0: float) -> float:
         p1 = p0 + d
@@ -101,18 +101,18 @@ def score(reference: Counts, other: Counts, d: float) -> float:
     return (x1 / n1 - x0 / n0 - d) / math.sqrt(variance)
 
 
-def miettinen_nurminen(reference: Counts, other: Counts) -> Cell:
-    if not (reference[1] and other[1]):
+def miettinen_nurminen(reference: Counts, comparator: Counts) -> Cell:
+    if not (reference[1] and comparator[1]):
         return EMPTY
-    d = other[0] / other[1] - reference[0] / reference[1]
+    d = comparator[0] / comparator[1] - reference[0] / reference[1]
     low, high = -1.0, 1.0
     if d > low:
         low = optimize.brentq(
-            lambda x: score(reference, other, x) - Z, -1 + 1e-9, d - 1e-9, xtol=1e-13
+            lambda x: score(reference, comparator, x) - Z, -1 + 1e-9, d - 1e-9, xtol=1e-13
         )
     if d < high:
         high = optimize.brentq(
-            lambda x: score(reference, other, x) + Z, d + 1e-9, 1 - 1e-9, xtol=1e-13
+            lambda x: score(reference, comparator, x) + Z, d + 1e-9, 1 - 1e-9, xtol=1e-13
         )
     return {"difference": 100 * d, "ci_low": 100 * low, "ci_high": 100 * high}
 
@@ -172,9 +172,11 @@ def kaplan_meier(days: Sequence[int], events: Sequence[bool]) -> list[tuple[int,
     level, greenwood, curve = Fraction(1), 0.0, []
     for day in sorted({d for d, e in zip(days, events, strict=True) if e}):
         at_risk = sum(d >= day for d in days)
-        gone = sum(d == day and e for d, e in zip(days, events, strict=True))
-        level *= Fraction(at_risk - gone, at_risk)
-        greenwood = greenwood + gone / (at_risk * (at_risk - gone)) if at_risk > gone else math.inf
+        deaths = sum(d == day and e for d, e in zip(days, events, strict=True))
+        level *= Fraction(at_risk - deaths, at_risk)
+        greenwood = (
+            greenwood + deaths / (at_risk * (at_risk - deaths)) if at_risk > deaths else math.inf
+        )
         curve.append((day, level, greenwood))
     return curve
 
@@ -298,13 +300,13 @@ def poisson(n: int, years: float, per: int) -> Cell:
     }
 
 
-def fisher_of_levels(reference: Sequence[int], other: Sequence[int]) -> float | None:
+def fisher_of_levels(reference: Sequence[int], comparator: Sequence[int]) -> float | None:
     """Fisher's exact test of a table of two groups.
 
     All tables of its margins that are no more likely.
     """
-    totals, n = [a + b for a, b in zip(reference, other, strict=True)], sum(reference)
-    if not n or not sum(other) or sum(map(bool, totals)) < ENOUGH:
+    totals, n = [a + b for a, b in zip(reference, comparator, strict=True)], sum(reference)
+    if not n or not sum(comparator) or sum(map(bool, totals)) < ENOUGH:
         return None
     tables = [pair for pair in product(*(range(t + 1) for t in totals)) if sum(pair) == n]
 
@@ -334,32 +336,35 @@ def tango(first: int, second: int, n: int) -> Cell:
     }
 
 
-def proportion(n: int, of: int, method: str, level: float = 0.95, limits: str = "both") -> Cell:
+def proportion(
+    n: int, denominator: int, method: str, level: float = 0.95, limits: str = "both"
+) -> Cell:
     """Give an interval of a percentage; one-sided, the whole error is on that side."""
-    if not of:
+    if not denominator:
         return {}
     tail = (1 - level) / (2 if limits == "both" else 1)
-    z, p = stats.norm.isf(tail), n / of
+    z, p = stats.norm.isf(tail), n / denominator
     if method == "clopper-pearson":
-        low = stats.beta.ppf(tail, n, of - n + 1) if n else 0
-        high = stats.beta.isf(tail, n + 1, of - n) if n < of else 1
+        low = stats.beta.ppf(tail, n, denominator - n + 1) if n else 0
+        high = stats.beta.isf(tail, n + 1, denominator - n) if n < denominator else 1
     elif method == "jeffreys":
-        low, high = stats.beta.ppf([tail, 1 - tail], n + 0.5, of - n + 0.5)
-        low, high = low if n else 0, high if n < of else 1
+        low, high = stats.beta.ppf([tail, 1 - tail], n + 0.5, denominator - n + 0.5)
+        low, high = low if n else 0, high if n < denominator else 1
     else:
-        whole = of if method == "wald" else of + z * z
+        whole = denominator if method == "wald" else denominator + z * z
         middle = p if method == "wald" else (n + z * z / 2) / whole
         spread = {
-            "wald": p * (1 - p) / of,
-            "wilson": (p * (1 - p) / of + z * z / (4 * of * of)) / (1 + z * z / of) ** 2,
+            "wald": p * (1 - p) / denominator,
+            "wilson": (p * (1 - p) / denominator + z * z / (4 * denominator * denominator))
+            / (1 + z * z / denominator) ** 2,
             "agresti-coull": middle * (1 - middle) / whole,
         }[method]
         half = z * math.sqrt(spread)
         low, high = max(0, middle - half), min(1, middle + half)
     return {
         name: 100 * value
-        for name, value, other in (("ci_low", low, "upper"), ("ci_high", high, "lower"))
-        if limits != other
+        for name, value, unbounded in (("ci_low", low, "upper"), ("ci_high", high, "lower"))
+        if limits != unbounded
     }
 
 
@@ -367,8 +372,8 @@ def widely_described(
     values: Sequence[Fraction], method: str = "t", level: float = 0.95, limits: str = "both"
 ) -> Cell:
     """Every statistic of a measure, its intervals by a method and of a level."""
-    found, n = sorted(values), len(values)
-    cell = described(found)
+    ordered, n = sorted(values), len(values)
+    cell = described(ordered)
     tail = (1 - level) / (2 if limits == "both" else 1)
 
     def interval(prefix: str, middle: float, sd: float, scale: object) -> None:
@@ -380,9 +385,9 @@ def widely_described(
     cell |= dict.fromkeys(("sum", "cv", *shares, "iqr", "range", *MEDIAN, *GEOMETRIC))
     if not n:
         return cell
-    cell["sum"], cell["range"] = sum(found), found[-1] - found[0]
+    cell["sum"], cell["range"] = sum(ordered), ordered[-1] - ordered[0]
     cell["iqr"] = cell["q3"] - cell["q1"]
-    cell |= {name: quantile(found, Fraction(k, 100)) for name, k in shares.items()}
+    cell |= {name: quantile(ordered, Fraction(k, 100)) for name, k in shares.items()}
     covering = [
         r
         for r in range(1, n // 2 + 1)
@@ -390,12 +395,12 @@ def widely_described(
     ]
     if covering:
         r = max(covering)
-        cell["median_ci_low"], cell["median_ci_high"] = found[r - 1], found[n - r]
+        cell["median_ci_low"], cell["median_ci_high"] = ordered[r - 1], ordered[n - r]
     if n > 1:
         interval("ci", float(cell["mean"]), cell["sd"], float)
         cell["cv"] = 100 * cell["sd"] / float(cell["mean"]) if cell["mean"] else None
-    if found[0] > 0:
-        logs = [math.log(value) for value in found]
+    if ordered[0] > 0:
+        logs = [math.log(value) for value in ordered]
         cell["geometric_mean"] = math.exp(sum(logs) / n)
         if n > 1:
             sd = float(np.std(logs, ddof=1))
@@ -407,9 +412,9 @@ def widely_described(
     return cell
 
 
-def rate_ratio(reference: tuple[int, float], other: tuple[int, float]) -> Cell:
+def rate_ratio(reference: tuple[int, float], comparator: tuple[int, float]) -> Cell:
     """Compare two rates exactly: given all events, those of the other group are binomial."""
-    (n0, years0), (n1, years1) = reference, other
+    (n0, years0), (n1, years1) = reference, comparator
     n, scale = n0 + n1, years0 / years1
     if not n:
         return {"rate_ratio": None, "ci_low": None, "ci_high": None, "p": None}

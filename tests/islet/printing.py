@@ -100,8 +100,8 @@ def text_of(table: str, row: str, statistic: str, value: object, *, measured: bo
         return rounded(value, {"mean": 3, "sd": 0}[statistic])
     if statistic == "days":
         return None
-    more = DATA.get(row.partition("/")[0], 0) + MORE.get(statistic, 0)
-    places = FIXED.get(statistic, more)
+    decimals = DATA.get(row.partition("/")[0], 0) + MORE.get(statistic, 0)
+    places = FIXED.get(statistic, decimals)
     return rounded(value, places if measured else 1)
 
 

@@ -128,12 +128,12 @@ class Subject:
         latest = sorted(self.of("adverse-event.coded"), key=lambda item: item["version"])
         self.coded = {item["adverse_event"]: item for item in latest}
 
-    def of(self, kind: str, **where: str) -> list[Data]:
+    def of(self, kind: str, **criteria: str) -> list[Data]:
         """Its records of a kind whose fields are as given."""
         return [
             item
             for item in self.records.get(kind, [])
-            if all(item.get(k) == v for k, v in where.items())
+            if all(item.get(k) == v for k, v in criteria.items())
         ]
 
     def first(self, kind: str) -> Data | None:

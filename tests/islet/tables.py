@@ -63,8 +63,12 @@ def enrolled(subject: Subject, name: str) -> str | None:
     return data.get(name, data.get("characteristics", {}).get(name))
 
 
-def share(n: int, of: int) -> Cell:
-    return {"n": n, "N": of, "percent": Fraction(100 * n, of) if of else None}
+def share(n: int, denominator: int) -> Cell:
+    return {
+        "n": n,
+        "N": denominator,
+        "percent": Fraction(100 * n, denominator) if denominator else None,
+    }
 
 
 def answered(subjects: Sequence[Subject], name: str) -> Cell:
@@ -75,15 +79,15 @@ def answered(subjects: Sequence[Subject], name: str) -> Cell:
         else [s for s in subjects if strata(s)["control"] == "poor"]
     )
     answers = [CONDITIONS[name](person) for person in people]
-    n, known = answers.count(True), answers.count(True) + answers.count(False)
-    cell = share(n, len(people) if name == "responders-column" else known)
+    n, n_known = answers.count(True), answers.count(True) + answers.count(False)
+    cell = share(n, len(people) if name == "responders-column" else n_known)
     cell |= {
         k: v
         for k, v in (("not_due", answers.count(NOT_DUE)), ("missing", answers.count(MISSING)))
         if v
     }
     with_interval = name in INTERVAL or name.startswith(("seen/", "controlled/"))
-    return cell | (methods.clopper_pearson(n, known) if with_interval and known else {})
+    return cell | (methods.clopper_pearson(n, n_known) if with_interval and n_known else {})
 
 
 def counted(columns: Columns, *names: str) -> Table:
@@ -94,13 +98,17 @@ def counted(columns: Columns, *names: str) -> Table:
 
 
 def leveled(
-    columns: Columns, row: str, of: Callable[[Subject], str | None], always: Sequence[str] = ()
+    columns: Columns, row: str, level_of: Callable[[Subject], str | None], fixed: Sequence[str] = ()
 ) -> Table:
     """Subjects by the level of a fact; who has none, in a row of their own without a percentage."""
-    found = {column: [of(person) for person in people] for column, people in columns.items()}
+    person_levels = {
+        column: [level_of(person) for person in people] for column, people in columns.items()
+    }
     levels = [
-        *always,
-        *sorted({value for values in found.values() for value in values if value} - set(always)),
+        *fixed,
+        *sorted(
+            {value for values in person_levels.values() for value in values if value} - set(fixed)
+        ),
     ]
     table: Table = {}
     for level in levels:
@@ -108,32 +116,35 @@ def leveled(
             continue
         table[f"{row}/{level}"] = {
             column: share(values.count(level), sum(v not in {MISSING, NOT_DUE} for v in values))
-            for column, values in found.items()
+            for column, values in person_levels.items()
         }
     for level, name in ((MISSING, ""), (NOT_DUE, "(not yet due)")):
-        if any(level in values for values in found.values()):
+        if any(level in values for values in person_levels.values()):
             table[f"{row}/{name}"] = {
-                column: {"n": values.count(level)} for column, values in found.items()
+                column: {"n": values.count(level)} for column, values in person_levels.items()
             }
     return table
 
 
 def recorded_levels(
-    columns: Columns, row: str, kind: str, field: str, always: Sequence[str] = (), **where: str
+    columns: Columns, row: str, kind: str, field: str, fixed: Sequence[str] = (), **criteria: str
 ) -> Table:
     """Subjects by each value that a field of their records has, of all of the column."""
-    found = {
-        column: [{each.get(field) for each in s.of(kind, **where)} for s in people]
+    level_sets = {
+        column: [{item.get(field) for item in s.of(kind, **criteria)} for s in people]
         for column, people in columns.items()
     }
     levels = [
-        *always,
-        *({value for sets in found.values() for values in sets for value in values} - set(always)),
+        *fixed,
+        *(
+            {value for sets in level_sets.values() for values in sets for value in values}
+            - set(fixed)
+        ),
     ]
     return {
         f"{row}/{level}": {
             column: share(sum(level in values for values in sets), len(sets))
-            for column, sets in found.items()
+            for column, sets in level_sets.items()
         }
         for level in levels
     }
@@ -258,11 +269,16 @@ def who(columns: Columns) -> Table:
 def imputed(columns: Columns, rule: str) -> Row:
     row: Row = {}
     for column, people in columns.items():
-        found = [carried(person, rule) for person in people]
-        cell = methods.described([value for value, _ in found if number(value)])
-        how = [how for value, how in found if number(value)]
-        cell |= {"observed": how.count("observed"), "imputed": len(how) - how.count("observed")}
-        row[column] = cell | ({"baseline": how.count("baseline")} if "baseline" in how else {})
+        carried_values = [carried(person, rule) for person in people]
+        cell = methods.described([value for value, _ in carried_values if number(value)])
+        origins = [origin for value, origin in carried_values if number(value)]
+        cell |= {
+            "observed": origins.count("observed"),
+            "imputed": len(origins) - origins.count("observed"),
+        }
+        row[column] = cell | (
+            {"baseline": origins.count("baseline")} if "baseline" in origins else {}
+        )
     return row
 
 
@@ -273,7 +289,7 @@ def glucose(columns: Columns) -> Table:
         for s in columns["tablet"]
         if isinstance(a := characteristic(s, "age"), Fraction) and a >= 65
     ]
-    shown, tablet = {**columns, "older": older}, columns["tablet"]
+    shown_columns, tablet = {**columns, "older": older}, columns["tablet"]
     answers = (
         "responders",
         "responders-known",
@@ -283,7 +299,7 @@ def glucose(columns: Columns) -> Table:
         "controlled/week-4",
         "controlled/week-12",
     )
-    table = counted(shown, *answers)
+    table = counted(shown_columns, *answers)
     for name in answers:
         table[name]["older"] = of_the_older(tablet, older, name)
         for column, (arms, test, _) in COMPARED.items():
@@ -295,23 +311,23 @@ def glucose(columns: Columns) -> Table:
         for c, p in columns.items()
     }
     table |= summarised(
-        shown,
+        shown_columns,
         "observed",
         *(f"visit/{v}" for v in ("screening", "baseline", "week-4", "week-8", "week-12")),
         "extra/unscheduled",
     )
-    for name in [each for each in table if each in MEASURES]:
+    for name in [row_name for row_name in table if row_name in MEASURES]:
         table[name] |= mean_tests(columns, MEASURES[name], COMPARED)
     for rule, row in (("bocf", "bocf"), ("locf", "locf"), ("visit", "locf-visit")):
-        table[row] = imputed(shown, rule) | mean_tests(
+        table[row] = imputed(shown_columns, rule) | mean_tests(
             columns, lambda s, rule=rule: carried(s, rule)[0], COMPARED
         )
     table |= leveled(columns, "region", lambda s: strata(s)["region"])
     for level in ("EU", "US"):
-        n = sum(strata(each)["region"] == level for each in older)
+        n = sum(strata(person)["region"] == level for person in older)
         table[f"region/{level}"]["older"] = share(n, len(tablet))
     table["not-due"]["older"] = share(
-        sum(CONDITIONS["responders"](each) == NOT_DUE for each in older), len(tablet)
+        sum(CONDITIONS["responders"](person) == NOT_DUE for person in older), len(tablet)
     )
     cells = table["region/EU"]
     table["region"] = {
@@ -328,15 +344,15 @@ def of_the_older(tablet: Sequence[Subject], older: Sequence[Subject], name: str)
         if name != "responders-poor"
         else [s for s in tablet if strata(s)["control"] == "poor"]
     )
-    inside = {each.id for each in older}
+    inside = {person.id for person in older}
     answers = [CONDITIONS[name](person) if person.id in inside else False for person in people]
     n = answers.count(True)
-    of = len(people) if name == "responders-column" else n + answers.count(False)
-    cell = share(n, of) | {
+    denominator = len(people) if name == "responders-column" else n + answers.count(False)
+    cell = share(n, denominator) | {
         k: answers.count(v) for k, v in (("not_due", NOT_DUE), ("missing", MISSING)) if v in answers
     }
     with_interval = name in INTERVAL or name.startswith("controlled/")
-    return cell | (methods.clopper_pearson(n, of) if with_interval and of else {})
+    return cell | (methods.clopper_pearson(n, denominator) if with_interval and denominator else {})
 
 
 def modelled(columns: Columns, factors: Sequence[str], *, observed: bool) -> Row:
@@ -352,8 +368,11 @@ def modelled(columns: Columns, factors: Sequence[str], *, observed: bool) -> Row
         {"region": ("EU", "US"), "control": ("moderate", "poor")}[factor] for factor in factors
     ]
     alone, between = methods.covariance(rows, levels, ARMS, observed=observed)
-    named = {"tablet-sham": ("sham", "tablet"), "device-sham": ("sham", "device")}
-    return {**alone, **{column: between[arms] for column, arms in named.items() if arms in between}}
+    arms_of = {"tablet-sham": ("sham", "tablet"), "device-sham": ("sham", "device")}
+    return {
+        **alone,
+        **{column: between[arms] for column, arms in arms_of.items() if arms in between},
+    }
 
 
 def models(columns: Columns) -> Table:
@@ -375,9 +394,9 @@ def models(columns: Columns) -> Table:
     for column, (arms, _, _) in pairs.items():
         by_stratum: dict[object, list[tuple[bool, bool]]] = defaultdict(list)
         for arm in arms:
-            for each in columns[arm]:
-                if isinstance(answer := CONDITIONS["stratified"](each), bool):
-                    by_stratum[tuple(strata(each).values())].append((arm != "sham", answer))
+            for person in columns[arm]:
+                if isinstance(answer := CONDITIONS["stratified"](person), bool):
+                    by_stratum[tuple(strata(person).values())].append((arm != "sham", answer))
         table["stratified"][column] = methods.mantel_haenszel(by_stratum)
     return table
 
@@ -391,12 +410,12 @@ def paired(people: Sequence[Subject]) -> Cell:
         )
         for s in people
     ]
-    known = [pair for pair in pairs if NOT_DUE not in pair and MISSING not in pair]
-    cell: Cell = {"n": len(known)} | {name: known.count(pair) for name, pair in PAIRS.items()}
-    first, second = known.count((True, False)), known.count((False, True))
-    if known:
-        cell["difference"] = Fraction(100 * (second - first), len(known))
-        cell |= methods.tango(first, second, len(known))
+    complete = [pair for pair in pairs if NOT_DUE not in pair and MISSING not in pair]
+    cell: Cell = {"n": len(complete)} | {name: complete.count(pair) for name, pair in PAIRS.items()}
+    first, second = complete.count((True, False)), complete.count((False, True))
+    if complete:
+        cell["difference"] = Fraction(100 * (second - first), len(complete))
+        cell |= methods.tango(first, second, len(complete))
         cell["p"] = stats.binomtest(first, first + second).pvalue if first + second else 1
     waiting, missing = (
         sum(NOT_DUE in p for p in pairs),
@@ -415,11 +434,11 @@ def to_end(s: Subject) -> Followed:
     """
     assert s.randomised is not None
     events = [day for day in (s.died, s.discontinued) if day is not None]
-    done = [
-        span(each["date"])[0]
-        for each in s.of("disposition.recorded", of="study", status="completed")
+    completion_days = [
+        span(item["date"])[0]
+        for item in s.of("disposition.recorded", of="study", status="completed")
     ]
-    stop = min([s.contact, *done])
+    stop = min([s.contact, *completion_days])
     first = min(events, default=None)
     happened = first is not None and first <= stop
     return (first if happened else stop) - s.randomised + 1, happened
@@ -464,17 +483,19 @@ def to_event(s: Subject) -> Followed:
 def survived(
     columns: Columns,
     row: str,
-    of: Callable[[Subject], Followed],
+    follow_up: Callable[[Subject], Followed],
     days: Sequence[int],
     arms: Sequence[str],
     stratum: str = "",
 ) -> Table:
     """Kaplan-Meier of each arm, and the log-rank test of all."""
     table: Table = defaultdict(dict)
-    every: list[tuple[int, bool, str, str]] = []
+    all_times: list[tuple[int, bool, str, str]] = []
     for arm in arms:
-        times = [(column, found) for column in columns[arm] if (found := of(column))]
-        every += [(*found, arm, strata(each).get(stratum, "")) for each, found in times]
+        times = [(column, followed) for column in columns[arm] if (followed := follow_up(column))]
+        all_times += [
+            (*times_of, arm, strata(person).get(stratum, "")) for person, times_of in times
+        ]
         lengths, events = [t for _, (t, _) in times], [e for _, (_, e) in times]
         table[row][arm] = share(sum(events), len(times)) | {"censored": len(times) - sum(events)}
         if not times:
@@ -487,12 +508,12 @@ def survived(
                 ((s, g) for d, s, g in reversed(curve) if d <= day), (Fraction(1), 0.0)
             )
             cell: Cell = {"survival": 100 * level}
-            if found := methods.limits(level, greenwood):
-                cell |= {"ci_low": 100 * found[0], "ci_high": 100 * found[1]}
+            if followed := methods.limits(level, greenwood):
+                cell |= {"ci_low": 100 * followed[0], "ci_high": 100 * followed[1]}
             if max(lengths, default=0) < day and level:
                 cell = {"survival": None}
             table[f"{row}/day-{day}"][arm] = cell
-    table[row]["logrank"] = methods.log_rank(*zip(*every, strict=True))
+    table[row]["logrank"] = methods.log_rank(*zip(*all_times, strict=True))
     return dict(table)
 
 
@@ -517,15 +538,15 @@ FILTERS: dict[str, Callable[[Subject, Data], bool]] = {
 }
 
 
-def having(columns: Columns, found: Callable[[Subject, Data], bool]) -> Row:
+def having(columns: Columns, applies: Callable[[Subject, Data], bool]) -> Row:
     """Subjects with such an event.
 
     How many events, and Fisher's exact test of tablet against sham.
     """
     row: Row = {}
     for column, people in columns.items():
-        each = [sum(found(s, e) for e in s.of("adverse-event.reported")) for s in people]
-        row[column] = share(sum(map(bool, each)), len(people)) | {"events": sum(each)}
+        counts_of = [sum(applies(s, e) for e in s.of("adverse-event.reported")) for s in people]
+        row[column] = share(sum(map(bool, counts_of)), len(people)) | {"events": sum(counts_of)}
     return row | against(row)
 
 
@@ -535,18 +556,21 @@ def against(row: Row) -> Row:
     }
 
 
-def worst(columns: Columns, row: str, found: Callable[[Subject, Data], bool]) -> Table:
+def worst(columns: Columns, row: str, applies: Callable[[Subject, Data], bool]) -> Table:
     """Subjects by the worst of their events.
 
     Of none of which a severity is known, in a row `Missing`.
     """
     levels = {
-        c: [worst_of([e for e in s.of("adverse-event.reported") if found(s, e)]) for s in people]
+        c: [worst_of([e for e in s.of("adverse-event.reported") if applies(s, e)]) for s in people]
         for c, people in columns.items()
     }
     names = [*SEVERITIES, *([""] if any("" in level for level in levels.values()) else [])]
     return {
-        f"{row}/{name}": {c: share(each.count(name), len(each)) for c, each in levels.items()}
+        f"{row}/{name}": {
+            c: share(worst_levels.count(name), len(worst_levels))
+            for c, worst_levels in levels.items()
+        }
         for name in names
     }
 
@@ -559,8 +583,8 @@ def tested(columns: Columns) -> Table:
 
 
 def worst_of(events: Sequence[Data]) -> str | None:
-    known = [event["severity"] for event in events if event.get("severity")]
-    return max(known, key=SEVERITIES.index) if known else "" if events else None
+    severities = [event["severity"] for event in events if event.get("severity")]
+    return max(severities, key=SEVERITIES.index) if severities else "" if events else None
 
 
 def terms(columns: Columns) -> Table:
@@ -573,15 +597,15 @@ def terms(columns: Columns) -> Table:
         for e in s.of("adverse-event.reported")
         if emergent(s, e)
     }:
-        for name, found in (
+        for name, applies in (
             (f"terms/{group}", lambda s, e, g=group: emergent(s, e) and soc(s, e) == g),
             (
                 f"terms/{group}/{term}",
                 lambda s, e, g=group, t=term: emergent(s, e) and (soc(s, e), pt(s, e)) == (g, t),
             ),
         ):
-            table[name] = having(columns, found)
-            table |= worst(columns, name, found)
+            table[name] = having(columns, applies)
+            table |= worst(columns, name, applies)
     return table
 
 
@@ -592,10 +616,10 @@ def pooled(columns: Columns) -> Table:
         return POOLED.get(pt(s, e), pt(s, e))
 
     people = {s.id: s for column in columns.values() for s in column}.values()
-    found = {name(s, e) for s in people for e in s.of("adverse-event.reported")}
+    terms_reported = {name(s, e) for s in people for e in s.of("adverse-event.reported")}
     table = {
-        f"pooled/{each}": having(columns, lambda s, e, each=each: name(s, e) == each)
-        for each in found
+        f"pooled/{term}": having(columns, lambda s, e, term=term: name(s, e) == term)
+        for term in terms_reported
     }
     return {
         key: row
@@ -606,7 +630,7 @@ def pooled(columns: Columns) -> Table:
 
 def adverse_events(columns: Columns) -> Table:
     """Table 14.3.1."""
-    table = {name: having(columns, found) for name, found in FILTERS.items()}
+    table = {name: having(columns, applies) for name, applies in FILTERS.items()}
     low = counted(columns, "low")
     return (
         table
@@ -661,16 +685,20 @@ def shifts(columns: Columns) -> Table:
         c: [(alt_class(alt_base(s)), alt_class(alt_worst(s))) for s in people]
         for c, people in columns.items()
     }
-    found = {c: [pair for pair in each if NOT_DUE not in pair] for c, each in classed.items()}
+    complete = {
+        c: [pair for pair in pair_list if NOT_DUE not in pair] for c, pair_list in classed.items()
+    }
     table: Table = {}
-    for before, after in {pair for each in found.values() for pair in each}:
+    for before, after in {pair for pair_list in complete.values() for pair in pair_list}:
         table[f"shift/{before}"] = {
-            c: share(sum(b == before for b, _ in each), len(each)) for c, each in found.items()
+            c: share(sum(b == before for b, _ in pair_list), len(pair_list))
+            for c, pair_list in complete.items()
         }
         table[f"shift/{before}/{after}"] = {
-            c: share(each.count((before, after)), len(each)) for c, each in found.items()
+            c: share(pair_list.count((before, after)), len(pair_list))
+            for c, pair_list in complete.items()
         }
-    waiting = {c: sum(NOT_DUE in pair for pair in each) for c, each in classed.items()}
+    waiting = {c: sum(NOT_DUE in pair for pair in pair_list) for c, pair_list in classed.items()}
     if any(waiting.values()):
         table["shift/(not yet due)"] = {c: {"n": n} for c, n in waiting.items()}
     return table
@@ -687,7 +715,7 @@ def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
         if s.dosed or (s.arm == "device" and s.of("visit.recorded", visit="week-4"))
     ]
     received = {arm: [s for s in safe if s.received == arm] for arm in ARMS} | {"total": safe}
-    given = {
+    columns_given = {
         arm: [s for s in subjects if s.dosed and s.received == arm] for arm in ("sham", "tablet")
     }
     return {
@@ -697,5 +725,5 @@ def tables(subjects: Sequence[Subject]) -> dict[str, Table]:
         "14.2.2": models(alone),
         "14.2.3": times(alone),
         "14.3.1": adverse_events(received),
-        "14.3.2": dosed(given),
+        "14.3.2": dosed(columns_given),
     }

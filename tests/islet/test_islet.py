@@ -45,8 +45,8 @@ def lines() -> list[str]:
 
 @pytest.fixture(scope="module")
 def defined() -> Study:
-    written = Path(__file__).parent / "definition.yaml"
-    return study.load(json.dumps(read_definition(written)))
+    definition_path = Path(__file__).parent / "definition.yaml"
+    return study.load(json.dumps(read_definition(definition_path)))
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +56,8 @@ def states(defined: Study, lines: list[str]) -> Callable[[int], tuple[Found, Exp
     @cache
     def state(index: int) -> tuple[Found, Expected]:
         first, cutoff = STATES[index]
-        asked = CutSpec(cutoff=cutoff or "")
-        return printed(defined, lines[:first], asked), recounted(lines[:first], asked)
+        spec = CutSpec(cutoff=cutoff or "")
+        return printed(defined, lines[:first], spec), recounted(lines[:first], spec)
 
     return state
 
@@ -66,46 +66,46 @@ def subjects(lines: list[str]) -> list[Subject]:
     return builders.subjects(envelope.parse(json_body.read_json(line), line) for line in lines)
 
 
-def sums_of(defined: Study, lines: list[str], asked: CutSpec = LIVE_SPEC) -> Any:
+def sums_of(defined: Study, lines: list[str], spec: CutSpec = LIVE_SPEC) -> Any:
     shares = (
-        report.contribute(defined, asked.apply_cutoff(subject), asked.day)
+        report.contribute(defined, spec.apply_cutoff(subject), spec.day)
         for subject in subjects(lines)
     )
     return report.audience_share(defined, cells.total(shares))
 
 
-def printed(defined: Study, lines: list[str], asked: CutSpec) -> Found:
+def printed(defined: Study, lines: list[str], spec: CutSpec) -> Found:
     """Give every statistic of every table by table, row, column and name."""
     return {
         (grid.id, row.id, cell.column, statistic.name): statistic
-        for grid in report.tables(defined, sums_of(defined, lines, asked), spec=asked)
+        for grid in report.tables(defined, sums_of(defined, lines, spec), spec=spec)
         for row in grid.rows
         for cell in row.cells
         for statistic in cell.statistics
     }
 
 
-def recounted(lines: list[str], asked: CutSpec) -> Expected:
-    people = records.read(lines, asked.cutoff or None)
+def recounted(lines: list[str], spec: CutSpec) -> Expected:
+    people = records.read(lines, spec.cutoff or None)
     return {
         (table, row, column, name): value
         for table, rows in (tables(people) | further.tables(people)).items()
         for row, columns in rows.items()
-        for column, found in columns.items()
-        for name, value in found.items()
+        for column, cell in columns.items()
+        for name, value in cell.items()
     }
 
 
 @pytest.fixture(scope="module")
-def drawn(defined: Study, lines: list[str]) -> dict[str, dict[str, Series]]:
-    made = figures(defined, sums_of(defined, lines))
-    return {each.id: charting.series_of(each) for each in made}
+def plotted(defined: Study, lines: list[str]) -> dict[str, dict[str, Series]]:
+    series_figures = figures(defined, sums_of(defined, lines))
+    return {figure.id: charting.series_of(figure) for figure in series_figures}
 
 
-def differs(found: object, expected: object) -> bool:
-    if found is None or expected is None:
-        return found is not expected
-    return abs(float(found) - float(expected)) > CLOSE * max(1e-3, abs(float(expected)))
+def differs(raw: object, expected: object) -> bool:
+    if raw is None or expected is None:
+        return raw is not expected
+    return abs(float(raw) - float(expected)) > CLOSE * max(1e-3, abs(float(expected)))
 
 
 class TestFeed:
@@ -127,79 +127,85 @@ class TestFeed:
 class TestTables:
     @pytest.mark.parametrize("state", range(len(STATES)), ids=map(str, STATES))
     def test_every_cell_is_what_was_recounted(self, states, state):
-        found, expected = states(state)
-        wrong = {
-            key: (each.raw, expected.get(key, "not recounted"))
-            for key, each in found.items()
-            if key not in expected or differs(each.raw, expected[key])
+        service_cells, expected = states(state)
+        differing = {
+            key: (cell.raw, expected.get(key, "not recounted"))
+            for key, cell in service_cells.items()
+            if key not in expected or differs(cell.raw, expected[key])
         }
-        assert wrong == {}
-        assert len(found) > 4000
+        assert differing == {}
+        assert len(service_cells) > 4000
 
     @pytest.mark.parametrize("state", range(len(STATES)), ids=map(str, STATES))
     def test_whatever_was_counted_has_a_row(self, states, state):
-        found, expected = states(state)
+        service_cells, expected = states(state)
         counted = {key[:3] for key, n in expected.items() if key[3] == "n" and n}
-        assert counted - {key[:3] for key in found} == set()
+        assert counted - {key[:3] for key in service_cells} == set()
 
     def test_every_cell_is_printed_as_the_guide_says(self, states):
-        found, expected = states(0)
-        measured = {key[:2] for key in found if key[3] in MEASURED}
-        for key, each in found.items():
+        service_cells, expected = states(0)
+        measured = {key[:2] for key in service_cells if key[3] in MEASURED}
+        for key, cell in service_cells.items():
             table, row, column, name = key
             if column == "ratio" and name != "p":
-                assert each.text == printing.ratio(name, expected[key])
+                assert cell.text == printing.ratio(name, expected[key])
                 continue
-            said = printing.text_of(
+            text = printing.text_of(
                 table, row, name, expected[key], measured=(table, row) in measured
             )
-            assert said is None or (key, each.text) == (key, said)
+            assert text is None or (key, cell.text) == (key, text)
 
 
 class TestFlow:
     def test_boxes_and_reasons_are_those_of_the_subjects(self, defined, lines):
         people = records.read(lines)
         flow = report.flow(defined, sums_of(defined, lines))
-        boxes = {(each.id, each.arm): each for s in flow.stages for each in (*s.boxes, *s.side)}
+        boxes = {
+            (drawn_box.id, drawn_box.arm): drawn_box
+            for s in flow.stages
+            for drawn_box in (*s.boxes, *s.side)
+        }
         screened = [person for person in people if person.of("subject.screened")]
         assert boxes["screened", ""].n == len(screened)
         assert boxes["failed", ""].n == sum(bool(s.of("screening.failed")) for s in people)
         for arm in ARMS:
-            theirs = [person for person in people if person.arm == arm]
-            left = [their for their in theirs if values.left(their)]
-            assert boxes["allocated", arm.capitalize()].n == len(theirs)
+            of_arm = [person for person in people if person.arm == arm]
+            leavers = [their for their in of_arm if values.has_left(their)]
+            assert boxes["allocated", arm.capitalize()].n == len(of_arm)
             box = boxes["left", arm.capitalize()]
             reasons = Counter(
-                each.of("disposition.recorded", of="study", status="discontinued")[0]["reason"]
-                for each in left
+                person.of("disposition.recorded", of="study", status="discontinued")[0]["reason"]
+                for person in leavers
             )
-            assert (box.n, dict(box.reasons)) == (len(left), reasons)
+            assert (box.n, dict(box.reasons)) == (len(leavers), reasons)
             assert boxes["pregnant", arm.capitalize()].n is None
 
     def test_who_may_still_come_is_told(self, defined, lines):
         flow = report.flow(defined, sums_of(defined, lines))
         (box,) = flow.stages[-1].boxes
-        people = [each for each in records.read(lines) if each.arm]
+        people = [person for person in records.read(lines) if person.arm]
         answers = [values.CONDITIONS["responders"](person) for person in people]
         observed = [values.number(values.MEASURES["observed"](person)) for person in people]
         assert (box.n, box.not_due) == (sum(observed), answers.count(values.NOT_DUE))
 
 
 class TestCharts:
-    def test_the_waterfall_has_the_change_of_each(self, drawn, lines):
+    def test_the_waterfall_has_the_change_of_each(self, plotted, lines):
         people = records.read(lines)
         for arm in ARMS:
-            found = [
+            changes = [
                 float(value)
                 for person in people
                 if person.arm == arm and values.number(value := values.MEASURES["observed"](person))
             ]
-            assert charting.points(drawn["14.2.7"][arm].marks) == charting.falling(found)
+            assert charting.points(plotted["14.2.7"][arm].marks) == charting.falling(changes)
 
-    def test_means_stand_on_their_planned_days(self, drawn, lines):
-        people = [each for each in records.read(lines) if each.arm == "device"]
+    def test_means_stand_on_their_planned_days(self, plotted, lines):
+        people = [person for person in records.read(lines) if person.arm == "device"]
         expected = []
         for day, visit in zip((-14, 0, 28, 56, 84), records.WINDOWED, strict=True):
-            found = [values.at(person, "glucose", visit) for person in people]
-            expected.append(charting.mean(day, [each for each in found if values.number(each)]))
-        assert charting.points(drawn["14.2.4"]["device"].marks) == expected
+            values_at = [values.at(person, "glucose", visit) for person in people]
+            expected.append(
+                charting.mean(day, [value for value in values_at if values.number(value)])
+            )
+        assert charting.points(plotted["14.2.4"]["device"].marks) == expected

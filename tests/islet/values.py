@@ -73,11 +73,11 @@ def at(subject: Subject, parameter: str, visit: str, position: str | None = None
 
 def unscheduled(subject: Subject) -> Value:
     """Give the result of the visit without a window, by its name."""
-    found = [each for each in taken(subject, "glucose") if each.visit == "unscheduled"]
-    if found:
-        return found[-1].value
-    known = subject.over or subject.of("visit.recorded", visit="unscheduled")
-    return MISSING if known or subject.of("visit.missed", visit="unscheduled") else NOT_DUE
+    results = [result for result in taken(subject, "glucose") if result.visit == "unscheduled"]
+    if results:
+        return results[-1].value
+    is_known = subject.over or subject.of("visit.recorded", visit="unscheduled")
+    return MISSING if is_known or subject.of("visit.missed", visit="unscheduled") else NOT_DUE
 
 
 def lacking(*values: Value) -> str | None:
@@ -107,21 +107,24 @@ def begun(subject: Subject) -> Callable[[Result], bool]:
     if dose is None:
         days = window(subject, "baseline")
         base = [
-            each for each in taken(subject, "glucose") if days and days[0] <= each.day <= days[1]
+            result
+            for result in taken(subject, "glucose")
+            if days and days[0] <= result.day <= days[1]
         ][-1]
         order = taken(subject, "glucose")
-        return lambda each: order.index(each) > order.index(base)
+        return lambda visit: order.index(visit) > order.index(base)
     day, time = span(dose["start"])[0], dose["start"][10:]
-    return lambda each: (
-        each.day > day or (each.day == day and bool(each.time) and bool(time) and each.time > time)
+    return lambda result: (
+        result.day > day
+        or (result.day == day and bool(result.time) and bool(time) and result.time > time)
     )
 
 
 def last(subject: Subject) -> Fraction | None:
     """Give the last result after the first dose and not after the window, which has no end here."""
     after = begun(subject)
-    found = [each for each in taken(subject, "glucose") if after(each)]
-    return found[-1].value if found else None
+    results = [result for result in taken(subject, "glucose") if after(result)]
+    return results[-1].value if results else None
 
 
 def last_visit(subject: Subject) -> Fraction | None:
@@ -151,10 +154,10 @@ def multiples(subject: Subject) -> list[Result]:
 def alt_base(subject: Subject) -> Value:
     """ALT at baseline: the last of the window, of those with a limit."""
     days = window(subject, "baseline")
-    found = [
+    results = [
         multiple for multiple in multiples(subject) if days and days[0] <= multiple.day <= days[1]
     ]
-    return found[-1].value if found else MISSING if due(subject, "baseline") else NOT_DUE
+    return results[-1].value if results else MISSING if due(subject, "baseline") else NOT_DUE
 
 
 def alt_worst(subject: Subject) -> Value:
@@ -166,10 +169,10 @@ def alt_worst(subject: Subject) -> Value:
 
 
 def crp_last(subject: Subject) -> Value:
-    found = [
+    results = [
         result for result in subject.results if result.parameter == "crp" and begun(subject)(result)
     ]
-    return found[-1].value if found else MISSING
+    return results[-1].value if results else MISSING
 
 
 def log_crp_change(subject: Subject) -> Value:
@@ -223,8 +226,8 @@ def pressure(subject: Subject, position: str, visit: str = "week-8") -> Value:
 def worse(subject: Subject) -> Value:
     return Fraction(
         sum(
-            each.get("severity") in {"MODERATE", "SEVERE"}
-            for each in subject.of("adverse-event.reported")
+            item.get("severity") in {"MODERATE", "SEVERE"}
+            for item in subject.of("adverse-event.reported")
         )
     )
 
@@ -257,8 +260,8 @@ def below(value: Value, bound: int, *, failure: bool = False, strict: bool = Tru
     return value < bound if strict else value <= bound
 
 
-def recorded(kind: str, **where: str) -> Callable[[Subject], Answer]:
-    return lambda subject: bool(subject.of(kind, **where))
+def recorded(kind: str, **criteria: str) -> Callable[[Subject], Answer]:
+    return lambda subject: bool(subject.of(kind, **criteria))
 
 
 def both(*answers: Answer) -> Answer:
@@ -285,19 +288,21 @@ def seen(visit: str) -> Callable[[Subject], Answer]:
 
 
 completed = recorded("disposition.recorded", of="study", status="completed")
-left = recorded("disposition.recorded", of="study", status="discontinued")
+has_left = recorded("disposition.recorded", of="study", status="discontinued")
 CONDITIONS: dict[str, Callable[[Subject], Answer]] = {
     "completed": completed,
-    "left": left,
-    "ongoing": lambda s: not completed(s) and not left(s),
-    "women-left": lambda s: both(left(s), woman(s)),
+    "left": has_left,
+    "ongoing": lambda s: not completed(s) and not has_left(s),
+    "women-left": lambda s: both(has_left(s), woman(s)),
     "responders": lambda s: responds(s, failure=True),
     "responders-known": lambda s: responds(s, failure=False),
     "responders-column": lambda s: responds(s, failure=False),
     "responders-poor": lambda s: responds(s, failure=False),
     "responders-women": lambda s: both(woman(s), responds(s, failure=False)),
     "stratified": lambda s: responds(s, failure=True),
-    "low": lambda s: any(pt(s, each) == "Hypoglycaemia" for each in s.of("adverse-event.reported")),
+    "low": lambda s: any(
+        pt(s, event) == "Hypoglycaemia" for event in s.of("adverse-event.reported")
+    ),
     **{f"seen/{name}": seen(name) for name in ("week-4", "week-8", "week-12")},
     **{
         f"controlled/{name}": (lambda s, name=name: below(at(s, "glucose", name), 9))
@@ -329,7 +334,7 @@ def end(subject: Subject, event: Data) -> int | None:
     if not event.get("end"):
         return None
     low, high = span(event["end"])
-    limits = [each for each in (subject.died, subject.cutoff) if each is not None]
+    limits = [day for day in (subject.died, subject.cutoff) if day is not None]
     return max(low, min([high, *limits]))
 
 
@@ -349,9 +354,9 @@ def emergent(subject: Subject, event: Data) -> bool:
 def treatment(subject: Subject, event: Data) -> str | None:
     """Give that of the last dose given on or before the onset."""
     begun_on = onset(subject, event)
-    given = [
-        (each["start"], each["treatment"])
-        for each in subject.of("dose.administered")
-        if begun_on is not None and span(each["start"])[0] <= begun_on
+    doses = [
+        (dose["start"], dose["treatment"])
+        for dose in subject.of("dose.administered")
+        if begun_on is not None and span(dose["start"])[0] <= begun_on
     ]
-    return max(given)[1] if given else None
+    return max(doses)[1] if doses else None

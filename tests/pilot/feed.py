@@ -92,8 +92,10 @@ def _subject(row: Row) -> Iterator[Event]:
     }
     yield event("subject.enrolled", subject, "ENROLMENT", after(began, 0), enrolment)
     # The arm that was drawn: SDTM's ACTARM is an answer, made of the doses that were taken.
-    drawn = {"date": began, "arm": ARMS[row["ARMCD"]]}
-    yield event("subject.randomised", subject, "ALLOCATION", after(began, 0), drawn, ALLOCATION)
+    allocation = {"date": began, "arm": ARMS[row["ARMCD"]]}
+    yield event(
+        "subject.randomised", subject, "ALLOCATION", after(began, 0), allocation, ALLOCATION
+    )
 
 
 @cache
@@ -121,15 +123,15 @@ def doses() -> Iterator[Event]:
 
 
 def _doses(row: Row) -> Iterator[Event]:
-    record, begun = f"EX-{row['EXSEQ']:.0f}", row["EXSTDTC"]
+    record, started = f"EX-{row['EXSEQ']:.0f}", row["EXSTDTC"]
     data = {
         "visit": visit_name(row["VISIT"]),
-        "start": begun,
+        "start": started,
         "treatment": row["EXTRT"],
         "amount": int(row["EXDOSE"]),
         "unit": row["EXDOSU"],
     }
-    yield event("dose.administered", row["USUBJID"], record, after(begun), data)
+    yield event("dose.administered", row["USUBJID"], record, after(started), data)
     if ended := row["EXENDTC"]:
         data["end"], text = ended, "Dosing interval ended"
         result = after(ended, 2)

@@ -43,8 +43,8 @@ def _medication(row: Row) -> Iterator[Event]:
     }
     visit = row["CMDTC"]
     later = [last_day(day) for day in (start, end) if day and day > visit[: len(day)]]
-    seen = max([visit, *later])
-    yield event("conmed.recorded", subject, record, after(seen), data)
+    last_visit = max([visit, *later])
+    yield event("conmed.recorded", subject, record, after(last_visit), data)
     if row["CMDECOD"] != UNCODED:
         coding = {
             "medication": record,
@@ -53,7 +53,7 @@ def _medication(row: Row) -> Iterator[Event]:
             "preferred_name": row["CMDECOD"],
             "atc": [{"code": ATC_CODES[row["CMCLAS"]], "atc1": row["CMCLAS"]}],
         }
-        yield event("conmed.coded", subject, record, after(seen, 4), coding, CODING)
+        yield event("conmed.coded", subject, record, after(last_visit, 4), coding, CODING)
 
 
 def _amount(value: float | None) -> float | None:

@@ -42,9 +42,13 @@ def of_service(grid: Grid, keys: Iterable[Key]) -> Texts:
 
 def differences(grid: Grid) -> dict[Key, tuple[str, str]]:
     """Give the cells in which what is printed and what the service gives are not the same."""
-    there = of_printed(grid.id)
-    here = of_service(grid, there)
-    return {key: (there[key], here[key]) for key in there if there[key] != here[key]}
+    published_cells = of_printed(grid.id)
+    service_cells = of_service(grid, published_cells)
+    return {
+        key: (published_cells[key], service_cells[key])
+        for key in published_cells
+        if published_cells[key] != service_cells[key]
+    }
 
 
 def _text(cell: Cell | None, name: str) -> str:

@@ -119,13 +119,13 @@ class Trial:
         """Give ADAS-Cog of each subject at baseline and in each window, the closest to target."""
         rows = self.measurements.query("parameter == 'adas-cog'").copy()
         rows["value"] = [Decimal(text) for text in rows["result"]]
-        chosen = {"baseline": rows[rows["day"] <= 1].groupby("subject")["value"].last()}
+        columns = {"baseline": rows[rows["day"] <= 1].groupby("subject")["value"].last()}
         for name, (low, high, target) in WINDOWS.items():
             near = rows[rows["day"].between(low, high)].copy()
             near["distance"] = (near["day"] - target).abs()
             ordered = near.sort_values(["distance", "day"], ascending=[True, False])
-            chosen[name] = ordered.groupby("subject")["value"].first()
-        return pd.DataFrame(chosen).reindex(self.subjects.index)
+            columns[name] = ordered.groupby("subject")["value"].first()
+        return pd.DataFrame(columns).reindex(self.subjects.index)
 
     @cached_property
     def carried_forward(self) -> pd.DataFrame:
@@ -151,9 +151,9 @@ class Trial:
         began = pd.to_datetime(events["onset"], format="ISO8601")  # a month counts as its first day
         return events[began >= events["day-1"]]
 
-    def by_arm(self, chosen: "pd.Series[bool]") -> list[int]:
+    def by_arm(self, selected: "pd.Series[bool]") -> list[int]:
         """Count subjects by arm and in all."""
-        counts = self.subjects[chosen].groupby("arm").size().reindex(ARMS, fill_value=0)
+        counts = self.subjects[selected].groupby("arm").size().reindex(ARMS, fill_value=0)
         return [*counts.tolist(), int(counts.sum())]
 
 
@@ -167,7 +167,7 @@ def populations(trial: Trial) -> list[Cells]:
         "Complete Week 24": subjects["week-24"],
         "Complete Study": subjects["status"] == "completed",
     }
-    return [[name, *trial.by_arm(chosen)] for name, chosen in sets.items()]
+    return [[name, *trial.by_arm(selected)] for name, selected in sets.items()]
 
 
 def early_termination(trial: Trial) -> list[Cells]:
@@ -190,7 +190,7 @@ def flow(trial: Trial) -> dict[str, Any]:
     return {
         "assessed": len(trial.frame("subject.screened")),
         "excluded": len(trial.frame("screening.failed")),
-        **{name: trial.by_arm(chosen)[:3] for name, chosen in boxes.items()},
+        **{name: trial.by_arm(selected)[:3] for name, selected in boxes.items()},
     }
 
 
@@ -246,7 +246,7 @@ def categories(trial: Trial) -> list[Cells]:
         ("race", "Hispanic"): race == "HISPANIC",
         ("race", "Other"): race == "AMERICAN INDIAN OR ALASKA NATIVE",
     }
-    return [[*names, *trial.by_arm(chosen)] for names, chosen in levels.items()]
+    return [[*names, *trial.by_arm(selected)] for names, selected in levels.items()]
 
 
 def adverse_events(trial: Trial) -> list[Cells]:
@@ -258,9 +258,9 @@ def adverse_events(trial: Trial) -> list[Cells]:
         rows.append((soc, None, of_soc))
         rows += [(soc, pt, of_pt) for pt, of_pt in of_soc.groupby("pt")]
     table = []
-    for soc, pt, chosen in rows:
-        subjects = chosen.groupby("arm")["subject"].nunique().reindex(ARMS, fill_value=0)
-        times = chosen.groupby("arm").size().reindex(ARMS, fill_value=0)
+    for soc, pt, selected in rows:
+        subjects = selected.groupby("arm")["subject"].nunique().reindex(ARMS, fill_value=0)
+        times = selected.groupby("arm").size().reindex(ARMS, fill_value=0)
         cells = [[int(subjects[a]), _percent(subjects[a], sizes[a]), int(times[a])] for a in ARMS]
         table.append([soc, pt, *cells, *(_fisher(subjects, sizes, arm) for arm in ARMS[1:])])
     return table

@@ -186,12 +186,12 @@ def _formulas(analyte: str) -> Iterator[tuple[str, Part]]:
     yield "step", {"formula": step, "at_visits": [START, *UP_TO_WEEK_24]}
 
 
-def _levels(of: str) -> Iterator[Part]:
+def _levels(side: str) -> Iterator[Part]:
     """Give who is low, normal or high at the result that lies farthest to either side."""
     for analyte, label in ANALYTES.items():
-        farthest = {"parameter": f"{analyte}-{of}", "after_first_dose": "farthest"}
+        farthest = {"parameter": f"{analyte}-{side}", "after_first_dose": "farthest"}
         measure = farthest | {"at_visits": UP_TO_WEEK_24}
-        classes = {"label": label, "measure": measure, "classes": LEVELS[of]}
+        classes = {"label": label, "measure": measure, "classes": LEVELS[side]}
         yield {"id": analyte, "label": label, "levels": {"characteristic": classes}}
 
 
@@ -215,14 +215,14 @@ def _by_visit() -> Iterator[Part]:
         value: Part = {"parameter": analyte}
         last = value | {"at": "week-24", "missing": "locf-visit"}
         change = {"change_from": FROM_START}
-        seen = {"where": _any_visit(analyte)}
+        criteria = {"where": _any_visit(analyte)}
         yield {
             "id": analyte,
             "label": label,
             "visits": [START, *TREATED],
             "summary": value,
         } | MOMENTS
-        yield {"id": f"{analyte}-end", "label": "End", "summary": last} | seen | MOMENTS
+        yield {"id": f"{analyte}-end", "label": "End", "summary": last} | criteria | MOMENTS
         yield {
             "id": f"{analyte}-change",
             "label": f"{label}, change",
@@ -231,14 +231,14 @@ def _by_visit() -> Iterator[Part]:
         } | MOMENTS
         yield (
             {"id": f"{analyte}-change-end", "label": "End", "summary": last | change}
-            | seen
+            | criteria
             | MOMENTS
         )
 
 
-def _any_visit(analyte: str, visits: list[str] = UP_TO_WEEK_24, **where: Any) -> Part:
+def _any_visit(analyte: str, visits: list[str] = UP_TO_WEEK_24, **criteria: Any) -> Part:
     """Ask for a result at a visit: who has none has nothing to carry forward."""
-    measures = [{"parameter": analyte, "at": visit} | where for visit in visits]
+    measures = [{"parameter": analyte, "at": visit} | criteria for visit in visits]
     return {"any": [{"measure": measure, "assessed": True} for measure in measures]}
 
 
@@ -246,13 +246,13 @@ def _shifts() -> Iterator[Part]:
     for analyte, label in ANALYTES.items():
         shift = {"before": _classes(analyte, START), "after": _classes(analyte)}
         row = {"id": analyte, "label": label, "visits": TREATED}
-        where = {} if analyte in NO_LOWER_LIMIT else {"where": _not_low(analyte)}
-        yield row | where | {"shift": shift | {"percent_of": "before"}}
+        criteria = {} if analyte in NO_LOWER_LIMIT else {"where": _not_low(analyte)}
+        yield row | criteria | {"shift": shift | {"percent_of": "before"}}
 
 
-def _not_low(analyte: str, taken: Part | None = None) -> Part:
+def _not_low(analyte: str, timing: Part | None = None) -> Part:
     """Ask for a result of at least half the lower limit: the report leaves out who is lower."""
-    return {"measure": {"parameter": f"{analyte}-low"} | (taken or {}), "at_least": 0.5}
+    return {"measure": {"parameter": f"{analyte}-low"} | (timing or {}), "at_least": 0.5}
 
 
 def _worst(names: Any) -> Iterator[Part]:
@@ -262,8 +262,8 @@ def _worst(names: Any) -> Iterator[Part]:
         shift = {"before": f"{name}-at-start", "after": after}
         label = shift["after"]["label"]
         has_limit = name in ANALYTES and name not in NO_LOWER_LIMIT
-        where = {"where": _not_low(name, lowest)} if has_limit else {}
-        yield {"id": name, "label": label, "shift": shift | {"percent_of": "before"}} | where
+        criteria = {"where": _not_low(name, lowest)} if has_limit else {}
+        yield {"id": name, "label": label, "shift": shift | {"percent_of": "before"}} | criteria
         test = {"count": f"{name}-raised", "strata": [f"{name}-at-start"]}
         yield {"id": f"{name}-raised", "label": "High on treatment", "stratified": test}
 
@@ -272,9 +272,9 @@ def _vital_signs(baseline: str | None = None) -> Iterator[Part]:
     change = {"change_from": baseline} if baseline else {}
     for sign, label in VITAL_SIGNS.items():
         for position, text in POSITIONS.items():
-            where = {"where": {"position": text}}
+            criteria = {"where": {"position": text}}
             yield {"id": f"{sign}-{position}", "label": f"{label}, {text.lower()}"}
-            yield from _times(f"{sign}-{position}", {"parameter": sign} | where, change)
+            yield from _times(f"{sign}-{position}", {"parameter": sign} | criteria, change)
 
 
 def _weight() -> Iterator[Part]:
@@ -292,17 +292,21 @@ def _times(name: str, measure: Part, change: Part) -> Iterator[Part]:
     """
     times = {"baseline": {"at": "baseline"}, "week-24": {"at": "week-24"}}
     times["end"] = {"at": "week-26", "missing": "locf-visit"}
-    for time, taken in times.items():
+    for time, timing in times.items():
         if time == "baseline" and change:
             continue
         row = {"id": f"{name}-{time}", "label": time.capitalize(), "level": 1}
-        where = {key: value for key, value in measure.items() if key == "where"}
-        later = _any_visit(measure["parameter"], TREATED[1:], **where)
-        seen = {"where": later} if time == "end" else {}
-        yield row | seen | {"summary": measure | taken | change} | DESCRIBED
+        criteria = {key: value for key, value in measure.items() if key == "where"}
+        later = _any_visit(measure["parameter"], TREATED[1:], **criteria)
+        later_criteria = {"where": later} if time == "end" else {}
+        yield row | later_criteria | {"summary": measure | timing | change} | DESCRIBED
 
 
 def _medication() -> Iterator[Part]:
     yield {"id": "any", "label": "At least one concomitant medication", "count": "medicated"}
-    by = {"recorded": "conmed.recorded", "by": ["atc1", "preferred_name"], "order": "alphabetical"}
-    yield {"id": "terms", "label": "Therapeutic class", "record_terms": by}
+    grouping = {
+        "recorded": "conmed.recorded",
+        "by": ["atc1", "preferred_name"],
+        "order": "alphabetical",
+    }
+    yield {"id": "terms", "label": "Therapeutic class", "record_terms": grouping}

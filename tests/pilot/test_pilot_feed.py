@@ -109,8 +109,8 @@ class TestWhole:
 
 class TestTraps:
     def test_the_arm_is_the_one_drawn_not_the_one_reckoned_from_doses(self, events):
-        drawn = Counter(item["data"]["arm"] for item in of(events, "subject.randomised"))
-        assert [drawn[arm] for arm in ARMS.values()] == [86, 84, 84]
+        arm_counts = Counter(item["data"]["arm"] for item in of(events, "subject.randomised"))
+        assert [arm_counts[arm] for arm in ARMS.values()] == [86, 84, 84]
         reckoned = cdiscpilotsdtm.dm["ACTARMCD"].value_counts().rows_by_key("ACTARMCD")
         assert [reckoned[arm][0][0] for arm in ARMS] == [86, 96, 72]
 

@@ -86,40 +86,42 @@ class TestByPandas:
     def test_demographics_of_numbers_but_for_five_ties(self, trial):
         result = by_name(recompute.demographics(trial))
         assert result == {key: as_derived(*key) for key in result}
-        printed = by_name(PUBLISHED["demographics"]["continuous"])
-        assert result.keys() == printed.keys()
-        same = sum(a == b for key in result for a, b in zip(result[key], printed[key], strict=True))
-        assert same == 168 - len(PRINTED_DOWN) == 163
+        expected = by_name(PUBLISHED["demographics"]["continuous"])
+        assert result.keys() == expected.keys()
+        agreeing = sum(
+            a == b for key in result for a, b in zip(result[key], expected[key], strict=True)
+        )
+        assert agreeing == 168 - len(PRINTED_DOWN) == 163
 
     def test_age_between_the_arms(self, trial):
         p = recompute.printed(recompute.age_p(trial), 4)
         assert p == PUBLISHED["demographics"]["age_p"]
 
     def test_demographics_of_categories_but_for_a_missing_weight(self, trial):
-        printed = by_name(PUBLISHED["demographics"]["categorical"])
+        expected = by_name(PUBLISHED["demographics"]["categorical"])
         for (name, level, column), count in COUNTED_WITHOUT_VALUE.items():
-            printed[name, level][COLUMNS.index(column)] = count
-        assert by_name(recompute.categories(trial)) == printed
+            expected[name, level][COLUMNS.index(column)] = count
+        assert by_name(recompute.categories(trial)) == expected
 
     def test_adverse_events_but_for_four_p_values_rounded_twice(self, trial):
-        result, printed = (
+        result, expected = (
             by_name(recompute.adverse_events(trial)),
             by_name(PUBLISHED["adverse_events"]),
         )
         assert {key: row[:3] for key, row in result.items()} == {
-            key: row[:3] for key, row in printed.items()
+            key: row[:3] for key, row in expected.items()
         }
         differ = {
             (key[1], arm)
             for key in result
-            for arm, item, value in zip(ARMS[1:], result[key][3:], printed[key][3:], strict=True)
+            for arm, item, value in zip(ARMS[1:], result[key][3:], expected[key][3:], strict=True)
             if item != value
         }
         assert differ == ROUNDED_TWICE
 
     def test_adas_cog(self, trial):
-        result, printed = by_name(recompute.adas_cog(trial)), by_name(PUBLISHED["adas_cog"])
-        assert result == printed
+        result, expected = by_name(recompute.adas_cog(trial)), by_name(PUBLISHED["adas_cog"])
+        assert result == expected
         assert sum(map(len, result.values())) == 252
 
     def test_analysis_of_covariance(self, trial):
@@ -161,75 +163,75 @@ class TestByTheCore:
 
     def test_demographics_of_categories(self, tables):
         rows = {row.id: counts(row) for row in tables["14-2.01"].rows}
-        printed = by_name(PUBLISHED["demographics"]["categorical"])
+        expected = by_name(PUBLISHED["demographics"]["categorical"])
         for (name, level, column), count in COUNTED_WITHOUT_VALUE.items():
-            printed[name, level][COLUMNS.index(column)] = count
-        assert {key: rows[row_of(*key)] for key in printed} == printed
+            expected[name, level][COLUMNS.index(column)] = count
+        assert {key: rows[row_of(*key)] for key in expected} == expected
 
     def test_adverse_events(self, tables):
         rows = {row.id: row for row in tables["14-5.01"].rows}
-        cells, same, differ = 0, 0, set()
-        for soc, pt, *printed in PUBLISHED["adverse_events"]:
+        cells, agreeing, differ = 0, 0, set()
+        for soc, pt, *expected in PUBLISHED["adverse_events"]:
             row = rows["/".join(["terms", soc, pt or ""]).rstrip("/") if soc else "any"]
             by_column = {cell.column: cell for cell in row.cells}
-            for arm, (subjects, percent, times) in zip(ARMS, printed[:3], strict=True):
+            for arm, (subjects, percent, times) in zip(ARMS, expected[:3], strict=True):
                 cell = by_column[arm]
                 assert (cell.get("n").raw, cell.get("events").raw) == (subjects, times)
                 assert (cell.get("percent").text or "0.0") == f"{percent:.1f}"
                 cells += 1
-            for arm, p in zip(ARMS[1:], printed[3:], strict=True):
+            for arm, p in zip(ARMS[1:], expected[3:], strict=True):
                 result = fisher(by_column[f"p-{arm.removeprefix('xanomeline-')}"])
                 if result != p:
                     differ.add((pt, arm))
                 elif p is not None:
-                    same += 1
+                    agreeing += 1
         assert (cells, differ) == (762, ROUNDED_TWICE)
-        assert (same, same + len(differ)) == (409, 413)
+        assert (agreeing, agreeing + len(differ)) == (409, 413)
 
     def test_adas_cog(self, tables):
         grid, compared = tables["14-3.10"], 0
-        for name, arm, *printed in PUBLISHED["adas_cog"]:
+        for name, arm, *expected in PUBLISHED["adas_cog"]:
             row = name.lower().replace(" ", "-")
             result = texts(builders.cell(grid, row, arm), STATISTICS)
             if row != "baseline":
                 result += texts(builders.cell(grid, f"{row}-baseline", arm), STATISTICS[1:3])
                 result += texts(builders.cell(grid, f"{row}-change", arm), STATISTICS[1:])
-            assert result == printed
+            assert result == expected
             compared += len(result)
         assert compared == 252
 
     def test_analysis_of_covariance(self, tables):
         grid = tables["14-3.01"]
         columns = ("low-placebo", "high-placebo", "high-low")
-        for column, printed in zip(columns, PUBLISHED["ancova"]["differences"], strict=True):
+        for column, expected in zip(columns, PUBLISHED["ancova"]["differences"], strict=True):
             cell = builders.cell(grid, "change", column)
             result = texts(cell, ("difference", "se", "ci_low", "ci_high"))
             p = recompute.printed(float(cell.get("p").raw), 3)
-            assert [*result, p] == printed[2:]
+            assert [*result, p] == expected[2:]
         trend = builders.cell(grid, "change/trend", "all").get("p")
         assert recompute.printed(float(trend.raw), 3) == PUBLISHED["ancova"]["dose_p"]
 
     def test_flow(self, service):
-        flow, printed = service[1], PUBLISHED["flow"]
+        flow, expected = service[1], PUBLISHED["flow"]
         boxes = {}
         for stage in flow.stages:
             for box in (*stage.boxes, *stage.side):
                 boxes.setdefault(box.id, []).append(box.n)
         assert flow.discrepancies == ()
         assert (boxes["assessed"], boxes["excluded"], boxes["randomised"]) == ([306], [52], [254])
-        assert boxes["allocated"] == printed["randomised"]
+        assert boxes["allocated"] == expected["randomised"]
         for name in ("completed", "discontinued", "efficacy"):
-            assert boxes[name] == printed[name]
+            assert boxes[name] == expected[name]
 
 
 @pytest.fixture(scope="module")
-def drawn(defined: Study, sums: Share) -> dict[str, dict[str, Series]]:
+def plotted(defined: Study, sums: Share) -> dict[str, dict[str, Series]]:
     return {figure.id: charting.series_of(figure) for figure in figures(defined, sums)}
 
 
 class TestCharts:
-    def test_changes_of_adas_cog_by_visit(self, drawn, trial):
-        for arm, series in drawn["14-3.1"].items():
+    def test_changes_of_adas_cog_by_visit(self, plotted, trial):
+        for arm, series in plotted["14-3.1"].items():
             result = trial.efficacy[trial.subjects.loc[trial.efficacy, "arm"] == arm]
             scores = trial.scores.loc[result].astype(float)
             assert series.n == len(result)
@@ -238,12 +240,12 @@ class TestCharts:
                 for day, visit in zip((56, 112, 168), recompute.WINDOWS, strict=True)
             ]
 
-    def test_the_twenty_most_frequent_terms(self, drawn, trial):
+    def test_the_twenty_most_frequent_terms(self, plotted, trial):
         nunique = trial.emergent.groupby(["soc", "pt", "arm"])["subject"].nunique()
         totals = nunique.groupby(["soc", "pt"]).sum()
         frequent = sorted(totals.index, key=lambda name: (-totals[name], name))[:20]
         sizes = trial.subjects.groupby("arm").size()
-        for arm, series in drawn["14-5.1"].items():
+        for arm, series in plotted["14-5.1"].items():
             assert [mark.label for mark in series.marks] == [term for _, term in frequent]
             expected = [int(nunique.get((*name, arm), 0)) for name in frequent]
             assert charting.points(series.marks) == [
@@ -251,12 +253,12 @@ class TestCharts:
                 for rank, n in enumerate(expected, 1)
             ]
 
-    def test_curves_of_those_still_in_the_study(self, drawn, trial):
+    def test_curves_of_those_still_in_the_study(self, plotted, trial):
         began = trial.frame("subject.randomised").set_index("subject")[["date", "arm"]]
         ended = trial.frame("disposition.recorded").set_index("subject")
         days = (pd.to_datetime(ended["date"]) - pd.to_datetime(began["date"])).dt.days + 1
         result = (ended["status"] == "discontinued").astype(int)
-        for arm, series in drawn["14-1.1"].items():
+        for arm, series in plotted["14-1.1"].items():
             outcome = began.index[began["arm"] == arm]
             value, events = days[outcome].astype(int).tolist(), result[outcome].tolist()
             assert charting.points(series.marks) == charting.curve(value, events)

@@ -40,17 +40,17 @@ HALVES = {"14-6.01": 5, "14-6.02": 6, "14-6.03": 15, "14-6.04": 1, "14-6.05": 3,
 
 @pytest.fixture(scope="module")
 def grids() -> dict[str, Grid]:
-    read = _read(_only(safety.definition(), CELLS), builders.subjects(reading.entries()))
-    assert set(read) == set(CELLS)
-    return read
+    tables_read = _read(_only(safety.definition(), CELLS), builders.subjects(reading.entries()))
+    assert set(tables_read) == set(CELLS)
+    return tables_read
 
 
 def _only(definition: dict[str, Any], tables: Iterable[str]) -> Study:
     """Leave out the other tables, and what is made of them."""
-    kept = [table for table in definition["tables"] if table["id"] in tables]
+    selected_tables = [table for table in definition["tables"] if table["id"] in tables]
     parts = {"figures", "key_results", "testing", "consort", "listings"}
     rest = {name: part for name, part in definition.items() if name not in parts}
-    alone = {"tables": kept, "listings": [], "discrepancies": {"only": []}}
+    alone = {"tables": selected_tables, "listings": [], "discrepancies": {"only": []}}
     return study.load(json.dumps(rest | alone))
 
 

@@ -50,7 +50,13 @@ def last_day(text: str | None) -> str:
 
 
 def event(
-    kind: str, subject: str, record: str, sent: str, data: Row, source: str = EDC, reason: str = ""
+    kind: str,
+    subject: str,
+    record: str,
+    sent_at: str,
+    data: Row,
+    source: str = EDC,
+    reason: str = "",
 ) -> Event:
     """Write the first revision of a record, or with a reason its second."""
     revision = 2 if reason else 1
@@ -62,7 +68,7 @@ def event(
         "source": source,
         "type": f"org.livetlf.{kind}.v1",
         "subject": subject,
-        "time": sent,
+        "time": sent_at,
         "study": STUDY,
         "data": {"record": record, "revision": revision, **values}
         | {name: value for name, value in data.items() if value is not None},

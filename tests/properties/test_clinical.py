@@ -36,24 +36,24 @@ def check_history(rng: random.Random) -> None:
     study = load(source)
     store = Store(Table(MemoryClient(), "t"), report.contribute, Clock())
     store.put_definition(study, source)
-    left = entries_of(rng)
-    taken: dict[str, list[Entry]] = {}
-    while left:
+    pending = entries_of(rng)
+    received: dict[str, list[Entry]] = {}
+    while pending:
         size = rng.choice([1, 3, 20, 60])
-        batch, left = left[:size], left[size:]
-        results = store.record(study, [Receipt(each, "edc") for each in batch])
+        batch, pending = pending[:size], pending[size:]
+        results = store.record(study, [Receipt(entry_, "edc") for entry_ in batch])
         for entry, result in zip(batch, results, strict=True):
             assert isinstance(result.outcome, Outcome)
             if result.outcome is Outcome.RECORDED:
-                taken.setdefault(entry.subject, []).append(entry)
+                received.setdefault(entry.subject, []).append(entry)
         shares = []
-        for name, of in taken.items():
-            rng.shuffle(of)
-            shares.append(report.contribute(study, fold_all(name, of)))
+        for name, entries in received.items():
+            rng.shuffle(entries)
+            shares.append(report.contribute(study, fold_all(name, entries)))
         sums = store.sums(study)
         assert sums == cells.total(shares)
         state = report.completed(study, sums)
-        assert (state.n, state.N) == recounted([fold_all(*item) for item in taken.items()])
+        assert (state.n, state.N) == recounted([fold_all(*item) for item in received.items()])
         assert not state.final  # the two drawn are not all that were planned
         assert set(map(str, check_sums(store, study).values())) == {"{}"}
 
@@ -69,13 +69,15 @@ def recounted(subjects: list[Subject]) -> tuple[int, int]:
         for subject in subjects
     ]
     enrolled = [kind for kind in kinds if ("subject.enrolled", None) in kind]
-    return sum(("disposition.recorded", "study") in each for each in enrolled), len(enrolled)
+    return sum(("disposition.recorded", "study") in record_keys for record_keys in enrolled), len(
+        enrolled
+    )
 
 
 def entries_of(rng: random.Random) -> list[Entry]:
     """Give the disturbed events of two of the trial's subjects."""
     feed = feeds.feed("S")
-    subjects = rng.sample(sorted({each["subject"] for each in feed}), 2)
-    chosen = [each for each in feed if each["subject"] in subjects]
-    bodies = map(json.dumps, feeds.disturbed(chosen, rng))
+    subjects = rng.sample(sorted({event["subject"] for event in feed}), 2)
+    selected = [event for event in feed if event["subject"] in subjects]
+    bodies = map(json.dumps, feeds.disturbed(selected, rng))
     return [envelope.parse(json_body.read_json(body), body) for body in bodies]

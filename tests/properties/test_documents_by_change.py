@@ -162,9 +162,9 @@ class World:
 
     def erase(self) -> None:
         """Erase somebody's personal texts."""
-        known = [row.id for row in self.store.subjects(self.study)]
-        if known:
-            name = self.chance.choice(known)
+        subject_ids = [row.id for row in self.store.subjects(self.study)]
+        if subject_ids:
+            name = self.chance.choice(subject_ids)
             entry = erasure.entry_of(self.study, name, "asked for", "r", self.clock())
             erasure.erase(self.store, self.study, entry, SENDER)
             self._note(name)
@@ -183,16 +183,16 @@ class World:
 
     def damage(self) -> None:
         """Lose, damage or cut short a version of a piece, or of a workbook."""
-        kept = [
+        damageable = [
             (key, number)
             for key, versions in self.s3.versions.items()
             if key.startswith("pieces/") or key.endswith("listings.xlsx")
             for number, (_, body) in enumerate(versions)
             if body
         ]
-        if not kept:
+        if not damageable:
             return
-        key, number = self.chance.choice(kept)
+        key, number = self.chance.choice(damageable)
         version, body = self.s3.versions[key][number]
         self.damaged.add(version)
         match self.chance.randrange(3):
@@ -213,14 +213,14 @@ class World:
 
     def publish(self) -> None:
         """Publish, and compare with documents made from nothing."""
-        told = self.changed if self.chance.random() < 0.8 else None
-        outcome = live.publish(self.writer(CODE), self.study, told)
+        changed_subjects = self.changed if self.chance.random() < 0.8 else None
+        outcome = live.publish(self.writer(CODE), self.study, changed_subjects)
         assert outcome.sums_agree
         self.changed = set()
         for view in self.study.views:
-            published, made = self.published(view), self.made_from_nothing(view)
-            assert {*made} - {*published} <= {"listings.xlsx"}
-            assert published == {name: made[name] for name in published}
+            published, documents = self.published(view), self.made_from_nothing(view)
+            assert {*documents} - {*published} <= {"listings.xlsx"}
+            assert published == {name: documents[name] for name in published}
             self.check_current(view)
 
     def break_off(self) -> None:
@@ -277,10 +277,10 @@ class World:
         """Make the same files of all rows."""
         rows = sorted(self.store.subjects(self.study), key=lambda row: row.id)
         sums = cells.total(row.share for row in rows)
-        made = report.report(
+        whole_report = report.report(
             view, [row.subject for row in rows], sums, disputes=[*self.store.disputes(view)]
         )
-        return {file.name: b"".join(file.content) for file in render(made, view, CODE)}
+        return {file.name: b"".join(file.content) for file in render(whole_report, view, CODE)}
 
 
 def _history(number: int) -> None:

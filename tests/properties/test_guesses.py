@@ -121,14 +121,14 @@ class World:
         import api  # noqa: PLC0415
 
         self.tick()
-        begun = len(self.client.calls)
+        n_calls = len(self.client.calls)
         parts = {name: part for name, part in PARTS.items() if f"{{{name}}}" in resource}
         request = Request(
             method, resource, parts | {"study": self.study.id}, {"content-type": kind},
             b"" if body is None else json.dumps(body).encode(), BLINDED_SENDER,
         )  # fmt: skip
         answer = served(api.serve, request)
-        return answer.status, answer.headers, answer.text, self.client.calls[begun:]
+        return answer.status, answer.headers, answer.text, self.client.calls[n_calls:]
 
     def everything_open(self) -> dict[str, Told]:
         from trial.web import queries  # noqa: PLC0415
@@ -168,15 +168,17 @@ def guessed(entry: Entry, filled: Mapping[str, Any], step: int) -> dict[str, Any
 def guesses(draw: st.DrawFn, case: Case) -> tuple[str, str, Any]:
     """Draw a call that guesses: one event or more, by a route that posts, or of what it left."""
     if draw(st.integers(0, 5)) == 0:
-        again = draw(st.sampled_from(["quarantine/redrive", "subjects/{subject}/erase"]))
-        return again, "application/json", {"reason": "Asked for"}
-    telling = [item for item in case.one if is_unblinding(item.kind)] or list(case.one)
+        path = draw(st.sampled_from(["quarantine/redrive", "subjects/{subject}/erase"]))
+        return path, "application/json", {"reason": "Asked for"}
+    telling = [item for item in case.first_feed if is_unblinding(item.kind)] or list(
+        case.first_feed
+    )
     events = [
         guessed(item, draw(blinded._other(item.kind)), draw(st.sampled_from([0, 0, 0, 1])))
         for item in draw(st.lists(st.sampled_from(telling), min_size=1, max_size=4))
     ]
     if draw(st.booleans()):
-        events.append(written(draw(st.sampled_from(list(case.one)))))
+        events.append(written(draw(st.sampled_from(list(case.first_feed)))))
     road = draw(st.sampled_from(["events", "treatment-events"]))
     if draw(st.booleans()):
         return road, BATCH, events

@@ -56,7 +56,7 @@ class World:
     client: MemoryClient = field(default_factory=lambda: MemoryClient(page=2, batch=3))
     clock: Clock = field(default_factory=Clock)
     accepted: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
-    known: dict[tuple[str, str, int], str] = field(default_factory=dict)
+    last_journal: dict[tuple[str, str, int], str] = field(default_factory=dict)
     """The journals as the last rule left them; nothing writes between two rules."""
 
     def store(self, met: Sequence[Fault | None] = ()) -> Store:
@@ -89,23 +89,23 @@ class Histories(RuleBasedStateMachine):
         self, batch: list[Any], met: list[Fault | None], overtaken_by: list[Any] | None
     ) -> None:
         entries = [toy.event("S", **item) for item in batch]
-        before = self.world.known
-        others: list[tuple[Entry, Any]] = []
+        before = self.world.last_journal
+        meantime: list[tuple[Entry, Any]] = []
         if overtaken_by is not None:
             events = [toy.event("S", **item) for item in overtaken_by]
-            met = [faults.meanwhile(lambda: others.extend(self._write(events, []))), *met]
+            met = [faults.meanwhile(lambda: meantime.extend(self._write(events, []))), *met]
         try:
             results = self._write(entries, met)
         except Crash:
             results = []
-        after = self.world.known = self.world.journalled()
+        after = self.world.last_journal = self.world.journalled()
         assert after.items() >= before.items()
-        answered = [*results, *others]
-        for entry in (*entries, *(result for result, _ in others)):
+        outcomes = [*results, *meantime]
+        for entry in (*entries, *(result for result, _ in meantime)):
             key = (entry.subject, entry.record, entry.revision)
             if key in after and after[key] == entry.body:
                 self.world.accepted.setdefault(key, entry)
-        for entry, outcome in answered:
+        for entry, outcome in outcomes:
             key = (entry.subject, entry.record, entry.revision)
             match outcome:
                 case Outcome.RECORDED:
@@ -116,9 +116,9 @@ class Histories(RuleBasedStateMachine):
                 case Outcome.CONFLICT:
                     assert self.world.accepted[key].digest != entry.digest
         new = [key for key in after if key not in before]
-        recorded = [result for result, outcome in answered if outcome is Outcome.RECORDED]
+        recorded = [result for result, outcome in outcomes if outcome is Outcome.RECORDED]
         assert len(recorded) <= len(new)
-        if results and all(isinstance(outcome, Outcome) for _, outcome in answered):
+        if results and all(isinstance(outcome, Outcome) for _, outcome in outcomes):
             assert len(recorded) == len(new)
 
     def _write(self, entries: list[Entry], met: Sequence[Fault | None]) -> list[Any]:

@@ -91,5 +91,5 @@ def test_a_sealed_event_opens_to_the_byte_and_without_its_key_holds_no_text(entr
     assert (outcome.reason is None) == (entry.reason is None)
     assert outcome.reason in {None, privacy.ERASED}
     assert sealing.seal(b"", entry) == (body, b"")
-    again, _ = privacy.extract_personal(outcome)
-    assert again == body
+    opened, _ = privacy.extract_personal(outcome)
+    assert opened == body

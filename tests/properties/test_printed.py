@@ -53,15 +53,17 @@ class Printed:
     def row(self, name: str) -> dict[str, Any]:
         """Draw a row of a measure."""
         rng = self.rng
-        wanted = rng.sample(sorted({**MORE, **FURTHER, **OWN}), rng.randint(2, 9))
+        names = rng.sample(sorted({**MORE, **FURTHER, **OWN}), rng.randint(2, 9))
         row: dict[str, Any] = {
             "summary": name,
-            "statistics": list(dict.fromkeys([*wanted, "mean", "max"])),
+            "statistics": list(dict.fromkeys([*names, "mean", "max"])),
         }
         if rng.random() < 0.3:
             row["decimals"] = rng.randint(0, self.most(name))
         elif rng.random() < 0.3:
-            row["decimals"] = {each: rng.randint(0, self.most(name)) for each in wanted[:3]}
+            row["decimals"] = {
+                statistic: rng.randint(0, self.most(name)) for statistic in names[:3]
+            }
         return row
 
     def most(self, name: str) -> int:
@@ -80,17 +82,17 @@ class Printed:
         if name == "kept-to":
             return 2
         derived = self.trial.parameters.get("-".join(name.split("-")[:2]))
-        of = self.trial.score if name == "score" else derived or self.trial.parameters["x"]
-        if "decimals" in of:
-            return int(of["decimals"])
-        return 2 if derived else int(of.get("places", 0))
+        parameter = self.trial.score if name == "score" else derived or self.trial.parameters["x"]
+        if "decimals" in parameter:
+            return int(parameter["decimals"])
+        return 2 if derived else int(parameter.get("places", 0))
 
     def places(self, row: Mapping[str, Any]) -> dict[str, int]:
         decimals = row.get("decimals")
-        named = decimals if isinstance(decimals, dict) else {}
+        own_decimals = decimals if isinstance(decimals, dict) else {}
         data = decimals if isinstance(decimals, int) else self.data_decimals(row["summary"])
-        in_unit = {name: data + more for name, more in {**MORE, **FURTHER}.items()}
-        return in_unit | OWN | named
+        in_unit = {name: data + extra for name, extra in {**MORE, **FURTHER}.items()}
+        return in_unit | OWN | own_decimals
 
     def table(self) -> dict[str, Any]:
         rows = [{"id": name, "label": name} | row for name, row in self.rows.items()]
@@ -102,17 +104,21 @@ class Printed:
         return {"id": "t", "title": "T", "population": "P", "columns": COLUMNS, "rows": rows}
 
     def key_results(self) -> list[dict[str, Any]]:
-        shown = [("row-0", "a", "mean"), ("row-1", "total", "max"), ("row-2", "gain", "difference")]
-        found = []
-        for i, (row, column, show) in enumerate(shown):
+        sources = [
+            ("row-0", "a", "mean"),
+            ("row-1", "total", "max"),
+            ("row-2", "gain", "difference"),
+        ]
+        results = []
+        for i, (row, column, show) in enumerate(sources):
             key_result = {"id": f"f{i}", "label": "F", "show": "mean" if show == "max" else show,
                       "source": {"table": "t", "row": row, "column": column}}  # fmt: skip
             if self.rng.random() < 0.5:
                 key_result["decimals"] = self.rng.randint(
                     0, self.most(self.rows[row]["summary"]) + 1
                 )
-            found.append(key_result)
-        return found
+            results.append(key_result)
+        return results
 
     def figures(self) -> list[dict[str, Any]]:
         common = {"title": "C", "population": "P", "x_label": "", "y_label": ""}
@@ -123,7 +129,9 @@ class Printed:
 
     def values(self, measure: str, column: str) -> list[Fraction]:
         recount = self.measures[measure][1]
-        return [found for member in self.members(column) if (found := recount(member)) is not None]
+        return [
+            number for member in self.members(column) if (number := recount(member)) is not None
+        ]
 
     def members(self, column: str) -> list[Person]:
         return [person for person in self.trial.people if column in ("total", person.arm)]
@@ -139,31 +147,37 @@ class Printed:
             self.check_row(grid, name, row["summary"], row["statistics"], self.places(row))
         log = self.data_decimals("x-log-change")
         for visit in ("week-5", "week-9"):
-            of = f"x-log-change-{visit}"
+            parameter = f"x-log-change-{visit}"
             self.check_row(
-                grid, f"visits/{visit}", of, ["mean", "sd", "median", "min", "max"],
-                {name: log + more for name, more in MORE.items()},
+                grid, f"visits/{visit}", parameter, ["mean", "sd", "median", "min", "max"],
+                {name: log + extra for name, extra in MORE.items()},
             )  # fmt: skip
         self.check_means(grid)
         self.check_key_results(self.study, sums, grid)
         self.check_figures(self.study, sums)
 
-    def same(self, found: Mapping[str, str], expected: Mapping[str, str], what: object) -> None:
-        expected = {name: each for name, each in expected.items() if not long([each])}
-        shown = {name: found.get(name, "") for name in expected}
-        unsure = {name for name in BOUNDED if name in expected and not shown[name]}
+    def same(
+        self, printed_texts: Mapping[str, str], expected: Mapping[str, str], context: object
+    ) -> None:
+        expected = {
+            name: expected_text
+            for name, expected_text in expected.items()
+            if not long([expected_text])
+        }
+        texts_ = {name: printed_texts.get(name, "") for name in expected}
+        unsure = {name for name in BOUNDED if name in expected and not texts_[name]}
         self.unsure += len(unsure)  # made of rounded values, which leave its digits open
         for name in unsure:
-            del shown[name], expected[name]
-        assert shown == expected, (what, self.trial.parameters, self.trial.score)
+            del texts_[name], expected[name]
+        assert texts_ == expected, (context, self.trial.parameters, self.trial.score)
         self.cells += len(expected)
 
     def check_row(
-        self, grid: Grid, name: str, measure: str, wanted: Any, places: Mapping[str, int]
+        self, grid: Grid, name: str, measure: str, names: Any, places: Mapping[str, int]
     ) -> None:
         for column in ("a", "b", "total"):
             values = self.values(measure, column)
-            expected = exact.described(values, wanted, places)
+            expected = exact.described(values, names, places)
             self.same(texts(cell(grid, name, column)), expected, (measure, column))
         pair = (self.values(measure, column) for column in "ab")
         expected = exact.contrasted(*pair, places["mean"])
@@ -174,48 +188,50 @@ class Printed:
         groups = {arm: self.values(measure, arm) for arm in "ab"}
         if not all(groups.values()) or sum(map(len, groups.values())) < 3:
             return
-        found = texts(cell(grid, "means", "gain"))
-        self.same(found, exact.contrasted(groups["a"], groups["b"], places), "ancova")
+        texts_ = texts(cell(grid, "means", "gain"))
+        self.same(texts_, exact.contrasted(groups["a"], groups["b"], places), "ancova")
         for arm, values in groups.items():
             expected = {"n": str(len(values)), "lsmean": text(exact.mean(values), places)}
             self.same(texts(cell(grid, "means", arm)), expected, "ancova")
 
     def check_key_results(self, study: Study, sums: Any, grid: Grid) -> None:
-        for key_result, given in zip(
+        for key_result, definition in zip(
             report.summary(study, sums), study.definition.key_results, strict=True
         ):
-            here = cell(grid, given.source.row, given.source.column)
-            shown = texts(here)
-            if given.decimals is None:
+            row_cell = cell(grid, definition.source.row, definition.source.column)
+            texts_ = texts(row_cell)
+            if definition.decimals is None:
                 expected = (
-                    shown.get(given.show, ""),
-                    shown.get("ci_low"),
-                    shown.get("ci_high"),
+                    texts_.get(definition.show, ""),
+                    texts_.get("ci_low"),
+                    texts_.get("ci_high"),
                 )
             else:
-                expected = self.exactly(given, shown)
+                expected = self.exactly(definition, texts_)
             ends = key_result.ci_text or (None, None)
-            told = (key_result.text, *ends)
-            absent = {told[0], expected[0]} <= ABSENT
-            assert absent or told == expected or long(expected), (given, shown)
+            printed_texts = (key_result.text, *ends)
+            absent = {printed_texts[0], expected[0]} <= ABSENT
+            assert absent or printed_texts == expected or long(expected), (definition, texts_)
             self.cells += 1
 
-    def exactly(self, given: Any, shown: Mapping[str, str]) -> tuple[Any, ...]:
+    def exactly(self, definition: Any, texts_: Mapping[str, str]) -> tuple[Any, ...]:
         """Recount a figure that has decimals of its own, from the values."""
-        row = self.rows[given.source.row]
+        row = self.rows[definition.source.row]
         names = [*row["statistics"], "mean", "ci"]
-        if given.source.column == "gain":
+        if definition.source.column == "gain":
             pair = (self.values(row["summary"], column) for column in "ab")
-            found = exact.contrasted(*pair, given.decimals)
+            expected = exact.contrasted(*pair, definition.decimals)
         else:
-            values = self.values(row["summary"], given.source.column)
-            found = exact.described(
-                values, names, dict.fromkeys({**MORE, **FURTHER, **OWN}, given.decimals)
+            values = self.values(row["summary"], definition.source.column)
+            expected = exact.described(
+                values, names, dict.fromkeys({**MORE, **FURTHER, **OWN}, definition.decimals)
             )
-        kept = {name: found.get(name) if name in shown else None for name in ("ci_low", "ci_high")}
-        told = shown.get(given.show, "")
-        text_ = told if told in ("", "not reported") else found[given.show]
-        return text_, kept["ci_low"], kept["ci_high"]
+        limits = {
+            name: expected.get(name) if name in texts_ else None for name in ("ci_low", "ci_high")
+        }
+        printed_text = texts_.get(definition.show, "")
+        text_ = printed_text if printed_text in ("", "not reported") else expected[definition.show]
+        return text_, limits["ci_low"], limits["ci_high"]
 
     def check_figures(self, study: Study, sums: Any) -> None:
         waterfall, means = figures(study, sums)
@@ -230,14 +246,14 @@ class Printed:
                 values = self.values(f"x-log-change-{visit}", series.id)
                 places = dict.fromkeys(MORE, means.places)
                 expected = exact.described(values, ["mean", "ci"], places)
-                found = {"mean": mark.y, "ci_low": mark.low, "ci_high": mark.high}
-                found = {name: shown(each, means.places) for name, each in found.items()}
-                self.same(found, {k: v for k, v in expected.items() if k != "n"}, "mean chart")
+                numbers = {"mean": mark.y, "ci_low": mark.low, "ci_high": mark.high}
+                numbers = {name: shown(number, means.places) for name, number in numbers.items()}
+                self.same(numbers, {k: v for k, v in expected.items() if k != "n"}, "mean chart")
 
 
 def long(texts: Iterable[str | None]) -> bool:
     """Say whether one has more digits than quantiles of Student's t are known to."""
-    return max(len(each or "") for each in texts) > DIGITS
+    return max(len(number_text or "") for number_text in texts) > DIGITS
 
 
 def shown(value: str | None, places: int) -> str:
@@ -249,17 +265,19 @@ def texts(cell: Cell | None) -> dict[str, str]:
 
 
 def cell(grid: Grid, row: str, column: str) -> Cell | None:
-    cells = (each for here in grid.rows if here.id == row for each in here.cells)
-    return next((each for each in cells if each.column == column), None)
+    cells = (
+        row_cell for grid_row in grid.rows if grid_row.id == row for row_cell in grid_row.cells
+    )
+    return next((row_cell for row_cell in cells if row_cell.column == column), None)
 
 
 def test_every_statistic_is_printed_as_exact_fractions_give_it() -> None:
     cells = unsure = 0
     for number in range(DEFINITIONS):
-        printed = Printed(random.Random(SEED + number))  # noqa: S311 (a seed)
-        printed.check()
-        cells += printed.cells
-        unsure += printed.unsure
+        trial = Printed(random.Random(SEED + number))  # noqa: S311 (a seed)
+        trial.check()
+        cells += trial.cells
+        unsure += trial.unsure
     soak.note(f"{cells:,} cells of {DEFINITIONS:,} definitions are as exact fractions give them")
     assert cells > 40 * DEFINITIONS
     assert unsure < cells / 500  # four of five parameters are of rounded values

@@ -42,7 +42,7 @@ def study_of(rng: random.Random) -> Study:
         | rng.choice(CHOICES),
         {"id": "late", "label": "Late", "day": 30, "window": [25, 35], "schedule": "other"},
     ]
-    given = [
+    summaries = [
         {"at": "window"}, {"at": "named"}, {"at": "baseline"}, {"after_first_dose": "first"},
         {"after_first_dose": "last"}, {"at": "window", "where": {"position": "SITTING"}},
         {"at": "late", "missing": "locf"}, {"at": "late", "missing": "locf-visit"},
@@ -55,8 +55,8 @@ def study_of(rng: random.Random) -> Study:
         {"at": "window", "change_from": rng.choice(["baseline", "own"])},
     ]  # fmt: skip
     rows = [
-        {"id": f"m{i}", "label": "M", "summary": {"parameter": "cd4"} | each}
-        for i, each in enumerate(given)
+        {"id": f"m{i}", "label": "M", "summary": {"parameter": "cd4"} | part}
+        for i, part in enumerate(summaries)
     ]
     rows.append({"id": "v", "label": "V", "visits": "all", "summary": {"parameter": "viral-load"}})
     rows.append({"id": "t", "label": "T", "survival": {"time": "low"}})
@@ -75,24 +75,28 @@ def study_of(rng: random.Random) -> Study:
 
 def history(rng: random.Random) -> list[Entry]:
     """Give the records of a subject, several of one day and often of one time."""
-    made: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
     for _ in range(rng.randint(2, 9)):
-        at, time, value = (
+        study_day, time, value = (
             rng.choice([0, 3, 7, 10, 11, 12, 13, 14, 27, 28]),
             rng.choice(TIMES),
             rng.randint(1, 4),
         )
-        how = rng.choice([{}, {"position": rng.choice(POSITIONS)}])
-        item = {"parameter": rng.choice(["cd4", "viral-load"]), "result": str(value)} | how
+        position = rng.choice([{}, {"position": rng.choice(POSITIONS)}])
+        item = {"parameter": rng.choice(["cd4", "viral-load"]), "result": str(value)} | position
         if rng.random() < 0.5:
             unit = {"cd4": "cells/uL", "viral-load": "copies/mL"}[str(item["parameter"])]
-            made.append({"kind": "lab.result.reported", "collected": day(at, time), "unit": unit}
-                        | item)  # fmt: skip
+            records.append(
+                {"kind": "lab.result.reported", "collected": day(study_day, time), "unit": unit}
+                | item
+            )
         else:
             visit = rng.choice(["base", "named", "day-14"])
-            made.append({"kind": "visit.recorded", "visit": visit, "date": day(at, time),
+            records.append({"kind": "visit.recorded", "visit": visit, "date": day(study_day, time),
                          "measurements": [item]})  # fmt: skip
-    entries = [entry(each.pop("kind"), **each, record=f"R-{i}") for i, each in enumerate(made)]
+    entries = [
+        entry(record_.pop("kind"), **record_, record=f"R-{i}") for i, record_ in enumerate(records)
+    ]
     doses = [dose(7, rng.choice(["07:00", "11:00"]), record=f"D-{i}") for i in range(2)]
     events = [adverse_event(rng.choice([8, 9]), f"AE-{i}") for i in range(2)]
     coded = [coding(rng.choice(["Rash", "Headache"]), f"AE-{i}", record=f"C-{i}{j}")
@@ -106,15 +110,17 @@ def renamed(entries: Iterable[Entry], rng: random.Random) -> list[Entry]:
     entries = list(entries)
     names = [f"{letter}{n}" for letter in "ABc" for n in range(1, 21)]
     rng.shuffle(names)
-    called = {(each.kind, each.record): name for each, name in zip(entries, names, strict=False)}
+    new_names = {
+        (event.kind, event.record): name for event, name in zip(entries, names, strict=False)
+    }
 
-    def of(each: Entry) -> Entry:
-        data = dict(each.data)
+    def of(event: Entry) -> Entry:
+        data = dict(event.data)
         if about := data.get("adverse_event"):
-            data["adverse_event"] = called["adverse-event.reported", about]
-        return replace(each, record=called[each.kind, each.record], data=data)
+            data["adverse_event"] = new_names["adverse-event.reported", about]
+        return replace(event, record=new_names[event.kind, event.record], data=data)
 
-    return [of(each) for each in entries]
+    return [of(event) for event in entries]
 
 
 def counted(study: Study, entries: Iterable[Entry]) -> tuple[Any, bool]:
@@ -126,15 +132,15 @@ def counted(study: Study, entries: Iterable[Entry]) -> tuple[Any, bool]:
 
 
 def test_what_records_are_called_moves_no_cell_unless_it_is_said() -> None:
-    said = 0
+    n_undecided = 0
     for number in range(HISTORIES):
         rng = random.Random(SEED + number)  # noqa: S311 (a seed)
         study, entries = study_of(rng), history(rng)
         rows, undecided = counted(study, entries)
         for _ in range(3):
-            others, still = counted(study, renamed(entries, rng))
-            assert still == undecided, number
-            assert others == rows or undecided, number
-        said += undecided
-    assert 0 < said < HISTORIES
-    soak.note(f"{said} of {HISTORIES} histories are undecided")
+            renamed_rows, renamed_undecided = counted(study, renamed(entries, rng))
+            assert renamed_undecided == undecided, number
+            assert renamed_rows == rows or undecided, number
+        n_undecided += undecided
+    assert 0 < n_undecided < HISTORIES
+    soak.note(f"{n_undecided} of {HISTORIES} histories are undecided")

@@ -23,9 +23,9 @@ BOUNDS = [{"below": 10}, {"at_least": 10, "below": 20}, {"at_least": 20}]
 
 
 def classes(*names: str) -> dict[str, object]:
-    made = [{"value": name, "label": name} | bounds
+    class_list = [{"value": name, "label": name} | bounds
             for name, bounds in zip(names, BOUNDS, strict=False)]  # fmt: skip
-    return {"label": "C", "measure": "age", "classes": made}
+    return {"label": "C", "measure": "age", "classes": class_list}
 
 
 STUDY = parallel(
@@ -69,9 +69,9 @@ def test_no_two_rows_of_a_table_share_a_name_and_each_leads_to_its_rule() -> Non
         for row in grid.rows:
             rule, *parts = row.id.split("/")
             ref = {"table": "t", "row": row.id, "column": "total"}
-            found = find_row(builders.reference(ref), STUDY.definition.tables)
-            assert found is not None
-            assert found[1].id == rule
+            match = find_row(builders.reference(ref), STUDY.definition.tables)
+            assert match is not None
+            assert match[1].id == rule
             assert len(parts) == len(row.groups)
 
 
@@ -91,8 +91,8 @@ def test_a_class_that_holds_a_slash_is_not_a_class_with_a_term() -> None:
 def test_the_row_of_one_name_is_not_moved_by_whoever_has_the_other() -> None:
     places = {name: CellAddress("t", name, "total") for name in ("plain/Eye/ear", "plain/Eye~1ear")}
     moves = CellAttribution(report.compiled(STUDY), places.values())
-    seen = [enrolment(), dose(), adverse_event(10, "A")]
-    before = builders.derive(*seen, study=STUDY)
+    entries = [enrolment(), dose(), adverse_event(10, "A")]
+    before = builders.derive(*entries, study=STUDY)
     for soc, pt, moved in (("Eye", "ear", "plain/Eye/ear"), ("Eye/ear", "pain", "plain/Eye~1ear")):
-        after = builders.derive(*seen, coding(pt, "A", soc=soc), study=STUDY)
+        after = builders.derive(*entries, coding(pt, "A", soc=soc), study=STUDY)
         assert moves.affected_cells(before, after) == {places[moved]}

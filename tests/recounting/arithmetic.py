@@ -79,7 +79,7 @@ def count(
 def describe(
     values: Iterable[Number | None],
     decimals: int | Mapping[str, int],
-    wanted: Sequence[str] = ALL,
+    selected: Sequence[str] = ALL,
     *,
     imputed: int | None = None,
 ) -> Texts:
@@ -92,8 +92,8 @@ def describe(
     }
     numbers = described(fractions)
     result = {"n": str(len(fractions))}
-    result |= {name: text(numbers[name], places[name]) for name in wanted if name != "ci"}
-    if "ci" in wanted and numbers["se"] is not None:
+    result |= {name: text(numbers[name], places[name]) for name in selected if name != "ci"}
+    if "ci" in selected and numbers["se"] is not None:
         reach = float(stats.t.ppf(0.975, len(fractions) - 1)) * float(numbers["se"])
         mean = float(numbers["mean"] or 0)
         result["95% CI"] = interval(mean - reach, mean + reach, places["ci"])
@@ -102,17 +102,17 @@ def describe(
     return result
 
 
-def described(kept: Sequence[Fraction]) -> dict[str, Fraction | Decimal | None]:
+def described(values: Sequence[Fraction]) -> dict[str, Fraction | Decimal | None]:
     """Compute the statistics of values in their order; None for what so few do not have."""
     numbers: dict[str, Fraction | Decimal | None] = dict.fromkeys(MORE)
-    n = len(kept)
+    n = len(values)
     if not n:
         return numbers
-    mean = sum(kept, Fraction(0)) / n
-    middle = (kept[(n - 1) // 2] + kept[n // 2]) / 2
-    numbers |= {"mean": mean, "median": middle, "min": kept[0], "max": kept[-1]}
+    mean = sum(values, Fraction(0)) / n
+    middle = (values[(n - 1) // 2] + values[n // 2]) / 2
+    numbers |= {"mean": mean, "median": middle, "min": values[0], "max": values[-1]}
     if n > 1:
-        variance = sum(((item - mean) ** 2 for item in kept), Fraction(0)) / (n - 1)
+        variance = sum(((item - mean) ** 2 for item in values), Fraction(0)) / (n - 1)
         numbers |= {"sd": _root(variance), "se": _root(variance / n)}
     return numbers
 

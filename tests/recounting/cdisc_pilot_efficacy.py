@@ -68,7 +68,7 @@ def changes_by_visit(trial: Trial) -> None:
 
 
 def of_visit(
-    table: Arms, at: str, row: Sequence[str], starts: Scores, ends: Scores,
+    table: Arms, visit: str, row: Sequence[str], starts: Scores, ends: Scores,
     observed: Scores | None = None,
 ) -> None:  # fmt: skip
     """Claim scores, their baselines and changes; and, of those carried, how many were observed."""
@@ -77,12 +77,12 @@ def of_visit(
     if observed is not None:
         imputed = sum(end is not None and observed[i] is None for i, end in enumerate(ends))
         changes_imputed = sum(observed[i] is None for i in items)
-    table.put(row, at, describe(ends, 0, imputed=imputed))
+    table.put(row, visit, describe(ends, 0, imputed=imputed))
     before = describe([starts[i] for i in items], 0, ("mean", "sd"))
-    table.put([*row, "Baseline of these"], at, before)
+    table.put([*row, "Baseline of these"], visit, before)
     changes = [end - start for i in items if (end := ends[i]) is not None
                and (start := starts[i]) is not None]  # fmt: skip
-    table.put([*row, "Change from baseline"], at, describe(changes, 0, imputed=changes_imputed))
+    table.put([*row, "Change from baseline"], visit, describe(changes, 0, imputed=changes_imputed))
 
 
 TABLES = (covariance, over_time, changes_by_visit)

@@ -42,7 +42,7 @@ def termination(trial: Trial) -> None:
     table.count(["Completed week 24"], lambda item: not is_early(item), methods.fisher)
     table.count([early], is_early, methods.fisher)
     for label, reason in REASONS.items():
-        table.count([early, label], lambda it, w=reason: is_early(it) and it["Reason"] == w,
+        table.count([early, label], lambda line, w=reason: is_early(line) and line["Reason"] == w,
                     methods.fisher)  # fmt: skip
 
 
@@ -75,8 +75,8 @@ def demographics(trial: Trial) -> None:
         ("Other", "AMERICAN INDIAN OR ALASKA NATIVE"),
     ):
 
-        def is_of(it: Line, race: str = race) -> bool:
-            return it["Race"] == race and not hispanic(it)
+        def is_of(line: Line, race: str = race) -> bool:
+            return line["Race"] == race and not hispanic(line)
 
         table.count(["Race", label], is_of, methods.pearson)
 

@@ -37,17 +37,17 @@ class Trial:
     @cached_property
     def itt(self) -> list[Line]:
         """All who were randomised, with the day."""
-        drawn = {row["Subject"]: row["Randomised"] for row in self.rows["16.2.4.2"]}
+        arm_drawn = {row["Subject"]: row["Randomised"] for row in self.rows["16.2.4.2"]}
         return [
-            row | {"Randomised": drawn[row["Subject"]]}
+            row | {"Randomised": arm_drawn[row["Subject"]]}
             for row in self.rows["16.2.4"]
-            if row["Subject"] in drawn
+            if row["Subject"] in arm_drawn
         ]
 
     @cached_property
     def safety(self) -> list[Line]:
         """All who had a dose."""
-        return [each for each in self.itt if each["First dose"]]
+        return [line for line in self.itt if line["First dose"]]
 
     @cached_property
     def efficacy(self) -> list[Line]:
@@ -56,29 +56,31 @@ class Trial:
             {row["Subject"] for row in self.rows[listing] if row["Scored (study day)"] > 1}
             for listing in ("16.2.6", "16.2.6.2")
         ]
-        return [each for each in self.itt if each["Subject"] in after[0] & after[1]]
+        return [line for line in self.itt if line["Subject"] in after[0] & after[1]]
 
     @cached_property
     def scores(self) -> dict[str, dict[str, Decimal]]:
         """Each subject's ADAS-Cog at the visits that scores were chosen for."""
-        found: dict[str, dict[str, Decimal]] = {}
+        by_subject: dict[str, dict[str, Decimal]] = {}
         for row in self.rows["16.2.6"]:
             for visit in row["Chosen for visit"].split("; "):
                 if visit in (START, *WEEKS):
                     score = Decimal(str(row["Score as counted"]))  # a text where it has many digits
-                    found.setdefault(row["Subject"], {})[visit] = score
-        return found
+                    by_subject.setdefault(row["Subject"], {})[visit] = score
+        return by_subject
 
     def carried(self, subject: str, week: str) -> Decimal | None:
         """Give the score of a week or, where there is none, of the last week before it."""
         scores = self.scores.get(subject, {})
-        found = [scores[each] for each in WEEKS[: WEEKS.index(week) + 1] if each in scores]
-        return found[-1] if found else None
+        carried_scores = [
+            scores[earlier] for earlier in WEEKS[: WEEKS.index(week) + 1] if earlier in scores
+        ]
+        return carried_scores[-1] if carried_scores else None
 
     @cached_property
     def emergent(self) -> list[Line]:
         """Adverse events that began on the day of the first dose or later, on a known day."""
-        first = {each["Subject"]: each["First dose"] for each in self.safety}
+        first = {line["Subject"]: line["First dose"] for line in self.safety}
         return [
             event
             for event in self.rows["16.2.7"]
@@ -92,10 +94,14 @@ class Trial:
         emergent = {id(event) for event in self.emergent}
         return [event for event in self.rows["16.2.7"] if id(event) not in emergent]
 
-    def table(self, name: str, of: Sequence[Line], *compared: str, total: bool = False) -> "Arms":
+    def table(
+        self, name: str, lines: Sequence[Line], *compared: str, total: bool = False
+    ) -> "Arms":
         """Begin a table by arm; `compared` are its columns that compare arms."""
-        groups: dict[str, Sequence[Line]] = {**by_arm(of), **({TOTAL: of} if total else {})}
-        sizes: dict[str, int | None] = {at: len(group) for at, group in groups.items()}
+        groups: dict[str, Sequence[Line]] = {**by_arm(lines), **({TOTAL: lines} if total else {})}
+        sizes: dict[str, int | None] = {
+            group_name: len(group) for group_name, group in groups.items()
+        }
         return Arms(self.claims.table(name, sizes | dict.fromkeys(compared)), groups)
 
 
@@ -111,60 +117,70 @@ class Arms:
         compared: Callable[[methods.Counts], float | None] | None = None,
     ) -> None:  # fmt: skip
         """Claim how many pass a test, and compare the arms by who does and who does not."""
-        found = {at: sum(bool(test(each)) for each in of) for at, of in self.groups.items()}
-        for at, n in found.items():
-            self.put(row, at, count(n, len(self.groups[at])))
+        counts_of = {
+            arm_name: sum(bool(test(line)) for line in lines)
+            for arm_name, lines in self.groups.items()
+        }
+        for arm_name, n in counts_of.items():
+            self.put(row, arm_name, count(n, len(self.groups[arm_name])))
         if compared:
-            counts = [(found[at], len(self.groups[at]) - found[at]) for at in ARMS]
+            counts = [
+                (counts_of[arm_name], len(self.groups[arm_name]) - counts_of[arm_name])
+                for arm_name in ARMS
+            ]
             self.put(row, "P", {"p": p_value(compared(counts))})
 
     def levels(self, label: str, tests: Mapping[str, Test]) -> None:
         """Claim how many are at each level, of those at any; compare the arms over the levels."""
-        missing = {at: sum(not any(test(each) for test in tests.values()) for each in of)
-                   for at, of in self.groups.items()}  # fmt: skip
+        missing = {arm_name: sum(not any(test(line) for test in tests.values()) for line in lines)
+                   for arm_name, lines in self.groups.items()}  # fmt: skip
         for level, test in tests.items():
-            for at, of in self.groups.items():
-                n = sum(bool(test(each)) for each in of)
-                self.put([label, level], at, count(n, len(of) - missing[at]))
+            for arm_name, lines in self.groups.items():
+                n = sum(bool(test(line)) for line in lines)
+                self.put([label, level], arm_name, count(n, len(lines) - missing[arm_name]))
         if any(missing.values()):
-            for at, n in missing.items():
-                self.put([label, "Missing"], at, {"n": str(n)})
-        counts = [[sum(bool(test(group)) for group in self.groups[at]) for test in tests.values()]
-                  for at in ARMS]  # fmt: skip
+            for arm_name, n in missing.items():
+                self.put([label, "Missing"], arm_name, {"n": str(n)})
+        counts = [
+            [sum(bool(test(group)) for group in self.groups[arm_name]) for test in tests.values()]
+            for arm_name in ARMS
+        ]
         self.put([label], "P", {"p": p_value(methods.pearson(counts))})
 
     def describe(self, label: str, name: str) -> None:
         """Claim the statistics of a column, and compare the arms' means."""
-        for at, of in self.groups.items():
-            self.put([label], at, describe(column(of, name), BASELINE))
-        groups = [[float(value) for value in column(self.groups[at], name) if value is not None]
-                  for at in ARMS]  # fmt: skip
+        for arm_name, lines in self.groups.items():
+            self.put([label], arm_name, describe(column(lines, name), BASELINE))
+        groups = [
+            [float(value) for value in column(self.groups[arm_name], name) if value is not None]
+            for arm_name in ARMS
+        ]
         self.put([label], "P", {"p": p_value(methods.anova(groups))})
 
     def events(self, row: Sequence[str], events: Iterable[Line], places: int = 0) -> dict[str, int]:
         """Claim subjects with events and events by arm; give the subjects."""
         of_arm = by_arm(events)
-        found = {at: subjects(of_arm[at]) for at in self.groups}
-        for at, n in found.items():
-            shown: Texts = {"events": str(len(of_arm[at]))}
-            self.put(row, at, count(n, len(self.groups[at]), places) | shown)
-        return found
+        subject_counts = {arm_name: subjects(of_arm[arm_name]) for arm_name in self.groups}
+        for arm_name, n in subject_counts.items():
+            event_texts: Texts = {"events": str(len(of_arm[arm_name]))}
+            self.put(row, arm_name, count(n, len(self.groups[arm_name]), places) | event_texts)
+        return subject_counts
 
     def worst(self, label: str, events: Iterable[Line]) -> None:
         """Claim subjects by the worst severity that an event of theirs reached."""
         order = list(SEVERITIES)
-        for at, of_arm in by_arm(events).items():
+        for arm_name, of_arm in by_arm(events).items():
             worst: dict[str, int] = {}
-            for each in of_arm:
-                if each["Severity"] in SEVERITIES:
-                    place = order.index(each["Severity"])
-                    worst[each["Subject"]] = max(place, worst.get(each["Subject"], 0))
+            for event in of_arm:
+                if event["Severity"] in SEVERITIES:
+                    place = order.index(event["Severity"])
+                    worst[event["Subject"]] = max(place, worst.get(event["Subject"], 0))
             for place, level in enumerate(SEVERITIES.values()):
-                n = sum(each == place for each in worst.values())
-                self.put([label, level], at, count(n, len(self.groups[at])))
+                n = sum(worst_place == place for worst_place in worst.values())
+                self.put([label, level], arm_name, count(n, len(self.groups[arm_name])))
 
 
 def by_arm(rows: Iterable[Line]) -> dict[str, list[Line]]:
     """Sort rows by the arm that was drawn."""
-    kept = list(rows)
-    return {label: [row for row in kept if row["Arm"] == arm] for label, arm in ARMS.items()}
+    lines = list(rows)
+    return {label: [row for row in lines if row["Arm"] == arm] for label, arm in ARMS.items()}

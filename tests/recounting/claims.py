@@ -30,11 +30,11 @@ class Recounted:
 
     def put(self, row: Iterable[str], column: str, texts: Texts) -> None:
         """Claim what stands where a row meets a column."""
-        at = tuple(row)
+        row_path = tuple(row)
         for statistic, text in texts.items():
-            assert (at, column, statistic) not in self.texts, (at, column, statistic)
+            assert (row_path, column, statistic) not in self.texts, (row_path, column, statistic)
             if text:
-                self.texts[at, column, statistic] = text
+                self.texts[row_path, column, statistic] = text
 
 
 @dataclass
@@ -68,49 +68,51 @@ def compare(claims: Claims, book: Book) -> Outcome:
     """Hold every number that the tables print against what was recounted, and the reverse."""
     compared, differences, uncompared = 0, [], []
     for name in sorted(claims.tables.keys() | book.tables.keys()):
-        claimed, table = claims.tables.get(name), book.tables.get(name)
-        if claimed is None or table is None:
-            missing = uncompared if claimed is None else differences
-            missing.append(f"Table {name} is not {'recounted' if claimed is None else 'there'}")
+        recounted, table = claims.tables.get(name), book.tables.get(name)
+        if recounted is None or table is None:
+            missing = uncompared if recounted is None else differences
+            missing.append(f"Table {name} is not {'recounted' if recounted is None else 'there'}")
             continue
-        found = _compare(name, claimed, table)
-        compared += found.compared
-        differences += found.differences
-        uncompared += found.uncompared
+        outcome = _compare(name, recounted, table)
+        compared += outcome.compared
+        differences += outcome.differences
+        uncompared += outcome.uncompared
     return Outcome(compared, differences, uncompared)
 
 
-def _compare(name: str, claimed: Recounted, table: Table) -> Outcome:
+def _compare(name: str, recounted: Recounted, table: Table) -> Outcome:
     differences = [
         f"Table {name}, size of {column}: printed {table.sizes.get(column)}, recounted {size}"
-        for column, size in claimed.sizes.items()
+        for column, size in recounted.sizes.items()
         if table.sizes.get(column) != size
     ]
-    uncompared = [f"Table {name}, {each}" for each in table.sizes.keys() - claimed.sizes.keys()]
-    left, compared = dict(claimed.texts), len(claimed.sizes)
-    if not any(claimed.sizes.values()):  # nobody: nothing is printed, for nothing was reported
-        left = {at: text for at, text in left.items() if text != "0"}
-    for each in table.numbers:
-        at = (each.row, each.column, _statistic(each))
-        expected = left.pop(at, None)
+    uncompared = [
+        f"Table {name}, {heading}" for heading in table.sizes.keys() - recounted.sizes.keys()
+    ]
+    remaining, compared = dict(recounted.texts), len(recounted.sizes)
+    if not any(recounted.sizes.values()):  # nobody: nothing is printed, for nothing was reported
+        remaining = {place: text for place, text in remaining.items() if text != "0"}
+    for number in table.numbers:
+        place = (number.row, number.column, _statistic(number))
+        expected = remaining.pop(place, None)
         if expected is None:
-            uncompared.append(f"{each.address}: {at} is {each.text}")
+            uncompared.append(f"{number.address}: {place} is {number.text}")
             continue
         compared += 1
-        if expected != each.text:
-            differences.append(f"{each.address}: {at} is {each.text}, recounted {expected}")
-    for (row, column, statistic), text in left.items():
+        if expected != number.text:
+            differences.append(f"{number.address}: {place} is {number.text}, recounted {expected}")
+    for (row, column, statistic), text in remaining.items():
         # A denominator is printed where it is not the size of its column.
-        if statistic != "N" or text != str(claimed.sizes[column]):
+        if statistic != "N" or text != str(recounted.sizes[column]):
             differences.append(f"Table {name}: {row}, {column}, {statistic} lacks {text}")
     return Outcome(compared, differences, uncompared)
 
 
-def _statistic(printed: Printed) -> str:
+def _statistic(number: Printed) -> str:
     """Name what a number is: by its sub-column or, of a value, by its line."""
-    if printed.head in ("%", "N", "95% CI"):
-        return printed.head
-    if printed.head == "Events":
+    if number.head in ("%", "N", "95% CI"):
+        return number.head
+    if number.head == "Events":
         return "events"
-    line = printed.statistic.casefold().removesuffix(" (nominal)").strip()
+    line = number.statistic.casefold().removesuffix(" (nominal)").strip()
     return _STATISTICS.get(line, line)

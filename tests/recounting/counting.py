@@ -38,45 +38,45 @@ def subjects(rows: Iterable[Line]) -> int:
 
 
 def counted(
-    table: Recounted, row: Sequence[str], of: Sequence[Line], test: Test, at: str = TOTAL,
-    *, exact: bool = False, asks: str = "", failure: bool = False,
+    table: Recounted, row: Sequence[str], lines: Sequence[Line], test: Test, period: str = TOTAL,
+    *, exact: bool = False, field: str = "", failure: bool = False,
 ) -> None:  # fmt: skip
     """Claim how many of some subjects pass a test, of those of whom it is known.
 
     It is not where what it `asks` for is not yet due, or blank; unless a blank is a `failure`.
     """
-    waiting = [item for item in of if asks in item[WAITS]]
-    blank = [item for item in of if asks and item[asks] is None and item not in waiting]
+    waiting = [item for item in lines if field in item[WAITS]]
+    blank = [item for item in lines if field and item[field] is None and item not in waiting]
     missing = [] if failure else blank
-    items = [item for item in of if item not in waiting and item not in missing]
+    items = [item for item in lines if item not in waiting and item not in missing]
     n = sum(bool(test(item)) for item in items)
-    table.put(row, at, count(n, len(items), exact=exact, waiting=len(waiting),
+    table.put(row, period, count(n, len(items), exact=exact, waiting=len(waiting),
                              missing=len(missing)))  # fmt: skip
 
 
-def having(table: Recounted, row: Sequence[str], of: Sequence[Line], rows: list[Line]) -> None:
+def having(table: Recounted, row: Sequence[str], lines: Sequence[Line], rows: list[Line]) -> None:
     """Claim how many subjects have a row at all."""
-    table.put(row, TOTAL, count(subjects(rows), len(of)))
+    table.put(row, TOTAL, count(subjects(rows), len(lines)))
 
 
 def having_each(
-    table: Recounted, row: Sequence[str], of: Sequence[Line], rows: list[Line], name: str
+    table: Recounted, row: Sequence[str], lines: Sequence[Line], rows: list[Line], name: str
 ) -> None:
     """Claim how many subjects have a row with each of the values that occur."""
     for value, result in grouped(rows, lambda item: item[name]):
-        having(table, [*row, value], of, result)
+        having(table, [*row, value], lines, result)
 
 
 def levelled(
-    table: Recounted, label: str, of: Sequence[Line], name: str, levels: Mapping[str, str]
+    table: Recounted, label: str, lines: Sequence[Line], name: str, levels: Mapping[str, str]
 ) -> None:
     """Claim how many subjects are at each level, and at what is none of them."""
-    tally = Counter("" if candidate[name] is None else str(candidate[name]) for candidate in of)
+    tally = Counter("" if candidate[name] is None else str(candidate[name]) for candidate in lines)
     unnamed = 0 if "" in levels.values() else tally[""]
-    named = {value: value for value in tally if value}
-    named |= {value: result for result, value in levels.items()}
-    for value, item in named.items():
-        table.put([label, item], TOTAL, count(tally[value], len(of) - unnamed))
+    level_names = {value: value for value in tally if value}
+    level_names |= {value: result for result, value in levels.items()}
+    for value, item in level_names.items():
+        table.put([label, item], TOTAL, count(tally[value], len(lines) - unnamed))
     if unnamed:
         table.put([label, "Missing"], TOTAL, {"n": str(unnamed)})
 

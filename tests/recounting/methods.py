@@ -114,9 +114,9 @@ class Covariance:
         return p_value(float(OLS(self.frame["change"], design).fit().pvalues["dose"]))
 
 
-def _estimate(name: str, found: object) -> Texts:
-    low, high = np.ravel(found.conf_int())  # type: ignore[attr-defined]
-    effect, se = float(np.ravel(found.effect)[0]), float(np.ravel(found.sd)[0])  # type: ignore[attr-defined]
+def _estimate(name: str, contrast: object) -> Texts:
+    low, high = np.ravel(contrast.conf_int())  # type: ignore[attr-defined]
+    effect, se = float(np.ravel(contrast.effect)[0]), float(np.ravel(contrast.sd)[0])  # type: ignore[attr-defined]
     return {
         name: text(effect, 1),
         "se": text(se, 2),

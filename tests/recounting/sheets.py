@@ -132,14 +132,14 @@ def _table(sheet: Worksheet) -> Table:
             table.sizes[band] = int(sized[2]) if sized else None
         columns.append(band)
     heads = [str(cell.value or "") for cell in sheet[head]]
-    named = "Statistic" in heads
+    has_statistics = "Statistic" in heads
     path: list[tuple[int, str]] = []
     for row in _body(sheet):
         if row[0].value is not None:
             indent = int(row[0].alignment.indent or 0)
             path = [item for item in path if item[0] < indent] + [(indent, str(row[0].value))]
         labels = tuple(label for _, label in path)
-        statistic = str(row[1].value or "") if named else ""
+        statistic = str(row[1].value or "") if has_statistics else ""
         table.numbers += (
             Printed(labels, statistic, column, sub, text, f"{sheet.title}!{cell.coordinate}")
             for cell, column, sub in zip(row, columns, heads, strict=True)

@@ -40,20 +40,20 @@ GROUPS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
 }
 
 
-def recount(claims: Claims, rows: Listings, of: list[Line]) -> None:
+def recount(claims: Claims, rows: Listings, lines: list[Line]) -> None:
     """Recount tables 14.2."""
     results = {row["Subject"]: row["Result as reported (copies/mL)"]
                for row in rows["16.2.6"] if row["Chosen for visit"] == "Week 25"}  # fmt: skip
-    of = [each | {"Week 25 as reported": results.get(each["Subject"])} for each in of]
-    primary(claims, of)
-    day_14(claims, of)
-    week_25(claims, of)
-    decreases(claims, of)
-    subgroups(claims, of)
-    visits(claims, rows, of)
-    suppressed(claims, rows, of)
-    failure(claims, rows, of)
-    snapshot(claims, of)
+    lines = [line | {"Week 25 as reported": results.get(line["Subject"])} for line in lines]
+    primary(claims, lines)
+    day_14(claims, lines)
+    week_25(claims, lines)
+    decreases(claims, lines)
+    subgroups(claims, lines)
+    visits(claims, rows, lines)
+    suppressed(claims, rows, lines)
+    failure(claims, rows, lines)
+    snapshot(claims, lines)
 
 
 def reaches(value: Decimal | None, least: str) -> bool:
@@ -77,35 +77,46 @@ def is_due(subject: Line) -> bool:
     return subject["Below 50"] is not None
 
 
-def primary(claims: Claims, of: list[Line]) -> None:
-    table = claims.table("14.2.1", dict.fromkeys([*PERIODS, "Comparison"], len(of)))
-    for at, (decrease, settled) in PERIODS.items():
-        counted(table, ["Responders"], of, lambda it, d=decrease: reaches(it[d], "0.5"), at,
-                exact=True, asks=settled)  # fmt: skip
-        counted(table, ["Not yet due"], of, lambda it, s=settled: it[s] is None, at)
+def primary(claims: Claims, lines: list[Line]) -> None:
+    table = claims.table("14.2.1", dict.fromkeys([*PERIODS, "Comparison"], len(lines)))
+    for period, (decrease, settled) in PERIODS.items():
+        counted(
+            table,
+            ["Responders"],
+            lines,
+            lambda line, d=decrease: reaches(line[d], "0.5"),
+            period,
+            exact=True,
+            field=settled,
+        )
+        counted(table, ["Not yet due"], lines, lambda line, s=settled: line[s] is None, period)
     control = next(iter(PERIODS))
     decrease, _ = PERIODS[control]
-    values = [each[decrease] for each in of if reaches(each[decrease], "0.5")]
+    values = [line[decrease] for line in lines if reaches(line[decrease], "0.5")]
     table.put(["Decrease among control-period responders (log10 copies/mL)"], control,
               describe(values, 1, ("mean",)))  # fmt: skip
-    table.put(["Paired responses (control, day 14)"], "Comparison", pairs(of))
+    table.put(["Paired responses (control, day 14)"], "Comparison", pairs(lines))
 
 
-def pairs(of: list[Line]) -> Texts:
+def pairs(lines: list[Line]) -> Texts:
     """Print McNemar's exact test, of those who responded in one period and not in both."""
     names, settled = zip(*PERIODS.values(), strict=True)
-    both_settled = [each for each in of if None not in [each[name] for name in settled]]
-    found = Counter(tuple(reaches(each[name], "0.5") for name in names) for each in both_settled)
-    both, first, second, neither = (found[a, b] for a in (True, False) for b in (True, False))
-    n = both + first + second + neither
-    waiting = {"not yet due": str(len(of) - n)} if n < len(of) else {}
+    both_settled = [line for line in lines if None not in [line[name] for name in settled]]
+    pair_counts = Counter(
+        tuple(reaches(line[name], "0.5") for name in names) for line in both_settled
+    )
+    in_both, first, second, neither = (
+        pair_counts[a, b] for a in (True, False) for b in (True, False)
+    )
+    n = in_both + first + second + neither
+    waiting = {"not yet due": str(len(lines) - n)} if n < len(lines) else {}
     if not n:
         return dict.fromkeys(("n", "both", "first", "second", "neither"), "0") | waiting
     p = stats.binomtest(first, first + second).pvalue if first + second else 1.0
     low, high = paired.tango(second, first, n)
     return {
         "n": str(n),
-        "both": str(both),
+        "both": str(in_both),
         "first": str(first),
         "second": str(second),
         "neither": str(neither),
@@ -116,95 +127,120 @@ def pairs(of: list[Line]) -> Texts:
     }
 
 
-def day_14(claims: Claims, of: list[Line]) -> None:
-    table, decrease = claims.table("14.2.2", {TOTAL: len(of)}), "Day-14 decrease (log10)"
-    summarised(table, ["Day 14 (log10 copies/mL)"], column(of, "Day 14 (log10)"), 1)
-    summarised(table, ["Decrease from baseline (log10 copies/mL)"], column(of, decrease), 1)
+def day_14(claims: Claims, lines: list[Line]) -> None:
+    table, decrease = claims.table("14.2.2", {TOTAL: len(lines)}), "Day-14 decrease (log10)"
+    summarised(table, ["Day 14 (log10 copies/mL)"], column(lines, "Day 14 (log10)"), 1)
+    summarised(table, ["Decrease from baseline (log10 copies/mL)"], column(lines, decrease), 1)
     for least in ("0.5", "1.0"):
-        counted(table, [f"Decrease of at least {least} log10"], of,
-                lambda it, x=least: reaches(it[decrease], x), exact=True, asks=decrease,
+        counted(table, [f"Decrease of at least {least} log10"], lines,
+                lambda line, x=least: reaches(line[decrease], x), exact=True, field=decrease,
                 failure=True)  # fmt: skip
 
 
 def week_25(claims: Claims, enrolled: list[Line]) -> None:
     sets = {"Intention-to-treat": enrolled, "Completers": list(filter(has_completed, enrolled))}
-    table = claims.table("14.2.3.1", {name: len(of) for name, of in sets.items()})
-    for at, of in sets.items():
+    table = claims.table("14.2.3.1", {name: len(lines) for name, lines in sets.items()})
+    for set_name, lines in sets.items():
         for limit in (50, 200, 400):
-            counted(table, [f"Below {limit} copies/mL"], of, lambda it, x=limit: is_below(it, x),
-                    at, exact=True, asks="Below 50")  # fmt: skip
+            counted(
+                table,
+                [f"Below {limit} copies/mL"],
+                lines,
+                lambda line, x=limit: is_below(line, x),
+                set_name,
+                exact=True,
+                field="Below 50",
+            )
         for least in ("0.5", "1.0"):
-            counted(table, [f"Decrease of at least {least} log10"], of,
-                    lambda it, x=least: reaches(it[WEEK_25], x), at, exact=True, asks=WEEK_25,
-                    failure=True)  # fmt: skip
-        counted(table, ["Decrease of more than 2.0 log10"], of,
-                lambda it: it[WEEK_25] is not None and it[WEEK_25] > 2, at, exact=True,
-                asks=WEEK_25, failure=True)  # fmt: skip
-        counted(table, ["Not yet due"], of, lambda it: not is_due(it), at)
+            counted(
+                table,
+                [f"Decrease of at least {least} log10"],
+                lines,
+                lambda line, x=least: reaches(line[WEEK_25], x),
+                set_name,
+                exact=True,
+                field=WEEK_25,
+                failure=True,
+            )
+        counted(table, ["Decrease of more than 2.0 log10"], lines,
+                lambda line: line[WEEK_25] is not None and line[WEEK_25] > 2, set_name, exact=True,
+                field=WEEK_25, failure=True)  # fmt: skip
+        counted(table, ["Not yet due"], lines, lambda line: not is_due(line), set_name)
 
 
 def decreases(claims: Claims, enrolled: list[Line]) -> None:
     completers = list(filter(has_completed, enrolled))
-    shown = {
+    columns = {
         "Baseline carried forward": ("Week-25 decrease, baseline carried forward", enrolled),
         "Last observation carried forward": ("Week-25 decrease, last carried forward", enrolled),
         "Observed": (WEEK_25, enrolled),
         "Completers (observed)": (WEEK_25, completers),
     }
-    table = claims.table("14.2.3.2", {at: len(of) for at, (_, of) in shown.items()})
-    for at, (name, of) in shown.items():
+    table = claims.table(
+        "14.2.3.2", {heading: len(lines) for heading, (_, lines) in columns.items()}
+    )
+    for heading, (name, lines) in columns.items():
         observed = name == WEEK_25
-        imputed = sum(each[name] is not None and each[WEEK_25] is None for each in of)
-        shown = describe(column(of, name), 1, imputed=None if observed else imputed)
-        table.put(["Decrease from baseline"], at, shown)
+        imputed = sum(line[name] is not None and line[WEEK_25] is None for line in lines)
+        columns = describe(column(lines, name), 1, imputed=None if observed else imputed)
+        table.put(["Decrease from baseline"], heading, columns)
         if observed:
-            low = [each[name] for each in of if is_below(each, 50)]
-            table.put(["Decrease among those below 50 copies/mL"], at,
+            low = [line[name] for line in lines if is_below(line, 50)]
+            table.put(["Decrease among those below 50 copies/mL"], heading,
                       describe(low, 1, ("mean", "sd")))  # fmt: skip
 
 
 def subgroups(claims: Claims, enrolled: list[Line]) -> None:
     members = {
-        at: [each for each in enrolled if each[name] is not None and test(each[name])]
-        for at, (name, test) in GROUPS.items()
+        group: [line for line in enrolled if line[name] is not None and test(line[name])]
+        for group, (name, test) in GROUPS.items()
     }
-    table = claims.table("14.2.5", {at: len(of) for at, of in members.items()})
-    for at, of in members.items():
-        counted(table, ["Below 50 copies/mL"], of, lambda it: is_below(it, 50), at, exact=True,
-                asks="Below 50")  # fmt: skip
+    table = claims.table("14.2.5", {group: len(lines) for group, lines in members.items()})
+    for group, lines in members.items():
+        counted(
+            table,
+            ["Below 50 copies/mL"],
+            lines,
+            lambda line: is_below(line, 50),
+            group,
+            exact=True,
+            field="Below 50",
+        )
 
 
-def visits(claims: Claims, rows: Listings, of: list[Line]) -> None:
-    for name, listing, value, base, places, shown in (
+def visits(claims: Claims, rows: Listings, lines: list[Line]) -> None:
+    for name, listing, value, base, places, visit_names in (
         ("14.2.4", "16.2.6", "log10 as counted", "Baseline (log10)", 1, VISITS),
         ("14.2.6", "16.2.6.2", "Value as counted", "Baseline", 0, CD4_VISITS),
     ):
-        table = claims.table(name, dict.fromkeys(("Value", "Change from baseline"), len(of)))
-        for visit in shown:
-            chosen = [row for row in among(of, rows[listing]) if row["Chosen for visit"] == visit]
-            values = column(chosen, value)
+        table = claims.table(name, dict.fromkeys(("Value", "Change from baseline"), len(lines)))
+        for visit in visit_names:
+            selected = [
+                row for row in among(lines, rows[listing]) if row["Chosen for visit"] == visit
+            ]
+            values = column(selected, value)
             table.put(["Visit", visit], "Value", describe(values, places, ("mean", "sd", "median")))
-            changes = [row[value] - row[base] for row in chosen if row[base] is not None]
+            changes = [row[value] - row[base] for row in selected if row[base] is not None]
             table.put(
                 ["Visit", visit], "Change from baseline", describe(changes, places, ("mean", "sd"))
             )
 
 
-def suppressed(claims: Claims, rows: Listings, of: list[Line]) -> None:
+def suppressed(claims: Claims, rows: Listings, lines: list[Line]) -> None:
     """Count a visit without a result as not below 50, where it is due; no listing says where."""
-    table = claims.table("14.2.9", {TOTAL: len(of)})
-    printed = {(each.row[-1], each.head): each.text for each in claims.printed("14.2.9")}
+    table = claims.table("14.2.9", {TOTAL: len(lines)})
+    published = {(number.row[-1], number.head): number.text for number in claims.printed("14.2.9")}
     for visit in VISITS:
         low = {row["Subject"] for row in rows["16.2.6"] if row["Chosen for visit"] == visit
                and lies_below(row["Result as reported (copies/mL)"], 50)}  # fmt: skip
-        size = int(printed.get((visit, "N"), len(of)))
-        n = sum(each["Subject"] in low for each in of)
-        shown = count(n, size, exact=True, waiting=len(of) - size)
-        table.put(["Below 50 copies/mL", visit], TOTAL, shown)
+        size = int(published.get((visit, "N"), len(lines)))
+        n = sum(line["Subject"] in low for line in lines)
+        texts = count(n, size, exact=True, waiting=len(lines) - size)
+        table.put(["Below 50 copies/mL", visit], TOTAL, texts)
 
 
-def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
-    table = claims.table("14.2.7", {TOTAL: len(of)})
+def failure(claims: Claims, rows: Listings, lines: list[Line]) -> None:
+    table = claims.table("14.2.7", {TOTAL: len(lines)})
     failed, rebound = (
         {row["Subject"] for row in rows["16.2.6.5"] if row["Outcome"] == outcome}
         for outcome in ("virologic-failure", "rebound")
@@ -212,7 +248,7 @@ def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
     lower = {row["Subject"] for row in rows["16.2.6.4"]
              if (row["Drug"], row["Susceptibility"]) == ("ibalizumab", "reduced")}  # fmt: skip
     top = "Virologic failure or rebound (adjudicated)"
-    for row, meant in (
+    for row, failures in (
         ([top], failed | rebound),
         ([top, "Virologic failure"], failed),
         ([top, "Rebound"], rebound),
@@ -221,21 +257,23 @@ def failure(claims: Claims, rows: Listings, of: list[Line]) -> None:
             (failed | rebound) & lower,
         ),
     ):
-        counted(table, row, of, lambda it, m=meant: it["Subject"] in m)
+        counted(table, row, lines, lambda line, m=failures: line["Subject"] in m)
 
 
-def snapshot(claims: Claims, of: list[Line]) -> None:
-    table, none = claims.table("14.2.8", {TOTAL: len(of)}), "No virologic data in the window"
-    due = [each for each in of if is_due(each)]
-    suppressed = sum(is_below(each, 50) for each in due)
-    missing = [each for each in due if each["Week 25 as reported"] is None]
-    left = sum(each["End of study"] == "discontinued" for each in missing)
+def snapshot(claims: Claims, lines: list[Line]) -> None:
+    table, none = claims.table("14.2.8", {TOTAL: len(lines)}), "No virologic data in the window"
+    due = [line for line in lines if is_due(line)]
+    suppressed = sum(is_below(line, 50) for line in due)
+    missing = [line for line in due if line["Week 25 as reported"] is None]
+    discontinued = sum(line["End of study"] == "discontinued" for line in missing)
     for row, n in (
         (["HIV-1 RNA below 50 copies/mL"], suppressed),
         (["HIV-1 RNA of 50 copies/mL or more"], len(due) - len(missing) - suppressed),
         ([none], len(missing)),
-        ([none, "On study"], len(missing) - left),
+        ([none, "On study"], len(missing) - discontinued),
     ):
-        table.put(row, TOTAL, count(n, len(due), waiting=len(of) - len(due)))
-    table.put([none, "Discontinued the study"], TOTAL, count(left, len(of)))  # then all is due
-    table.put(["Not yet due"], TOTAL, count(len(of) - len(due), len(of)))
+        table.put(row, TOTAL, count(n, len(due), waiting=len(lines) - len(due)))
+    table.put(
+        [none, "Discontinued the study"], TOTAL, count(discontinued, len(lines))
+    )  # then all is due
+    table.put(["Not yet due"], TOTAL, count(len(lines) - len(due), len(lines)))

@@ -64,25 +64,28 @@ def screening(claims: Claims, rows: Listings) -> None:
     counted(table, ["Enrolled"], values, lambda item: item["Enrolled"] == "Y")
 
 
-def disposition(claims: Claims, of: list[Line], treated: list[Line]) -> None:
+def disposition(claims: Claims, lines: list[Line], treated: list[Line]) -> None:
     dosed = set(column(treated, "Subject"))
-    table = claims.table("14.1.2", dict.fromkeys([*PERIODS, TOTAL], len(of)))
-    counted(table, ["Enrolled"], of, lambda _: True)
-    counted(table, ["Received the loading dose"], of, lambda item: item["Subject"] in dosed)
-    counted(table, ["Completed the study"], of, has_completed)
-    counted(table, ["Ongoing"], of, lambda item: item["End of study"] is None)
+    table = claims.table("14.1.2", dict.fromkeys([*PERIODS, TOTAL], len(lines)))
+    counted(table, ["Enrolled"], lines, lambda _: True)
+    counted(table, ["Received the loading dose"], lines, lambda item: item["Subject"] in dosed)
+    counted(table, ["Completed the study"], lines, has_completed)
+    counted(table, ["Ongoing"], lines, lambda item: item["End of study"] is None)
     text = "Discontinued the study"
-    by_period(table, [text], of, "End date", lambda item: item["End of study"] == "discontinued")
+    by_period(table, [text], lines, "End date", lambda item: item["End of study"] == "discontinued")
     for label, end in ENDS.items():
-        by_period(table, [text, label], of, "End date", lambda it, w=end: it["Reason"] == w)
-    by_period(table, ["Died (any report of death)"], of, "Date of death",
+        by_period(table, [text, label], lines, "End date", lambda line, w=end: line["Reason"] == w)
+    by_period(table, ["Died (any report of death)"], lines, "Date of death",
               lambda item: item["Date of death"])  # fmt: skip
 
-    table, excluded = claims.table("14.1.3", {TOTAL: len(of)}), "Excluded from safety (not treated)"
-    counted(table, ["Intention-to-treat"], of, lambda _: True)
-    counted(table, ["Safety"], of, lambda item: item["Subject"] in dosed)
-    counted(table, ["Safety", excluded], of, lambda item: item["Subject"] not in dosed)
-    counted(table, ["Completers"], of, has_completed)
+    table, excluded = (
+        claims.table("14.1.3", {TOTAL: len(lines)}),
+        "Excluded from safety (not treated)",
+    )
+    counted(table, ["Intention-to-treat"], lines, lambda _: True)
+    counted(table, ["Safety"], lines, lambda item: item["Subject"] in dosed)
+    counted(table, ["Safety", excluded], lines, lambda item: item["Subject"] not in dosed)
+    counted(table, ["Completers"], lines, has_completed)
 
 
 def has_completed(subject: Line) -> bool:
@@ -90,30 +93,33 @@ def has_completed(subject: Line) -> bool:
 
 
 def by_period(
-    table: Recounted, row: Sequence[str], of: Sequence[Line], at: str, test: Test
+    table: Recounted, row: Sequence[str], lines: Sequence[Line], date_name: str, test: Test
 ) -> None:
     """Claim how many there are in all, and by the period that a date lies in."""
-    counted(table, row, of, test)
+    counted(table, row, lines, test)
     for period, (first, last) in PERIODS.items():
 
-        def within(it: Line, first: int = first, last: int = last) -> bool:
-            return bool(test(it)) and first <= days_between(it["Enrolled"], it[at]) <= last
+        def within(line: Line, first: int = first, last: int = last) -> bool:
+            return (
+                bool(test(line))
+                and first <= days_between(line["Enrolled"], line[date_name]) <= last
+            )
 
-        counted(table, row, of, within, period)
+        counted(table, row, lines, within, period)
 
 
-def demographics(table: Recounted, of: list[Line]) -> None:
-    summarised(table, ["Age (years)"], column(of, "Age"), 0)
+def demographics(table: Recounted, lines: list[Line]) -> None:
+    summarised(table, ["Age (years)"], column(lines, "Age"), 0)
     for name, levels in LEVELS.items():
-        levelled(table, name, of, name, levels)
+        levelled(table, name, lines, name, levels)
 
 
-def baseline(table: Recounted, of: list[Line]) -> None:
+def baseline(table: Recounted, lines: list[Line]) -> None:
     load, cells = "HIV-1 RNA (copies/mL, arithmetic)", "CD4 cell count (cells/uL)"
     log = "HIV-1 RNA (log10 copies/mL)"
-    summarised(table, [log], column(of, log), 1)
-    summarised(table, [load], column(of, COPIES), 0, ("mean", "median", "min", "max"))
-    summarised(table, [cells], column(of, CD4), 0)
+    summarised(table, [log], column(lines, log), 1)
+    summarised(table, [load], column(lines, COPIES), 0, ("mean", "median", "min", "max"))
+    summarised(table, [cells], column(lines, CD4), 0)
     for row, name, test in (
         ([load, "100 000 copies/mL or less"], COPIES, lambda x: x <= 100_000),
         ([load, "More than 100 000 copies/mL"], COPIES, lambda x: x > 100_000),
@@ -122,35 +128,37 @@ def baseline(table: Recounted, of: list[Line]) -> None:
         ([cells, "50 to 200"], CD4, lambda x: 50 <= x <= 200),
         ([cells, "Above 200"], CD4, lambda x: x > 200),
     ):
-        counted(table, row, of, lambda it, n=name, t=test: t(it[n]), asks=name)
-    summarised(table, ["Years since HIV-1 diagnosis"], column(of, "Years since diagnosis"), 0)
+        counted(table, row, lines, lambda line, n=name, t=test: t(line[n]), field=name)
+    summarised(table, ["Years since HIV-1 diagnosis"], column(lines, "Years since diagnosis"), 0)
     resistant, score = "Resistant to integrase inhibitors", "Overall susceptibility score"
-    counted(table, [resistant], of, lambda item: item[resistant] == "Y", asks=resistant)
-    levelled(table, score, of, score, SCORES)
+    counted(table, [resistant], lines, lambda item: item[resistant] == "Y", field=resistant)
+    levelled(table, score, lines, score, SCORES)
     agent = "Investigational agent"
-    counted(table, [f"{agent} in the background regimen"], of, lambda item: item[agent] == "Y",
-            asks=agent)  # fmt: skip
+    counted(table, [f"{agent} in the background regimen"], lines, lambda item: item[agent] == "Y",
+            field=agent)  # fmt: skip
 
 
-def exposure(table: Recounted, rows: Listings, of: list[Line]) -> None:
+def exposure(table: Recounted, rows: Listings, lines: list[Line]) -> None:
     counts = Counter(row["Subject"] for row in rows["16.2.5"] if row["Treatment"] == "ibalizumab")
-    summarised(table, ["Infusions"], [counts[item["Subject"]] for item in of], 0, ("mean", "sd"))
-    missed, row = among(of, rows["16.2.5.3"]), "At least one infusion missed"
-    having(table, [row], of, missed)
-    having_each(table, [row, "Reason"], of, missed, "Reason")
+    summarised(table, ["Infusions"], [counts[item["Subject"]] for item in lines], 0, ("mean", "sd"))
+    missed, row = among(lines, rows["16.2.5.3"]), "At least one infusion missed"
+    having(table, [row], lines, missed)
+    having_each(table, [row, "Reason"], lines, missed, "Reason")
 
 
-def deviations(table: Recounted, rows: Listings, of: list[Line]) -> None:
-    result = among(of, rows["16.2.2"])
-    having(table, ["Any protocol deviation"], of, result)
-    having_each(table, ["Category"], of, result, "Category")
-    early = [row for row in among(of, rows["16.2.5.2"]) if 0 <= row["Protocol day"] < BEFORE_DAY_14]
-    having(table, ["Background regimen begun before day 14"], of, early)
+def deviations(table: Recounted, rows: Listings, lines: list[Line]) -> None:
+    result = among(lines, rows["16.2.2"])
+    having(table, ["Any protocol deviation"], lines, result)
+    having_each(table, ["Category"], lines, result, "Category")
+    early = [
+        row for row in among(lines, rows["16.2.5.2"]) if 0 <= row["Protocol day"] < BEFORE_DAY_14
+    ]
+    having(table, ["Background regimen begun before day 14"], lines, early)
 
 
 def summarised(
     table: Recounted, row: Sequence[str], values: Iterable[Any], places: int,
-    wanted: Sequence[str] = ALL,
+    selected: Sequence[str] = ALL,
 ) -> None:  # fmt: skip
     """Claim the statistics of values."""
-    table.put(row, TOTAL, describe(values, places, wanted))
+    table.put(row, TOTAL, describe(values, places, selected))

@@ -169,9 +169,9 @@ def arms_flow(arms=ARMS, discrepancies=()):
     )
 
 
-def key_result(id_, label, text, *, population="ITT", size=40, **more):
+def key_result(id_, label, text, *, population="ITT", size=40, **options):
     fields = {"n": None, "value": None, "unit": "", "ci": None, "method": "", "rule": ""}
-    fields |= {"observed": None, "imputed": None, **more}
+    fields |= {"observed": None, "imputed": None, **options}
     return KeyResult(id=id_, label=label, population=population, N=size, text=text, **fields)
 
 
@@ -865,7 +865,7 @@ def hostile():
         key_result(text[:20], text[:200], text[:50], method=text[:50], rule=text[:50])
         for text in HOSTILE
     )
-    drawn = tuple(
+    figures_ = tuple(
         Figure(
             kind, text[:300], title, kind, title, text[:300],
             (
@@ -881,4 +881,4 @@ def hostile():
         completion=Completion(final=False, text=f"Interim: {title}", look=title),
     )  # fmt: skip
     rule_counts = tuple(rule_count(item) for item in HOSTILE[:18])
-    return Report(cut, key_results_, flow, grids_, (listing,), rule_counts, drawn)
+    return Report(cut, key_results_, flow, grids_, (listing,), rule_counts, figures_)

@@ -84,17 +84,17 @@ def test_the_definition_says_which_outputs_fill_an_item():
     kinds = {(item["kind"], item["id"]) for item in result["26"]["where"]}
     assert {("table", "14.2.1"), ("figure", "14.2.1")} <= kinds
     assert ("figure", "14.2.2") not in kinds
-    without = items(tmb301(("consort", {})))
-    assert (without["25"]["status"], without["25"]["where"]) == ("manual", [])
-    assert without["22a"]["status"] == without["22b"]["status"] == "from_data"
+    unanswered = items(tmb301(("consort", {})))
+    assert (unanswered["25"]["status"], unanswered["25"]["where"]) == ("manual", [])
+    assert unanswered["22a"]["status"] == unanswered["22b"]["status"] == "from_data"
 
 
 def test_what_the_definition_does_not_state_is_not_claimed():
     bare = items(tiny(adverse_events={}, registry=""))
     for name in ("2", "15", "H3", "25", "26"):
         assert bare[name]["status"] == "manual", name
-    stated = items(tiny(registry="NCT1"))
-    assert stated["2"] == {
+    stated_items = items(tiny(registry="NCT1"))
+    assert stated_items["2"] == {
         "item": "2", "topic": CONSORT["2"], "status": "from_definition",
         "where": [{"kind": "definition", "id": "/registry", "title": "NCT1"}],
         "remains": "the date of registration",

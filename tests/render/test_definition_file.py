@@ -38,9 +38,9 @@ def test_while_a_study_is_blinded_everybodys_is_pooled_and_the_others_whole():
     for arm in result.definition.arms:
         assert arm.label not in open_.decode()
         assert f'"{arm.id}"' not in open_.decode()
-    read = study.load(open_).definition
-    assert methods(read) == methods(result.open.definition)
-    assert [table.id for table in read.tables] == [t.id for t in result.open.definition.tables]
+    reread = study.load(open_).definition
+    assert methods(reread) == methods(result.open.definition)
+    assert [table.id for table in reread.tables] == [t.id for t in result.open.definition.tables]
 
 
 @given(blinded.cases())

@@ -27,22 +27,24 @@ HEBREW = "\u05ea\u05d5\u05e6\u05d0\u05d4 \u05e8\u05d0\u05e9\u05d5\u05e0\u05d4"
 LONG = "Xanomeline " * 18 + "end"
 
 
-def figure(kind, *series, **more):
-    named = {"id": "14.1", "title": "Title", "population": "All", "kind": kind, "source": "t"}
+def figure(kind, *series, **options):
+    base = {"id": "14.1", "title": "Title", "population": "All", "kind": kind, "source": "t"}
     if kind == "forest":
-        series, named["heads"] = series[:1], ("Placebo", "A drug", "Estimate (95% CI)")
-        named["neutral"] = "0"
+        series, base["heads"] = series[:1], ("Placebo", "A drug", "Estimate (95% CI)")
+        base["neutral"] = "0"
     if kind == "swimmer":
-        named["heads"] = ("Response", more.get("x_label", "End"))
+        base["heads"] = ("Response", options.get("x_label", "End"))
     if kind == "scatter":
         corners = ("upper right", "upper left", "lower right", "lower left")
-        named["quadrants"] = tuple(tuple((name, 12) for name in corners) for _ in series)
-        named["x_references"] = (("2", more.get("x_label", "Limit")),)
+        base["quadrants"] = tuple(tuple((name, 12) for name in corners) for _ in series)
+        base["x_references"] = (("2", options.get("x_label", "Limit")),)
     if kind == "stacked":
-        named["sizes"] = tuple(
-            (mark.label, 40 - i) for one in series[:1] for i, mark in enumerate(one.marks)
+        base["sizes"] = tuple(
+            (mark.label, 40 - i)
+            for first_series in series[:1]
+            for i, mark in enumerate(first_series.marks)
         )
-    return Figure(**(named | {"x_label": "Day", "y_label": "Value", "series": series} | more))
+    return Figure(**(base | {"x_label": "Day", "y_label": "Value", "series": series} | options))
 
 
 def of_subjects(kind, values, label):
@@ -89,17 +91,17 @@ def marks(kind, values, label="Term"):
     )
 
 
-def of(kind, values, name="a", label="Drug", **more):
-    return Series(name, label, marks(kind, values), n=40, **more)
+def of(kind, values, name="a", label="Drug", **options):
+    return Series(name, label, marks(kind, values), n=40, **options)
 
 
-def parsed(drawn: str) -> Element:
-    root: Element = fromstring(drawn)
+def parsed(svg: str) -> Element:
+    root: Element = fromstring(svg)
     return root
 
 
 def told(root: Element) -> list[str]:
-    return [each.text or "" for each in root.iter(f"{SVG}text")]
+    return [element.text or "" for element in root.iter(f"{SVG}text")]
 
 
 def description(root: Element) -> str:
@@ -107,8 +109,8 @@ def description(root: Element) -> str:
 
 
 def paths(root: Element, told_of: str = "") -> list[Element]:
-    found = root.iter(f"{SVG}path")
-    return [each for each in found if told_of in (each.findtext(f"{SVG}title") or "")]
+    elements = root.iter(f"{SVG}path")
+    return [path for path in elements if told_of in (path.findtext(f"{SVG}title") or "")]
 
 
 VALUES = ("100", "92.5", "60.123456", "0")
@@ -144,32 +146,34 @@ class TestEveryKind:
     @pytest.mark.parametrize("name", AWKWARD)
     @pytest.mark.parametrize("log", [False, True])
     def test_so_do_differences_beside_dots(self, name, log):
-        drawn = AWKWARD[name]("dots")
+        plot = AWKWARD[name]("dots")
         (_, *marks) = marks_of = AWKWARD[name]("forest").series[0].marks
-        beside = Series("p", drawn.series[0].label, tuple(marks[: len(drawn.series[0].marks)]))
+        beside = Series("p", plot.series[0].label, tuple(marks[: len(plot.series[0].marks)]))
         assert len(beside.marks) == len(marks_of) - 1
-        self.check(replace(drawn, panel=beside, panel_label=drawn.x_label, neutral="1", log=log))
+        self.check(replace(plot, panel=beside, panel_label=plot.x_label, neutral="1", log=log))
 
     @pytest.mark.parametrize("name", AWKWARD)
     def test_so_does_a_scatter_on_logarithmic_axes(self, name):
-        drawn = AWKWARD[name]("scatter")
-        self.check(replace(drawn, log=True, references=()))
+        plot = AWKWARD[name]("scatter")
+        self.check(replace(plot, log=True, references=()))
 
     @pytest.mark.parametrize("name", AWKWARD)
     def test_so_does_a_forest_of_ratios(self, name):
         self.check(replace(AWKWARD[name]("forest"), log=True, neutral="1"))
 
-    def check(self, drawn):
-        root = parsed(figure_svg(drawn))
+    def check(self, plot):
+        root = parsed(figure_svg(plot))
         _, _, width, height = map(float, (root.get("viewBox") or "").split())
         assert width == 720
-        for each in root.iter(f"{SVG}text"):
-            x, y = float(each.get("x") or ""), float(each.get("y") or "")
-            size = canvas.width_of(each.text or "")
-            left = x - {"start": 0, "middle": size / 2, "end": size}[each.get("text-anchor") or ""]
-            assert left >= -1, each.text
-            assert left + size <= 721, each.text
-            assert 0 < y <= height, each.text
+        for element in root.iter(f"{SVG}text"):
+            x, y = float(element.get("x") or ""), float(element.get("y") or "")
+            size = canvas.width_of(element.text or "")
+            start = (
+                x - {"start": 0, "middle": size / 2, "end": size}[element.get("text-anchor") or ""]
+            )
+            assert start >= -1, element.text
+            assert start + size <= 721, element.text
+            assert 0 < y <= height, element.text
         for x, y in re.findall(r"[ML](-?[\d.]+),(-?[\d.]+)", " ".join(
             path.get("d") or "" for path in paths(root) if not path.get("transform")
         )):  # fmt: skip
@@ -180,7 +184,7 @@ class TestEveryKind:
     def test_it_has_a_name_and_tells_its_data(self, kind):
         root = parsed(figure_svg(figure(kind, of(kind, VALUES), title="Pressure & pulse")))
         assert root.get("role") == "img"
-        ids = {each.get("id"): each for each in root.iter() if each.get("id")}
+        ids = {element.get("id"): element for element in root.iter() if element.get("id")}
         assert ids[root.get("aria-labelledby")].text == "Pressure & pulse"
         assert ids[root.get("aria-describedby")].text == description(root)
         assert "Drug" in description(root)
@@ -189,12 +193,12 @@ class TestEveryKind:
 
     @pytest.mark.parametrize("kind", KINDS)
     def test_it_holds_neither_script_nor_link_nor_style(self, kind):
-        drawn = figure_svg(AWKWARD["hostile"](kind))
-        root = parsed(drawn)
-        assert {each.tag for each in root.iter()} <= {
+        svg = figure_svg(AWKWARD["hostile"](kind))
+        root = parsed(svg)
+        assert {element.tag for element in root.iter()} <= {
             SVG + tag for tag in ("svg", "title", "desc", "text", "path")
         }
-        assert not re.search(r"href|onload|style=|url\(", drawn)
+        assert not re.search(r"href|onload|style=|url\(", svg)
         assert "<script>" in "".join(root.itertext())  # as text that can be read
 
     @pytest.mark.parametrize("kind", KINDS)
@@ -298,10 +302,10 @@ class TestMarks:
         assert heights[1] == pytest.approx(-1, abs=0.2)  # a bar of 0 can be seen
 
     def test_very_many_bars_make_a_picture_of_a_size_that_can_be_sent(self):
-        many = [str(20_000 - i) for i in range(20_000)]
-        drawn = figure_svg(figure("bars", of("bars", many)))
-        assert len(drawn) < 300_000
-        assert "20000 bars, from 20000.0 to 1.0" in drawn
+        values = [str(20_000 - i) for i in range(20_000)]
+        svg = figure_svg(figure("bars", of("bars", values)))
+        assert len(svg) < 300_000
+        assert "20000 bars, from 20000.0 to 1.0" in svg
 
     def test_a_curve_is_a_stair_with_ticks_where_follow_up_ended(self):
         steps = (Mark("0", "100"), Mark("10", "50", "20", "80"), Mark("30", "50", "20", "80"))
@@ -310,16 +314,16 @@ class TestMarks:
         (curve,) = [path for path in paths(root) if path.get("stroke-width") == "2.5"]
         assert re.fullmatch(r"M[\d.,]+ H[\d.]+ V[\d.]+ H[\d.]+ V[\d.]+", curve.get("d") or "")
         thin = [path.get("d") or "" for path in paths(root) if path.get("stroke-width") == "1.5"]
-        assert [each.count("V") for each in thin if "V" in each][-1] == 2
+        assert [text_.count("V") for text_ in thin if "V" in text_][-1] == 2
         texts = told(root)
-        assert [texts.count(each) for each in ("Number at risk", "4", "2", "1")] == [1, 1, 1, 1]
+        assert [texts.count(text_) for text_ in ("Number at risk", "4", "2", "1")] == [1, 1, 1, 1]
         assert [text for text in texts if text in {"0", "15", "30"}].count("15") == 1
 
     def test_sixty_terms_have_a_line_each(self):
         values = [str(60 - i) for i in range(60)]
         root = parsed(figure_svg(figure("dots", of("dots", values))))
-        rows = [float(each.get("y") or 0) for each in root.iter(f"{SVG}text")
-                if (each.text or "").startswith("Term")]  # fmt: skip
+        rows = [float(element.get("y") or 0) for element in root.iter(f"{SVG}text")
+                if (element.text or "").startswith("Term")]  # fmt: skip
         assert len(rows) == 60
         assert rows == sorted(rows)
         assert "Term 60: Drug 1.0 [n = 60]" in description(root)
@@ -327,14 +331,14 @@ class TestMarks:
     def test_numbers_under_the_axis_are_left_out_where_they_would_touch(self):
         close = tuple(Mark(str(day), "1", n=1000 + day) for day in range(100))
         root = parsed(figure_svg(figure("line", Series("a", "Drug", close))))
-        shown = [float(each.get("x") or 0) for each in root.iter(f"{SVG}text")
-                 if re.fullmatch(r"1\d{3}", each.text or "")]  # fmt: skip
-        assert 5 < len(shown) < 20
-        assert min(b - a for a, b in pairwise(shown)) > canvas.width_of("1000")
+        positions = [float(element.get("x") or 0) for element in root.iter(f"{SVG}text")
+                 if re.fullmatch(r"1\d{3}", element.text or "")]  # fmt: skip
+        assert 5 < len(positions) < 20
+        assert min(b - a for a, b in pairwise(positions)) > canvas.width_of("1000")
 
     def test_an_ellipsis_says_that_a_term_goes_on(self):
         root = parsed(figure_svg(figure("dots", Series("a", "Drug", marks("dots", ["1"], LONG)))))
-        assert any(each.endswith("\u2026") for each in told(root))
+        assert any(text_.endswith("\u2026") for text_ in told(root))
         assert LONG in description(root)
 
 
@@ -354,10 +358,10 @@ class TestTicks:
         ],
     )
     def test_they_are_round_and_hold_what_is_shown(self, low, high, expected):
-        found = [f"{tick:f}" for tick in ticks(Decimal(low), Decimal(high))]
-        assert found == expected.split()
-        assert Decimal(found[0]) <= Decimal(low) <= Decimal(high) <= Decimal(found[-1])
-        assert 2 <= len(found) <= 8
+        labels = [f"{tick:f}" for tick in ticks(Decimal(low), Decimal(high))]
+        assert labels == expected.split()
+        assert Decimal(labels[0]) <= Decimal(low) <= Decimal(high) <= Decimal(labels[-1])
+        assert 2 <= len(labels) <= 8
 
 
 class TestTmb301:
@@ -379,8 +383,8 @@ class TestTmb301:
 
     def test_each_is_told_in_words(self):
         sums = builders.sums_of(tmb301(), builders.subjects(builders.feed()))
-        found = {each.id: alt_text.description(each) for each in figures(tmb301(), sums)}
-        assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in found["14.2.3"]
-        assert "Total (N = 40): 40 bars, from 1.9 to " in found["14.2.1"]
-        assert "Diarrhoea: Total 20.0 [n = 8]" in found["14.3.2"]
-        assert "Clopper-Pearson, 95 %" in found["14.2.3"]
+        descriptions = {item.id: alt_text.description(item) for item in figures(tmb301(), sums)}
+        assert "Week 25: 42.5 (27.0 to 59.1) [n = 17]" in descriptions["14.2.3"]
+        assert "Total (N = 40): 40 bars, from 1.9 to " in descriptions["14.2.1"]
+        assert "Diarrhoea: Total 20.0 [n = 8]" in descriptions["14.3.2"]
+        assert "Clopper-Pearson, 95 %" in descriptions["14.2.3"]

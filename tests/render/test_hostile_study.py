@@ -112,9 +112,9 @@ def test_no_control_character_is_left_in_what_a_browser_reads(name):
 
 
 def test_the_flow_is_well_formed():
-    drawn = ET.fromstring(files()["consort.svg"])  # noqa: S314 (our own)
-    assert drawn.tag.endswith("}svg")
-    assert any("enrol" in (item.text or "").lower() for item in drawn.iter())
+    svg = ET.fromstring(files()["consort.svg"])  # noqa: S314 (our own)
+    assert svg.tag.endswith("}svg")
+    assert any("enrol" in (item.text or "").lower() for item in svg.iter())
 
 
 def test_the_workbook_reads_back_with_every_text_as_text():
@@ -124,10 +124,10 @@ def test_the_workbook_reads_back_with_every_text_as_text():
         cell.column for row in listing.iter_rows(max_row=20) for cell in row
         if cell.value == "Reported term"
     )  # fmt: skip
-    read = [row[0].value for row in listing.iter_rows(min_col=column, max_col=column)]
-    assert sum(value is not None for value in read) >= 2 * SIZE
+    values = [row[0].value for row in listing.iter_rows(min_col=column, max_col=column)]
+    assert sum(value is not None for value in values) >= 2 * SIZE
     for text in ('=HYPERLINK("http://evil.example","click")', "+1+1", "@SUM(A1:A9)", "x" * 32_767):
-        assert text in read
+        assert text in values
     formulas = [
         cell.coordinate for sheet in book for row in sheet.iter_rows() for cell in row
         if cell.data_type == "f"

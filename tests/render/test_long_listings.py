@@ -113,16 +113,16 @@ def peak(records):
 
 def test_memory_does_not_grow_with_the_rows():
     peak(3_000)  # what is remembered of words is there from here on
-    few, many = peak(8_000), peak(32_000)
-    assert many < few + 1_500_000  # the values of 24,000 rows alone are 5,000,000 bytes
+    small, large = peak(8_000), peak(32_000)
+    assert large < small + 1_500_000  # the values of 24,000 rows alone are 5,000,000 bytes
 
 
 def test_no_file_is_opened_for_writing():
     items = []
 
-    def watch(event, found):
-        if event == "open" and watching and found[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            items.append(found[0])
+    def watch(event, arguments):
+        if event == "open" and watching and arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            items.append(arguments[0])
 
     watching = True
     sys.addaudithook(watch)
@@ -138,10 +138,10 @@ def test_a_reader_who_stops_early_leaves_nothing_behind():
     result = report_of(rows)
     pieces, ref = workbook(result), weakref.ref(result)
     next(pieces)
-    read = rows.read
+    n_read = rows.read
     pieces.close()
     assert list(pieces) == []
-    assert rows.read == read < 20_000
+    assert rows.read == n_read < 20_000
     del result, pieces
     gc.collect()
     assert ref() is None

@@ -22,8 +22,8 @@ def files():
     return builders.files_of(report(), builders.tmb301())
 
 
-def sheet(made: bytes) -> list[tuple[str, str]]:
-    book = openpyxl.load_workbook(io.BytesIO(made))
+def sheet(content: bytes) -> list[tuple[str, str]]:
+    book = openpyxl.load_workbook(io.BytesIO(content))
     return [
         (str(row[0].value or ""), str(row[1].value or ""))
         for row in book["Methods"].iter_rows(max_col=2)

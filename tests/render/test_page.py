@@ -33,12 +33,12 @@ class Element:
         self.name, self.attributes, self.parent = name, attributes, parent
         self.children, self.pieces = [], []
 
-    def all(self, name, **wanted):
-        items = [self] if self.name == name and self._has(wanted) else []
-        return items + [node for child in self.children for node in child.all(name, **wanted)]
+    def all(self, name, **criteria):
+        items = [self] if self.name == name and self._has(criteria) else []
+        return items + [node for child in self.children for node in child.all(name, **criteria)]
 
-    def _has(self, wanted):
-        return all(self.attributes.get(key.rstrip("_")) == value for key, value in wanted.items())
+    def _has(self, criteria):
+        return all(self.attributes.get(key.rstrip("_")) == value for key, value in criteria.items())
 
     @property
     def text(self):
@@ -151,11 +151,13 @@ def test_the_primary_end_point_comes_before_every_other_key_result():
         replace(result, primary=result.id.startswith("primary")) for result in samples.KEY_RESULTS
     ]
     top = made(key_results=tuple(key_results))
-    first, others = (node for node in top.all("ul") if "cards" in node.attributes.get("class", ""))
+    first, later_cards = (
+        node for node in top.all("ul") if "cards" in node.attributes.get("class", "")
+    )
     assert [card.text.startswith("Primary end point") for card in first.children] == [True, True]
     assert "33 (83%)" in first.children[0].text
-    assert len(others.children) == len(key_results) - 2
-    assert "Primary end point" not in others.text
+    assert len(later_cards.children) == len(key_results) - 2
+    assert "Primary end point" not in later_cards.text
 
 
 def test_what_contradicts_stands_out_and_what_is_missing_does_not():
@@ -200,26 +202,26 @@ def test_every_table_has_its_caption_notes_and_scoped_heads():
     top = read(TRIAL)
     tables = top.all("table")
     assert len(tables) == len(samples.grids())
-    for drawn, source in zip(tables, samples.grids(), strict=True):
-        caption = drawn.all("caption")[0].text
+    for table, source in zip(tables, samples.grids(), strict=True):
+        caption = table.all("caption")[0].text
         population = f"Population: {source.population} \u00b7 Interim"
         assert caption == f"Table {source.id} {source.title} {population}"
-        heads = drawn.all("th")
+        heads = table.all("th")
         assert {head.attributes["scope"] for head in heads} <= {
             "col",
             "colgroup",
             "row",
             "rowgroup",
         }
-        assert all(column.size in drawn.all("thead")[0].text for column in source.columns)
-        around = drawn.parent.parent
+        assert all(column.size in table.all("thead")[0].text for column in source.columns)
+        around = table.parent.parent
         assert all(note in top.text for note in source.footnotes)
         assert around is not None
 
 
 def test_every_statistic_of_every_table_is_there_once():
-    for source, drawn in zip(samples.grids(), read(TRIAL).all("table"), strict=True):
-        cells = " ".join(cell.text for cell in drawn.all("td"))
+    for source, table in zip(samples.grids(), read(TRIAL).all("table"), strict=True):
+        cells = " ".join(cell.text for cell in table.all("td"))
         counts = Counter(item.rstrip(",") for item in re.findall(r"[\d.,<>]+", cells))
         for row in source.rows:
             for cell in row.cells:
@@ -467,10 +469,10 @@ def test_only_files_that_are_published_are_linked():
 @pytest.mark.parametrize("html", [TRIAL, HOSTILE], ids=["trial", "hostile"])
 def test_every_link_leads_somewhere_and_no_two_places_have_one_name(html):
     top = read(html)
-    everything = [node for name in set(re.findall(r"<([a-z]\w*)", html)) for node in top.all(name)]
-    names = [value.attributes["id"] for value in everything if "id" in value.attributes]
+    nodes = [node for name in set(re.findall(r"<([a-z]\w*)", html)) for node in top.all(name)]
+    names = [value.attributes["id"] for value in nodes if "id" in value.attributes]
     assert len(names) == len(set(names))
-    for item in everything:
+    for item in nodes:
         if item.attributes.get("href", "").startswith("#"):
             assert item.attributes["href"][1:] in names
         for name in item.attributes.get("aria-labelledby", "").split():

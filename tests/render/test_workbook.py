@@ -177,8 +177,8 @@ def test_pages_print_as_a_reviewer_expects():
         above = [shown(row[0]) for row in sheet.iter_rows(max_row=head)]
         assert above[0] == samples.NOTICE
         assert any(text.startswith("Population: ") for text in above)
-        printed = sheet.print_area.split("$")[-1] if sheet.print_area else sheet.max_row
-        lines = [shown(row[0]) for row in sheet.iter_rows(max_row=int(printed))]
+        print_range = sheet.print_area.split("$")[-1] if sheet.print_area else sheet.max_row
+        lines = [shown(row[0]) for row in sheet.iter_rows(max_row=int(print_range))]
         last = [line for line in lines if line][-1]
         assert samples.CUT.id in last
         assert samples.CUT.data_date in last

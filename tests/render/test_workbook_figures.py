@@ -83,17 +83,17 @@ def test_the_figure_has_titles_and_visible_axes_and_covers_no_data(figure):
     else:
         assert result.legend.overlay is False
     assert result.anchor._from.col >= 8  # columns of data end at the seventh
-    printed = sheet_of(figure).print_area.rpartition("!")[2]
-    assert range_boundaries(printed.replace("$", ""))[2] > result.anchor._from.col
+    print_range = sheet_of(figure).print_area.rpartition("!")[2]
+    assert range_boundaries(print_range.replace("$", ""))[2] > result.anchor._from.col
 
 
 def test_a_figure_of_one_series_has_no_legend():
-    only = samples.waterfall()
+    figure_ = samples.waterfall()
     report = samples.Report(
-        samples.CUT, (), samples.FLOW, (), (), figures=(replace(only, references=()),)
+        samples.CUT, (), samples.FLOW, (), (), figures=(replace(figure_, references=()),)
     )
     book = load_workbook(BytesIO(b"".join(workbook(report))))
-    (chart,) = book[f"Figure {only.id}"]._charts
+    (chart,) = book[f"Figure {figure_.id}"]._charts
     assert chart.legend is None
 
 
@@ -103,7 +103,7 @@ def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals
     for series, item in zip(figure.series, series_of(figure), strict=False):
         places, levels = item.xVal.numRef.f, item.yVal.numRef.f
         assert values(sheet, places) == [int(mark.x) for mark in series.marks]
-        for mark, level, less, value in zip(
+        for mark, level, minus, value in zip(
             series.marks,
             values(sheet, levels),
             values(sheet, item.errBars.minus.numRef.f),
@@ -111,10 +111,10 @@ def test_means_are_drawn_where_they_are_with_bars_to_the_ends_of_their_intervals
             strict=True,
         ):
             if mark.y is None:
-                assert (level, less, value) == (None, None, None)
+                assert (level, minus, value) == (None, None, None)
             else:
                 assert Decimal(str(level)) == Decimal(mark.y)
-                assert level - less == pytest.approx(float(mark.low))
+                assert level - minus == pytest.approx(float(mark.low))
                 assert level + value == pytest.approx(float(mark.high))
 
 
@@ -231,8 +231,8 @@ def test_lanes_lie_from_the_top_and_beside_them_is_what_happened():
     assert values(sheet, first.val.numRef.f) == [90, 60, None]
     assert values(sheet, second.val.numRef.f) == [None, None, 40]
     head = int(sheet.print_title_rows.split("$")[-1])
-    shown = [[sheet.cell(head + i, column).value for column in (8, 9, 10)] for i in range(4)]
-    assert shown == [["Response", "Progression", "Ongoing"], [30, None, "yes"], [20, 55, None],
+    lane_cells = [[sheet.cell(head + i, column).value for column in (8, 9, 10)] for i in range(4)]
+    assert lane_cells == [["Response", "Progression", "Ongoing"], [30, None, "yes"], [20, 55, None],
                      [None, None, "yes"]]  # fmt: skip
 
 

@@ -179,10 +179,10 @@ def resaved(tmp_path_factory):
 @pytest.mark.skipif(SOFFICE is None, reason="LibreOffice (soffice) is not installed")
 @pytest.mark.parametrize("name", ["trial", "hostile"])
 def test_libre_office_opens_it_and_finds_every_sheet(name, resaved):
-    ours = book() if name == "hostile" else load_workbook(resaved / "trial.xlsx")
+    original = book() if name == "hostile" else load_workbook(resaved / "trial.xlsx")
     workbook = load_workbook(resaved / "out" / f"{name}.xlsx")
-    assert workbook.sheetnames == ours.sheetnames
-    for sheet in ours.worksheets:
+    assert workbook.sheetnames == original.sheetnames
+    for sheet in original.worksheets:
         for row, item in zip(
             sheet.iter_rows(values_only=True),
             workbook[sheet.title].iter_rows(values_only=True, max_col=sheet.max_column),
@@ -190,7 +190,7 @@ def test_libre_office_opens_it_and_finds_every_sheet(name, resaved):
         ):
             if item != row:
                 assert [shown(value) for value in item] == [shown(value) for value in row]
-    assert len(workbook.worksheets) == len(ours.worksheets)
+    assert len(workbook.worksheets) == len(original.worksheets)
 
 
 def shown(value):

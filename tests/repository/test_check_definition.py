@@ -64,17 +64,15 @@ class TestCheck:
     def test_the_shells_show_titles_columns_rows_and_placeholders(self):
         checked = check(read_source(EXAMPLE / "definition.yaml"))
         assert checked.warnings == []
-        shown = checked.shells
-        assert "Table 14.1: Baseline characteristics\nPopulation: Intention-to-treat" in shown
-        assert re.search(r"^ +Placebo +Drug +Total$", shown, re.MULTILINE)
-        assert re.search(r"^A fall of 10 mmHg or more +xx \(xx%\) +xx \(xx%\)", shown, re.MULTILINE)
-        assert re.search(r"^  mean +xx.x +xx.x +xx.x$", shown, re.MULTILINE)
-        assert "  65 years or above" in shown
-        assert "  north" in shown
-        assert "<preferred term>" in shown
-        assert (
-            "Subject (USUBJID) | Term (AETERM) | Onset (AESTDTC) | Onset (date) (AESTDT)" in shown
-        )
+        text = checked.shells
+        assert "Table 14.1: Baseline characteristics\nPopulation: Intention-to-treat" in text
+        assert re.search(r"^ +Placebo +Drug +Total$", text, re.MULTILINE)
+        assert re.search(r"^A fall of 10 mmHg or more +xx \(xx%\) +xx \(xx%\)", text, re.MULTILINE)
+        assert re.search(r"^  mean +xx.x +xx.x +xx.x$", text, re.MULTILINE)
+        assert "  65 years or above" in text
+        assert "  north" in text
+        assert "<preferred term>" in text
+        assert "Subject (USUBJID) | Term (AETERM) | Onset (AESTDTC) | Onset (date) (AESTDT)" in text
 
     def test_warnings_are_printed_and_refuse_nothing(self, tmp_path, capsys):
         text = example().replace("measures:\n", "measures:\n  spare: {characteristic: age}\n")

@@ -20,15 +20,15 @@ from trial.events.payloads import ERASURE, KINDS
 EVENTS = FILES.parents[3] / "events"
 OPERATIONS = [
     (method, path, operation)
-    for path, of in document()["paths"].items()
-    for method, operation in of.items()
+    for path, path_operations in document()["paths"].items()
+    for method, operation in path_operations.items()
 ]
 
 
 def schema_of(kind: str) -> dict[str, Any]:
     path = FILES / "schemas" / f"{models.type_of(kind)}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
+    schema: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return schema
 
 
 SCHEMAS = {kind: schema_of(kind) for kind in KINDS}
@@ -39,10 +39,10 @@ VALIDATORS = {
 
 
 def test_the_contract_is_made_from_the_models_and_the_routes() -> None:
-    kept = {str(each.relative_to(FILES)): each for each in FILES.rglob("*.json")}
+    files_kept = {str(file.relative_to(FILES)): file for file in FILES.rglob("*.json")}
     texts = dict(made.texts())
-    assert kept.keys() == texts.keys(), "run `make contract`"
-    stale = [name for name in texts if kept[name].read_text(encoding="utf-8") != texts[name]]
+    assert files_kept.keys() == texts.keys(), "run `make contract`"
+    stale = [name for name in texts if files_kept[name].read_text(encoding="utf-8") != texts[name]]
     assert stale == [], "run `make contract`"
 
 
@@ -113,7 +113,7 @@ def test_an_example_is_one(name: str, example: Any) -> None:
 
 
 def test_every_body_and_answer_has_an_example() -> None:
-    named = {name for name, _ in examples()}
+    examples_named = {name for name, _ in examples()}
     whole = {"OpenApiDocument", "EventSchema", "FlowDiagram"}  # themselves
     used = {
         content["schema"]["$ref"].rpartition("/")[2]
@@ -121,7 +121,7 @@ def test_every_body_and_answer_has_an_example() -> None:
         for part in (operation.get("requestBody", {}), *operation["responses"].values())
         for content in part.get("content", {}).values()
     }
-    assert used - named - whole == set()
+    assert used - examples_named - whole == set()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -191,4 +191,4 @@ def test_what_a_schema_allows_is_taken_and_what_it_forbids_refused(data: st.Data
         assert conforms, list(VALIDATORS[kind].iter_errors(event))
     elif conforms:
         text = json.dumps(event)
-        assert any(each in text for each in BEYOND), text
+        assert any(word in text for word in BEYOND), text

@@ -129,17 +129,17 @@ class TestExample:
 
     def test_it_is_accepted_as_it_stands_and_takes_its_events(self):
         checking.check_definition(loaded())
-        for each in feed():
-            acceptance.check_acceptable(loaded(), each)
+        for event in feed():
+            acceptance.check_acceptable(loaded(), event)
 
     def test_it_gives_the_numbers_that_stand_below_it(self):
         grid = builders.tables_of(loaded(), feed())["14.2"]
-        found = {
+        numbers = {
             column: texts(grid, "responders", column) | texts(grid, "change", column)
             for column in ("drug", "placebo")
         }
-        assert (found["drug"]["percent"], found["drug"]["mean"]) == ("50", "-12.5")
-        assert (found["placebo"]["percent"], found["placebo"]["mean"]) == ("", "-1.0")
+        assert (numbers["drug"]["percent"], numbers["drug"]["mean"]) == ("50", "-12.5")
+        assert (numbers["placebo"]["percent"], numbers["placebo"]["mean"]) == ("", "-1.0")
         assert "give 1 (50%) against 0 responders and mean changes of -12.5 and -1.0" in (
             GUIDE.replace("\n", " ")
         )
@@ -170,9 +170,9 @@ class TestExample:
         ]
 
     def test_its_feed_has_a_correction_and_a_repeat(self):
-        seen = [(each.subject, each.kind, each.record, each.revision) for each in feed()]
-        assert len(seen) == len(set(seen)) + 1
-        assert any(revision > 1 for *_, revision in seen)
+        keys = [(entry.subject, entry.kind, entry.record, entry.revision) for entry in feed()]
+        assert len(keys) == len(set(keys)) + 1
+        assert any(revision > 1 for *_, revision in keys)
 
 
 @pytest.mark.parametrize("text", PARTS, ids=lambda text: text.split(":")[0])
@@ -183,8 +183,8 @@ def test_each_part_is_accepted_with_the_example_and_prints_its_rows(text: str):
     sums = builders.sums_of(definition, people())
     (grid,) = (grid for grid in report.tables(definition, sums) if grid.id == "part")
     rows = yaml.safe_load(text).get("rows", [])
-    shown = {row.id.split("/")[0] for row in grid.rows if any(c.statistics for c in row.cells)}
-    assert {row["id"] for row in rows} <= shown
+    row_ids = {row.id.split("/")[0] for row in grid.rows if any(c.statistics for c in row.cells)}
+    assert {row["id"] for row in rows} <= row_ids
 
 
 def schema_errors(definition: dict[str, Any]) -> list[str]:
@@ -193,14 +193,14 @@ def schema_errors(definition: dict[str, Any]) -> list[str]:
 
 class TestErrors:
     def test_the_fault_that_is_shown_is_the_one_that_is_found(self):
-        shown = re.search(r'"pointer": "(.*?)", "at": "(.*?)",\s+"detail": "(.*?)"', GUIDE)
-        assert shown is not None
-        wrong = example()
-        wrong["tables"][1]["rows"][0]["count"] = "respondr"
+        match = re.search(r'"pointer": "(.*?)", "at": "(.*?)",\s+"detail": "(.*?)"', GUIDE)
+        assert match is not None
+        faulty = example()
+        faulty["tables"][1]["rows"][0]["count"] = "respondr"
         with pytest.raises(Rejected) as caught:
-            checking.check_definition(study.load(json.dumps(wrong)))
+            checking.check_definition(study.load(json.dumps(faulty)))
         (fault,) = caught.value.faults
-        assert (fault.pointer, fault.location, fault.detail) == shown.groups()
+        assert (fault.pointer, fault.location, fault.detail) == match.groups()
 
 
 def named() -> set[str]:
@@ -261,9 +261,11 @@ class TestReference:
     def test_every_form_has_a_row_that_names_what_it_takes(self, forms):
         rows = re.findall(r"^\| ([^|]*)\|([^|]*)\|[^|]*\|$", PROSE, re.MULTILINE)
         for name, parts in forms.items():
-            takes = [row for of, row in rows if f"`{name}`" in of]
-            wanted = set(parts) - {"at_least", "more_than", "at_most", "below"}
-            assert any(wanted <= set(re.findall(r"`(\w+)`", row)) for row in takes), name
+            rows_of_form = [row for form, row in rows if f"`{name}`" in form]
+            parts_taken = set(parts) - {"at_least", "more_than", "at_most", "below"}
+            assert any(parts_taken <= set(re.findall(r"`(\w+)`", row)) for row in rows_of_form), (
+                name
+            )
 
     def test_every_kind_of_figure_has_a_row_that_names_its_row(self):
         rows = re.findall(r"^\| `(\w+)` \| `(\w+)`[^|]*\|[^|]*\|$", PROSE, re.MULTILINE)
@@ -299,10 +301,10 @@ class TestSchema:
          ("conditions", {"c": {"none": [{"recordet": "x"}]}})],
     )  # fmt: skip
     def test_what_the_models_refuse_it_refuses(self, part, value):
-        wrong = example() | {part: value}
-        assert not self.VALIDATOR.is_valid(wrong)
+        faulty = example() | {part: value}
+        assert not self.VALIDATOR.is_valid(faulty)
         with pytest.raises(Rejected):
-            study.load(json.dumps(wrong))
+            study.load(json.dumps(faulty))
 
     def test_every_part_says_what_it_is(self):
         parts = json.loads(SCHEMA)["$defs"]

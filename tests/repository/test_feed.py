@@ -43,7 +43,7 @@ UNITS = {
     "temperature": "C",
     "pulse": "beats/min",
 }
-RASH = {f"Rash {what}" for what in ("erythematous", "generalised", "macular", "papular")}
+RASH = {f"Rash {adjective}" for adjective in ("erythematous", "generalised", "macular", "papular")}
 RASH |= {"Rash", "Rash maculo-papular"}
 TEXTS = {  # issue 2, "What must be shown"
     "enrolled": "40",
@@ -118,8 +118,8 @@ class Patient:
         return [record for (its, _), record in self.records.items() if its == kind]
 
     def one(self, kind):
-        (only,) = self.of(kind)
-        return only
+        (only_record,) = self.of(kind)
+        return only_record
 
     @cached_property
     def day0(self):
@@ -139,14 +139,14 @@ class Patient:
 
     def samples(self, parameter):
         """Give samples that count: (collected, record id, value, below quantification)."""
-        found = []
+        samples = []
         for (kind, name), data in self.records.items():
             if kind == "lab.result.reported" and data["parameter"] == parameter:
                 result, when = data["result"], data["collected"]
                 if day_of(when) <= self.end:
                     value = Decimal(result.lstrip("<>"))
-                    found.append((when, name, value, result.startswith("<")))
-        return sorted(found)
+                    samples.append((when, name, value, result.startswith("<")))
+        return sorted(samples)
 
     def at(self, visit, parameter="viral-load"):
         low, high = WINDOWS[visit]
@@ -166,16 +166,16 @@ class Patient:
         return True
 
     def log(self, visit):
-        found = self.at(visit)
-        return None if found is None else log10(found[0])
+        value = self.at(visit)
+        return None if value is None else log10(value[0])
 
     def decrease(self, visit, since="day-7"):
         later = self.log(visit)
         return None if later is None else self.log(since) - later
 
     def below(self, limit):
-        found = self.at("week-25")
-        return found is not None and (found[0] < limit or (found[1] and found[0] <= limit))
+        value = self.at("week-25")
+        return value is not None and (value[0] < limit or (value[1] and value[0] <= limit))
 
     @cached_property
     def emergent(self):
@@ -206,8 +206,8 @@ def in_force(entries):
     records = defaultdict(dict)
     for (subject, kind, record), entry in latest.items():
         if not entry.void:
-            own = dict(entry.data)
-            records[subject][kind, record] = own
+            fields = dict(entry.data)
+            records[subject][kind, record] = fields
     return {subject: Patient(records[subject]) for subject in sorted(records)}
 
 
@@ -234,48 +234,48 @@ def mcnemar(pairs):
     return min(Fraction(1), Fraction(2 * tail, 2 ** (b + c)))
 
 
-def disposition(everyone):
-    baseline = [p.log("day-7") for p in everyone]
-    cd4 = [p.at("day-7", "cd4")[0] for p in everyone]
-    completed = sum(p.completed for p in everyone)
+def disposition(people):
+    baseline = [p.log("day-7") for p in people]
+    cd4 = [p.at("day-7", "cd4")[0] for p in people]
+    completed = sum(p.completed for p in people)
     return {
-        "enrolled": str(len(everyone)),
+        "enrolled": str(len(people)),
         "completed": str(completed),
-        "discontinued": str(len(everyone) - completed),
+        "discontinued": str(len(people) - completed),
         "baseline-viral-load": half_up(mean(baseline), 1),
         "baseline-cd4": half_up(mean(cd4)),
     }
 
 
-def primary(everyone):
+def primary(people):
     half = Decimal("0.5")
-    day14 = [p.decrease("day-14") for p in everyone]
-    control = [p.decrease("day-7", "day-0") for p in everyone]
+    day14 = [p.decrease("day-14") for p in people]
+    control = [p.decrease("day-7", "day-0") for p in people]
     pairs = Counter((c >= half, d >= half) for c, d in zip(control, day14, strict=True))
     assert pairs == {(True, True): 1, (False, True): 32, (False, False): 7}
     responders = [c for c in control if c >= half]
     return {
-        "primary-responders": part(sum(d >= half for d in day14), len(everyone)),
+        "primary-responders": part(sum(d >= half for d in day14), len(people)),
         "primary-p": "<0.001" if mcnemar(pairs) < Fraction(1, 1000) else "",
         "day14-mean-decrease": half_up(mean(day14), 1),
-        "control-responders": part(len(responders), len(everyone)),
+        "control-responders": part(len(responders), len(people)),
         "control-responder-decrease": half_up(mean(responders), 1),
-        "day14-at-least-1.0": part(sum(d >= 1 for d in day14), len(everyone)),
+        "day14-at-least-1.0": part(sum(d >= 1 for d in day14), len(people)),
     }
 
 
-def week25(everyone):
-    n = len(everyone)
-    finished = [p for p in everyone if p.completed]
-    observed = [p.decrease("week-25") for p in everyone if p.at("week-25")]
-    carried_back = [p.decrease("week-25") or Decimal(0) for p in everyone]
-    suppressed = [p for p in everyone if p.below(50)]
+def week25(people):
+    n = len(people)
+    finished = [p for p in people if p.completed]
+    observed = [p.decrease("week-25") for p in people if p.at("week-25")]
+    carried_back = [p.decrease("week-25") or Decimal(0) for p in people]
+    suppressed = [p for p in people if p.below(50)]
     assert len(observed) == 31
     return {
         "week25-mean-decrease": half_up(mean(carried_back), 1),
         "week25-below-50": part(len(suppressed), n),
-        "week25-below-200": part(sum(p.below(200) for p in everyone), n),
-        "week25-below-400": part(sum(p.below(400) for p in everyone), n),
+        "week25-below-200": part(sum(p.below(200) for p in people), n),
+        "week25-below-400": part(sum(p.below(400) for p in people), n),
         "week25-at-least-1.0": part(sum(d >= 1 for d in observed), n),
         "week25-more-than-2.0": part(sum(d > 2 for d in observed), n),
         "week25-below-50-completers": part(sum(p.below(50) for p in finished), len(finished)),
@@ -289,8 +289,8 @@ def week25(everyone):
     }
 
 
-def safety(everyone):
-    n = len(everyone)
+def safety(people):
+    n = len(people)
     related = {
         "related-diarrhea": {"Diarrhoea"},
         "related-dizziness": {"Dizziness"},
@@ -299,18 +299,18 @@ def safety(everyone):
     }
     serious = [
         p
-        for p in everyone
+        for p in people
         if any(d["serious"] and d["causality"] == "RELATED" for _, _, d in p.emergent)
     ]
-    lower = [p for p in everyone if any(r["susceptibility"] == "reduced" for r in p.of(RESISTANCE))]
+    lower = [p for p in people if any(r["susceptibility"] == "reduced" for r in p.of(RESISTANCE))]
     return {
-        "failure-or-rebound": str(sum(bool(p.of("outcome.adjudicated")) for p in everyone)),
+        "failure-or-rebound": str(sum(bool(p.of("outcome.adjudicated")) for p in people)),
         "lower-susceptibility": str(len(lower)),
-        "diarrhea": part(sum(p.had({"Diarrhoea"}) for p in everyone), n),
-        "deaths": str(sum(bool(p.of("death.reported")) for p in everyone)),
+        "diarrhea": part(sum(p.had({"Diarrhoea"}) for p in people), n),
+        "deaths": str(sum(bool(p.of("death.reported")) for p in people)),
         "related-serious": str(len(serious)),
     } | {
-        name: part(sum(p.had(terms, related=True) for p in everyone), n)
+        name: part(sum(p.had(terms, related=True) for p in people), n)
         for name, terms in related.items()
     }
 
@@ -319,8 +319,8 @@ RESISTANCE = "resistance.reported"
 
 
 def test_every_key_result_recomputed_from_the_feed_has_the_text_of_the_issue(patients):
-    everyone = list(patients.values())
-    key_results = disposition(everyone) | primary(everyone) | week25(everyone) | safety(everyone)
+    people = list(patients.values())
+    key_results = disposition(people) | primary(people) | week25(people) | safety(people)
     assert key_results == TEXTS
 
 
@@ -334,10 +334,10 @@ def test_the_published_key_results_are_those_of_the_issue_in_its_order():
 
 
 def test_other_rules_give_the_other_numbers_that_the_definition_warns_of(patients):
-    everyone = list(patients.values())
-    carried = [p.log("day-7") - log10(p.samples("viral-load")[-1][2]) for p in everyone]
-    observed = [p.decrease("week-25") for p in everyone if p.at("week-25")]
-    back = [p.decrease("week-25") or Decimal(0) for p in everyone]
+    people = list(patients.values())
+    carried = [p.log("day-7") - log10(p.samples("viral-load")[-1][2]) for p in people]
+    observed = [p.decrease("week-25") for p in people if p.at("week-25")]
+    back = [p.decrease("week-25") or Decimal(0) for p in people]
     assert half_up(mean(carried), 3) == "1.632"
     assert half_up(mean(back), 3) == "1.592"
     assert half_up(mean(observed), 2) == "2.05"
@@ -345,8 +345,8 @@ def test_other_rules_give_the_other_numbers_that_the_definition_warns_of(patient
     assert sum(d >= Decimal("0.5") for d in observed) == 25
 
 
-def confirmed(values, wrong):
-    return any(wrong(a) and wrong(b) for a, b in pairwise(values))
+def confirmed(values, is_beyond):
+    return any(is_beyond(a) and is_beyond(b) for a, b in pairwise(values))
 
 
 def failed(patient, values):
@@ -360,8 +360,8 @@ def failed(patient, values):
 def rebounded(patient, values):
     """Find a confirmed rise of 1.0 log10 above the lowest value so far, or to 200 after < 50."""
     on_treatment = [value for when, value in values if when > patient.first_dose]
-    for at in range(1, len(on_treatment)):
-        lowest, pair = min(on_treatment[:at]), on_treatment[at : at + 2]
+    for position in range(1, len(on_treatment)):
+        lowest, pair = min(on_treatment[:position]), on_treatment[position : position + 2]
         risen = all(log10(value) - log10(lowest) >= 1 for value in pair)
         escaped = lowest < 50 and all(value >= 200 for value in pair)
         if len(pair) == 2 and (risen or escaped):
@@ -374,8 +374,8 @@ def every_sample(patient):
 
 
 def one_per_visit(patient):
-    found = [(patient.day0 + timedelta(TARGETS[v]), patient.at(v)) for v in TARGETS]
-    return [(f"{day}T23", value[0]) for day, value in found if value]
+    pairs = [(patient.day0 + timedelta(TARGETS[v]), patient.at(v)) for v in TARGETS]
+    return [(f"{day}T23", value[0]) for day, value in pairs if value]
 
 
 @pytest.mark.parametrize("values_of", [every_sample, one_per_visit])
@@ -422,14 +422,18 @@ def test_what_is_known_of_the_cohort_stands_in_the_feed_unchanged(patients):
 
 def enrolled(patient):
     data = patient.one("subject.enrolled")
-    more = data["characteristics"]
-    known = [data[name] for name in ("country", "age", "sex", "race")]
-    known += [more["years-since-diagnosis"], more["insti-resistant"], more.get("oss", "")]
-    return [*map(str, known), more["investigational-agent"]]
+    characteristics = data["characteristics"]
+    facts = [data[name] for name in ("country", "age", "sex", "race")]
+    facts += [
+        characteristics["years-since-diagnosis"],
+        characteristics["insti-resistant"],
+        characteristics.get("oss", ""),
+    ]
+    return [*map(str, facts), characteristics["investigational-agent"]]
 
 
-def as_reported(found):
-    value, below = found
+def as_reported(result):
+    value, below = result
     return f"<{value}" if below else str(value)
 
 
@@ -446,7 +450,7 @@ def ending(patient, row):
 
 
 def test_the_adverse_events_in_force_are_those_of_the_table(patients):
-    found = []
+    events_in_force = []
     for subject, patient in patients.items():
         codes = {code["adverse_event"]: code for code in patient.of("adverse-event.coded")}
         for (kind, name), data in patient.records.items():
@@ -456,29 +460,27 @@ def test_the_adverse_events_in_force_are_those_of_the_table(patients):
                 facts = (subject, code["pt"], code["soc"], str(day), str(data["grade"]))
                 facts += ("Y" if data["causality"] == "RELATED" else "N",)
                 facts += ("Y" if data["serious"] else "N", "".join(data.get("seriousness", ())))
-                found.append((*facts, data["outcome"], data["action_taken"]))
+                events_in_force.append((*facts, data["outcome"], data["action_taken"]))
                 assert data.get("end", data["onset"]) >= data["onset"]
         assert not codes
-    assert sorted(found) == sorted(tuple(row.values()) for row in table("ae.csv"))
+    assert sorted(events_in_force) == sorted(tuple(row.values()) for row in table("ae.csv"))
 
 
 def test_the_course_of_the_trial_is_that_of_the_protocol(patients):
-    everyone = list(patients.values())
-    starts = [p.day0 for p in everyone]
-    finished = [p for p in everyone if p.completed]
+    people = list(patients.values())
+    starts = [p.day0 for p in people]
+    finished = [p for p in people if p.completed]
     assert max(starts) == date(2016, 4, 24)
     assert min(starts).year == 2015
     assert date(2016, 10, 16) <= max(p.end for p in finished) <= date(2016, 10, 23)
-    held = [day_of(v["date"]) for p in everyone for v in p.of("visit.recorded")]
-    assert {d for d in held if d.isoweekday() > 5} == {date(2016, 4, 24)}
+    visit_days = [day_of(v["date"]) for p in people for v in p.of("visit.recorded")]
+    assert {d for d in visit_days if d.isoweekday() > 5} == {date(2016, 4, 24)}
     doses = Counter(len(p.of("dose.administered")) for p in finished)
     assert max(doses) == 12
     assert doses[12] > 20
-    assert Counter(p.one("subject.enrolled")["country"] for p in everyone) == {"USA": 36, "TWN": 4}
-    assert sum(len(p.of("outcome.adjudicated")) for p in everyone) == 10
-    references = [
-        r for p in everyone for r in p.of(RESISTANCE) if r["susceptibility"] == "reference"
-    ]
+    assert Counter(p.one("subject.enrolled")["country"] for p in people) == {"USA": 36, "TWN": 4}
+    assert sum(len(p.of("outcome.adjudicated")) for p in people) == 10
+    references = [r for p in people for r in p.of(RESISTANCE) if r["susceptibility"] == "reference"]
     assert len(references) == 38
     assert median(r["ec50"] for r in references) == 31
 
@@ -518,10 +520,10 @@ def clinical_dates(value):
 def test_every_event_keeps_to_the_vocabulary_and_the_calendar(feed):
     for entry in feed:
         data = entry.data
-        sent = day_of(entry.time)
-        assert sent <= date(2016, 12, 31)
+        sent_on = day_of(entry.time)
+        assert sent_on <= date(2016, 12, 31)
         for text in clinical_dates(data):
-            assert date(2015, 1, 1) <= day_of(text) <= sent
+            assert date(2015, 1, 1) <= day_of(text) <= sent_on
         assert data.get("visit", "day-0") in TARGETS
         for result in [data, *data.get("measurements", [])]:
             assert result.get("unit") == UNITS.get(result.get("parameter"), result.get("unit"))
@@ -542,7 +544,7 @@ def test_histories_are_complete_and_every_event_has_an_id_of_its_own(feed):
     for entry in feed:
         revisions[entry.subject, entry.kind, entry.record].add(entry.revision)
         bodies[entry.event_id].add(entry.body)
-    assert all(seen == set(range(1, max(seen) + 1)) for seen in revisions.values())
+    assert all(numbers == set(range(1, max(numbers) + 1)) for numbers in revisions.values())
     assert all(len(texts) == 1 for texts in bodies.values())
 
 
@@ -613,11 +615,11 @@ def take(line, definition):
 
 
 def contradicts(entry, feed):
-    def key(of):
-        return of.subject, of.kind, of.record, of.revision
+    def key(line):
+        return line.subject, line.kind, line.record, line.revision
 
-    (known,) = {e.digest for e in feed if key(e) == key(entry)}
-    assert entry.digest != known
+    (digest,) = {e.digest for e in feed if key(e) == key(entry)}
+    assert entry.digest != digest
 
 
 def test_the_definition_takes_every_event_of_the_feed(definition, feed):
@@ -627,8 +629,8 @@ def test_the_definition_takes_every_event_of_the_feed(definition, feed):
 
 def test_wrong_events_are_of_records_that_the_feed_does_not_know(feed):
     assert not any(entry.record.startswith("WRONG") for entry in feed)
-    own = [line for line in lines("wrong.ndjson") if line.count("WRONG") == 1]
-    assert len(own) == len(EXPECTED) - 3  # the one cut off, the text and the conflict
+    own_lines = [line for line in lines("wrong.ndjson") if line.count("WRONG") == 1]
+    assert len(own_lines) == len(EXPECTED) - 3  # the one cut off, the text and the conflict
 
 
 def test_every_wrong_line_is_expected():

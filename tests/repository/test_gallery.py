@@ -43,9 +43,11 @@ COLUMNS = [column for snippet in SNIPPETS for column in snippet.part.get("column
 
 
 def test_the_pictures_are_what_is_drawn_today():
-    kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.svg")}
-    assert kept.keys() == drawn().keys(), "run make gallery"
-    assert [name for name in kept if kept[name] != drawn()[name]] == [], "run make gallery"
+    stored_pictures = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.svg")}
+    assert stored_pictures.keys() == drawn().keys(), "run make gallery"
+    assert [name for name in stored_pictures if stored_pictures[name] != drawn()[name]] == [], (
+        "run make gallery"
+    )
 
 
 def test_every_snippet_has_a_picture_of_its_own():
@@ -68,7 +70,7 @@ def test_every_kind_of_row_is_shown(kind):
 
 
 @pytest.mark.parametrize(
-    "form", [*COLUMN_FORMS, *(part for of in COLUMN_FORMS.values() for part in of)]
+    "form", [*COLUMN_FORMS, *(part for forms in COLUMN_FORMS.values() for part in forms)]
 )
 def test_everything_that_a_column_takes_is_shown(form):
     assert any(form in column for column in COLUMNS)
@@ -77,16 +79,16 @@ def test_everything_that_a_column_takes_is_shown(form):
 @pytest.mark.parametrize("field", ["counts", "means", "rates"])
 def test_every_comparison_is_shown(field):
     annotation = TableColumn.model_fields[field].annotation
-    known = {name for name in get_args(annotation) if isinstance(name, str)} or {
+    options = {name for name in get_args(annotation) if isinstance(name, str)} or {
         name for part in get_args(annotation) for name in get_args(part)
     }
     default = {TableColumn.model_fields[field].default}
-    assert known - default <= {column[field] for column in COLUMNS if field in column}
+    assert options - default <= {column[field] for column in COLUMNS if field in column}
 
 
 def test_every_statistic_is_shown():
-    shown = {name for row in ROWS for name in row.get("statistics", ())}
-    assert set(get_args(get_args(Statistics)[0])) <= shown
+    names = {name for row in ROWS for name in row.get("statistics", ())}
+    assert set(get_args(get_args(Statistics)[0])) <= names
 
 
 @pytest.mark.parametrize("kind", FIGURE_KINDS)
@@ -102,13 +104,13 @@ HEADINGS = {
 
 
 @pytest.mark.parametrize(
-    "of", [ROW_KINDS, COLUMN_FORMS, FIGURE_KINDS], ids=["row", "column", "figure"]
+    "constructs", [ROW_KINDS, COLUMN_FORMS, FIGURE_KINDS], ids=["row", "column", "figure"]
 )
-def test_the_guide_leads_from_each_construct_to_its_picture(of):
+def test_the_guide_leads_from_each_construct_to_its_picture(constructs):
     linked = re.findall(
         r"^\| `(\w+)` \|.*\(\[picture\]\(gallery\.md#(.*?)\)\) \|$", GUIDE, re.MULTILINE
     )
-    assert of.keys() <= {name for name, _ in linked}
+    assert constructs.keys() <= {name for name, _ in linked}
     assert {anchor for _, anchor in linked} <= HEADINGS
     within = set(re.findall(r"\]\(#(.*?)\)", PAGE))
     assert within <= HEADINGS
@@ -124,8 +126,8 @@ def texts(picture: str) -> Iterator[tuple[float, float, str]]:
         size = 11.5 if text.get("class") == "n" else 13
         width = drawing.width_of(text.text or "", size)
         x, anchor = float(text.attrib["x"]), text.get("text-anchor", "start")
-        left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
-        yield left, left + width, text.text or ""
+        start = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
+        yield start, start + width, text.text or ""
 
 
 def tables() -> list[str]:
@@ -136,7 +138,7 @@ def tables() -> list[str]:
 @pytest.mark.parametrize("file", tables())
 def test_no_text_leaves_the_picture_of_a_table(file):
     width = float(parsed(drawn()[file]).attrib["width"])
-    outside = [text for left, right, text in texts(drawn()[file]) if left < 0 or right > width]
+    outside = [text for start, right, text in texts(drawn()[file]) if start < 0 or right > width]
     assert outside == []
 
 
@@ -162,7 +164,7 @@ def test_every_text_of_a_cell_is_in_its_picture():
     )
     grid = Grid("g", "G", "All", (Column("a", "Arm", 9, under="Both"),), rows, ("A note.",))
     picture = drawing.table_svg(grid, "A table")
-    shown = " ".join(text for _, _, text in texts(picture))
+    text_shown = " ".join(text for _, _, text in texts(picture))
     for text in ("Both", "Arm", "(N = 9)", "n (%)", "3", "(33%)", "A <label>", "Head", "A note."):
-        assert text in shown
+        assert text in text_shown
     assert re.search("<title>A table</title>", picture)

@@ -39,8 +39,8 @@ FILE = re.compile(r"`((?:functions|tests|infrastructure|docs|events|benchmarks)/
 
 @pytest.mark.parametrize("guide", GUIDES)
 def test_the_files_that_a_guide_names_are_there(guide: str) -> None:
-    named = set(FILE.findall((ROOT / guide).read_text(encoding="utf-8")))
-    assert {path for path in named if not (ROOT / path).exists()} == set()
+    files = set(FILE.findall((ROOT / guide).read_text(encoding="utf-8")))
+    assert {path for path in files if not (ROOT / path).exists()} == set()
 
 
 @pytest.mark.parametrize(

@@ -123,8 +123,8 @@ def test_every_module_has_its_layer_and_every_layer_its_modules() -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_point_down(module: str) -> None:
     for name in own(module) - {"trial"}:
-        same = part(name) == part(module)
-        assert same or RANKS[part(name)] < RANKS[part(module)], f"{module} imports {name}"
+        is_same = part(name) == part(module)
+        assert is_same or RANKS[part(name)] < RANKS[part(module)], f"{module} imports {name}"
 
 
 def test_no_imports_go_round() -> None:

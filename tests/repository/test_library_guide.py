@@ -49,18 +49,18 @@ class TestPiece:
         assert described - {"parameter", "---"} == parameters
 
     def test_its_units_are_told(self, name):
-        told = {row[0].strip("`"): row[2] for row in rows(SECTIONS[name]) if len(row) == 3}
+        units_told = {row[0].strip("`"): row[2] for row in rows(SECTIONS[name]) if len(row) == 3}
         for parameter, units in (*library.pieces()[name].get("units", {}).items(), *graded(name)):
-            assert " or ".join(units) in told[parameter]
+            assert " or ".join(units) in units_told[parameter]
 
     def test_its_outputs_are_listed_with_their_titles(self, name):
         listed = {(row[0].strip("`"), kind, row[2]) for row in rows(SECTIONS[name])
                   if len(row) == 4 and row[0].startswith("`")
                   for kind in row[1].split(", ")}  # fmt: skip
-        each = {output for output in outputs(name)
+        by_parameter = {output for output in outputs(name)
                 if name == "fda-laboratory" and output[0].startswith("fda-figure-6-")}  # fmt: skip
-        assert listed == outputs(name) - each
-        assert not each or "`fda-figure-6-sodium`" in SECTIONS[name]
+        assert listed == outputs(name) - by_parameter
+        assert not by_parameter or "`fda-figure-6-sodium`" in SECTIONS[name]
 
 
 def covered(kind: str) -> dict[str, str]:
@@ -71,26 +71,26 @@ def covered(kind: str) -> dict[str, str]:
 
 @pytest.mark.parametrize(("kind", "last"), [("table", 60), ("figure", 22)])
 def test_every_number_of_the_fda_has_its_place_or_a_reason(kind, last):
-    found = covered(kind)
-    assert [*found] == [str(number) for number in range(1, last + 1)]
-    for number, place in found.items():
+    places = covered(kind)
+    assert [*places] == [str(number) for number in range(1, last + 1)]
+    for number, place in places.items():
         part = rf"figure-{number}" if kind == "figure" else number
         pieces = {name for name in library.pieces() for output in outputs(name)
                   if re.fullmatch(rf"fda-{part}([-.].*)?", output[0])
                   and (output[1] == "figure") == (kind == "figure")}  # fmt: skip
-        named = (
+        pieces_named = (
             set() if place.startswith("left out: ") else set(re.findall(r"\b(?:fda|e3)-\w+", place))
         )
-        assert named == pieces, number
+        assert pieces_named == pieces, number
 
 
 def test_every_section_of_e3_has_its_place_or_a_reason():
     ids = [output[0] for name in library.pieces() for output in outputs(name)]
-    found = {row[0].split()[0]: row[1] for row in rows(SECTIONS["The outline of ICH E3"])[2:]}
-    for section, place in found.items():
-        there = any(re.fullmatch(rf"e3-{re.escape(section)}(\..*)?", name) for name in ids)
-        assert there != place.startswith("left out: "), section
-    sections = tuple(f"e3-{section}" for section in found)
+    places = {row[0].split()[0]: row[1] for row in rows(SECTIONS["The outline of ICH E3"])[2:]}
+    for section, place in places.items():
+        has_piece = any(re.fullmatch(rf"e3-{re.escape(section)}(\..*)?", name) for name in ids)
+        assert has_piece != place.startswith("left out: "), section
+    sections = tuple(f"e3-{section}" for section in places)
     assert [name for name in ids if name.startswith("e3-") and not name.startswith(sections)] == []
 
 

@@ -141,13 +141,13 @@ class TestReplay:
     def test_a_definition_that_the_service_would_refuse_builds_nothing(
         self, capfd, tmp_path, monkeypatch
     ):
-        built: list[None] = []
-        monkeypatch.setattr(stack, "build", lambda: built.append(None))
-        wrong = read_definition(EXAMPLE / "definition.yaml")
-        wrong["tables"][1]["rows"][0]["count"] = "respondr"
+        builds: list[None] = []
+        monkeypatch.setattr(stack, "build", lambda: builds.append(None))
+        faulty = read_definition(EXAMPLE / "definition.yaml")
+        faulty["tables"][1]["rows"][0]["count"] = "respondr"
         path = tmp_path / "d.json"
-        path.write_text(json.dumps(wrong))
+        path.write_text(json.dumps(faulty))
         arguments = ["replay", str(path), str(EXAMPLE / "feed.ndjson"), str(tmp_path / "out")]
         assert commands.main(arguments) == 2
         assert "/tables/1/rows/0/count" in capfd.readouterr().err
-        assert built == []
+        assert builds == []

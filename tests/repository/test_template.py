@@ -41,9 +41,9 @@ def dead_letter_queues() -> set[str]:
 
 
 def test_every_queue_that_is_read_has_a_dead_letter_queue_and_patience() -> None:
-    read = set(of_type("AWS::SQS::Queue")) - dead_letter_queues()
-    assert read == {"Queue", "Submissions"}
-    for name in read:
+    read_queues = set(of_type("AWS::SQS::Queue")) - dead_letter_queues()
+    assert read_queues == {"Queue", "Submissions"}
+    for name in read_queues:
         queue = RESOURCES[name]["Properties"]
         assert queue["RedrivePolicy"]["maxReceiveCount"] >= 5
         window = DOCUMENT["Parameters"]["IngestWindow"]["MaxValue"]
@@ -146,14 +146,14 @@ def counted() -> set[str]:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "add_metric"
     ]
-    named = {
+    metrics_named = {
         item.value
         for call in calls
         for item in ast.walk(call.args[0])
         if isinstance(item, ast.Constant) and isinstance(item.value, str)
     }
     assert calls
-    return named | {*intake.METRICS.values()}
+    return metrics_named | {*intake.METRICS.values()}
 
 
 def test_every_metric_that_means_harm_has_an_alarm_and_every_alarm_a_metric() -> None:
@@ -211,16 +211,16 @@ def test_every_alarm_is_told_to_a_topic_and_by_mail_where_somebody_is_named() ->
     ("function", "queue"), [("PublishFunction", "Unpublished"), ("AuditFunction", "Unaudited")]
 )
 def test_what_the_schedule_calls_fails_into_a_queue_as_well(function: str, queue: str) -> None:
-    where = {"Fn::GetAtt": [queue, "Arn"]}
+    destination = {"Fn::GetAtt": [queue, "Arn"]}
     invoked = FUNCTIONS[function]["EventInvokeConfig"]
-    assert invoked["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": where}
+    assert invoked["DestinationConfig"]["OnFailure"] == {"Type": "SQS", "Destination": destination}
     schedules = [
         source["Properties"]
         for source in FUNCTIONS[function]["Events"].values()
         if source["Type"] == "ScheduleV2"
     ]
     (schedule,) = schedules
-    assert schedule["DeadLetterConfig"] == {"Arn": where}
+    assert schedule["DeadLetterConfig"] == {"Arn": destination}
 
 
 def test_nothing_has_a_name_that_a_second_stack_would_want() -> None:
@@ -416,15 +416,15 @@ def test_the_open_room_may_read_no_sums_by_arm_no_submission_and_no_unblinded_do
     from trial.store import keys  # noqa: PLC0415
 
     apart = keys.sum_partition("S", 3, UNBLINDED), keys.submission_partition("S")
-    read = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
-    for action, partition in product(read, apart):
+    reading = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
+    for action, partition in product(reading, apart):
         assert not allowed("RoomFunction", action, partition)
         assert allowed("RoomUnblindedFunction", action, partition)
     beside = (
         keys.STUDIES, keys.current("S")[0], keys.sum_partition("S", 3),
         keys.journal_partition("S", "1"), keys.quarantine_partition("S"),
     )  # fmt: skip
-    for action, partition in product(read, beside):
+    for action, partition in product(reading, beside):
         assert allowed("RoomFunction", action, partition)
     files = {
         statement["Resource"]["Fn::Sub"]
@@ -547,8 +547,8 @@ def test_a_domain_of_its_own_is_the_rooms_only_address_and_needs_a_certificate()
 def test_the_guide_to_the_room_names_its_parameters_and_its_functions() -> None:
     guide = (TEMPLATE.parent / "docs" / "room-access.md").read_text(encoding="utf-8")
     parameters = list(DOCUMENT["Parameters"])
-    ours = parameters[parameters.index("Room") : parameters.index("EndpointUrl")]
-    for name in (*ours, *ROOMS, "RoomAddress", "RoomUsersId"):
+    room_parameters = parameters[parameters.index("Room") : parameters.index("EndpointUrl")]
+    for name in (*room_parameters, *ROOMS, "RoomAddress", "RoomUsersId"):
         assert f"`{name}`" in guide, name
     assert {"RoomAddress", "RoomUsersId"} < DOCUMENT["Outputs"].keys()
 

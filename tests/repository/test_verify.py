@@ -58,8 +58,8 @@ class Kept:
         digests = {name: hashlib.sha256(text).hexdigest() for name, text in signed.items()}
         signer = Signer(signing.KeyInMemory(), "")
         vouching = Attestor(None, signer, name, "open", "test", 1)
-        stated = vouching.sign_unchained(publication.cut, digests)
-        self.trail["manifest.sig.json"] = stated.content
+        statement = vouching.sign_unchained(publication.cut, digests)
+        self.trail["manifest.sig.json"] = statement.content
         self.journal: Journal = list(map(json.loads, self.audit("audit.ndjson").splitlines()))
         self.heads = json.loads(self.audit("heads.json"))["subjects"]
         self.root = json.loads(self.files["manifest.json"])["cut"]["content_root"]
@@ -81,12 +81,12 @@ class Kept:
 
 
 @pytest.fixture(scope="module")
-def kept() -> Kept:
+def published_study() -> Kept:
     return Kept("S")
 
 
 @pytest.fixture(scope="module")
-def other() -> Kept:
+def second_study() -> Kept:
     return Kept("OTHER")
 
 
@@ -243,13 +243,15 @@ DONE: list[Callable[[Journal, random.Random], None]] = [
 ]  # fmt: skip
 
 
-def test_ten_thousand_changes_of_a_journal_are_all_found(kept: Kept, other: Kept) -> None:
+def test_ten_thousand_changes_of_a_journal_are_all_found(
+    published_study: Kept, second_study: Kept
+) -> None:
     seed = soak.seed(f"{MUTATIONS:,} changes of a journal")
     rng = random.Random(seed)  # noqa: S311 (a seed)
     counted: Counter[str] = Counter()
-    missed, untouched = [], json.dumps(kept.journal)
+    missed, untouched = [], json.dumps(published_study.journal)
     for number in range(MUTATIONS):
-        journal = list(kept.journal)
+        journal = list(published_study.journal)
         if number % (len(DONE) + 1) < len(DONE):
             change = DONE[number % (len(DONE) + 1)]
             change(journal, rng)
@@ -257,10 +259,12 @@ def test_ten_thousand_changes_of_a_journal_are_all_found(kept: Kept, other: Kept
         else:
             name = "a row of another study"
             i = rng.randrange(len(journal))
-            journal[i] = other.journal[i] | rng.choice([{}, {"study": kept.study.id}])
+            journal[i] = second_study.journal[i] | rng.choice(
+                [{}, {"study": published_study.study.id}]
+            )
         assert json.dumps(journal) != untouched, name
         counted[name] += 1
-        if not kept.found(journal):
+        if not published_study.found(journal):
             missed.append((number, name))
     soak.note(
         f"found {MUTATIONS - len(missed):,} of {sum(counted.values()):,}, {len(counted)} ways"
@@ -268,10 +272,14 @@ def test_ten_thousand_changes_of_a_journal_are_all_found(kept: Kept, other: Kept
     assert missed == []
 
 
-def test_untouched_journals_raise_no_alarm(kept: Kept, other: Kept) -> None:
-    assert kept.found(kept.journal) == other.found(other.journal) == []
+def test_untouched_journals_raise_no_alarm(published_study: Kept, second_study: Kept) -> None:
+    assert (
+        published_study.found(published_study.journal)
+        == second_study.found(second_study.journal)
+        == []
+    )
     for seed in range(50):
-        assert kept.found(json.loads(json.dumps(kept.journal))) == [], seed
+        assert published_study.found(json.loads(json.dumps(published_study.journal))) == [], seed
 
 
 def test_what_is_a_digest_here_is_one_in_the_service() -> None:
@@ -305,10 +313,10 @@ def test_numbers_and_texts_are_read_as_the_service_reads_them(data: str) -> None
         assert value["digest"] == json_body.digest(result | {"reason": None, "data": outcome}).hex()
 
 
-def test_the_root_here_is_the_root_of_the_service(kept: Kept) -> None:
-    result = [subject.subject for subject in kept.store.subjects(kept.study)]
+def test_the_root_here_is_the_root_of_the_service(published_study: Kept) -> None:
+    result = [subject.subject for subject in published_study.store.subjects(published_study.study)]
     subjects = sorted(result, key=lambda item: item.id)
-    assert journals.content_root(kept.journal) == report.content_root(subjects)
+    assert journals.content_root(published_study.journal) == report.content_root(subjects)
 
 
 def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -319,13 +327,13 @@ def run(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
 
 
 def test_a_directory_with_all_its_proof_is_verified(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published_study: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    status, result = run(kept.write(tmp_path), capsys)
+    status, result = run(published_study.write(tmp_path), capsys)
     assert status == 0, result
     assert "files against manifest.json" in result
     assert "definition.json against its digest" in result
-    assert f"{len(kept.journal)} journal rows of {len(SUBJECTS)} subjects" in result
+    assert f"{len(published_study.journal)} journal rows of {len(SUBJECTS)} subjects" in result
 
 
 def _edit(path: Path, old: str, new: str) -> None:
@@ -335,7 +343,7 @@ def _edit(path: Path, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "named"),
+    ("name", "old", "new", "message"),
     [
         ("tables.json", "tables", "tabIes", "tables.json: does not match"),
         ("definition.json", "shards", "shardz", "definition.json: does not match"),
@@ -350,19 +358,19 @@ def _edit(path: Path, old: str, new: str) -> None:
     ],
 )
 def test_what_differs_is_named(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str],
-    name: str, old: str, new: str, named: str,
+    published_study: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    name: str, old: str, new: str, message: str,
 ) -> None:  # fmt: skip
-    _edit(kept.write(tmp_path) / name, old, new)
+    _edit(published_study.write(tmp_path) / name, old, new)
     status, result = run(tmp_path, capsys)
     assert status == 1, result
-    assert named in result
+    assert message in result
 
 
 def test_a_file_that_is_gone_differs(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    published_study: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (kept.write(tmp_path) / "listings.xlsx").unlink()
+    (published_study.write(tmp_path) / "listings.xlsx").unlink()
     status, result = run(tmp_path, capsys)
     assert status == 1
     assert "listings.xlsx: cannot be read" in result
@@ -370,9 +378,9 @@ def test_a_file_that_is_gone_differs(
 
 @pytest.mark.parametrize("name", ["heads.json", "audit.ndjson"])
 def test_documents_without_their_proof_are_incomplete(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    published_study: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    (kept.write(tmp_path) / name).unlink()
+    (published_study.write(tmp_path) / name).unlink()
     status, result = run(tmp_path, capsys)
     assert status == 2
     assert "files against manifest.json" in result
@@ -392,9 +400,13 @@ def test_documents_without_their_proof_are_incomplete(
     ],
 )
 def test_what_cannot_be_read_is_a_bad_argument(
-    kept: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, text: bytes | None
+    published_study: Kept,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    text: bytes | None,
 ) -> None:
-    kept.write(tmp_path)
+    published_study.write(tmp_path)
     if text is None:
         (tmp_path / name).unlink()
     else:
@@ -405,7 +417,7 @@ def test_what_cannot_be_read_is_a_bad_argument(
     assert "Traceback" not in result
 
 
-def test_the_manifest_vouches_for_bytes(kept: Kept) -> None:
-    for file in json.loads(kept.files["manifest.json"])["files"]:
-        text = kept.files[file["name"]]
+def test_the_manifest_vouches_for_bytes(published_study: Kept) -> None:
+    for file in json.loads(published_study.files["manifest.json"])["files"]:
+        text = published_study.files[file["name"]]
         assert hashlib.sha256(text).hexdigest() == file["sha256"]

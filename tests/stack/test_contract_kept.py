@@ -42,19 +42,23 @@ def asked_by() -> dict[str, Any]:
 
     A strategy of all kinds of events and all of a definition takes a minute to make.
     """
-    found = copy.deepcopy(contract.document())
+    document = copy.deepcopy(contract.document())
     if soak.LONG:
-        return found
-    schemas = found["components"]["schemas"]
+        return document
+    schemas = document["components"]["schemas"]
     schemas["Event"] = {"oneOf": [{"$ref": f"#/components/schemas/{kind}"} for kind in KINDS]}
     schemas["Batch"]["maxItems"] = 2
     schemas["Definition"] = {"type": "object", "enum": schemas["Definition"]["examples"]}
-    return found
+    return document
 
 
 SCHEMA = schemathesis.openapi.from_dict(asked_by())
 SCHEMA.config.generation.with_security_parameters = False  # every call is signed
-OPERATIONS = {each.label: each for found in SCHEMA.get_all_operations() if (each := found.ok())}
+OPERATIONS = {
+    api_operation.label: api_operation
+    for result in SCHEMA.get_all_operations()
+    if (api_operation := result.ok())
+}
 ENDING = {"POST /studies/{study}/retire", "DELETE /studies/{study}"}
 """What leaves a study of which nothing else can be tried."""
 _NUMBER = count(1)
@@ -67,9 +71,9 @@ class Signed(AuthBase):
         self._signer = SigV4Auth(Credentials("test", "test"), "execute-api", REGION)
 
     def __call__(self, r: PreparedRequest) -> PreparedRequest:
-        wanted = AWSRequest(str(r.method), str(r.url), data=r.body or b"")
-        self._signer.add_auth(wanted)
-        r.headers.update(dict(wanted.headers))
+        request = AWSRequest(str(r.method), str(r.url), data=r.body or b"")
+        self._signer.add_auth(request)
+        r.headers.update(dict(request.headers))
         return r
 
 
@@ -93,7 +97,8 @@ class Studies:
 def studies(stack: Any) -> Studies:
     """Give a study, one that is blinded and one to be ended, each with events and a report."""
     return Studies(
-        stack.api_url, *(names_of(stack.client, blinded=each) for each in (False, True, False))
+        stack.api_url,
+        *(names_of(stack.client, blinded=is_blinded) for is_blinded in (False, True, False)),
     )
 
 
@@ -102,8 +107,10 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     client.put_definition(name, definition | {"study": name, "blinded": blinded})
     lines = [line.raw for line in Lines(EXAMPLE / "feed.ndjson")]
     renamed = f'"study": "{name}"'.encode()
-    own = [Line(i, re.sub(rb'"study": *"[^"]+"', renamed, of)) for i, of in enumerate(lines)]
-    results = list(client.post_events(name, own, client.treatment_kinds(name)))
+    own_lines = [
+        Line(i, re.sub(rb'"study": *"[^"]+"', renamed, body)) for i, body in enumerate(lines)
+    ]
+    results = list(client.post_events(name, own_lines, client.treatment_kinds(name)))
     assert [result.problem for result in results if not result.accepted] == []
     client.send("POST", f"/studies/{name}/events", b"{")
     report = client.send("POST", f"/studies/{name}/reports", b"{}").json()["report"]
@@ -114,7 +121,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
         "study": [name],
         "subject": sorted({json.loads(line)["subject"] for line in lines}),
         "table": [table["id"] for table in definition["tables"]],
-        "figure": [each["id"] for each in definition.get("figures", ())] or ["none"],
+        "figure": [item["id"] for item in definition.get("figures", ())] or ["none"],
         "cut": [report],
         "base": [report],
         "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],
@@ -128,10 +135,10 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
 def cases(label: str) -> st.SearchStrategy[Case]:
     """Make calls of an operation."""
     operation = OPERATIONS[label]
-    wanted = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    strategy = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if not (operation.query or operation.headers or operation.body or operation.path_parameters):
-        return wanted
-    return wanted | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+        return strategy
+    return strategy | operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
 
 
 def answered(case: Case, studies: Studies) -> Response:
@@ -187,8 +194,8 @@ def test_every_answer_is_one_that_is_promised(label: str, studies: Studies) -> N
     def call(case: Case, data: st.DataObject) -> None:
         for name in case.path_parameters or {}:
             if data.draw(st.integers(0, 5)):
-                known = studies.names(label)[_of(name, label)]
-                case.path_parameters[name] = data.draw(st.sampled_from(known))
+                names = studies.names(label)[_of(name, label)]
+                case.path_parameters[name] = data.draw(st.sampled_from(names))
         statuses.add(answered(case, studies).status_code)
 
     call()

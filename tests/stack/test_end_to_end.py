@@ -156,12 +156,12 @@ def test_the_published_key_results_come_out(whole: Trial) -> None:
 
 
 def test_every_wrong_event_is_answered_kept_and_moves_no_total(whole: Trial) -> None:
-    wrong = whole.lines("wrong.ndjson")
+    refused_lines = whole.lines("wrong.ndjson")
     verdicts = json.loads((EVENTS / "wrong.expected.json").read_text(encoding="utf-8"))
-    assert [line.number for line in wrong] == [verdict["line"] for verdict in verdicts]
+    assert [line.number for line in refused_lines] == [verdict["line"] for verdict in verdicts]
     before, accepted = whole.get("tables").json(), whole.accepted()
     problems = []
-    for line, verdict in zip(wrong, verdicts, strict=True):
+    for line, verdict in zip(refused_lines, verdicts, strict=True):
         answer = whole.post(line.raw)
         assert answer.status == verdict["status"], (verdict, answer.body)
         assert answer.headers["content-type"] == PROBLEM
@@ -173,21 +173,21 @@ def test_every_wrong_event_is_answered_kept_and_moves_no_total(whole: Trial) -> 
             assert verdict.get("place", " column ") in problem["detail"] or "twice" in str(problem)
         problems.append((line.raw.decode(), problem))
     document = whole.get("quarantine").json()
-    assert document["count"] == len(wrong)
+    assert document["count"] == len(refused_lines)
     by_body = {row["body"]: row["problem"] for row in document["quarantined"]}
     assert by_body == dict(problems)
-    list(whole.client.post_events(whole.id, wrong))
+    list(whole.client.post_events(whole.id, refused_lines))
     assert whole.get("quarantine").json() == document
     assert whole.get("tables").json() == before
     assert whole.accepted() == accepted
-    assert whole.get("summary").json()["quarantined"] == len(wrong)
+    assert whole.get("summary").json()["quarantined"] == len(refused_lines)
 
 
 def test_events_through_the_queue_arrive_and_count(trial: Trial) -> None:
     lines = trial.lines("feed.ndjson", 20)
     bodies = [line.raw.decode() for line in lines]
-    wrong = json.dumps({"study": trial.id, "specversion": "1.0"})
-    messages = [*bodies[:10], wrong, "{", *bodies[10:], *bodies[:5]]
+    refused_body = json.dumps({"study": trial.id, "specversion": "1.0"})
+    messages = [*bodies[:10], refused_body, "{", *bodies[10:], *bodies[:5]]
     sqs, queue = trial.stack.sqs, trial.stack.queue_url
     for start in range(0, len(messages), 10):
         entries = [
@@ -350,10 +350,10 @@ def test_an_amendment_fills_takes_over_and_is_published(trial: Trial) -> None:
 def test_nothing_of_an_event_is_found_in_the_logs(trial: Trial, logs: Callable[[], str]) -> None:
     event = json.loads(trial.lines("feed.ndjson", 1)[0].raw)
     event["data"] |= {"investigator": MARK}
-    wrong = event | {"data": dict.fromkeys(event["data"], MARK) | {MARK: MARK}}
+    marked = event | {"data": dict.fromkeys(event["data"], MARK) | {MARK: MARK}}
     accepted = trial.post(json.dumps(event).encode())
     assert accepted.status == 201
-    for body in (json.dumps(wrong), json.dumps(event | {"type": MARK}), f'{{"data": "{MARK}'):
+    for body in (json.dumps(marked), json.dumps(event | {"type": MARK}), f'{{"data": "{MARK}'):
         assert trial.post(body.encode()).status in {400, 422}
         trial.stack.sqs.send_message(QueueUrl=trial.stack.queue_url, MessageBody=body)
     trial.published(1)

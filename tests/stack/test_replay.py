@@ -142,16 +142,16 @@ def test_wrong_events_move_nothing(runs: dict[str, Run]) -> None:
     run, right = runs["with wrong events"], runs["in order"]
     assert run.names == {*tmb301_documents(), QUARANTINE}
     assert run.file("tables.json") == right.file("tables.json")
-    ours, document = run.json("summary.json"), right.json("summary.json")
+    summary, document = run.json("summary.json"), right.json("summary.json")
     # One wrong event is other content for a revision: documents name it, by a cut of their own.
     disputed = "Two contents for one revision: 1 (see listing 16.2.9)"
-    assert ours["discrepancy_texts"] == [*document["discrepancy_texts"], disputed]
+    assert summary["discrepancy_texts"] == [*document["discrepancy_texts"], disputed]
     assert [discrepancy["rule"] for discrepancy in document["discrepancies"]] == [
         "withdrawn-for-another-reason"
     ]
-    assert ours["key_results"] == document["key_results"]
-    assert ours["cut"] == document["cut"]
-    cuts = [which.json("manifest.json")["cut"] for which in (run, right)]
+    assert summary["key_results"] == document["key_results"]
+    assert summary["cut"] == document["cut"]
+    cuts = [replay.json("manifest.json")["cut"] for replay in (run, right)]
     names = [cut["id"].encode() for cut in cuts]
     assert cuts[0] == cuts[1] | {"id": cuts[0]["id"]}
     assert run.file("consort.svg").replace(*names) == right.file("consort.svg")
@@ -162,12 +162,12 @@ def test_wrong_events_are_written_down_with_line_status_problem_and_body(
 ) -> None:
     run = runs["with wrong events"]
     rows = [json.loads(row) for row in run.file(QUARANTINE).decode().splitlines()]
-    wrong = WRONG.read_text(encoding="utf-8").splitlines()
+    refused_lines = WRONG.read_text(encoding="utf-8").splitlines()
     verdicts = json.loads((EVENTS / "wrong.expected.json").read_text(encoding="utf-8"))
     count = len(lines())
     assert [row["line"] for row in rows] == [count + verdict["line"] for verdict in verdicts]
     assert [row["status"] for row in rows] == [verdict["status"] for verdict in verdicts]
-    assert [row["body"] for row in rows] == wrong
+    assert [row["body"] for row in rows] == refused_lines
     for row, verdict in zip(rows, verdicts, strict=True):
         if "pointer" in verdict:
             assert [e["pointer"] for e in row["problem"]["errors"]] == [verdict["pointer"]]
@@ -183,7 +183,7 @@ def test_a_definition_that_the_service_refuses_is_a_bad_argument(runs: dict[str,
 
 
 @pytest.mark.parametrize(
-    ("arguments", "named"),
+    ("arguments", "message"),
     [
         ([], "DEFINITION, EVENTS, OUT"),
         (["", FEED, "{folder}/out"], "DEFINITION"),
@@ -201,7 +201,7 @@ def test_a_definition_that_the_service_refuses_is_a_bad_argument(runs: dict[str,
     ],
 )
 def test_a_bad_argument_is_named_and_ends_with_2(
-    tmp_path: Path, arguments: list[object], named: str
+    tmp_path: Path, arguments: list[object], message: str
 ) -> None:
     (tmp_path / "broken.yaml").write_text("study: [")
     (tmp_path / "twice.yaml").write_text("study: A\nstudy: B\n")
@@ -210,6 +210,6 @@ def test_a_bad_argument_is_named_and_ends_with_2(
     texts = [str(argument).replace("{folder}", str(tmp_path)) for argument in arguments]
     run = ended(start(*texts), tmp_path / "out")
     assert run.status == 2
-    assert named in run.output
+    assert message in run.output
     assert "Traceback" not in run.output
     assert not run.out.exists()

@@ -82,10 +82,10 @@ def functions(
 
 def invoked_once(function: str, event: Path, running: emulator.Emulator) -> Any:
     """Read what `sam local invoke` printed; it exits 0 whatever the handler does."""
-    done = containers.run(function, event, deployment.build(), running)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.strip(), f"no answer, as on a time-out:\n{done.stderr}"
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    process = containers.run(function, event, deployment.build(), running)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.strip(), f"no answer, as on a time-out:\n{process.stderr}"
+    return json.loads(process.stdout.strip().splitlines()[-1])
 
 
 def check(function: str, answer: Any) -> None:

@@ -58,9 +58,9 @@ def report_of(name: str) -> Report:
     return reported(defined(name), subjects(name))
 
 
-def reported(of: Study, states: Iterable[Subject]) -> Report:
-    known = sorted(states, key=lambda each: each.id)
-    return report.report(of, known, builders.sums_of(of, known))
+def reported(given_study: Study, states: Iterable[Subject]) -> Report:
+    ordered = sorted(states, key=lambda subject: subject.id)
+    return report.report(given_study, ordered, builders.sums_of(given_study, ordered))
 
 
 @cache
@@ -68,9 +68,9 @@ def event_of(name: str) -> Json:
     return event(report_of(name), defined(name).definition)
 
 
-def event(made: Report, definition: Definition, **more: Any) -> Json:
-    read: Json = json.loads(b"".join(ars.results(made, definition, **more)))
-    return read
+def event(study_report: Report, definition: Definition, **options: Any) -> Json:
+    document: Json = json.loads(b"".join(ars.results(study_report, definition, **options)))
+    return document
 
 
 @cache
@@ -78,8 +78,8 @@ def trial_of(name: str) -> Trial:
     return Trial(report_of(name), event_of(name))
 
 
-def data(listing: Listing, made: Report) -> tuple[Json, list[list[Any]]]:
-    return selecting.data(listing, made.cut)
+def data(listing: Listing, study_report: Report) -> tuple[Json, list[list[Any]]]:
+    return selecting.data(listing, study_report.cut)
 
 
 def referred(value: Any, name: str) -> Iterator[Any]:

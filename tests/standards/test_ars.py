@@ -31,8 +31,8 @@ VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
 PER_CENT = "percent"
 
 
-def errors(made: Json) -> list[str]:
-    return [f"{list(error.path)}: {error.message}" for error in VALIDATOR.iter_errors(made)]
+def errors(document: Json) -> list[str]:
+    return [f"{list(error.path)}: {error.message}" for error in VALIDATOR.iter_errors(document)]
 
 
 DENOMINATORS = {"N", "all_events"}
@@ -41,7 +41,7 @@ Statistic = tuple[str, str, str, str, str | None, str]
 """Table, row, column, statistic, raw, text."""
 
 
-def tabled(made: Report) -> Counter[Statistic]:
+def tabled(report: Report) -> Counter[Statistic]:
     """Read every statistic of every table; what a row's percentages are of, without its level."""
     return Counter(
         (
@@ -52,7 +52,7 @@ def tabled(made: Report) -> Counter[Statistic]:
             None if statistic.raw is None else str(statistic.raw),
             statistic.text,
         )
-        for grid in made.grids
+        for grid in report.grids
         for row in grid.rows
         for cell in row.cells
         for statistic in cell.statistics
@@ -64,36 +64,40 @@ def _whole(row: str) -> str:
     return row.partition("/")[0]
 
 
-def repeated(found: Counter[Statistic]) -> set[str]:
+def repeated(statistics: Counter[Statistic]) -> set[str]:
     """Name the statistics that are there twice: N may be, as rows of one rule share it."""
-    return {at[3] for at, times in found.items() if times > 1}
+    return {statistic[3] for statistic, times in statistics.items() if times > 1}
 
 
-def stated(made: Json) -> Counter[Statistic]:
+def stated(reporting_event: Json) -> Counter[Statistic]:
     """Read every result, by what it refers to: an operation, a column, the levels of its row."""
     operations = by_id(
-        operation for method in made["methods"] for operation in method["operations"]
+        operation for method in reporting_event["methods"] for operation in method["operations"]
     )
-    groups = by_id(each for one in made["analysisGroupings"] for each in one.get("groups", ()))
-    return Counter(statistics_of(made, operations, groups))
+    groups = by_id(
+        group
+        for grouping in reporting_event["analysisGroupings"]
+        for group in grouping.get("groups", ())
+    )
+    return Counter(statistics_of(reporting_event, operations, groups))
 
 
 def statistics_of(
-    made: Json, operations: dict[str, Json], groups: dict[str, Json]
+    reporting_event: Json, operations: dict[str, Json], groups: dict[str, Json]
 ) -> Iterator[Statistic]:
-    for analysis in made["analyses"]:
+    for analysis in reporting_event["analyses"]:
         kind, table, *rest = analysis["id"].split("/")
         assert kind == "analysis"
         part = "/".join(takewhile(lambda piece: "=" not in piece, rest))
         for result in analysis["results"]:
-            found = {group["groupingId"]: group for group in result["resultGroups"]}
-            column = found.pop(f"grouping/{table}/columns")
-            valued = {name: each for name, each in found.items() if "groupValue" in each}
+            groups_by_id = {group["groupingId"]: group for group in result["resultGroups"]}
+            column = groups_by_id.pop(f"grouping/{table}/columns")
+            valued = {name: group for name, group in groups_by_id.items() if "groupValue" in group}
             names = [name for name in valued if name.endswith("/subgroup")]
             subgroup = [valued.pop(name)["groupValue"] for name in names]
             rule, _, inner = part.partition("/")  # a subgroup stands before what a rule gives
             of_rule = [row_id(rule, *subgroup), *filter(None, [inner])]
-            values = [each["groupValue"] for each in valued.values()]
+            values = [group["groupValue"] for group in valued.values()]
             label = operations[result["operationId"]]["label"]
             row = row_id("/".join(of_rule), *values)
             yield (
@@ -113,10 +117,10 @@ def test_it_conforms_to_the_standards_schema(name: str) -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_statistic_of_every_table_is_there_once_and_nothing_else(name: str) -> None:
-    expected, found = tabled(report_of(name)), stated(event_of(name))
+    expected, stated_statistics = tabled(report_of(name)), stated(event_of(name))
     assert len(expected) > 900
-    assert set(found) == set(expected)
-    assert repeated(expected) | repeated(found) <= DENOMINATORS
+    assert set(stated_statistics) == set(expected)
+    assert repeated(expected) | repeated(stated_statistics) <= DENOMINATORS
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -124,54 +128,64 @@ def test_whatever_is_referred_to_is_there(name: str) -> None:
     assert dangling(event_of(name)) == []
 
 
-def dangling(made: Json) -> list[str]:
+def dangling(reporting_event: Json) -> list[str]:
     """Find references without what they name; the schema cannot."""
-    analyses, methods = by_id(made["analyses"]), by_id(made["methods"])
-    groupings = by_id(made["analysisGroupings"])
-    groups = by_id(each for one in groupings.values() for each in one.get("groups", ()))
-    operations = by_id(each for one in methods.values() for each in one["operations"])
-    relations = by_id(
-        each
-        for one in operations.values()
-        for each in one.get("referencedOperationRelationships", ())
+    analyses, methods = by_id(reporting_event["analyses"]), by_id(reporting_event["methods"])
+    groupings = by_id(reporting_event["analysisGroupings"])
+    groups = by_id(group for grouping in groupings.values() for group in grouping.get("groups", ()))
+    operations = by_id(
+        operation for method in methods.values() for operation in method["operations"]
     )
-    terms = by_id(each for one in made["terminologyExtensions"] for each in one["sponsorTerms"])
-    sections = by_id(each for one in made["globalDisplaySections"] for each in one["subSections"])
-    known = {
+    relations = by_id(
+        relation
+        for operation in operations.values()
+        for relation in operation.get("referencedOperationRelationships", ())
+    )
+    terms = by_id(
+        term
+        for extension in reporting_event["terminologyExtensions"]
+        for term in extension["sponsorTerms"]
+    )
+    sections = by_id(
+        section
+        for display in reporting_event["globalDisplaySections"]
+        for section in display["subSections"]
+    )
+    known_ids = {
         "analysisId": analyses,
         "methodId": methods,
         "operationId": operations,
         "referencedOperationRelationshipId": relations,
-        "analysisSetId": by_id(made["analysisSets"]),
-        "dataSubsetId": by_id(made["dataSubsets"]),
+        "analysisSetId": by_id(reporting_event["analysisSets"]),
+        "dataSubsetId": by_id(reporting_event["dataSubsets"]),
         "groupingId": groupings,
         "groupId": groups,
         "subClauseId": groups,
-        "outputId": by_id(made["outputs"]),
+        "outputId": by_id(reporting_event["outputs"]),
         "sponsorTermId": terms,
         "subSectionId": sections,
     }
-    everything = (analyses, methods, operations, relations, terms, groupings, groups)
-    assert sum(map(len, everything)) == len(set().union(*everything))
+    identified = (analyses, methods, operations, relations, terms, groupings, groups)
+    assert sum(map(len, identified)) == len(set().union(*identified))
     return [
-        f"{name} {each}"
-        for name, those in known.items()
-        for each in referred(made, name)
-        if each not in those
+        f"{name} {reference}"
+        for name, ids in known_ids.items()
+        for reference in referred(reporting_event, name)
+        if reference not in ids
     ]
 
 
 def test_a_reference_to_nothing_would_be_found() -> None:
-    made = json.loads(json.dumps(event_of("tmb-301")))
-    made["analyses"][0]["methodId"] = "method/none"
-    assert dangling(made) == ["methodId method/none"]
+    reporting_event = json.loads(json.dumps(event_of("tmb-301")))
+    reporting_event["analyses"][0]["methodId"] = "method/none"
+    assert dangling(reporting_event) == ["methodId method/none"]
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_results_are_of_the_operations_and_groupings_that_their_analysis_names(name: str) -> None:
-    made = event_of(name)
-    methods = by_id(made["methods"])
-    for analysis in made["analyses"]:
+    reporting_event = event_of(name)
+    methods = by_id(reporting_event["methods"])
+    for analysis in reporting_event["analyses"]:
         operations = {operation["id"] for operation in methods[analysis["methodId"]]["operations"]}
         groupings = [grouping["groupingId"] for grouping in analysis["orderedGroupings"]]
         assert [grouping["order"] for grouping in analysis["orderedGroupings"]] == [
@@ -184,9 +198,9 @@ def test_results_are_of_the_operations_and_groupings_that_their_analysis_names(n
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_each_percentage_names_its_numerator_and_its_denominator(name: str) -> None:
-    made = event_of(name)
+    reporting_event = event_of(name)
     operations = by_id(
-        operation for method in made["methods"] for operation in method["operations"]
+        operation for method in reporting_event["methods"] for operation in method["operations"]
     )
     ratios = [operation for operation in operations.values() if operation["label"] == PER_CENT]
     assert len(ratios) >= 2
@@ -195,7 +209,7 @@ def test_each_percentage_names_its_numerator_and_its_denominator(name: str) -> N
             relationship["referencedOperationRole"]["controlledTerm"]: relationship
             for relationship in ratio["referencedOperationRelationships"]
         }
-        parts = {role: operations[each["operationId"]] for role, each in related.items()}
+        parts = {role: operations[relation["operationId"]] for role, relation in related.items()}
         assert parts["NUMERATOR"]["label"] == "n"
         assert parts["DENOMINATOR"]["label"] == "N"
         assert all(part["id"].rsplit("/", 1)[0] in ratio["id"] for part in parts.values())
@@ -207,14 +221,16 @@ def test_the_numerator_over_the_denominator_is_the_percentage(name: str) -> None
     cells = {id_: cells_of(analysis) for id_, analysis in analyses.items()}
     checked = 0
     for id_, analysis in analyses.items():
-        related = {each["referencedOperationRelationshipId"].rsplit("/", 1)[1]: each["analysisId"]
-                   for each in analysis.get("referencedAnalysisOperations", ())}  # fmt: skip
-        for at, found in cells[id_].items():
-            if found.get(PER_CENT):
-                n = int(cells[related["numerator"]][at]["n"])
+        related = {
+            relation["referencedOperationRelationshipId"].rsplit("/", 1)[1]: relation["analysisId"]
+            for relation in analysis.get("referencedAnalysisOperations", ())
+        }
+        for groups_of, statistics in cells[id_].items():
+            if statistics.get(PER_CENT):
+                n = int(cells[related["numerator"]][groups_of]["n"])
                 whole = cells[related["denominator"]]
-                (size,) = [int(each["N"]) for groups, each in whole.items() if groups <= at]
-                assert abs(100 * n - float(found[PER_CENT]) * size) < 1e-6 * size
+                (size,) = [int(cell["N"]) for groups, cell in whole.items() if groups <= groups_of]
+                assert abs(100 * n - float(statistics[PER_CENT]) * size) < 1e-6 * size
                 checked += 1
     assert checked > 100
 
@@ -231,11 +247,11 @@ def cells_of(analysis: Json) -> dict[frozenset[str], dict[str, str]]:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str) -> None:
-    made, shown = event_of(name), report_of(name)
-    items = made["mainListOfContents"]["contentsList"]["listItems"]
-    assert [item["outputId"] for item in items] == [f"output/table/{g.id}" for g in shown.grids]
+    reporting_event, report = event_of(name), report_of(name)
+    items = reporting_event["mainListOfContents"]["contentsList"]["listItems"]
+    assert [item["outputId"] for item in items] == [f"output/table/{g.id}" for g in report.grids]
     listed = [inner["analysisId"] for item in items for inner in item["sublist"]["listItems"]]
-    assert listed == [analysis["id"] for analysis in made["analyses"]]
+    assert listed == [analysis["id"] for analysis in reporting_event["analyses"]]
     for item in items:
         table = item["outputId"].split("/")[2]
         assert {
@@ -247,18 +263,18 @@ def test_the_contents_list_the_tables_in_order_with_all_their_analyses(name: str
 def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(
     name: str,
 ) -> None:
-    made, shown = by_id(event_of(name)["outputs"]), report_of(name)
-    kinds = (("table", shown.grids), ("figure", shown.figures), ("listing", shown.listings))
+    outputs, report = by_id(event_of(name)["outputs"]), report_of(name)
+    kinds = (("table", report.grids), ("figure", report.figures), ("listing", report.listings))
     for kind, parts in kinds:
         for part in parts:
-            output = made.pop(f"output/{kind}/{part.id}")
-            texts = [one["text"] for one in referred(output, "subSection")]
+            output = outputs.pop(f"output/{kind}/{part.id}")
+            texts = [section["text"] for section in referred(output, "subSection")]
             title = f"{kind.capitalize()} {part.id} {part.title}"
             assert texts == [title, part.population, *part.footnotes]
             files = [specification["location"] for specification in output["fileSpecifications"]]
             assert "listings.xlsx" in files
             assert files[1].endswith(".ndjson" if kind == "listing" else ".html")
-    assert made == {}
+    assert outputs == {}
 
 
 def test_analyses_name_the_data_that_they_are_of() -> None:
@@ -301,15 +317,15 @@ def test_methods_say_how_key_results_were_made() -> None:
 
 
 def test_a_role_makes_an_analysis_an_outcome_measure_and_others_have_none() -> None:
-    made = event(
+    document = event(
         report_of("tmb-301"),
         studies.defined("tmb-301").definition,
         roles={("14.2.1", "responders"): "primary"},
     )
-    assert errors(made) == []
+    assert errors(document) == []
     purposes = {
         (analysis["id"].split("/")[2], next(iter(analysis["purpose"].values())))
-        for analysis in made["analyses"]
+        for analysis in document["analyses"]
         if analysis["id"].startswith("analysis/14.2.1/")
     }
     assert ("responders", "PRIMARY OUTCOME MEASURE") in purposes
@@ -318,19 +334,19 @@ def test_a_role_makes_an_analysis_an_outcome_measure_and_others_have_none() -> N
 
 def test_ids_stay_when_the_data_grow() -> None:
     defined, states = studies.defined("tmb-301"), studies.subjects("tmb-301")
-    few = event(studies.reported(defined, states[:8]), defined.definition)
-    many = event_of("tmb-301")
+    early = event(studies.reported(defined, states[:8]), defined.definition)
+    full = event_of("tmb-301")
     for name in ("analyses", "methods", "analysisGroupings", "dataSubsets", "outputs"):
-        assert by_id(few[name]).keys() <= by_id(many[name]).keys()
-    assert len(few["analyses"]) > len(many["analyses"]) * 0.9
+        assert by_id(early[name]).keys() <= by_id(full[name]).keys()
+    assert len(early["analyses"]) > len(full["analyses"]) * 0.9
 
 
 def test_the_order_of_arrival_changes_no_byte() -> None:
     defined = studies.defined("tmb-301")
     events = list(studies.entries("tmb-301"))
     random.Random(7).shuffle(events)  # noqa: S311 (an order, no secret)
-    made = studies.reported(defined, builders.subjects([*events, *events[:50]]))
-    pieces = ars.results(made, defined.definition)
+    report = studies.reported(defined, builders.subjects([*events, *events[:50]]))
+    pieces = ars.results(report, defined.definition)
     assert b"".join(pieces) == b"".join(ars.results(report_of("tmb-301"), defined.definition))
 
 
@@ -346,62 +362,62 @@ print(hashlib.sha256(b"".join(pieces)).hexdigest())
 
 
 def test_neither_hash_seed_nor_time_zone_nor_locale_changes_a_byte() -> None:
-    found = set()
+    outputs = set()
     for seed, zone, locale in (("0", "UTC", "C"), ("4242", "Asia/Taipei", "C.UTF-8")):
         settings = {"PYTHONHASHSEED": seed, "TZ": zone, "LC_ALL": locale}
         settings["PYTHONPATH"] = os.pathsep.join(sys.path)
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", DIGEST],
             env={**os.environ, **settings},
             check=True,
             capture_output=True,
             text=True,
         )
-        found.add(done.stdout)
-    assert len(found) == 1
+        outputs.add(process.stdout)
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_without_events_conforms_too(name: str) -> None:
     defined = studies.defined(name)
-    made = event(studies.reported(defined, []), defined.definition)
-    assert errors(made) == []
-    assert dangling(made) == []
-    assert made["version"] == 0
-    assert len(made["analysisSets"]) >= len(defined.definition.sets)
+    document = event(studies.reported(defined, []), defined.definition)
+    assert errors(document) == []
+    assert dangling(document) == []
+    assert document["version"] == 0
+    assert len(document["analysisSets"]) >= len(defined.definition.sets)
 
 
 def test_hostile_texts_stay_what_they_are() -> None:
-    made = hostile.report()
-    read = event(made, hostile.definition())
-    assert errors(read) == []
-    assert dangling(read) == []
-    assert stated(read) == tabled(made)
-    assert set(referred(read["analyses"], "groupValue")) == hostile.TEXTS
+    report = hostile.report()
+    document = event(report, hostile.definition())
+    assert errors(document) == []
+    assert dangling(document) == []
+    assert stated(document) == tabled(report)
+    assert set(referred(document["analyses"], "groupValue")) == hostile.TEXTS
 
 
 def test_no_arm_is_in_what_the_open_audience_reads() -> None:
     whole = json.loads(studies.defined("airway-2x2").source)
     blind = study.load(json.dumps(whole | {"blinded": True}))
     entries = studies.entries("airway-2x2")
-    shown = {
+    documents = {
         view.audience: json.dumps(
             event(builders.report_of(blind, entries, view), view.definition), ensure_ascii=False
         )
         for view in blind.views
     }
     for arm in blind.definition.arms:
-        assert f'"{arm.id}"' in shown["unblinded"]
-        assert arm.label in shown["unblinded"]
-        assert f'"{arm.id}"' not in shown["open"]
-        assert arm.label not in shown["open"]
-    for each in shown.values():
-        assert errors(json.loads(each)) == []
-        assert dangling(json.loads(each)) == []
+        assert f'"{arm.id}"' in documents["unblinded"]
+        assert arm.label in documents["unblinded"]
+        assert f'"{arm.id}"' not in documents["open"]
+        assert arm.label not in documents["open"]
+    for document in documents.values():
+        assert errors(json.loads(document)) == []
+        assert dangling(json.loads(document)) == []
 
 
 def test_a_figure_is_an_output_too() -> None:
-    made = replace(report_of("tmb-301"), figures=(hostile.FIGURE,))
-    read: Any = event(made, studies.defined("tmb-301").definition)
-    assert errors(read) == []
-    assert "output/figure/14.2.2" in by_id(read["outputs"])
+    report = replace(report_of("tmb-301"), figures=(hostile.FIGURE,))
+    document: Any = event(report, studies.defined("tmb-301").definition)
+    assert errors(document) == []
+    assert "output/figure/14.2.2" in by_id(document["outputs"])

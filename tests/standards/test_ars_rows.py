@@ -22,10 +22,10 @@ def made(start: int) -> tuple[Report, Json]:
                 "interval": {"level": 0.9, "limits": "lower"}}  # fmt: skip
     study = study_of(ROWS[start : start + PART], [*COLUMNS[:5], compared], blinded=False)
     entries = [
-        each
+        event_of_subject
         for i in range(8)
         for name in [f"S-{i}"]
-        for each in (
+        for event_of_subject in (
             enrolment(subject=name, age=30 + 7 * i, sex="MF"[i % 2]),
             randomised("ab"[i % 2], name, strata={"region": ["north", "south"][i // 4]}),
             dose(7, subject=name, treatment=["drug", "placebo"][i % 2]),
@@ -49,9 +49,9 @@ def test_it_conforms_to_the_standards_schema(start: int) -> None:
 @pytest.mark.parametrize("start", PARTS)
 def test_every_statistic_is_there_once_and_nothing_else(start: int) -> None:
     report, document = made(start)
-    expected, found = tabled(report), stated(document)
-    assert set(found) == set(expected)
-    assert repeated(expected) | repeated(found) <= DENOMINATORS
+    expected, stated_statistics = tabled(report), stated(document)
+    assert set(stated_statistics) == set(expected)
+    assert repeated(expected) | repeated(stated_statistics) <= DENOMINATORS
 
 
 @pytest.mark.parametrize("start", PARTS)

@@ -43,12 +43,12 @@ def schema(name: str) -> Any:
 
 def mended(published: Json) -> Json:
     """Put the definitions of the NDJSON schema where its references point."""
-    made = deepcopy(published)
-    described = made["$defs"]["DatasetMetadata"]["properties"]
+    corrected = deepcopy(published)
+    described = corrected["$defs"]["DatasetMetadata"]["properties"]
     for place in (described["columns"]["items"], described["sourceSystem"]):
-        for name in [each for each in place if each[0].isupper()]:
-            made["$defs"][name] = place.pop(name)
-    return made
+        for name in [name_defined for name_defined in place if name_defined[0].isupper()]:
+            corrected["$defs"][name] = place.pop(name)
+    return corrected
 
 
 WHOLE = jsonschema.Draft201909Validator(schema("dataset.schema.json"))
@@ -68,7 +68,7 @@ def errors(described: Json, rows: list[list[Any]]) -> list[str]:
 
     The schemas leave values free: `Row` says what they may be in a place that no row has.
     """
-    found = [
+    problems = [
         *FIRST_LINE.iter_errors(described),
         *STRICT.iter_errors(described),
         *WHOLE.iter_errors(described | {"rows": rows}),
@@ -79,7 +79,7 @@ def errors(described: Json, rows: list[list[Any]]) -> list[str]:
             for error in VALUE.iter_errors([value for value in row if value is not None])
         ),
     ]
-    return [each.message for each in found]
+    return [problem.message for problem in problems]
 
 
 def as_listed(column: ListingColumn, value: Any) -> Any:
@@ -95,51 +95,53 @@ def as_read(column: ListingColumn, value: Any) -> Any:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_listing_conforms_and_has_the_rows_of_the_listing(name: str) -> None:
-    made = report_of(name)
-    for listing in delivered(made):
-        described, rows = data(listing, made)
+    report = report_of(name)
+    for listing in delivered(report):
+        described, rows = data(listing, report)
         assert errors(described, rows) == []
         assert described["records"] == len(rows)
         columns = listing.columns
-        assert {row[0] for row in rows} <= {made.cut.study}
+        assert {row[0] for row in rows} <= {report.cut.study}
         assert [
-            [as_read(*each) for each in zip(columns, row[1:], strict=True)] for row in rows
-        ] == [[as_listed(*each) for each in zip(columns, row, strict=True)] for row in listing.rows]
+            [as_read(*pair) for pair in zip(columns, row[1:], strict=True)] for row in rows
+        ] == [[as_listed(*pair) for pair in zip(columns, row, strict=True)] for row in listing.rows]
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_values_are_of_the_type_that_their_column_declares(name: str) -> None:
-    seen = set()
+    kinds = set()
     for listing in delivered(report_of(name)):
         described, rows = data(listing, report_of(name))
         for place, column in enumerate(described["columns"]):
             kind = column["dataType"], column.get("targetDataType")
             for row in rows:
                 assert row[place] is None or type(row[place]) is VALUES[kind]
-            seen |= {kind} if any(row[place] is not None for row in rows) else set()
-    assert seen >= {("string", None), ("integer", None)}
+            kinds |= {kind} if any(row[place] is not None for row in rows) else set()
+    assert kinds >= {("string", None), ("integer", None)}
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_keys_tell_the_rows_apart(name: str) -> None:
     for listing in report_of(name).listings:
         described, rows = data(listing, report_of(name))
-        keys = [place for place, each in enumerate(described["columns"]) if "keySequence" in each]
+        keys = [
+            place for place, column in enumerate(described["columns"]) if "keySequence" in column
+        ]
         if keys:
-            found = [tuple(row[place] for place in keys) for row in rows]
-            assert len(set(found)) == len(found)
+            key_values = [tuple(row[place] for place in keys) for row in rows]
+            assert len(set(key_values)) == len(key_values)
             assert sorted(column["keySequence"] for column in described["columns"]
                           if "keySequence" in column) == [*range(1, len(keys) + 1)]  # fmt: skip
 
 
 def test_the_first_line_describes_the_data_set_in_the_standards_order() -> None:
-    made = report_of("tmb-301")
-    (listing,) = (listing for listing in made.listings if listing.id == "16.2.7")
-    described, _ = data(listing, made)
+    report = report_of("tmb-301")
+    (listing,) = (listing for listing in report.listings if listing.id == "16.2.7")
+    described, _ = data(listing, report)
     assert list(described) == ORDER
     assert datasets.dataset_name(listing) == "adae"
     assert datasets.file_name(listing) == "datasets/adae.ndjson"
-    assert described["datasetJSONCreationDateTime"] == f"{made.cut.data_date}T00:00:00"
+    assert described["datasetJSONCreationDateTime"] == f"{report.cut.data_date}T00:00:00"
     assert described["name"] == "ADAE"
     assert described["itemGroupOID"] == "IG.ADAE"
     columns = {column.pop("name"): column for column in described["columns"]}
@@ -199,8 +201,8 @@ def test_a_study_without_events_has_empty_data_sets() -> None:
 
 
 def test_hostile_texts_are_a_line_each_and_come_back_as_they_were() -> None:
-    listing, made = hostile.listing(), hostile.report()
-    described, rows = data(listing, made)
+    listing, report = hostile.listing(), hostile.report()
+    described, rows = data(listing, report)
     assert errors(described, rows) == []
     assert {row[2] for row in rows} == hostile.TEXTS
     assert described["label"] == "Texts"
@@ -209,45 +211,47 @@ def test_hostile_texts_are_a_line_each_and_come_back_as_they_were() -> None:
 
 
 def test_rows_are_made_while_they_are_written_and_no_more_are_held_than_some() -> None:
-    taken = []
+    values_made = []
 
     class Rows:
         def __iter__(self) -> Any:
             for i in range(10_000):
-                taken.append(i)
+                values_made.append(i)
                 yield (i,)
 
     listing = Listing("1", "", "", (ListingColumn("N", "N", "number", integer=True),), Rows())
     pieces = datasets.dataset(listing, report_of("tmb-301").cut)
     assert json.loads(next(pieces))["records"] == 10_000
-    taken.clear()
+    values_made.clear()
     assert next(pieces).startswith(b'["TMB-301",0]\n["TMB-301",1]\n')
-    assert len(taken) < 1_000
+    assert len(values_made) < 1_000
 
 
 def test_the_same_cut_gives_the_same_bytes() -> None:
     backwards = builders.subjects(reversed(studies.entries("tmb-301")))
-    again = studies.reported(studies.defined("tmb-301"), backwards)
-    for one, other in zip(report_of("tmb-301").listings, again.listings, strict=True):
-        cut: Cut = again.cut
-        assert list(datasets.dataset(one, report_of("tmb-301").cut)) == list(
-            datasets.dataset(other, cut)
+    repeated_report = studies.reported(studies.defined("tmb-301"), backwards)
+    for listing, repeated in zip(
+        report_of("tmb-301").listings, repeated_report.listings, strict=True
+    ):
+        cut: Cut = repeated_report.cut
+        assert list(datasets.dataset(listing, report_of("tmb-301").cut)) == list(
+            datasets.dataset(repeated, cut)
         )
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_names_are_short_and_no_two_listings_share_one(name: str) -> None:
-    names = [datasets.dataset_name(each) for each in delivered(report_of(name))]
+    names = [datasets.dataset_name(listing) for listing in delivered(report_of(name))]
     assert len(set(names)) == len(names)
-    assert all(re.fullmatch("[a-z][a-z0-9]{0,7}", each) for each in names)
+    assert all(re.fullmatch("[a-z][a-z0-9]{0,7}", dataset_name) for dataset_name in names)
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_variables_have_short_names_and_one_label_whatever_data_set_they_are_in(name: str) -> None:
-    made, labels = report_of(name), datasets.labels(report_of(name))
-    found: dict[str, set[str]] = {}
-    for listing in delivered(made):
-        described = json.loads(next(datasets.dataset(listing, made.cut, labels)))
+    report, labels = report_of(name), datasets.labels(report_of(name))
+    labels_by_name: dict[str, set[str]] = {}
+    for listing in delivered(report):
+        described = json.loads(next(datasets.dataset(listing, report.cut, labels)))
         columns = described["columns"]
         names = [column["name"] for column in columns]
         assert names[0] == "STUDYID"
@@ -256,9 +260,9 @@ def test_variables_have_short_names_and_one_label_whatever_data_set_they_are_in(
         for column in columns:
             assert re.fullmatch("[A-Z][A-Z0-9_]{0,7}", column["name"])
             assert 0 < len(column["label"]) <= 40
-            found.setdefault(column["name"], set()).add(column["label"])
-    assert all(len(each) == 1 for each in found.values())
-    assert found["AVAL"] == {"Analysis value"}
+            labels_by_name.setdefault(column["name"], set()).add(column["label"])
+    assert all(len(label_set) == 1 for label_set in labels_by_name.values())
+    assert labels_by_name["AVAL"] == {"Analysis value"}
 
 
 def test_names_that_are_none_become_some_and_stay_apart() -> None:
@@ -272,28 +276,29 @@ def test_names_that_are_none_become_some_and_stay_apart() -> None:
 
 def test_the_added_data_sets_leave_taken_names_alone() -> None:
     listings = studies.defined("tmb-301").definition.listings
-    taken = [listings[0].model_copy(update={"dataset": "adanl"}), *listings]
+    name_holders = [listings[0].model_copy(update={"dataset": "adanl"}), *listings]
     assert free_dataset("ADANL", listings) == "adanl"
-    assert free_dataset("ADANL", taken) == "adanl2"
+    assert free_dataset("ADANL", name_holders) == "adanl2"
 
 
 def test_blocks_hold_the_rows_that_are_made_one_by_one() -> None:
-    made = report_of("tmb-301")
-    labels = datasets.labels(made)
-    for listing in delivered(made):
+    report = report_of("tmb-301")
+    labels = datasets.labels(report)
+    for listing in delivered(report):
         one_by_one = replace(listing, rows=list(listing.rows))
         in_blocks, apart = (
-            b"".join(datasets.dataset(each, made.cut, labels)) for each in (listing, one_by_one)
+            b"".join(datasets.dataset(listing_form, report.cut, labels))
+            for listing_form in (listing, one_by_one)
         )
         assert in_blocks == apart
         assert isinstance(listing.rows, BlockedRows)
         assert len(listing.rows.blocks) > 1
-    for listing in made.listings:
+    for listing in report.listings:
         assert isinstance(listing.rows, BlockedRows)
         values = [row for block in listing.rows.blocks for row in block]
         assert values == list(listing.rows)
-        shown = [list(map(repr, row)) for row in values]
-        assert shown == [list(map(repr, row)) for row in listing.rows]
+        texts = [list(map(repr, row)) for row in values]
+        assert texts == [list(map(repr, row)) for row in listing.rows]
 
 
 @pytest.mark.parametrize(
@@ -324,11 +329,11 @@ def test_ids_that_would_make_one_name_are_refused_too() -> None:
 
 
 def test_a_violation_would_be_found() -> None:
-    made = report_of("tmb-301")
-    described, rows = data(made.listings[0], made)
+    report = report_of("tmb-301")
+    described, rows = data(report.listings[0], report)
     assert errors(described | {"records": -1}, rows) != []
     assert errors(described | {"columns": [{"name": "A"}]}, rows) != []
     assert errors(described | {"surplus": 1}, rows) != []
     assert errors(described, [[{"a": 1}]]) != []
     assert errors(described, [[["a"]]]) != []
-    assert replace(made.listings[0], dataset="").dataset == ""
+    assert replace(report.listings[0], dataset="").dataset == ""

@@ -26,18 +26,18 @@ COUNTED = {"tmb-301": 500, "airway-2x2": 750, "pilot": 2300, "islet": 1100}
 @pytest.mark.parametrize("name", STUDIES)
 def test_carried_out_they_count_what_the_tables_say(name: str) -> None:
     counts = list(trial_of(name).counts())
-    assert [count for count in counts if count.stated != count.found] == []
+    assert [count for count in counts if count.stated_number != count.recounted_number] == []
     assert len(counts) >= COUNTED[name]
-    assert Counter(count.stated > 0 for count in counts)[True] > len(counts) / 2
+    assert Counter(count.stated_number > 0 for count in counts)[True] > len(counts) / 2
 
 
 @pytest.mark.parametrize(("name", "least"), [("airway-2x2", 2), ("pilot", 3), ("islet", 12)])
 def test_time_at_risk_is_carried_out_too(name: str, least: int) -> None:
     """Of all events and, in islet, by term: each term's first event ends a subject's time."""
-    years = [count for count in trial_of(name).counts() if " years [" in count.at]
+    years = [count for count in trial_of(name).counts() if " years [" in count.place]
     assert len(years) >= least
-    assert [year for year in years if year.stated != year.found] == []
-    assert all(year.stated for year in years)
+    assert [year for year in years if year.stated_number != year.recounted_number] == []
+    assert all(year.stated_number for year in years)
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -53,13 +53,13 @@ def test_conditions_name_variables_of_data_sets_that_are_delivered(name: str) ->
 @pytest.mark.parametrize("name", STUDIES)
 def test_the_records_selected_have_the_numbers_that_are_described(name: str) -> None:
     """Mean, standard deviation and extremes, by the variable that the analysis names."""
-    seen, checked = trial_of(name), 0
-    for analysis in seen.event["analyses"]:
+    trial, checked = trial_of(name), 0
+    for analysis in trial.event["analyses"]:
         for result in analysis["results"]:
             operation = result["operationId"].rsplit("/", 1)[1]
             if operation not in ("mean", "sd", "min", "max") or "rawValue" not in result:
                 continue
-            rows = seen.selected(analysis, result)
+            rows = trial.selected(analysis, result)
             values = [Fraction(Decimal(row[analysis["variable"]])) for row in rows]
             expected = {
                 "mean": lambda v: sum(v) / len(v),
@@ -76,7 +76,7 @@ def test_the_records_selected_have_the_numbers_that_are_described(name: str) -> 
 def test_changes_are_of_values_and_baselines_on_one_scale(name: str) -> None:
     checked = 0
     for row in trial_of(name).rows["ADANL"]:
-        value, base = (row.get(each) for each in ("AVAL", "BASE"))
+        value, base = (row.get(field) for field in ("AVAL", "BASE"))
         if value is None or base is None:
             continue
         change = Decimal(value) - Decimal(base)
@@ -93,18 +93,18 @@ def test_changes_are_of_values_and_baselines_on_one_scale(name: str) -> None:
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_analysis_sets_select_as_many_subjects_as_their_columns_have(name: str) -> None:
-    seen, sets = trial_of(name), by_id(event_of(name)["analysisSets"])
+    trial, sets = trial_of(name), by_id(event_of(name)["analysisSets"])
     sizes = {
-        (column.set, shown.n)
+        (column.set, grid_column.n)
         for table, grid in zip(
             studies.defined(name).definition.tables, studies.report_of(name).grids, strict=True
         )
-        for column, shown in zip(table.columns, grid.columns, strict=True)
+        for column, grid_column in zip(table.columns, grid.columns, strict=True)
         if column.set and not column.arms_counted
     }
     assert sizes
-    for of, n in sizes:
-        assert len(seen.subjects(sets[f"set/{of}"])) == n, of
+    for set_id, n in sizes:
+        assert len(trial.subjects(sets[f"set/{set_id}"])) == n, set_id
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -121,17 +121,17 @@ def test_every_set_says_who_is_in_it(name: str) -> None:
 def test_of_random_definitions_too_for_each_audience(case: blinded.Case) -> None:
     """Every kind of row, in every kind of column."""
     for view in case.study.views:
-        made = builders.report_of(case.study, case.one, view)
-        seen = Trial(made, studies.event(made, view.definition))
-        assert seen.incomplete() == []
-        assert seen.undelivered() == set()
-        assert seen.differences() == []
+        report = builders.report_of(case.study, case.first_feed, view)
+        trial = Trial(report, studies.event(report, view.definition))
+        assert trial.incomplete() == []
+        assert trial.undelivered() == set()
+        assert trial.differences() == []
         assert surplus(view, case) == set()
 
 
 def surplus(view: Study, case: blinded.Case) -> set[str]:
     """Name what records hold that their kind of row does not say."""
-    derivations = [Derivation(view, subject) for subject in builders.subjects(case.one)]
+    derivations = [Derivation(view, subject) for subject in builders.subjects(case.first_feed)]
     return {
         name
         for table in compiled(view).tables.values()

@@ -36,7 +36,7 @@ def paths(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def written(paths: Mapping[str, Path]) -> Mapping[str, Book]:
+def books_by_name(paths: Mapping[str, Path]) -> Mapping[str, Book]:
     return {name: reading.parsed(path) for name, path in paths.items()}
 
 
@@ -66,10 +66,10 @@ def read_by(
     return found
 
 
-def is_same(value: Any, other: Any, slack: float) -> bool:
-    if isinstance(value, float) and isinstance(other, float):
-        return abs(value - other) <= slack * abs(value)
-    return bool(plain(value) == plain(other))
+def is_same(value: Any, counterpart: Any, slack: float) -> bool:
+    if isinstance(value, float) and isinstance(counterpart, float):
+        return abs(value - counterpart) <= slack * abs(value)
+    return bool(plain(value) == plain(counterpart))
 
 
 def plain(value: Any) -> Any:
@@ -83,17 +83,17 @@ def test_it_finds_every_cell_and_no_other(
     reader: str,
     name: str,
     read_by: Callable[[str], Mapping[str, Book]],
-    written: Mapping[str, Book],
+    books_by_name: Mapping[str, Book],
 ) -> None:
-    read, expected = read_by(reader)[name], written[name]
-    assert list(read) == list(expected)
+    book, expected = read_by(reader)[name], books_by_name[name]
+    assert list(book) == list(expected)
     slack = LAST_BIT if reader == "LibreOffice" else 0
     for sheet, cells in expected.items():
-        assert read[sheet].keys() == cells.keys(), sheet
+        assert book[sheet].keys() == cells.keys(), sheet
         differences = [
-            (sheet, place, value, read[sheet][place])
+            (sheet, place, value, book[sheet][place])
             for place, value in cells.items()
-            if not is_same(value, read[sheet][place], slack)
+            if not is_same(value, book[sheet][place], slack)
         ]
         assert differences == []
     assert sum(map(len, expected.values())) > (20 if name == "hostile" else 5_000)

@@ -47,8 +47,8 @@ class Bench:
         self.calls = Faulty(self.client, faults)
         return Table(self.calls, self.name, lambda *call: self.units.append(call))
 
-    def event(self, subject: str, *args: Any, **more: Any) -> Entry:
-        return toy.event(self.study.id, subject, *args, **more)
+    def event(self, subject: str, *args: Any, **options: Any) -> Entry:
+        return toy.event(self.study.id, subject, *args, **options)
 
     def record(self, *entries: Entry, store: Store | None = None) -> list[Any]:
         """Record entries and give their outcomes."""

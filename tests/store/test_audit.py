@@ -33,12 +33,14 @@ class Damage:
         return self.key(f"SUM#{self.bench.study.generation}#{row}")
 
     def item(self, key: Any) -> Any:
-        found = self.bench.client.get_item(TableName=self.bench.name, Key=key, ConsistentRead=True)
-        return found["Item"]
+        response = self.bench.client.get_item(
+            TableName=self.bench.name, Key=key, ConsistentRead=True
+        )
+        return response["Item"]
 
     def put(self, item: Any) -> None:
-        put = {"Put": {"TableName": self.bench.name, "Item": item}}
-        self.bench.client.transact_write_items(TransactItems=[put])
+        action = {"Put": {"TableName": self.bench.name, "Item": item}}
+        self.bench.client.transact_write_items(TransactItems=[action])
 
     def delete(self, key: Any) -> None:
         delete = {"Delete": {"TableName": self.bench.name, "Key": key}}
@@ -116,8 +118,8 @@ def cut_short(damage: Damage) -> None:
 
 
 def records(damage: Damage) -> None:
-    other = toy.event(damage.bench.study.id, "P1", "L9", result="1")
-    damage.of_subject(body={"B": subjects.encode(fold_all("P1", [other]))})
+    unrelated = toy.event(damage.bench.study.id, "P1", "L9", result="1")
+    damage.of_subject(body={"B": subjects.encode(fold_all("P1", [unrelated]))})
 
 
 def prepare(bench: Bench) -> Damage:
@@ -155,7 +157,7 @@ def test_nothing_is_found_where_nothing_is_wrong(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damaged", "what", "subject"),
+    ("damaged", "kind", "subject"),
     [
         (sums_cell, "sums", ""),
         (sums_row, "sums", ""),
@@ -168,12 +170,12 @@ def test_nothing_is_found_where_nothing_is_wrong(bench: Bench) -> None:
     ],
 )
 def test_damaged_counts_are_found_and_put_right(
-    bench: Bench, damaged: Any, what: str, subject: str
+    bench: Bench, damaged: Any, kind: str, subject: str
 ) -> None:
     damage = prepare(bench)
     right = bench.store().sums(bench.study)
     damaged(damage)
-    assert found(bench) == [(what, subject, True)]
+    assert found(bench) == [(kind, subject, True)]
     assert found(bench) == []
     assert bench.store().sums(bench.study) == right
     entry = bench.event("P1", "L4")
@@ -183,7 +185,7 @@ def test_damaged_counts_are_found_and_put_right(
 
 
 @pytest.mark.parametrize(
-    ("damaged", "what"),
+    ("damaged", "kind"),
     [
         (journal_body, "chain"),
         (journal_row, "chain"),
@@ -193,13 +195,13 @@ def test_damaged_counts_are_found_and_put_right(
         (records, "records"),
     ],
 )
-def test_a_broken_chain_is_reported_and_left_alone(bench: Bench, damaged: Any, what: str) -> None:
+def test_a_broken_chain_is_reported_and_left_alone(bench: Bench, damaged: Any, kind: str) -> None:
     damage = prepare(bench)
     damaged(damage)
     first = found(bench)
-    assert (what, "P1", False) in first
-    assert {subject for each, subject, _ in first if subject} == {"P1"}
-    assert (what, "P1", False) in found(bench)
+    assert (kind, "P1", False) in first
+    assert {subject for what_, subject, _ in first if subject} == {"P1"}
+    assert (kind, "P1", False) in found(bench)
 
 
 def test_a_subject_whose_row_is_gone_is_found_and_its_count_is_not_taken_away(
@@ -231,14 +233,14 @@ def test_readers_are_right_while_a_repair_is_under_way(bench: Bench) -> None:
     right = bench.store().sums(bench.study)
     sums_cell(damage)
     store = bench.store()
-    calls, client, seen = bench.calls, bench.client, []
+    calls, client, comparisons = bench.calls, bench.client, []
 
     class Watched:
         def __getattr__(self, name: str) -> Any:
             def call(**request: Any) -> Any:
                 answer = getattr(client, name)(**request)
                 if name == "transact_write_items":
-                    seen.append(bench.store().sums(bench.study) == right)
+                    comparisons.append(bench.store().sums(bench.study) == right)
                 return answer
 
             return call
@@ -246,8 +248,8 @@ def test_readers_are_right_while_a_repair_is_under_way(bench: Bench) -> None:
     calls._client = Watched()
     audited = auditing.audit(store, bench.study.id)
     assert [difference.what for difference in audited.differences] == ["sums"]
-    assert len(seen) >= 3
-    assert all(seen)
+    assert len(comparisons) >= 3
+    assert all(comparisons)
 
 
 def doubled(study: Any, subject: Any) -> Share:

@@ -88,19 +88,19 @@ def counted(study: Study, entries: Sequence[Entry]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def exact(kept: Kept, study: Study, entries: Sequence[Entry]) -> None:
+def exact(journal_store: Kept, study: Study, entries: Sequence[Entry]) -> None:
     expected = counted(study, entries)
     for view in study.views:
-        assert kept.store.sums(view) == expected[view.audience], view.audience
-    assert set(map(str, check_sums(kept.store, study).values())) == {"{}"}
+        assert journal_store.store.sums(view) == expected[view.audience], view.audience
+    assert set(map(str, check_sums(journal_store.store, study).values())) == {"{}"}
 
 
 @SLOWLY
 @given(blinded.cases())
 def test_both_audiences_sums_are_the_recomputed_and_stand_apart(case: Case) -> None:
     result = Kept(case.study)
-    result.record(case.one)
-    exact(result, case.study, case.one)
+    result.record(case.first_feed)
+    exact(result, case.study, case.first_feed)
     open_rows, unblinded = result.sums("#0"), result.sums("#0#UNBLINDED")
     assert unblinded
     assert not [item for item in open_rows if blinding.UNBLINDED in item["SK"]["S"]]
@@ -117,7 +117,7 @@ def test_feeds_that_differ_in_arms_alone_give_the_same_open_sums_and_histories(
         item.record(feed)
     result, outcome = items
     assert result.store.sums(case.study.open) == outcome.store.sums(case.study.open)
-    names = {value.subject for value in case.one}
+    names = {value.subject for value in case.first_feed}
     assert result.history(names) == outcome.history(names)
 
 
@@ -159,13 +159,13 @@ def test_an_amendment_unblinds() -> None:
     assert sums == []
 
 
-@pytest.mark.parametrize("how", ["changed", "deleted"])
-def test_audit_finds_and_repairs_a_damaged_unblinded_row_and_names_no_arm(how: str) -> None:
+@pytest.mark.parametrize("damage_kind", ["changed", "deleted"])
+def test_audit_finds_and_repairs_a_damaged_unblinded_row_and_names_no_arm(damage_kind: str) -> None:
     result = Kept(DEFINED)
     result.record(FEED)
     row = next(item for item in result.sums("#UNBLINDED") if item["SK"]["S"].endswith(":cells#0"))
     key = row["PK"]["S"], row["SK"]["S"]
-    if how == "deleted":
+    if damage_kind == "deleted":
         del result.client.tables["t"][key]
     else:
         result.client.tables["t"][key][".2.0.n"] = {"N": "7"}

@@ -61,10 +61,10 @@ class TestTransactions:
         self, open_bench: Any, subjects: int, sizes: list[int]
     ) -> None:
         bench = open_bench(shards=1)
-        store, made = bench.store(), transactions(bench)
+        store, n_actions = bench.store(), transactions(bench)
         entries = [bench.event(f"P{i}") for i in range(subjects)]
         assert bench.record(*entries, store=store) == [Outcome.RECORDED] * subjects
-        assert made == sizes
+        assert n_actions == sizes
         bench.check(*entries)
 
     def test_a_subject_of_a_hundred_actions_goes_in_one(
@@ -72,22 +72,22 @@ class TestTransactions:
     ) -> None:
         monkeypatch.setattr("trial.store.writing._EVENTS_A_TRANSACTION", 95)
         bench = open_bench(shards=1)
-        store, made = bench.store(), transactions(bench)
+        store, n_actions = bench.store(), transactions(bench)
         entries = [bench.event("P1", f"L{i}") for i in range(TRANSACTION_ACTIONS - 1 - self.SUMS)]
         assert set(bench.record(*entries, store=store)) == {Outcome.RECORDED}
-        assert made == [TRANSACTION_ACTIONS]
+        assert n_actions == [TRANSACTION_ACTIONS]
 
-    @pytest.mark.parametrize(("subjects", "writes"), [(96, 1), (97, 2)])
+    @pytest.mark.parametrize(("subjects", "n_writes"), [(96, 1), (97, 2)])
     def test_fill_fills_a_transaction_too(
-        self, open_bench: Any, subjects: int, writes: int
+        self, open_bench: Any, subjects: int, n_writes: int
     ) -> None:
         bench = open_bench(shards=1)
         bench.record(*(bench.event(f"P{i}") for i in range(subjects)))
         store = bench.store(version=bench.study.version + 1)
-        made = transactions(bench)
+        n_actions = transactions(bench)
         assert store.fill(bench.study.id)
-        assert sorted(made)[-writes:] == (
-            [TRANSACTION_ACTIONS] if writes == 1 else [1 + self.SUMS, TRANSACTION_ACTIONS]
+        assert sorted(n_actions)[-n_writes:] == (
+            [TRANSACTION_ACTIONS] if n_writes == 1 else [1 + self.SUMS, TRANSACTION_ACTIONS]
         )
 
     def test_a_plan_leaves_room_for_the_definition_and_for_who_put_it(self) -> None:
@@ -101,14 +101,17 @@ class TestTransactions:
         def wide(cells: int) -> Any:
             return {"study": {}, "wide#0": {str(i): 1 for i in range(cells)}}
 
-        for fit in (lambda of: subject_update._fits([], of), lambda of: backfill._fits(1, of, 0)):
+        for fit in (
+            lambda share: subject_update._fits([], share),
+            lambda share: backfill._fits(1, share, 0),
+        ):
             assert fit(wide(spreading.EXPRESSION_OPERATORS))
             assert not fit(wide(spreading.EXPRESSION_OPERATORS + 1))
 
     def test_a_fill_takes_so_many_bytes_at_once(self) -> None:
-        left = subject_update.TRANSACTION_BYTES - subject_update.SUM_ROW_BYTES
-        assert backfill._fits(1, {"study": {}}, left)
-        assert not backfill._fits(1, {"study": {}}, left + 1)
+        room = subject_update.TRANSACTION_BYTES - subject_update.SUM_ROW_BYTES
+        assert backfill._fits(1, {"study": {}}, room)
+        assert not backfill._fits(1, {"study": {}}, room + 1)
 
 
 class TestSharesOfAnotherVersion:
@@ -132,8 +135,8 @@ class TestSharesOfAnotherVersion:
         self.at(bench, version)
         first, second = (auditing.audit(bench.store(), bench.study.id) for _ in range(2))
         waits = version < 2  # which Fill is for, and no damage
-        found = [(difference.what, difference.repaired) for difference in first.differences]
-        assert found == ([] if waits else [("share", True)])
+        repairs = [(difference.what, difference.repaired) for difference in first.differences]
+        assert repairs == ([] if waits else [("share", True)])
         assert second.differences == ()
         (stored,) = bench.store().subjects(bench.study)
         assert stored.version == 2
@@ -144,8 +147,8 @@ class TestSharesOfAnotherVersion:
         right = bench.store().sums(bench.study)
         self.at(bench, version, {"kinds#0": {"kind=x": 4}})
         for shard in range(bench.study.definition.shards):
-            at = keys.sum_row(bench.study.id, shard, f"{bench.study.generation}#study")
-            gate = bench.client.tables[bench.name].get(at)
+            row_key = keys.sum_row(bench.study.id, shard, f"{bench.study.generation}#study")
+            gate = bench.client.tables[bench.name].get(row_key)
             if gate is not None:
                 gate["marks"] = {"N": "1"}
         assert bench.store().sums(bench.study) == right
@@ -161,8 +164,8 @@ class TestRetention:
     ) -> None:
         store = bench.store()
         retired = store.retire(bench.study.id, ADMIN, "Closed")
-        over = datetime.fromisoformat(retired.at.replace("2026", "2051"))
-        bench.clock.at = over - TICK * (1 + early)
+        retention_end = datetime.fromisoformat(retired.at.replace("2026", "2051"))
+        bench.clock.at = retention_end - TICK * (1 + early)
         if removed:
             store.remove(bench.study.id, ADMIN, "Done")
         else:
@@ -184,14 +187,18 @@ class TestRetention:
 
 
 class TestDeadlines:
-    @pytest.mark.parametrize(("left", "over"), [(MARGIN - 1, True), (MARGIN, False)])
-    def test_a_process_stops_when_less_than_its_margin_is_left(self, left: int, over: bool) -> None:  # noqa: FBT001
+    @pytest.mark.parametrize(("remaining", "is_over"), [(MARGIN - 1, True), (MARGIN, False)])
+    def test_a_process_stops_when_less_than_its_margin_is_left(
+        self,
+        remaining: int,
+        is_over: bool,  # noqa: FBT001
+    ) -> None:
         class Context:
             def get_remaining_time_in_millis(self) -> int:
-                return left
+                return remaining
 
         check = beat(Context())
-        if not over:
+        if not is_over:
             assert check() is None
             return
         with pytest.raises(OutOfTime):
@@ -203,32 +210,32 @@ class TestDeadlines:
         assert isinstance(outcome, Unavailable)
         assert bench.calls.calls.count("transact_write_items") == writing.MAX_ATTEMPTS
 
-    @pytest.mark.parametrize(("early", "writes"), [(1, 3), (0, 2)])
+    @pytest.mark.parametrize(("early", "n_writes"), [(1, 3), (0, 2)])
     def test_patience_ends_with_its_last_instant(
-        self, bench: Bench, early: int, writes: int
+        self, bench: Bench, early: int, n_writes: int
     ) -> None:
         store = bench.store(*[faults.lost_request] * 99)
         deadline = bench.clock.at + writing.RETRY_TIMEOUT
-        reads, clock = 0, bench.clock
+        n_reads, clock = 0, bench.clock
 
         def late(_seconds: float) -> None:
             """Let the second try end at the deadline, or an instant before it."""
-            nonlocal reads
-            reads += 1
-            if reads == 1:
-                found.now = lambda: deadline - early * TICK
+            nonlocal n_reads
+            n_reads += 1
+            if n_reads == 1:
+                recording.now = lambda: deadline - early * TICK
             else:
-                found.now = lambda: deadline
+                recording.now = lambda: deadline
 
-        found = writing.Recording(
+        recording = writing.Recording(
             store._table, bench.study, store._definitions.plan(bench.study.id),
             lambda: store._definitions.reload_plan(bench.study.id), toy.contribute,
             store._spreading, clock, late,
         )  # fmt: skip
-        found.deadline = deadline
-        (result,) = found.run(toy.receipts([bench.event("P1")]))
+        recording.deadline = deadline
+        (result,) = recording.run(toy.receipts([bench.event("P1")]))
         assert isinstance(result.outcome, Unavailable)
-        assert bench.calls.calls.count("transact_write_items") == writes
+        assert bench.calls.calls.count("transact_write_items") == n_writes
 
 
 class TestReports:
@@ -281,9 +288,9 @@ class TestSizes:
             intake.read_posted_events(body + b" ")
         assert refused.value.status == 413
 
-    @pytest.mark.parametrize(("more", "status"), [(0, 400), (1, 413)])
-    def test_a_batch_has_its_last_byte(self, bench: Bench, more: int, status: int) -> None:
-        body = b"x" * (api.BATCH_BYTES + more)
+    @pytest.mark.parametrize(("surplus", "status"), [(0, 400), (1, 413)])
+    def test_a_batch_has_its_last_byte(self, bench: Bench, surplus: int, status: int) -> None:
+        body = b"x" * (api.BATCH_BYTES + surplus)
         submissions = Submissions(bench.table(), lambda _word: None, bench.clock)
         senders = Senders(bench.table(), bench.clock)
         context = IntakeContext(bench.store(), submissions, senders, ADMIN, Channel.EVENTS)

@@ -38,7 +38,7 @@ SHAPES = st.sampled_from(["date", "result", "unit", "measurements", "=", "{", "[
 @st.composite
 def entries(draw: st.DrawFn) -> list[Entry]:
     """Draw a subject's entries: likely shapes, unlikely values, some revisions, true digests."""
-    drawn = draw(
+    parameters = draw(
         st.lists(
             st.tuples(
                 st.sampled_from(["visit.recorded", "lab.result.reported", "dose.missed"]),
@@ -51,7 +51,7 @@ def entries(draw: st.DrawFn) -> list[Entry]:
             max_size=8,
         )
     )
-    return [entry(*item) for item in drawn]
+    return [entry(*item) for item in parameters]
 
 
 def entry(
@@ -70,16 +70,16 @@ def entry(
     return Entry("S", "P", kind, record, revision, void, reason, data, digest, "", "", "", "")
 
 
-def same(subject: Subject, other: Subject) -> bool:
+def same(subject: Subject, second: Subject) -> bool:
     """Compare as stored values must compare: to the digit, 1.5 not being 1.50."""
 
-    def exact(each: Subject) -> Any:
+    def exact(subject_: Subject) -> Any:
         return [
-            (key, record.revision, record.void, canonical(record.data), dict(each.digests[key]))
-            for key, record in sorted(each.records.items())
+            (key, record.revision, record.void, canonical(record.data), dict(subject_.digests[key]))
+            for key, record in sorted(subject_.records.items())
         ]
 
-    return subject == other and exact(subject) == exact(other)
+    return subject == second and exact(subject) == exact(second)
 
 
 @given(entries())
@@ -101,11 +101,11 @@ def test_bytes_do_not_depend_on_the_order_of_arrival(history: list[Entry], rng: 
 
 @given(entries(), entries())
 def test_a_decoded_subject_folds_as_the_original_does(
-    history: list[Entry], more: list[Entry]
+    history: list[Entry], further: list[Entry]
 ) -> None:
     original = fold_all("P", history)
     decoded = subjects.decode(Subject("P"), subjects.encode(original))
-    for item in [*history, *more]:
+    for item in [*history, *further]:
         (original, outcome), (decoded, result) = fold(original, item), fold(decoded, item)
         assert outcome is result
     assert same(original, decoded)
@@ -175,11 +175,11 @@ def tallied_shares(draw: st.DrawFn) -> Share:
         mark, table = draw(st.sampled_from(["", "unblinded:"])), draw(st.sampled_from("Tt\x0e\v"))
         stem = f"{draw(st.integers(0, 2))}.{draw(st.integers(0, 1))}"
         value, number = draw(st.integers(-3, 3)), draw(st.integers(-6, 6))
-        counting_cell, one = count_of(number)
+        counting_cell, count = count_of(number)
         index, _, column = stem.partition(".")
         moments = share.setdefault(f"{mark}cells#{draw(st.integers(0, 1))}", {})
         moments |= {f"{stem}.n": 1, f"{stem}.s": value, f"{stem}.q": value * value}
-        moments[f"{stem}.{counting_cell}"] = one
+        moments[f"{stem}.{counting_cell}"] = count
         tally = share.setdefault(f"{mark}{table}#tally#{index}#{number}", {})
         tally[f"{column}={value}"] = draw(st.sampled_from([1, 1, 1, -1, 2]))
     for row in draw(st.lists(st.sampled_from(sorted(share)), max_size=2)) if share else ():
@@ -206,8 +206,8 @@ def test_a_value_that_is_tallied_is_written_once(share: Share, old: Share) -> No
 def test_a_tallied_value_takes_few_bytes() -> None:
     cells = {"57.0.n": 1, "57.0.s": 4264818, "57.0.q": 4264818**2}
     alone = len(encode_share({"cells#4": cells}, 1))
-    name, one = count_of(224)
-    cells[f"57.0.{name}"] = one
+    name, count = count_of(224)
+    cells[f"57.0.{name}"] = count
     assert (
         len(encode_share({"cells#4": cells, "14.2.4#tally#57#224": {"0=4264818": 1}}, 1))
         < alone + 16

@@ -11,10 +11,10 @@ from trial.reporting.currency import is_newer
 type JournalPosition = dict[str, Any]
 
 
-def standing(epoch: int = 1, events: int = 5, disputes: int = 1, **more: Any) -> JournalPosition:
+def standing(epoch: int = 1, events: int = 5, disputes: int = 1, **options: Any) -> JournalPosition:
     counts = {"epoch": epoch, "events": events, "disputes": disputes}
-    named = {"cut": f"{events}/{disputes}", "code_version": "a"}
-    return counts | named | more
+    fields = {"cut": f"{events}/{disputes}", "code_version": "a"}
+    return counts | fields | options
 
 
 def test_an_older_set_of_disputes_never_overwrites_a_newer_one() -> None:

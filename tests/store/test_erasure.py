@@ -63,9 +63,9 @@ def told(value: Any) -> Iterator[str]:
     """Give every text of an item, names and bytes too, unpacked where they are packed."""
     match value:
         case dict():
-            for name, each in value.items():
+            for name, member in value.items():
                 yield str(name)
-                yield from told(each)
+                yield from told(member)
         case bytes():
             yield value.decode("latin-1")
             for dictionary in (RECORDS_1, SHARES_1):
@@ -78,7 +78,7 @@ def told(value: Any) -> Iterator[str]:
 
 
 def texts(bench: Bench) -> str:
-    return "\n".join(each for item in items(bench) for each in told(item))
+    return "\n".join(text for item in items(bench) for text in told(item))
 
 
 @pytest.mark.parametrize("length", [2, 60])  # in one row, and in pages
@@ -170,8 +170,8 @@ def test_what_comes_later_is_counted_without_its_texts(bench: Bench) -> None:
     erase(bench, "P1")
     assert set(bench.record(*entries[2:])) == {Outcome.RECORDED}
     assert set(bench.record(*entries)) == {Outcome.REPEATED}
-    other = toy.serious(bench.study.id, "P1", "AE-0", term="another")
-    assert bench.record(other) == [Outcome.CONFLICT]
+    conflicting = toy.serious(bench.study.id, "P1", "AE-0", term="another")
+    assert bench.record(conflicting) == [Outcome.CONFLICT]
     assert SECRET not in texts(bench)
     store = bench.store()
     stored = store.subject(bench.study, "P1")
@@ -189,15 +189,15 @@ def test_an_event_that_commits_meanwhile_is_erased_with_the_rest(bench: Bench) -
     outcomes: list[Any] = []
 
     def write(part: list[envelope.Entry]) -> None:
-        for each in part:
-            outcomes.extend(bench.record(each))
+        for entry_ in part:
+            outcomes.extend(bench.record(entry_))
 
     writers = [threading.Thread(target=write, args=(rest[i::3],)) for i in range(3)]
-    for each in writers:
-        each.start()
+    for writer in writers:
+        writer.start()
     erased = erase(bench, "P1")
-    for each in writers:
-        each.join()
+    for writer in writers:
+        writer.join()
     assert erased.first
     assert outcomes == [Outcome.RECORDED] * len(rest)
     erase(bench, "P1")
@@ -234,25 +234,28 @@ def test_bodies_quarantined_are_dropped_now_and_later(bench: Bench) -> None:
     assert erase(bench, "P1").quarantined == len(of_subject)
     late = f'{{"subject": "P1", "term": "late {SECRET}"}}'
     store.quarantine(name, late, {"title": "no"}, ADMIN)
-    kept = {
+    bodies_of_others = {
         rejected_body.body.decode()
         for rejected_body in store.rejected_bodies(name)
         if rejected_body.body
     }
-    assert kept == of_others.keys()
-    gone = [
+    assert bodies_of_others == of_others.keys()
+    dropped = [
         rejected_body for rejected_body in store.rejected_bodies(name) if rejected_body.body is None
     ]
-    assert len(gone) == len(of_subject) + 1
-    assert all(each.erased and each.problem == {"title": "no"} for each in gone)
+    assert len(dropped) == len(of_subject) + 1
+    assert all(row.erased and row.problem == {"title": "no"} for row in dropped)
     assert SECRET not in texts(bench)
 
 
 def test_texts_sealed_for_one_record_do_not_open_for_another(bench: Bench) -> None:
     bench.record(death(bench, "P1"), toy.serious(bench.study.id, "P1", term="fell"))
-    found = {item["SK"]["S"]: item for item in items(bench) if "#JOURNAL#" in item["PK"]["S"]}
-    one, other = found["death.reported#D-1#1"], found["adverse-event.reported#AE-1#1"]
-    moved = one | {"texts": other["texts"]}
+    by_sort_key = {item["SK"]["S"]: item for item in items(bench) if "#JOURNAL#" in item["PK"]["S"]}
+    first, second = (
+        by_sort_key["death.reported#D-1#1"],
+        by_sort_key["adverse-event.reported#AE-1#1"],
+    )
+    moved = first | {"texts": second["texts"]}
     bench.client.transact_write_items(
         TransactItems=[{"Put": {"TableName": bench.name, "Item": moved}}]
     )
@@ -277,13 +280,13 @@ class Amid:
         self.calls = 0
 
     def __getattr__(self, name: str) -> Any:
-        done = getattr(self._client, name)
+        method = getattr(self._client, name)
 
         def call(**request: Any) -> Any:
             self.calls += 1
             if self.calls == self._number:
                 self._happens()
-            return done(**request)
+            return method(**request)
 
         return call
 
@@ -310,12 +313,12 @@ def test_a_body_quarantined_in_any_moment_of_an_erasure_is_dropped(
             outer(amid, subject)
             if amid.calls < number:
                 inner(bench.client, subject)
-    kept = [
+    bodies = [
         rejected_body
         for rejected_body in quarantine.rejected_bodies(Table(bench.client, bench.name), study)
         if rejected_body.body
     ]
-    assert kept == []
+    assert bodies == []
 
 
 def test_refusing_a_body_reads_no_more_with_many_erased_subjects(bench: Bench) -> None:
@@ -327,8 +330,8 @@ def test_refusing_a_body_reads_no_more_with_many_erased_subjects(bench: Bench) -
             Table(counting, bench.name), bench.study.id, body, {}, "x", bench.clock()
         )
         calls.append(counting.calls)
-        for each in range(60):
+        for index in range(60):
             quarantine.erase_subject(
-                Table(bench.client, bench.name), bench.study.id, f"E{each}", bench.clock()
+                Table(bench.client, bench.name), bench.study.id, f"E{index}", bench.clock()
             )
     assert calls[0] == calls[1]

@@ -44,8 +44,8 @@ def test_lost_answers_in_a_batch_leave_every_answer_right(bench: Bench) -> None:
     old = bench.event("P1", "old")
     bench.record(old)
     entries = [bench.event(f"P{i}", f"L{i}") for i in range(6)]
-    again = bench.event("P1", "old", event_id="again")
-    batch = [*entries, again, bench.event("P2", "L2", event_id="2nd")]
+    repeat = bench.event("P1", "old", event_id="again")
+    batch = [*entries, repeat, bench.event("P2", "L2", event_id="2nd")]
     lost_answers = [faults.lost_answer, faults.lost_request, faults.lost_answer]
     outcomes = bench.record(*batch, store=bench.store(*lost_answers))
     assert outcomes == [*[RECORDED] * 6, REPEATED, REPEATED]
@@ -53,16 +53,16 @@ def test_lost_answers_in_a_batch_leave_every_answer_right(bench: Bench) -> None:
 
 
 def test_whoever_committed_says_recorded_and_the_other_says_repeated(bench: Bench) -> None:
-    entry, same = bench.event("P1", event_id="mine"), bench.event("P1", event_id="theirs")
+    entry, second = bench.event("P1", event_id="mine"), bench.event("P1", event_id="theirs")
     first: list[Any] = []
 
     def overtake() -> None:
-        first.extend(bench.record(same))
+        first.extend(bench.record(second))
 
     store = bench.store(faults.meanwhile(overtake))
     assert bench.record(entry, store=store) == [REPEATED]
     assert first == [RECORDED]
-    bench.check(same)
+    bench.check(second)
 
 
 def test_a_subject_written_to_between_read_and_write_is_read_again(bench: Bench) -> None:
@@ -88,10 +88,10 @@ def test_a_subject_that_stays_contended_fails_alone(bench: Bench) -> None:
     poisoned = "SUBJECT#P3"
 
     def contended(**request: Any) -> Any:
-        writes = [value for item in request["TransactItems"] for value in item.values()]
-        sort_keys = [(item.get("Key") or item["Item"])["SK"]["S"] for item in writes]
+        actions = [value for item in request["TransactItems"] for value in item.values()]
+        sort_keys = [(item.get("Key") or item["Item"])["SK"]["S"] for item in actions]
         if poisoned in sort_keys:
-            raise doubles.cancelled(*["TransactionConflict"] * len(writes))
+            raise doubles.cancelled(*["TransactionConflict"] * len(actions))
         return bench.client.transact_write_items(**request)
 
     store = bench.store()

@@ -34,17 +34,19 @@ from trial.subject.fold import Outcome, fold_all
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 
 
-def factor(of: Study) -> int:
+def factor(defined: Study) -> int:
     """Say how a definition of the toy study counts: its title ends in a number, or it is 1."""
-    return int(of.definition.title.split()[-1]) if of.definition.title[-1].isdigit() else 1
+    return (
+        int(defined.definition.title.split()[-1]) if defined.definition.title[-1].isdigit() else 1
+    )
 
 
 def counting(version: int) -> Callable[[Study, Any], Share]:
     """Make contributions that differ from one definition, and from one version, to the other."""
 
-    def contribute(of: Study, subject: Any) -> Share:
-        share = toy.contribute(of, subject)
-        result = 10 * version + factor(of)
+    def contribute(defined: Study, subject: Any) -> Share:
+        share = toy.contribute(defined, subject)
+        result = 10 * version + factor(defined)
         scaled = {
             row: {cell: value * result for cell, value in share[row].items()}
             for row in share
@@ -86,12 +88,14 @@ class World:
         self.recorded += [entry for entry, outcome in pairs if outcome.outcome is RECORDED]
         return [item.outcome for item in result]
 
-    def expected(self, of: Study, version: int, recorded: list[Entry]) -> Share:
+    def expected(self, defined: Study, version: int, recorded: list[Entry]) -> Share:
         subjects: dict[str, list[Entry]] = {}
         for entry in recorded:
             subjects.setdefault(entry.subject, []).append(entry)
         contribute = counting(version)
-        return cells.total(contribute(of, fold_all(name, all_)) for name, all_ in subjects.items())
+        return cells.total(
+            contribute(defined, fold_all(name, entries)) for name, entries in subjects.items()
+        )
 
     def check(self, *versions: int) -> None:
         """Demand that processes of these releases read exactly what was recorded."""
@@ -104,12 +108,12 @@ class World:
             assert set(map(str, check_sums(store, study).values())) <= {"{}"} or self.behind(study)
             assert store.sums(study) == result
 
-    def behind(self, of: Study) -> bool:
-        return any(gate.get("marks") != gate.get("filled") for gate in self.gates(of))
+    def behind(self, defined: Study) -> bool:
+        return any(gate.get("marks") != gate.get("filled") for gate in self.gates(defined))
 
-    def gates(self, of: Study) -> list[Any]:
+    def gates(self, defined: Study) -> list[Any]:
         keys = [
-            {"PK": {"S": f"STUDY#S#{shard}"}, "SK": {"S": f"SUM#{of.generation}#study"}}
+            {"PK": {"S": f"STUDY#S#{shard}"}, "SK": {"S": f"SUM#{defined.generation}#study"}}
             for shard in range(self.shards)
         ]
         items = [
@@ -369,10 +373,10 @@ def test_whatever_happens_readers_of_every_release_see_what_is_recorded(steps: l
     result: set[tuple[int, int]] = set()
     for step in steps:
         match step:
-            case "record", who, i, revision:
-                (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
+            case "record", writer, i, revision:
+                (outcome,) = world.record(stores[writer], event(i, 7 * i + revision, revision))
                 if isinstance(outcome, DefinitionSuperseded):
-                    (outcome,) = world.record(stores[who], event(i, 7 * i + revision, revision))
+                    (outcome,) = world.record(stores[writer], event(i, 7 * i + revision, revision))
                 assert outcome is (REPEATED if (i, revision) in result else RECORDED)
                 result.add((i, revision))
             case "put", number:
@@ -443,7 +447,7 @@ class Crowd:
                 self.world.recorded.append(entry)
 
     def read(self, version: int) -> int:
-        store, reads = self.world.store(version), 0
+        store, n_reads = self.world.store(version), 0
         while not self.over.is_set():
             store.invalidate("S")
             study = store.study("S")
@@ -452,21 +456,21 @@ class Crowd:
             sums = store.sums(study)
             with self.lock:
                 result = self.sent
-            reads += 1
+            n_reads += 1
             self.one_state(sums, 10 * version + factor(study), least, result)
-        return reads
+        return n_reads
 
-    def one_state(self, sums: Share, by: int, least: int, most: int) -> None:
+    def one_state(self, sums: Share, factor_: int, least: int, highest: int) -> None:
         """Demand that sums are of one definition and version, and that they agree."""
         accepted = sums.get("study", {}).get("accepted", 0)
-        assert least <= accepted <= most
+        assert least <= accepted <= highest
         if not accepted:
             return
-        assert {row for row in sums if row.startswith("only")} == {f"only#{by}"}
-        assert sums["results#0"]["0.n"] == by * accepted
-        assert sums["kinds#0"] == {"kind=lab.result.reported": by * accepted}
+        assert {row for row in sums if row.startswith("only")} == {f"only#{factor_}"}
+        assert sums["results#0"]["0.n"] == factor_ * accepted
+        assert sums["kinds#0"] == {"kind=lab.result.reported": factor_ * accepted}
         tally = [sums[row] for row in sums if "#tally#" in row]
-        assert sum(sum(row.values()) for row in tally) == by * accepted
+        assert sum(sum(row.values()) for row in tally) == factor_ * accepted
         weighed = sum(int(value) * n for row in tally for value, n in row.items())
         assert sums["results#0"].get("0.s", 0) == weighed
 

@@ -59,9 +59,9 @@ def wide(version: int) -> Callable[[Study, Any], Share]:
     They differ from one definition, and from one version, to the other.
     """
 
-    def contribute(of: Study, subject: Any) -> Share:
-        share = toy.contribute(of, subject)
-        title = of.definition.title
+    def contribute(defined: Study, subject: Any) -> Share:
+        share = toy.contribute(defined, subject)
+        title = defined.definition.title
         factor = 10 * version + (int(title[-1]) if title[-1].isdigit() else 1)
         results = sorted(
             record.data["result"]
@@ -81,7 +81,7 @@ class World:
 
     client: MemoryClient = field(default_factory=lambda: MemoryClient(page=3))
     clock: Clock = field(default_factory=Clock)
-    sent: dict[tuple[str, str], Entry] = field(default_factory=dict)
+    sent_entries: dict[tuple[str, str], Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.put(1, 1)
@@ -97,7 +97,7 @@ class World:
     def record(self, store: Store, *entries: Entry) -> list[Any]:
         for entry in entries:
             _, revision = keys.journal_row(entry)
-            self.sent[entry.subject, revision] = entry
+            self.sent_entries[entry.subject, revision] = entry
         results = store.record(store.study("S"), toy.receipts(entries))
         return [result.outcome for result in results]
 
@@ -108,12 +108,13 @@ class World:
         for partition, revision in self.client.tables["t"]:
             if "#JOURNAL#" in partition:
                 subject = partition.rpartition("#")[2]
-                by_subject.setdefault(subject, []).append(self.sent[subject, revision])
+                by_subject.setdefault(subject, []).append(self.sent_entries[subject, revision])
         return by_subject
 
-    def expected(self, of: Study, version: int) -> Share:
+    def expected(self, defined: Study, version: int) -> Share:
         shares = (
-            wide(version)(of, fold_all(name, entries)) for name, entries in self.journalled.items()
+            wide(version)(defined, fold_all(name, entries))
+            for name, entries in self.journalled.items()
         )
         return cells.total(shares)
 
@@ -121,23 +122,23 @@ class World:
         """Demand that every release reads what is journalled, and that sums count the shares."""
         for version in (1, 2):
             store = self.store(version)
-            found = store.study("S")
-            assert store.sums(found) == self.expected(found, version)
+            defined = store.study("S")
+            assert store.sums(defined) == self.expected(defined, version)
         current = self.store().current("S")
         assert current is not None
         for generation in current.live.values():
             store = self.store(generation.version)
-            of = store.defined("S", generation.digest)
-            assert check_sums(store, of) == {shard: {} for shard in range(SHARDS)}
+            study_ = store.defined("S", generation.digest)
+            assert check_sums(store, study_) == {shard: {} for shard in range(SHARDS)}
             for shard in range(SHARDS):
-                self.check_header(store, of, shard)
+                self.check_header(store, study_, shard)
 
-    def check_header(self, store: Store, of: Study, shard: int) -> None:
+    def check_header(self, store: Store, defined: Study, shard: int) -> None:
         """Demand that a header which is not stale has current shares alone behind it."""
-        header = reading.header(store._table, of, shard)
+        header = reading.header(store._table, defined, shard)
         assert header is not None
         rows = list(paging.scan_rows(store._table, keys.shard_partition("S", shard)))
-        versions = [row.counted_share(of.generation).version for row in rows]
+        versions = [row.counted_share(defined.generation).version for row in rows]
         unreconciled = header.stale_marks - header.reconciled_marks
         assert unreconciled >= versions.count(PARTIAL_MARKED)
         if not unreconciled:
@@ -252,16 +253,16 @@ class TestOneChange:
     def test_a_row_of_very_many_cells_moves_in_parts_too(self, world: World) -> None:
         cells_of = {f"0={number}": 1 for number in range(2_000)}
 
-        def long_row(of: Study, subject: Any) -> Share:
-            return toy.contribute(of, subject) | {"long#0": cells_of, "study": cells_of}
+        def long_row(defined: Study, subject: Any) -> Share:
+            return toy.contribute(defined, subject) | {"long#0": cells_of, "study": cells_of}
 
         store = Store(Table(world.client, "t"), long_row, world.clock, world.clock.pause, 1)
         with narrow(4):
             assert world.record(store, event(1)) == [RECORDED]
-        found = store.study("S")
-        assert set(map(str, check_sums(store, found).values())) == {"{}"}
-        assert store.sums(found)["long#0"] == cells_of
-        assert store.sums(found)["study"] == cells_of
+        defined = store.study("S")
+        assert set(map(str, check_sums(store, defined).values())) == {"{}"}
+        assert store.sums(defined)["long#0"] == cells_of
+        assert store.sums(defined)["study"] == cells_of
         assert world.partial() == 0
 
 
@@ -353,16 +354,16 @@ class TestInterrupted:
             store = world.store(1, Faulty(world.client, [faults.crash_after]))
             with pytest.raises(Crash):
                 world.record(store, event(i, 7, 2))
-        found = world.store().study("S")
+        defined = world.store().study("S")
         for shard in range(SHARDS):
-            del world.client.tables["t"][keys.sum_row("S", shard, f"{found.generation}#study")]
+            del world.client.tables["t"][keys.sum_row("S", shard, f"{defined.generation}#study")]
         repair = world.store()._repair()
         with patch.object(repair, "_mark_stale", side_effect=Crash):
             for shard in range(SHARDS):
                 with suppress(Crash):
-                    repair.repair(found, shard)
+                    repair.repair(defined, shard)
         world.record(world.store(), event(4), event(5), event(6))  # complete what was partial
-        assert all(header.is_stale for header in headers(world, found))
+        assert all(header.is_stale for header in headers(world, defined))
         audited = auditing.audit(world.store(), "S")
         assert {difference.what for difference in audited.differences} <= {"sums"}
         assert auditing.audit(world.store(), "S").differences == ()
@@ -370,9 +371,9 @@ class TestInterrupted:
         world.check()
 
 
-def headers(world: World, of: Study) -> list[Any]:
+def headers(world: World, defined: Study) -> list[Any]:
     table = world.store()._table
-    return [reading.header(table, of, shard) for shard in range(SHARDS)]
+    return [reading.header(table, defined, shard) for shard in range(SHARDS)]
 
 
 def is_stale(world: World, store: Store) -> bool:
@@ -507,9 +508,9 @@ def take(world: World, number: int, step: Any) -> None:
             world.clock.pause(seconds)
 
 
-def another(world: World, what: str, version: int, i: int) -> None:
+def another(world: World, kind: str, version: int, i: int) -> None:
     """Let another process come in between."""
-    match what:
+    match kind:
         case "record":
             world.record(world.store(3 - version), event(i + 3, 7 * (i + 3) + 1))
             world.record(world.store(version), event(i, 7 * i + 4, 4))
@@ -530,22 +531,29 @@ def test_a_blinded_study_is_exact_in_parts(case: Any, ends_at: int, data: Any) -
         patch.object(compiled, "MAX_ROWS_BY_POSITION", 96 if by_position else -1),
         patch.dict(compiled._ARRANGED, clear=True),
     ):
-        kept = Kept(case.study)
-        feed = [*case.one, *(blinded.randomised("b", "S-1", revision=9 + i) for i in range(2))]
+        instance = Kept(case.study)
+        feed = [
+            *case.first_feed,
+            *(blinded.randomised("b", "S-1", revision=9 + i) for i in range(2)),
+        ]
         half = len(feed) // 2
-        kept.record(feed[:half])
+        instance.record(feed[:half])
 
         def check(_call: int) -> None:
-            table = kept.client.tables["t"]
-            exact(kept, case.study, [each for each in feed if keys.journal_row(each) in table])
+            table = instance.client.tables["t"]
+            exact(
+                instance,
+                case.study,
+                [entry_ for entry_ in feed if keys.journal_row(entry_) in table],
+            )
 
-        client = Watched(kept.client, check, ends_at, late=data.draw(st.booleans()))
-        dying = Store(Table(client, "t"), report.contribute, kept.clock, kept.clock.pause)
+        client = Watched(instance.client, check, ends_at, late=data.draw(st.booleans()))
+        dying = Store(Table(client, "t"), report.contribute, instance.clock, instance.clock.pause)
         with suppress(Crash):
-            for each in feed[half:]:
-                dying.record(kept.study, toy.receipts([each]))
+            for entry_ in feed[half:]:
+                dying.record(instance.study, toy.receipts([entry_]))
         check(0)
-        kept.record(feed)
-        exact(kept, case.study, feed)
-        assert kept.store.fill(case.study.id)
-        exact(kept, case.study, feed)
+        instance.record(feed)
+        exact(instance, case.study, feed)
+        assert instance.store.fill(case.study.id)
+        exact(instance, case.study, feed)

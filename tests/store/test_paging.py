@@ -34,13 +34,13 @@ def pages_of(bench: Bench, subject: str) -> list[Any]:
     return list(bench.table().query(text[0], keys.page_prefix(text)))
 
 
-def write(bench: Bench, how: str, what: Any) -> None:
-    action = {how: {"TableName": bench.name, **what}}
+def write(bench: Bench, operation: str, arguments: Any) -> None:
+    action = {operation: {"TableName": bench.name, **arguments}}
     bench.client.transact_write_items(TransactItems=[action])
 
 
-def key(at: keys.Key) -> Any:
-    return {"PK": {"S": at[0]}, "SK": {"S": at[1]}}
+def key(row_key: keys.Key) -> Any:
+    return {"PK": {"S": row_key[0]}, "SK": {"S": row_key[1]}}
 
 
 def paged(bench: Bench, *subjects: str, records: int = 20) -> list[Entry]:
@@ -71,9 +71,9 @@ def test_a_history_in_any_order_with_corrections_and_voids_is_what_it_is_without
         assert bench.record(entry) == [RECORDED]
     bench.check(*entries)
     assert len(pages_of(bench, "P1")) > 5
-    again = [bench.event("P1", item.record, item.revision, "77") for item in entries[:9]]
+    repeats = [bench.event("P1", item.record, item.revision, "77") for item in entries[:9]]
     assert set(bench.record(*entries)) == {REPEATED}
-    assert set(bench.record(*again)) <= {REPEATED, CONFLICT}
+    assert set(bench.record(*repeats)) <= {REPEATED, CONFLICT}
     bench.check(*entries)
 
 
@@ -151,7 +151,7 @@ def test_writers_that_would_write_the_same_page_do_so_one_after_the_other(bench:
     entries = paged(bench, "P1")
     for i in range(8):
         event, result = bench.event("P1", f"M{i}"), bench.event("P1", f"O{i}", result=str(i))
-        store = bench.store(faults.meanwhile(lambda other=result: bench.record(other)))
+        store = bench.store(faults.meanwhile(lambda entry=result: bench.record(entry)))
         assert bench.record(event, store=store) == [RECORDED]
         entries += [event, result]
     bench.check(*entries)

@@ -123,8 +123,8 @@ def test_what_a_definition_was_posted_as_is_kept_whoever_puts_it_again(bench: Be
     amended = replace(study.load(source), posted='{"extends":[]}')
     for defined in (amended, bench.study, study.load(source)):
         assert bench.store().put_definition(defined, defined.source) == "created"
-    kept = bench.store().source(bench.study.id, amended.digest)
-    assert kept == (amended.source, amended.posted)
+    sources = bench.store().source(bench.study.id, amended.digest)
+    assert sources == (amended.source, amended.posted)
     assert bench.store().source(bench.study.id, bench.study.digest) == (bench.study.source, "")
 
 

@@ -33,10 +33,10 @@ def test_an_event_is_recorded_and_counted_in_one_read_and_one_transaction(bench:
 
 
 def test_a_repeat_costs_one_read_and_changes_nothing(bench: Bench) -> None:
-    entry, again = bench.event("P1"), bench.event("P1", event_id="e2")
+    entry, repeat = bench.event("P1"), bench.event("P1", event_id="e2")
     bench.record(entry)
     store = bench.store()
-    assert bench.record(again, store=store) == [REPEATED]
+    assert bench.record(repeat, store=store) == [REPEATED]
     assert bench.calls.calls == ["get_item"]
     bench.check(entry)
 
@@ -188,5 +188,5 @@ def test_unprocessed_keys_are_asked_for_again(open_bench: Callable[..., Bench]) 
     bench.record(*entries)
     if isinstance(bench.client, doubles.MemoryClient):
         bench.client.batch = 7
-    again = [bench.event(f"P{i}", event_id="2nd") for i in range(25)]
-    assert set(bench.record(*again)) == {REPEATED}
+    repeats = [bench.event(f"P{i}", event_id="2nd") for i in range(25)]
+    assert set(bench.record(*repeats)) == {REPEATED}

@@ -75,9 +75,9 @@ def test_a_study_is_kept_until_its_retention_is_over(bench: Bench) -> None:
     assert (early.value.status, early.value.detail) == (409, detail)
     store.retire(name, ADMIN, "Closed")
     years_pass(bench, 24)
-    with pytest.raises(Rejected) as still:
+    with pytest.raises(Rejected) as refusal:
         store.remove(name, ADMIN, "Done")
-    assert still.value.detail == "its retention period ends on 2051-01-01"
+    assert refusal.value.detail == "its retention period ends on 2051-01-01"
     assert store.sums(bench.study)
 
 
@@ -108,9 +108,9 @@ def test_a_removed_study_leaves_only_who_decided_so(bench: Bench) -> None:
     assert current is not None
     assert current.removed is not None
     assert (current.removed.principal, current.removed.reason) == (ADMIN, "Done")
-    with pytest.raises(Rejected) as gone:
+    with pytest.raises(Rejected) as refusal:
         bench.store().study(name)
-    assert gone.value.status == 404
-    again = toy.definition(name, bench.study.definition.shards)
+    assert refusal.value.status == 404
+    posted = toy.definition(name, bench.study.definition.shards)
     with pytest.raises(Rejected, match="retired"):
-        bench.store().put_definition(study.load(again), again)
+        bench.store().put_definition(study.load(posted), posted)

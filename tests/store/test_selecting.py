@@ -42,12 +42,12 @@ def readers(view: Study) -> Iterator[Callable[[Share], Any]]:
 @settings(SLOWLY, max_examples=12)
 @given(blinded.cases())
 def test_a_query_reads_what_it_would_read_in_all_the_sums(case: Case) -> None:
-    kept = Kept(case.study)
-    kept.record(case.one)
+    instance = Kept(case.study)
+    instance.record(case.first_feed)
     for view in case.study.views:
-        whole = kept.store.sums(view)
+        whole = instance.store.sums(view)
         for reader in readers(view):
-            assert kept.store.read_sums(view, reader) == reader(whole)
+            assert instance.store.read_sums(view, reader) == reader(whole)
 
 
 def counted(sums: Share) -> tuple[int, int, int]:
@@ -97,9 +97,9 @@ def test_selected_sums_refuse_to_be_gone_through() -> None:
         lambda rows: "a" in rows,
         lambda rows: rows.items(),
     ]
-    for read in ways:
+    for reading in ways:
         with pytest.raises(TypeError, match="by the names"):
-            read(sums)
+            reading(sums)
 
 
 def test_a_transaction_amid_the_reading_begins_it_anew(open_bench: Callable[..., Bench]) -> None:
@@ -134,7 +134,7 @@ def test_sums_that_are_stale_are_read_from_the_subjects(bench: Bench) -> None:
 def test_what_is_read_beside_sixteen_writers_is_always_one_state(bench: Bench) -> None:
     writers, events = 16, 6
     states: list[tuple[int, int, int]] = []
-    begun, done = threading.Event(), threading.Event()
+    started, finished = threading.Event(), threading.Event()
 
     def write(writer: int) -> None:
         store = bench.store()
@@ -146,17 +146,17 @@ def test_what_is_read_beside_sixteen_writers_is_always_one_state(bench: Bench) -
     def read() -> None:
         store = bench.store()
         states.append(store.read_sums(bench.study, counted))
-        begun.set()
-        while not done.is_set():
+        started.set()
+        while not finished.is_set():
             states.append(store.read_sums(bench.study, counted))
         states.append(store.read_sums(bench.study, counted))
 
     reader = threading.Thread(target=read)
     reader.start()
-    begun.wait()
+    started.wait()
     with ThreadPoolExecutor(writers) as threads:
         list(threads.map(write, range(writers)))
-    done.set()
+    finished.set()
     reader.join()
     assert len(set(states)) > 1
     assert all(len(set(state)) == 1 for state in states)
@@ -215,30 +215,30 @@ def test_a_table_of_medians_reads_no_range_that_holds_no_rank(
     monkeypatch.setattr("trial.tables.compiled._ARRANGED", {})
     monkeypatch.setattr("trial.tables.compiled._STORED", {})
     table = {"id": "T", "title": "T", "population": "All", "columns": [*MEDIANS], "rows": [SUMMARY]}
-    kept = Kept(builders.tiny(tables=[table], key_results=[]))
+    instance = Kept(builders.tiny(tables=[table], key_results=[]))
     copies = [18 + 7_919 * n % 5_000 for n in range(60)]
     for n, result in enumerate(copies):
         subject = f"S-{n}"
-        kept.record([builders.enrolment(subject=subject)])
-        kept.record([builders.viral_load(14, result, subject=subject)])
-    read: list[str] = []
+        instance.record([builders.enrolment(subject=subject)])
+        instance.record([builders.viral_load(14, result, subject=subject)])
+    ranges_read: list[str] = []
     get_batch = Table.get_batch
 
-    def noted(table: Table, of: Any) -> Any:
-        read.extend(key[1].rpartition("#")[2] for key in of if "#tally#" in key[1])
-        return get_batch(table, of)
+    def noted(table: Table, row_keys: Any) -> Any:
+        ranges_read.extend(key[1].rpartition("#")[2] for key in row_keys if "#tally#" in key[1])
+        return get_batch(table, row_keys)
 
     monkeypatch.setattr(Table, "get_batch", noted)
-    view = kept.study
-    (grid,) = kept.store.read_sums(view, lambda sums: report.tables(view, sums, {"T"}))
-    assert (grid,) == tuple(report.tables(view, kept.store.sums(view)))
+    view = instance.study
+    (grid,) = instance.store.read_sums(view, lambda sums: report.tables(view, sums, {"T"}))
+    assert (grid,) == tuple(report.tables(view, instance.store.sums(view)))
     holding = set[int]()
     for column in ([value for value in copies if value < 2_000], copies):
         for p in (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10)):
             rank, between = divmod(len(column) * p, 1)
             ranks = [rank + 1] if between else [rank, rank + 1]
             holding |= {range_of(sorted(column)[int(rank) - 1] // 32) for rank in ranks}
-    assert set(map(int, read)) == holding
+    assert set(map(int, ranges_read)) == holding
     assert len(holding) < len({range_of(value // 32) for value in copies}) // 2
 
 
@@ -247,10 +247,10 @@ def test_what_a_query_costs_depends_on_its_rows_alone(open_bench: Callable[..., 
     bench = open_bench(shards=1)
     results = 0
 
-    def units_of(read: Callable[[Share], Any]) -> float:
+    def units_of(query: Callable[[Share], Any]) -> float:
         store = bench.store()
         bench.units.clear()
-        store.read_sums(bench.study, read)
+        store.read_sums(bench.study, query)
         return sum(units for operation, units in bench.units if operation == "query")
 
     costs = []
@@ -259,6 +259,6 @@ def test_what_a_query_costs_depends_on_its_rows_alone(open_bench: Callable[..., 
             bench.record(bench.event(f"P{results % 7}", f"L{results}", result=str(results * 37)))
             results += 1
         costs.append((units_of(lambda sums: sums.get("kinds#0")), units_of(counted)))
-    (few, all_few), (many, all_many) = costs
-    assert few == many
+    (cost_small, all_few), (cost_large, all_many) = costs
+    assert cost_small == cost_large
     assert all_many > all_few

@@ -35,9 +35,9 @@ def test_subjects_come_in_order_and_as_they_were_however_many_are_packed(room):
         items = list(state)
         assert [item.id for item in items] == sorted(item.id for item in SUBJECTS)
         for subject in items:
-            (was,) = (item for item in SUBJECTS if item.id == subject.id)
-            assert subject.records == was.records
-            assert {k: dict(digest) for k, digest in subject.digests.items()} == was.digests
+            (original,) = (item for item in SUBJECTS if item.id == subject.id)
+            assert subject.records == original.records
+            assert {k: dict(digest) for k, digest in subject.digests.items()} == original.digests
 
 
 def test_sums_are_those_of_all_shares():
@@ -45,13 +45,13 @@ def test_sums_are_those_of_all_shares():
     assert filled(0).sums == cells.total(shares)
 
 
-@pytest.mark.parametrize("asked", [CutSpec(), CutSpec(cutoff="2016-03-01")])
-def test_documents_are_the_same_whether_subjects_were_packed_or_kept(asked):
+@pytest.mark.parametrize("spec", [CutSpec(), CutSpec(cutoff="2016-03-01")])
+def test_documents_are_the_same_whether_subjects_were_packed_or_kept(spec):
     items = []
     for room in (0, 10**6):
         state = filled(room)
-        sums = cells.total(report.share_as_of(STUDY, item, asked) for item in state)
-        items.append(builders.files_of(report.report(STUDY, state, sums, asked), STUDY))
+        sums = cells.total(report.share_as_of(STUDY, item, spec) for item in state)
+        items.append(builders.files_of(report.report(STUDY, state, sums, spec), STUDY))
     assert items[0] == items[1]
 
 

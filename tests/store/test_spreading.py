@@ -50,13 +50,13 @@ def term(number: int, length: int = 200) -> str:
     return "".join(map(chr, digits))
 
 
-def coded(study: str, subject: str, number: int, revision: int = 1, **more: Any) -> Entry:
+def coded(study: str, subject: str, number: int, revision: int = 1, **options: Any) -> Entry:
     data = {"record": f"C-{number % TERMS}", "revision": revision, "adverse_event": "AE-1",
             "dictionary": "MedDRA", "version": "18.1", "soc": term(-1 - number % 3),
             "pt": term(number)}  # fmt: skip
     if revision > 1:
         data["reason_for_change"] = "coded anew"
-    return toy.parsed(study, subject, "adverse-event.coded", data | more)
+    return toy.parsed(study, subject, "adverse-event.coded", data | options)
 
 
 def sum_rows(bench: Bench, shard: int = 0) -> dict[str, Any]:
@@ -73,7 +73,9 @@ def check(bench: Bench) -> None:
     sums = store.sums(bench.study)
     assert sums == cells.total(subject.share for subject in subjects)
     for row in sums:  # one row with all its parts, though names of others begin as its own does
-        assert store.read_sums(bench.study, lambda some, row=row: some.get(row)) == sums[row]
+        assert (
+            store.read_sums(bench.study, lambda sums_read, row=row: sums_read.get(row)) == sums[row]
+        )
     assert set(map(str, check_sums(store, bench.study).values())) <= {"{}"}
 
 
@@ -95,12 +97,14 @@ def test_hundreds_of_long_terms_are_coded_recoded_and_taken_back(bench: Bench) -
     assert len(parts) > 2
     assert max(len(attribute) for row in rows.values() for attribute in row) <= 255
     check(bench)
-    again = bench.store(contribute=contribute)  # a process that knows of no row that it is full
+    fresh_store = bench.store(
+        contribute=contribute
+    )  # a process that knows of no row that it is full
     for start in range(0, 40, 20):
         recoded = [coded(name, f"P{n % 13}", n, 2, pt="Rash") for n in range(start, start + 20)]
-        assert bench.record(*recoded, store=again) == [RECORDED] * 20
+        assert bench.record(*recoded, store=fresh_store) == [RECORDED] * 20
     check(bench)
-    again.clear_sums(bench.study)  # nobody is erased
+    fresh_store.clear_sums(bench.study)  # nobody is erased
     assert sum_rows(bench).keys() >= set(parts)
 
 
@@ -142,14 +146,14 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
 
 
 def test_a_change_of_many_cells_is_made_by_several_expressions(bench: Bench) -> None:
-    many = [json.dumps([str(number)]) for number in range(700)]
+    cells_many = [json.dumps([str(number)]) for number in range(700)]
 
     def wide(study: Study, subject: Subject) -> Share:
-        return toy.contribute(study, subject) | {"t#0": {f"1.0.n{item}": 1 for item in many}}
+        return toy.contribute(study, subject) | {"t#0": {f"1.0.n{item}": 1 for item in cells_many}}
 
     store = bench.store(contribute=wide)
     assert bench.record(bench.event("P1"), store=store) == [RECORDED]
-    assert store.sums(bench.study)["t#0"] == {f"1.0.n{item}": 1 for item in many}
+    assert store.sums(bench.study)["t#0"] == {f"1.0.n{item}": 1 for item in cells_many}
 
 
 def test_no_row_that_has_parts_is_small(bench: Bench) -> None:
@@ -177,11 +181,12 @@ def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
     assert len([row for row in sum_rows(bench) if base_row(row) == "t#tally#1#0"]) > 1
     whole = store.sums(bench.study)
     for row in ("t#tally#1#0", "t#tally#1#1", "t#tally#1#2"):
-        read = store.read_sums(bench.study, lambda some, row=row: some.get(row))
-        assert read == whole.get(row, {})
+        row_read = store.read_sums(bench.study, lambda sums_read, row=row: sums_read.get(row))
+        assert row_read == whole.get(row, {})
     store.erase(bench.study, "P1")  # nobody has the values of a subject that came and went
     assert (
-        store.read_sums(bench.study, lambda some: some.get("t#tally#1#0")) == whole["t#tally#1#0"]
+        store.read_sums(bench.study, lambda sums_read: sums_read.get("t#tally#1#0"))
+        == whole["t#tally#1#0"]
     )
 
 

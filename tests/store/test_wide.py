@@ -83,13 +83,13 @@ def client(request: pytest.FixtureRequest) -> Iterator[Any]:
 def test_thirty_analytes_with_medians_over_eleven_visits(client: Any, blinded: bool) -> None:  # noqa: FBT001
     study = wide.many_analytes(blinded=blinded)
     checking.check_definition(study)
-    kept = Kept(study, client)
+    instance = Kept(study, client)
     analytes = list(study.definition.parameters)
-    kept.record(wide.feed(study, "P1", analytes, 3, "placebo"))
-    kept.record(wide.feed(study, "P2", analytes[:3], 2, "high"))
-    assert kept.record([wide.moved(study, "P1", "low")]) > 1
-    kept.check()
-    (grid,) = report.tables(study, kept.store.sums(study))
+    instance.record(wide.feed(study, "P1", analytes, 3, "placebo"))
+    instance.record(wide.feed(study, "P2", analytes[:3], 2, "high"))
+    assert instance.record([wide.moved(study, "P1", "low")]) > 1
+    instance.check()
+    (grid,) = report.tables(study, instance.store.sums(study))
     row = next(row for row in grid.rows if row.id == "analyte-0/week-2")
     medians = {cell.column: cell.get("median").text for cell in row.cells if cell.get("median")}
     assert (medians["low"], medians["total"], medians["placebo"]) == (
@@ -103,25 +103,25 @@ def test_thirty_analytes_with_medians_over_eleven_visits(client: Any, blinded: b
 def test_the_pilot_blinded_with_a_laboratory_table_beside_all_others(client: Any) -> None:
     study = wide.pilot()
     checking.check_definition(study)
-    kept = Kept(study, client)
-    kept.record(wide.feed(study, "01-701-1015", wide.PILOT_ANALYTES, 2, "placebo"))
-    assert kept.record([wide.moved(study, "01-701-1015", "xanomeline-low")]) > 1
-    kept.check()
-    audited = auditing.audit(kept.store, study.id)
+    instance = Kept(study, client)
+    instance.record(wide.feed(study, "01-701-1015", wide.PILOT_ANALYTES, 2, "placebo"))
+    assert instance.record([wide.moved(study, "01-701-1015", "xanomeline-low")]) > 1
+    instance.check()
+    audited = auditing.audit(instance.store, study.id)
     assert (audited.complete, audited.differences) == (True, ())
 
 
 @pytest.mark.parametrize("blinded", [False, True])
 def test_a_table_is_read_by_a_few_queries_however_many_tallies_it_has(blinded: bool) -> None:  # noqa: FBT001
     study = wide.many_analytes(blinded=blinded)
-    kept = Kept(study, MemoryClient())
-    kept.record(wide.feed(study, "P1", list(study.definition.parameters)[:3], 2, "low"))
+    instance = Kept(study, MemoryClient())
+    instance.record(wide.feed(study, "P1", list(study.definition.parameters)[:3], 2, "low"))
     for view in study.views:
-        kept.queries = 0
-        (grid,) = kept.store.read_sums(view, lambda sums, view=view: report.tables(view, sums))
+        instance.queries = 0
+        (grid,) = instance.store.read_sums(view, lambda sums, view=view: report.tables(view, sums))
         assert sum(1 for row in grid.rows for cell in row.cells if cell.get("median")) > 600
         pages = 2 * len(audiences_read(view)) + 1
-        assert kept.queries <= 2 * pages * study.definition.shards
+        assert instance.queries <= 2 * pages * study.definition.shards
 
 
 class TestWhereCellsStand:
@@ -136,8 +136,8 @@ class TestWhereCellsStand:
         analytes = [f"analyte-{number}" for number in range(wide.ANALYTES)]
         entries = list(wide.feed(study, "P1", analytes, 4, "low"))
         shares = [
-            report.contribute(study, *builders.subjects(entries[: len(entries) - less]))
-            for less in (0, 1, len(analytes))
+            report.contribute(study, *builders.subjects(entries[: len(entries) - n_missing]))
+            for n_missing in (0, 1, len(analytes))
         ]
         of_a_result, of_a_visit = (
             cells.difference(shares[0], before).keys() for before in shares[1:]
@@ -149,7 +149,7 @@ class TestWhereCellsStand:
         assert len(of_a_visit) == 1 + 12 + 2 * len(analytes)
 
     def test_what_pooling_leaves_alone_is_counted_once(self) -> None:
-        plain, blinded = (self.share(blinded=each) for each in (False, True))
+        plain, blinded = (self.share(blinded=is_blinded) for is_blinded in (False, True))
         assert sum(map(len, blinded.values())) == sum(map(len, plain.values()))
         for row, counted in blinded.items():
             if blinding.is_unblinded_row(row):
