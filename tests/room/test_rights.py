@@ -3,12 +3,15 @@
 Every page is asked for through a table and a bucket that refuse what the template does not allow.
 """
 
+import hashlib
+import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from builders import contact
+from builders import contact, death
 from houses import STUDY, House, opened
 from policies import allowed, may_get
 from rooms import READER, TOKEN
@@ -46,7 +49,7 @@ class Guarded:
     ACTIONS = {  # noqa: RUF012 (never changed)
         "get_item": "dynamodb:GetItem", "batch_get_item": "dynamodb:BatchGetItem",
         "query": "dynamodb:Query", "put_item": "dynamodb:PutItem",
-        "transact_get_items": "dynamodb:GetItem",
+        "transact_get_items": "dynamodb:GetItem", "transact_write_items": "dynamodb:UpdateItem",
     }  # fmt: skip
     READING = frozenset({"get_object", "head_object", "generate_presigned_url"})
 
@@ -119,6 +122,29 @@ def test_what_the_open_function_may_not_read_it_could_not_show_if_it_tried(
     for path in ("", "/tables/{table}"):
         answer = answers[f"unblinded-reader /unblinded/studies/{{study}}{path}"]
         assert answer.status == 500, path
+
+
+def test_a_data_manager_decides_and_mends_with_the_rights_of_the_function_that_takes_forms(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study, start = house.room.store.study(STUDY), f"/studies/{STUDY}"
+    good = json.loads(contact(3, "S-1").body)
+    bad = json.dumps(good | {"data": good["data"] | {"ward": "7"}})
+    house.room.record(study, [death(40, "S-1", record="D1"), death(41, "S-1", record="D2"), bad])
+    manager = house.browser(Role.DATA_MANAGER)
+    (one,) = re.findall(
+        rf'href="({start}/discrepancies/S-1/[0-9a-f]+)"',
+        manager.get(f"{start}/discrepancies?rule=died-twice").text,
+    )
+    refused = f"{start}/quarantine/{hashlib.sha256(bad.encode()).hexdigest()}"
+    guarded = Guarded(wiring.table()._client, "RoomChangesFunction")
+    monkeypatch.setattr(wiring.table(), "_client", guarded)
+    settings = wiring.settings().model_copy(update={"ROOM_PART": "changes"})
+    monkeypatch.setattr(wiring, "settings", lambda: settings)
+    assert manager.post(one, state="accepted", reason="Right").status == 303
+    assert manager.post(refused, event=json.dumps(good), reason="Ward").status == 200
+    assert {keys.state_partition(STUDY), keys.activity_partition(STUDY)} <= guarded.touched
+    assert manager.get(one).status == 404  # that is another function's
 
 
 def test_cuts_of_a_blinded_study_are_compared_with_the_rights_of_the_open_function(
