@@ -215,6 +215,36 @@ def test_each_mark_of_a_figure_leads_to_as_many_subjects(example: Example) -> No
         assert f"{count} of 4 subjects looked at" in shown
 
 
+def test_the_marks_that_one_cell_of_the_table_holds_lead_to_its_subjects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sources = {
+        "dots": ("14.3", "terms", []), "box": ("14.1", "age", ["placebo", "drug"]),
+        "stacked": ("14.1", "age-group", ["placebo", "drug"]),
+        "forest": ("14.2", "responders", ["against"]),
+    }  # fmt: skip
+    definition = read_definition(EXAMPLE / "definition.yaml")
+    definition["figures"] = [
+        {"id": kind, "title": kind, "population": "All", "kind": kind, "x_label": "x",
+         "y_label": "y", "source": {"table": table, "row": row, "columns": columns}}
+        for kind, (table, row, columns) in sources.items()
+    ]  # fmt: skip
+    room = Room(monkeypatch)
+    study = room.define(json.dumps(definition))
+    room.record(study, (EXAMPLE / "feed.ndjson").read_text(encoding="utf-8").splitlines())
+    row_of = re.compile(r'<a href="([^"]*/tables/[^"]*/subjects[^"]*)">[^<]*</a></td>'
+                        r"<td>[^<]*</td><td>([^<]*)")  # fmt: skip
+    for kind in ("dots", "box", "stacked"):
+        marks = row_of.findall(room.page(f"/studies/{study.id}/figures/{kind}"))
+        assert marks, kind
+        for link, count in marks:
+            shown = text_of(room.page(link.replace("&amp;", "&")))
+            assert f"{count} of 4 subjects looked at" in shown, (kind, link)
+    ((link, _),) = row_of.findall(room.page(f"/studies/{study.id}/figures/forest"))
+    assert link in room.page(f"/studies/{study.id}/tables/14.2")
+    assert "1 of 4 subjects looked at" in text_of(room.page(link.replace("&amp;", "&")))
+
+
 def test_the_numbers_of_a_lying_figure_stand_under_their_own_heads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -132,14 +132,18 @@ def _numbers(page_request: PageRequest, drawn: Figure) -> Html:
 
 
 def _marks(page_request: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
-    """Yield a row a mark; its value leads to its subjects where the mark has a name of its own."""
+    """Yield a row a mark; its value leads to its subjects where it has a cell or a name."""
     kinds = {figure.id: figure.kind for figure in page_request.view.definition.figures}
     visits = {visit.label: visit.id for visit in page_request.view.definition.visits}
-    for series in drawn.series:
+    for series in (*drawn.series, *([drawn.panel] if drawn.panel is not None else [])):
         for mark in series.marks:
             place, value, interval, n = _mark(drawn, mark)
             name = _name_of(kinds[drawn.id], mark, visits)
-            if name and mark.y is not None:
+            if mark.cell is not None and value != DASH:
+                row, column = mark.cell
+                link = page_request.link("tables", drawn.source, "subjects", row=row, column=column)
+                value = html('<a href="{}">{}</a>', link, value)
+            elif name and mark.y is not None:
                 link = page_request.link(
                     "figures", drawn.id, "subjects", series=series.id, mark=name
                 )

@@ -333,6 +333,7 @@ def _dotted(source: _Source) -> dict[TermPath, dict[int, int]]:
 
 
 def _dots(source: _Source) -> tuple[Series, ...]:
+    (row,) = source.compiled_rows(TermsRow)
     subjects = _dotted(source)
     names_shown = list(subjects)
     alike = Counter(name[-1] for name in names_shown)
@@ -345,6 +346,7 @@ def _dots(source: _Source) -> tuple[Series, ...]:
                 if alike[name[-1]] == 1
                 else f"{isolated(name[-1])} ({isolated(name[0])})",
                 n=n,
+                cell=(row.term_row_id(name), head.id),
             )
             for rank, name in enumerate(names_shown, 1)
             for n in [subjects[name].get(position, 0)]
@@ -358,9 +360,13 @@ def _boxes(source: _Source) -> tuple[Series, ...]:
         source.visits[name].label if (name := row.id.partition("/")[2]) else "" for row in rows
     ]
 
-    def marks(position: int, _head: ColumnHead) -> tuple[Mark, ...]:
+    def marks(position: int, head: ColumnHead) -> tuple[Mark, ...]:
+        whiskers = source.figure.whiskers or "iqr"
         return tuple(
-            box(row, source.sums, position, source.figure.whiskers or "iqr", (str(rank), label))
+            replace(
+                box(row, source.sums, position, whiskers, (str(rank), label)),
+                cell=(row.id, head.id),
+            )
             for rank, (row, label) in enumerate(zip(rows, labels, strict=True), 1)
         )
 

@@ -168,9 +168,11 @@ class Forest:
         if low is not None and high is not None and (low.raw is not None or high.raw is not None):
             text = f"{text} ({low.text} to {high.text})"
         sizes = (self._size(row, self.table.columns[i].id) for i in self._compared)
+        column = self.table.columns[self._column].id
         return Mark(
-            _raw(estimate), None, _raw(low), _raw(high), row.label, None, row.level, (*sizes, text)
-        )
+            _raw(estimate), None, _raw(low), _raw(high), row.label, None, row.level, (*sizes, text),
+            cell=(row.id, column),
+        )  # fmt: skip
 
     def _size(self, row: Row, column: str) -> str:
         """Return how many subjects of a column an estimate is of: of events, with these."""

@@ -256,6 +256,8 @@ class Mark:
     """What happened to the subject of a lane."""
     quartiles: Quartiles | None = None
     """What else there is to draw where it is a box."""
+    cell: tuple[str, str] | None = None
+    """The row and the column of its figure's table that it is of, where one cell holds it."""
 
 
 @dataclass(frozen=True)

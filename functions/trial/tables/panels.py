@@ -71,7 +71,14 @@ class Panel:
         """Return the estimates of terms, each on its line."""
         names = (self.statistic, "ci_low", "ci_high")
         marks = (
-            Mark(middle, str(rank), low, high, term[-1])
+            Mark(
+                middle,
+                str(rank),
+                low,
+                high,
+                term[-1],
+                cell=(self.row.term_row_id(term), self.column),
+            )
             for rank, term in enumerate(terms, 1)
             for middle, low, high in [tuple(self._number(term, name) for name in names)]
         )

@@ -79,7 +79,13 @@ class Stacks:
                 yield Mark("0" if size else None, str(rank), label=self._label(bar), n=0)
                 continue
             counted = int(n.raw or 0) if n is not None else 0
-            yield Mark(str(percent.raw), str(rank), label=self._label(bar), n=counted)
+            yield Mark(
+                str(percent.raw),
+                str(rank),
+                label=self._label(bar),
+                n=counted,
+                cell=(f"{parent}/{name}", column),
+            )
 
     def _named(self, name: str) -> str:
         """Return what a category is called: alike under all that it occurs in."""
