@@ -45,10 +45,10 @@ def cheap() -> Iterator[Found]:
     yield from (run(name, large=False) for name in TIMED)
 
 
-def told(found: Iterable[Found]) -> int:
+def told(results: Iterable[Found]) -> int:
     """Print as it comes; say how many targets were missed."""
     missed = 0
-    for title, rows in found:
+    for title, rows in results:
         print(title, *rows, sep="\n", flush=True)
         missed += sum(not row.met for row in rows)
     return missed
@@ -57,10 +57,10 @@ def told(found: Iterable[Found]) -> int:
 def main(arguments: list[str]) -> int:
     """Run and print; a target missed is no failure."""
     large = "--large" in arguments
-    named = [argument for argument in arguments if not argument.startswith("--")] or (
+    names_asked = [argument for argument in arguments if not argument.startswith("--")] or (
         LARGE if large else []
     )
-    missed = told((run(name, large=large) for name in named) if named else cheap())
+    missed = told((run(name, large=large) for name in names_asked) if names_asked else cheap())
     print(f"{missed} target{'s' * (missed != 1)} missed")
     return 0
 

@@ -18,7 +18,7 @@ _EPOCH = pd.Timestamp("1970-01-01")
 
 def load(columns: dict[str, Columns]) -> Frames:
     """Make the frames that are in memory before anything is asked."""
-    return {kind: pd.DataFrame(each) for kind, each in columns.items()}
+    return {kind: pd.DataFrame(values) for kind, values in columns.items()}
 
 
 def tables(frames: Frames) -> dict[Cell, float]:
@@ -26,13 +26,13 @@ def tables(frames: Frames) -> dict[Cell, float]:
     wide = _wide(frames)
     s = Subjects(wide, pd.Series.notna)
     sizes = {name: int(mask.sum()) for name, mask in tmb301.sizes(s)}
-    found: dict[Cell, float] = {("sets", "", name, "N"): n for name, n in sizes.items()}
-    found |= {cell: int(mask.sum()) for cell, mask in tmb301.counts(s)}
+    cells: dict[Cell, float] = {("sets", "", name, "N"): n for name, n in sizes.items()}
+    cells |= {cell: int(mask.sum()) for cell, mask in tmb301.counts(s)}
     for measure in tmb301.measures(s):
         names = [_NAMES.get(name, name) for name in measure.statistics]
-        found |= measure.described(measure.value[measure.mask].agg(names).tolist())
-    found |= _levels(frames, wide)
-    return found | dict(_adverse_events(frames, wide, sizes["safety"]))
+        cells |= measure.described(measure.value[measure.mask].agg(names).tolist())
+    cells |= _levels(frames, wide)
+    return cells | dict(_adverse_events(frames, wide, sizes["safety"]))
 
 
 def _day(text: pd.Series) -> pd.Series:
@@ -61,9 +61,9 @@ def _wide(frames: Frames) -> pd.DataFrame:
     wide["lower"] = _any(wide, tests["subject"][lower])
     contacts = frames[CONTACTS]
     last = _day(contacts["day"]).groupby(contacts["subject"]).max()
-    over = wide["end"].notna() | wide["died"]
+    is_over = wide["end"].notna() | wide["died"]
     for visit in ("day-7", "day-14", "week-25"):
-        wide[f"due@{visit}"] = over | (last > wide["zero"] + HIGH[visit])
+        wide[f"due@{visit}"] = is_over | (last > wide["zero"] + HIGH[visit])
     return _observed(frames, wide)
 
 
@@ -84,9 +84,9 @@ def _ends(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
     wide["died"] = _any(wide, deaths["subject"])
     wide["died-related"] = _any(wide, deaths["subject"][deaths["related"] == True])  # noqa: E712 (it can be missing)
     for name, dated in (("ended", ends), ("died", deaths)):
-        at = _day(dated["date"]) - dated["subject"].map(wide["zero"])
+        study_day = _day(dated["date"]) - dated["subject"].map(wide["zero"])
         for period, days in PERIODS.items():
-            wide[f"{name}-in-{period}"] = _any(wide, dated["subject"][at.between(*days)])
+            wide[f"{name}-in-{period}"] = _any(wide, dated["subject"][study_day.between(*days)])
     return wide
 
 
@@ -97,16 +97,16 @@ def _observed(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
         | (results["end-status"] == "completed")
         | (results["day"] <= results["end"])
     ]
-    chosen = _at_visits(counted)
-    less = chosen[(chosen["name"] == "copies") & chosen["less"]]
-    parts = [_across(chosen, chosen["visit"])]
+    selected = _at_visits(counted)
+    below_limit = selected[(selected["name"] == "copies") & selected["less"]]
+    parts = [_across(selected, selected["visit"])]
     before = results[results["collected"] <= results["first"]]
     parts.append(_across(before.drop_duplicates(["subject", "name"], keep="last"), "baseline"))
     until = counted[(counted["name"] == "log") & (counted["at"] <= HIGH["week-25"])]
     until = until.drop_duplicates("subject", keep="last")
     wide = wide.join(pd.concat(parts, axis=1).reindex(columns=tmb301.OBSERVED))
     for visit in DAYS:
-        wide[f"less@{visit}"] = _any(wide, less["subject"][less["visit"] == visit])
+        wide[f"less@{visit}"] = _any(wide, below_limit["subject"][below_limit["visit"] == visit])
     carried = until[until["collected"] > until["first"]].set_index("subject")["units"]
     base, late, due = wide["log@baseline"], wide["log@week-25"], wide["due@week-25"]
     wide["bocf"] = base - late.where(late.notna() | ~due, base)
@@ -124,55 +124,61 @@ def _results(labs: pd.DataFrame, wide: pd.DataFrame) -> pd.DataFrame:
     viral = labs[labs["parameter"] == "viral-load"]
     positive = viral[viral["units"] > 0]
     logs = np.floor(np.log10(positive["units"]) * tmb301.LOG_UNIT + 0.5)
-    found = pd.concat([
+    observations = pd.concat([
         viral.assign(name="copies"),
         positive.assign(name="log", units=logs),
         labs[labs["parameter"] == "cd4"].assign(name="cd4"),
     ])  # fmt: skip
-    of = ["zero", "first", "regimen", "end", "end-status"]
-    found = found.join(wide[of], on="subject").sort_values(["day", "record"])
-    return found.assign(at=found["day"] - found["zero"])
+    subject_columns = ["zero", "first", "regimen", "end", "end-status"]
+    observations = observations.join(wide[subject_columns], on="subject").sort_values(
+        ["day", "record"]
+    )
+    return observations.assign(at=observations["day"] - observations["zero"])
 
 
 def _at_visits(results: pd.DataFrame) -> pd.DataFrame:
-    at = results["at"].to_numpy()
-    place = np.searchsorted(LOWS, at, side="right") - 1
-    inside = (place >= 0) & (at <= np.array(HIGHS)[place])
+    study_days = results["at"].to_numpy()
+    place = np.searchsorted(LOWS, study_days, side="right") - 1
+    inside = (place >= 0) & (study_days <= np.array(HIGHS)[place])
     names = np.array(list(DAYS))
-    found = results.assign(
-        visit=names[place], away=np.abs(at - np.array(list(DAYS.values()))[place])
+    assigned = results.assign(
+        visit=names[place], away=np.abs(study_days - np.array(list(DAYS.values()))[place])
     )
-    began = found["regimen"] - found["zero"]
+    began = assigned["regimen"] - assigned["zero"]
     dosed = (
-        (found["visit"] == "day-7") & found["first"].notna() & (found["collected"] > found["first"])
+        (assigned["visit"] == "day-7")
+        & assigned["first"].notna()
+        & (assigned["collected"] > assigned["first"])
     )
     switched = (
-        (found["visit"] == "day-14")
+        (assigned["visit"] == "day-14")
         & began.between(LOW["day-14"], HIGH["day-14"])
-        & (found["at"] > began)
+        & (assigned["at"] > began)
     )
-    found = found[inside & ~dosed & ~switched].sort_values("away", ascending=False, kind="stable")
-    return found.drop_duplicates(["subject", "name", "visit"], keep="last")
+    assigned = assigned[inside & ~dosed & ~switched].sort_values(
+        "away", ascending=False, kind="stable"
+    )
+    return assigned.drop_duplicates(["subject", "name", "visit"], keep="last")
 
 
-def _across(chosen: pd.DataFrame, visit: Any) -> pd.DataFrame:  # noqa: ANN401 (a name, or one a row)
-    named = chosen.assign(column=chosen["name"] + "@" + visit)
-    return named.pivot(index="subject", columns="column", values="units")  # noqa: PD010 (none twice)
+def _across(selected: pd.DataFrame, visit: Any) -> pd.DataFrame:  # noqa: ANN401 (a name, or one a row)
+    with_columns = selected.assign(column=selected["name"] + "@" + visit)
+    return with_columns.pivot(index="subject", columns="column", values="units")  # noqa: PD010 (none twice)
 
 
 def _levels(frames: Frames, wide: pd.DataFrame) -> dict[Cell, float]:
-    found: dict[Cell, float] = {}
+    values: dict[Cell, float] = {}
     for table, name in tmb301.LEVELS:
         for level, n in wide[name].value_counts(dropna=False).items():
-            found[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
+            values[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
     for table, row, kind, field, column in tmb301.RECORDED:
         records = frames[kind]
         counted = records[records["subject"].isin(wide.index[wide[column]])]
         for value, n in (
             counted.drop_duplicates(["subject", field])[field].value_counts(dropna=False).items()
         ):
-            found[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
-    return found
+            values[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
+    return values
 
 
 def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[tuple[Cell, float]]:
@@ -189,7 +195,7 @@ def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[t
     e = e[e["treated"]]
 
     def has(lists: pd.Series, criterion: str) -> pd.Series:
-        return lists.map(lambda each: criterion in (each or ()))
+        return lists.map(lambda criteria: criterion in (criteria or ()))
 
     for row in tmb301.events(e, has):
         subjects = e["subject"][row.mask]
@@ -212,8 +218,8 @@ def _emergent(e: pd.DataFrame) -> pd.Series:
 
 
 def _terms(e: pd.DataFrame, table: tmb301.Terms, size: int) -> Iterator[tuple[Cell, float]]:
-    found = e.groupby(table.by)["subject"].agg(["nunique", "size"])
-    for name, n, events in found.itertuples():
+    counts = e.groupby(table.by)["subject"].agg(["nunique", "size"])
+    for name, n, events in counts.itertuples():
         if 100 * n >= table.minimum_percent * size:
             row = f"{table.row}/{name if isinstance(name, str) else '/'.join(name)}"
             yield (table.table, row, "total", "n"), n
@@ -222,6 +228,6 @@ def _terms(e: pd.DataFrame, table: tmb301.Terms, size: int) -> Iterator[tuple[Ce
 
 def _worst(e: pd.DataFrame, row: tmb301.Worst) -> Iterator[tuple[Cell, float]]:
     grades = e.groupby([*row.by, "subject"])["grade"].max().dropna().reset_index()
-    found = grades.value_counts([*row.by, "grade"]).reset_index()
-    for *name, grade, n in found.itertuples(index=False, name=None):
+    counts = grades.value_counts([*row.by, "grade"]).reset_index()
+    for *name, grade, n in counts.itertuples(index=False, name=None):
         yield (row.table, "/".join([row.row, *name, f"{grade:g}"]), "total", "n"), n

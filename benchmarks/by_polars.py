@@ -23,9 +23,12 @@ def load(columns: dict[str, Columns]) -> Frames:
     """Make the frames that are in memory before anything is asked."""
     return {
         kind: pl.DataFrame(
-            {name: pl.Series(name, of, _TYPES.get(name, pl.String)) for name, of in each.items()}
+            {
+                name: pl.Series(name, column, _TYPES.get(name, pl.String))
+                for name, column in columns_of_kind.items()
+            }
         )
-        for kind, each in columns.items()
+        for kind, columns_of_kind in columns.items()
     }
 
 
@@ -38,19 +41,19 @@ def tables(frames: Frames) -> dict[Cell, float]:
     masks |= dict(tmb301.counts(s))
     (row,) = wide.select(
         *(mask.sum().alias(str(i)) for i, mask in enumerate(masks.values())),
-        *(_statistic(each.value.filter(each.mask), name).alias(f"{i} {name}")
-          for i, each in enumerate(measures) for name in each.statistics),
+        *(_statistic(measure_.value.filter(measure_.mask), name).alias(f"{i} {name}")
+          for i, measure_ in enumerate(measures) for name in measure_.statistics),
     ).iter_rows(named=True)  # fmt: skip
-    found: dict[Cell, float] = {cell: row[str(i)] for i, cell in enumerate(masks)}
-    for i, each in enumerate(measures):
-        found |= each.described([row[f"{i} {name}"] for name in each.statistics])
-    found |= _levels(frames, wide)
-    return found | dict(_adverse_events(frames, wide, found["sets", "", "safety", "N"]))
+    cells: dict[Cell, float] = {cell: row[str(i)] for i, cell in enumerate(masks)}
+    for i, measure_ in enumerate(measures):
+        cells |= measure_.described([row[f"{i} {name}"] for name in measure_.statistics])
+    cells |= _levels(frames, wide)
+    return cells | dict(_adverse_events(frames, wide, cells["sets", "", "safety", "N"]))
 
 
 def _statistic(values: pl.Expr, name: str) -> pl.Expr:
-    made: pl.Expr = getattr(values, {"n": "count", "sd": "std"}.get(name, name))()
-    return made
+    expression: pl.Expr = getattr(values, {"n": "count", "sd": "std"}.get(name, name))()
+    return expression
 
 
 def _day(text: pl.Expr) -> pl.Expr:
@@ -92,9 +95,9 @@ def _wide(frames: Frames) -> pl.DataFrame:
         began.is_between(*tmb301.EARLY).fill_null(value=False).alias("early-regimen")
     )
     wide = _ends(frames, wide)
-    over = pl.col("end").is_not_null() | pl.col("died")
+    is_over = pl.col("end").is_not_null() | pl.col("died")
     wide = wide.with_columns(
-        (over | (pl.col("contact") > pl.col("zero") + HIGH[visit])).alias(f"due@{visit}")
+        (is_over | (pl.col("contact") > pl.col("zero") + HIGH[visit])).alias(f"due@{visit}")
         for visit in ("day-7", "day-14", "week-25")
     )
     return _observed(frames, wide)
@@ -116,8 +119,8 @@ def _ends(frames: Frames, wide: pl.DataFrame) -> pl.DataFrame:
     ends = ends.join(zero, on="subject")
     day = _day(pl.col("date")) - pl.col("zero")
     return wide.with_columns(
-        *(_any(each, ends.filter(pl.col("status") == each))
-          for each in ("completed", "discontinued")),
+        *(_any(status, ends.filter(pl.col("status") == status))
+          for status in ("completed", "discontinued")),
         *(_any(name, ends.filter(pl.col("reason") == reason)) for name, reason in REASONS.items()),
         _any("died", deaths),
         _any("died-related", deaths.filter(pl.col("related"))),
@@ -134,14 +137,14 @@ def _observed(frames: Frames, wide: pl.DataFrame) -> pl.DataFrame:
         | (pl.col("end_status") == "completed")
         | (pl.col("day") <= pl.col("end"))
     )
-    chosen = _at_visits(counted)
+    selected = _at_visits(counted)
     before = results.filter(pl.col("collected") <= pl.col("first"))
     before = before.unique(["subject", "name"], keep="last", maintain_order=True)
     until = counted.filter((pl.col("name") == "log") & (pl.col("at") <= HIGH["week-25"]))
     until = until.unique("subject", keep="last", maintain_order=True)
     carried = until.filter(pl.col("collected") > pl.col("first"))
     placed = pl.concat([
-        chosen.select("subject", "units", _column(pl.col("visit"))),
+        selected.select("subject", "units", _column(pl.col("visit"))),
         before.select("subject", "units", _column(pl.lit("baseline"))),
     ])  # fmt: skip
     wide = wide.join(
@@ -149,9 +152,9 @@ def _observed(frames: Frames, wide: pl.DataFrame) -> pl.DataFrame:
     ).join(carried.select("subject", carried="units"), on="subject", how="left")
     absent = [name for name in tmb301.OBSERVED if name not in wide.columns]
     late, base, due = pl.col("log@week-25"), pl.col("log@baseline"), pl.col("due@week-25")
-    less = chosen.filter((pl.col("name") == "copies") & pl.col("less"))
+    below_limit = selected.filter((pl.col("name") == "copies") & pl.col("less"))
     return wide.with_columns(pl.lit(None, pl.Float64).alias(name) for name in absent).with_columns(
-        *(_any(f"less@{day}", less.filter(pl.col("visit") == day)) for day in tmb301.DAYS),
+        *(_any(f"less@{day}", below_limit.filter(pl.col("visit") == day)) for day in tmb301.DAYS),
         bocf=base - pl.coalesce(late, pl.when(due).then(base)),
         locf=base - pl.coalesce(late, pl.when(due).then(pl.coalesce("carried", base))),
     )
@@ -171,43 +174,47 @@ def _results(labs: pl.DataFrame, wide: pl.DataFrame) -> pl.DataFrame:
     ).drop_nulls("units")
     viral = labs.filter(pl.col("parameter") == "viral-load")
     log = (units.log10() * tmb301.LOG_UNIT + 0.5).floor()
-    found = pl.concat([
+    observations = pl.concat([
         viral.with_columns(name=pl.lit("copies")),
         viral.filter(units > 0).with_columns(name=pl.lit("log"), units=log),
         labs.filter(pl.col("parameter") == "cd4").with_columns(name=pl.lit("cd4")),
     ])  # fmt: skip
-    of = wide.select("subject", "zero", "first", "regimen", "end", "end_status")
-    found = found.join(of, on="subject").sort("day", "record")
-    return found.with_columns(at=pl.col("day") - pl.col("zero"))
+    subject_columns = wide.select("subject", "zero", "first", "regimen", "end", "end_status")
+    observations = observations.join(subject_columns, on="subject").sort("day", "record")
+    return observations.with_columns(at=pl.col("day") - pl.col("zero"))
 
 
 def _at_visits(results: pl.DataFrame) -> pl.DataFrame:
-    at, began = pl.col("at"), pl.col("regimen") - pl.col("zero")
+    study_day, began = pl.col("at"), pl.col("regimen") - pl.col("zero")
     visit = pl.col("visit")
     dosed = (visit == "day-7") & (pl.col("collected") > pl.col("first"))
-    switched = (visit == "day-14") & began.is_between(LOW["day-14"], HIGH["day-14"]) & (at > began)
-    found = (
+    switched = (
+        (visit == "day-14") & began.is_between(LOW["day-14"], HIGH["day-14"]) & (study_day > began)
+    )
+    placed = (
         results.sort("at")
         .join_asof(_VISITS, left_on="at", right_on="low")
         .filter(
-            at <= pl.col("high"), ~dosed.fill_null(value=False), ~switched.fill_null(value=False)
+            study_day <= pl.col("high"),
+            ~dosed.fill_null(value=False),
+            ~switched.fill_null(value=False),
         )
-        .with_columns(away=(at - pl.col("target")).abs())
+        .with_columns(away=(study_day - pl.col("target")).abs())
         .sort(["away", "day", "record"], descending=[True, False, False])
     )
-    return found.unique(["subject", "name", "visit"], keep="last", maintain_order=True)
+    return placed.unique(["subject", "name", "visit"], keep="last", maintain_order=True)
 
 
 def _levels(frames: Frames, wide: pl.DataFrame) -> dict[Cell, float]:
-    found: dict[Cell, float] = {}
+    values: dict[Cell, float] = {}
     for table, name in tmb301.LEVELS:
         for level, n in wide[name].value_counts().iter_rows():
-            found[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
+            values[table, f"{name}/{tmb301.level(level)}", "total", "n"] = n
     for table, row, kind, field, column in tmb301.RECORDED:
         counted = frames[kind].join(wide.filter(column).select("subject"), on="subject")
         for value, n in counted.unique(["subject", field])[field].value_counts().iter_rows():
-            found[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
-    return found
+            values[table, f"{row}/{tmb301.level(value)}", "total", "n"] = n
+    return values
 
 
 def _adverse_events(
@@ -260,8 +267,8 @@ def _emergent() -> pl.Expr:
 
 
 def _terms(e: pl.DataFrame, table: tmb301.Terms, size: float) -> Iterator[tuple[Cell, float]]:
-    found = e.group_by(table.by).agg(n=pl.col("subject").n_unique(), events=pl.len())
-    for *name, n, events in found.iter_rows():
+    counts = e.group_by(table.by).agg(n=pl.col("subject").n_unique(), events=pl.len())
+    for *name, n, events in counts.iter_rows():
         if 100 * n >= table.minimum_percent * size:
             row = f"{table.row}/{'/'.join(name)}"
             yield (table.table, row, "total", "n"), n

@@ -53,16 +53,16 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
     bodies = world.bodies()
     slices = [list(bodies[i : i + BATCH]) for i in range(0, len(bodies) - BATCH, BATCH)]
     bare, single, batch = 0.0, 0.0, 0.0
-    with world.server() as one, world.server() as two, world.server() as three:
+    with world.server() as first_server, world.server() as two, world.server() as three:
         plain = world.plain_client(three)
-        first, second = (world.open_store(world.client(each)) for each in (one, two))
+        first, second = (world.open_store(world.client(server)) for server in (first_server, two))
         gc.collect()
         gc.freeze()
-        for each in slices:
-            items = _rows(each)
+        for slice_ in slices:
+            items = _rows(slice_)
             bare += _cpu(lambda items=items: _put_all(plain, items))
-            single += _cpu(lambda each=each: _one_by_one(first, each))
-            batch += _cpu(lambda each=each: world.take(second, each))
+            single += _cpu(lambda slice_=slice_: _one_by_one(first, slice_))
+            batch += _cpu(lambda slice_=slice_: world.take(second, slice_))
     detail = f"bare {1000 * bare / (len(slices) * BATCH):.2f} ms"
     return [
         Measured("CPU per event / bare put_item, API", single / bare, 2.2, detail),

@@ -46,7 +46,7 @@ class Overlapping(MemoryClient):
 
     def transact_write_items(self, TransactItems: list[Any], **options: Any) -> Any:  # noqa: N803, ANN401
         """Refuse what overlaps; apply the rest at the end of their flight."""
-        keys = [_key(what) for action in TransactItems for what in action.values()]
+        keys = [_key(request) for action in TransactItems for request in action.values()]
         with self._guard:
             if any(key in self._flying for key in keys):
                 self.conflicts += 1
@@ -63,9 +63,9 @@ class Overlapping(MemoryClient):
                 self._flying.difference_update(keys)
 
 
-def _key(what: dict[str, Any]) -> tuple[str, str]:
-    of = what.get("Key") or what["Item"]
-    return of["PK"]["S"], of["SK"]["S"]
+def _key(operation: dict[str, Any]) -> tuple[str, str]:
+    item_key = operation.get("Key") or operation["Item"]
+    return item_key["PK"]["S"], item_key["SK"]["S"]
 
 
 def _events(count: int) -> list[list[Entry]]:
@@ -75,8 +75,8 @@ def _events(count: int) -> list[list[Entry]]:
         by_model[entry.subject].append(entry)
     models = list(by_model.values())
     dealt: list[list[Entry]] = [[] for _ in range(WRITERS)]
-    each = count // SUBJECTS
-    for place in range(each):
+    per_subject = count // SUBJECTS
+    for place in range(per_subject):
         for number in range(SUBJECTS):
             events = models[number % len(models)]
             entry = events[(place + number) % len(events)]
@@ -115,12 +115,12 @@ def run(events: int, load: float) -> Run:
     dealt = _events(events)
     writers = [threading.Thread(target=write, args=pair) for pair in enumerate(dealt)]
     began = time.monotonic()
-    for each in writers:
-        each.start()
-    for each in writers:
-        each.join()
+    for thread in writers:
+        thread.start()
+    for thread in writers:
+        thread.join()
     in_flight = client.flown / (time.monotonic() - began)
-    right = _adds_up(client, [one for of in dealt for one in of])
+    right = _adds_up(client, [entry for dealt_entries in dealt for entry in dealt_entries])
     return Run(client.conflicts, sum(recorded), len(resent), in_flight, right)
 
 
@@ -143,13 +143,16 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
     study = world.study(SHARDS)
     store = Store(Table(client, world.TABLE), report.contribute, _now)
     stored = {subject.id: subject.subject.digests for subject in store.subjects(study)}
-    anew = {name: fold_all(name, of).digests for name, of in by_subject.items()}
-    same = {name: {key: dict(of) for key, of in seen.items()} for name, seen in stored.items()}
+    anew = {name: fold_all(name, history).digests for name, history in by_subject.items()}
+    digests_stored = {
+        name: {key: dict(record_digests) for key, record_digests in subject_digests.items()}
+        for name, subject_digests in stored.items()
+    }
     shares = cells.total(
-        report.contribute(study, fold_all(name, of)) for name, of in by_subject.items()
+        report.contribute(study, fold_all(name, history)) for name, history in by_subject.items()
     )
     return (
-        same == anew
+        digests_stored == anew
         and store.sums(study) == shares
         and store.check_sums(study) == {number: {} for number in range(SHARDS)}
     )
@@ -159,13 +162,16 @@ def measure(*, large: bool = False) -> list[Measured]:
     """Count the conflicts at the load of the target; in the long run also without any pause."""
     rows = []
     for load in (LOAD, 2 * LOAD, _WITHOUT_PAUSE) if large else (LOAD,):
-        made = run(4_000 if large else 400, load)
+        load_run = run(4_000 if large else 400, load)
         pauses = "no pauses" if load == _WITHOUT_PAUSE else f"load {load:g}"
-        detail = f"{made.in_flight:.2f} in flight, {made.recorded:,} recorded, {made.resent} resent"
+        detail = (
+            f"{load_run.in_flight:.2f} in flight, {load_run.recorded:,} recorded,"
+            f" {load_run.resent} resent"
+        )
         target = 0.1 if load == LOAD else None
         name = f"conflicts per event, 16 writers, {pauses}"
-        rows.append(Measured(name, made.conflicts / made.recorded, target, detail))
+        rows.append(Measured(name, load_run.conflicts / load_run.recorded, target, detail))
         rows.append(
-            Measured("lost or doubled (0: recounted from the events)", int(not made.right), 0)
+            Measured("lost or doubled (0: recounted from the events)", int(not load_run.right), 0)
         )
     return rows

@@ -40,9 +40,9 @@ CONTACTS = "contacts"
 
 def empty() -> dict[str, Columns]:
     """Give the layout without a record."""
-    made = {kind: ("subject", "record", *fields) for kind, fields in _FIELDS.items()}
-    made[CONTACTS] = ("subject", "day")
-    return {kind: {name: [] for name in names} for kind, names in made.items()}
+    fields_of = {kind: ("subject", "record", *fields) for kind, fields in _FIELDS.items()}
+    fields_of[CONTACTS] = ("subject", "day")
+    return {kind: {name: [] for name in names} for kind, names in fields_of.items()}
 
 
 def lay_out(into: dict[str, Columns], subjects: Iterable[Subject]) -> None:
@@ -65,7 +65,9 @@ def _add(into: dict[str, Columns], subject: int, record: Record) -> None:
         for name in _FIELDS[record.kind]:
             columns[name].append(_plain(data.get(name)))
     assert not data.get("result", "").startswith(">")
-    assert not any(each["parameter"] in PARAMETERS for each in data.get("measurements", ()))
+    assert not any(
+        measurement["parameter"] in PARAMETERS for measurement in data.get("measurements", ())
+    )
     if not record.kind.endswith(".missed"):
         for name in (DECIDING_DATE.get(record.kind, "date"), "end"):
             if text := data.get(name):

@@ -35,34 +35,39 @@ def course(seed: int = 1) -> Iterator[str]:
     yield _event("subject.enrolled", "ENROLMENT", day, enrolled)
     for number in count(1):
         day += timedelta(days=chance.choice((0, 0, 1, 1, 2))) if number < 300 else timedelta()  # noqa: PLR2004
-        at = f"{day}T{chance.randint(7, 18):02}:{chance.randint(0, 59):02}"
+        instant = f"{day}T{chance.randint(7, 18):02}:{chance.randint(0, 59):02}"
         kind = chance.choices(("lab", "visit", "dose", "event", "drug"), (55, 15, 12, 10, 8))[0]
-        yield _made(kind, number, day, at, chance)
+        yield _made(kind, number, day, instant, chance)
 
 
-def _made(kind: str, number: int, day: date, at: str, chance: random.Random) -> str:
+def _made(kind: str, number: int, day: date, instant: str, chance: random.Random) -> str:
     text = " ".join(chance.sample(_WORDS, 3))
     match kind:
         case "lab":
             viral = chance.random() < 0.5  # noqa: PLR2004
             data: dict[str, Any] = {
                 "parameter": "viral-load" if viral else "cd4",
-                "collected": at,
+                "collected": instant,
                 "result": str(chance.randint(20, 90_000 if viral else 900)),
                 "unit": "copies/mL" if viral else "cells/uL",
                 "reported": str(day + timedelta(days=chance.randint(0, 3))),
             }
             return _event("lab.result.reported", f"L{chance.randint(10**6, 10**7)}", day, data)
         case "visit":
-            found = [("weight", f"{chance.gauss(80, 4):.1f}", "kg"),
+            values = [("weight", f"{chance.gauss(80, 4):.1f}", "kg"),
                      ("temperature", f"{chance.gauss(36.6, 0.3):.1f}", "C"),
                      ("pulse", str(chance.randint(55, 99)), "beats/min")]  # fmt: skip
             names = ("parameter", "result", "unit")
-            taken = [dict(zip(names, each, strict=True)) for each in found]
-            data = {"visit": "day-0", "date": str(day), "measurements": taken}
+            measurements = [dict(zip(names, values_, strict=True)) for values_ in values]
+            data = {"visit": "day-0", "date": str(day), "measurements": measurements}
             return _event("visit.recorded", f"V{number}", day, data)
         case "dose":
-            data = {"start": at, "amount": 800, "unit": "mg", "lot": f"{chance.randint(100, 999)}"}
+            data = {
+                "start": instant,
+                "amount": 800,
+                "unit": "mg",
+                "lot": f"{chance.randint(100, 999)}",
+            }
             return _event("dose.administered", f"D{number}", day, data)
         case "event":
             grade = chance.randint(1, 4)
@@ -96,9 +101,18 @@ def run(records: int) -> tuple[Cost, list[int]]:
         cost.start()
         world.take(store, [body])
         items = client.tables[world.TABLE].items()
-        held = [item for at, item in items if at == row or at[1].startswith(keys.page_prefix(row))]
-        shares = held[0]["shares"]["M"].values()
-        sizes.append(sum(len(of["B"]) for of in [*shares, *(item["body"] for item in held)]))
+        rows_of_subject = [
+            item
+            for item_key, item in items
+            if item_key == row or item_key[1].startswith(keys.page_prefix(row))
+        ]
+        shares = rows_of_subject[0]["shares"]["M"].values()
+        sizes.append(
+            sum(
+                len(binary["B"])
+                for binary in [*shares, *(item["body"] for item in rows_of_subject)]
+            )
+        )
     return cost, sizes
 
 

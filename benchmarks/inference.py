@@ -89,42 +89,44 @@ def feed(place: int) -> list[Entry]:
     ]
 
 
-def touched(of: Study) -> Iterator[int]:
+def touched(defined: Study) -> Iterator[int]:
     """Say how many rows of sums each event changes."""
     for place in range(SUBJECTS):
         events, old = feed(place), {}
         for end in range(1, len(events) + 1):
             (subject,) = subjects(events[:end])
-            new = report.contribute(of, subject)
+            new = report.contribute(defined, subject)
             yield len(difference(new, old))
             old = new
 
 
-def units(of: Study) -> Cost:
+def units(defined: Study) -> Cost:
     """Post the feed event by event."""
     clock, cost = Clock(), Cost(1)
     store = Store(Table(MemoryClient(), "inference", cost.meter), report.contribute, clock,
                   clock.pause)  # fmt: skip
-    store.put_definition(of, of.source)
+    store.put_definition(defined, defined.source)
     for place in range(SUBJECTS):
         for entry in feed(place):
             cost.start()
-            store.record(of, receipts([entry]))
+            store.record(defined, receipts([entry]))
     return cost
 
 
 def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
     """Measure each method over the table without it."""
     base_rows, base = list(touched(study(None))), units(study(None))
-    found = []
+    results = []
     for name, row in ROWS.items():
-        more = _more(list(touched(study(row))), base_rows)
+        extra = _more(list(touched(study(row))), base_rows)
         cost = units(study(row))
-        found.append(Measured(f"{name}, rows per event", sum(more) / len(more), None, spread(more)))
-        taken = cost.mean(cost.units) - base.mean(base.units)
-        found.append(Measured(f"{name}, units per event", taken))
-    return found
+        results.append(
+            Measured(f"{name}, rows per event", sum(extra) / len(extra), None, spread(extra))
+        )
+        extra_units = cost.mean(cost.units) - base.mean(base.units)
+        results.append(Measured(f"{name}, units per event", extra_units))
+    return results
 
 
-def _more(those: Sequence[int], base: Sequence[int]) -> list[int]:
-    return [one - other for one, other in zip(those, base, strict=True)]
+def _more(row_counts: Sequence[int], base: Sequence[int]) -> list[int]:
+    return [number - base_number for number, base_number in zip(row_counts, base, strict=True)]

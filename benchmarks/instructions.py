@@ -43,11 +43,11 @@ def instructions(
     """Count a program's instructions, its modules compiled before."""
     run(program, paths, *flags, arguments=arguments)
     command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}"]
-    done = subprocess.run(  # noqa: S603
+    process = subprocess.run(  # noqa: S603
         [*command, os.path.realpath(sys.executable), *flags, "-c", program, *arguments],
         env=environment(paths), check=True, text=True, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    found = _COLLECTED.search(done.stderr)
-    assert found is not None, done.stderr
-    return int(found[1])
+    match = _COLLECTED.search(process.stderr)
+    assert match is not None, process.stderr
+    return int(match[1])

@@ -31,23 +31,23 @@ def made(size: int) -> dict[str, float]:
     for number in bar(f"Making {size:,} subjects", size, range(size)):
         subject = population.jittered(number)
         state.add(subject, report.contribute(study, subject), JournalPosition(1, b""))
-    began, written = time.process_time(), 0
-    found = report.report(study, state, state.sums)
-    for file in render(found, study.definition):
-        written += sum(map(len, file.content))
-    took = time.process_time() - began
-    rows = sum(1 for listing in found.listings for _ in listing.rows)
+    began, n_bytes = time.process_time(), 0
+    study_report = report.report(study, state, state.sums)
+    for file in render(study_report, study.definition):
+        n_bytes += sum(map(len, file.content))
+    seconds = time.process_time() - began
+    rows = sum(1 for listing in study_report.listings for _ in listing.rows)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"rows": rows, "bytes": written, "seconds": took, "peak": peak}
+    return {"rows": rows, "bytes": n_bytes, "seconds": seconds, "peak": peak}
 
 
 def _apart(size: int) -> dict[str, float]:
     path = ":".join(str(_ROOT / path) for path in _PATHS)
     command = [sys.executable, "-m", "benchmarks.large_study", str(size)]
-    done = subprocess.run(  # noqa: S603 (this module itself)
+    process = subprocess.run(  # noqa: S603 (this module itself)
         command, cwd=_ROOT, env={"PYTHONPATH": path}, check=True, stdout=subprocess.PIPE, text=True
     )
-    result: dict[str, float] = json.loads(done.stdout)
+    result: dict[str, float] = json.loads(process.stdout)
     return result
 
 
@@ -59,10 +59,10 @@ def measure(*, large: bool = False) -> list[Measured]:
         f"{small['peak']:.0f} MB with {small['rows']:,.0f} listed rows, {big['peak']:.0f} MB with"
         f" {big['rows']:,.0f}; {big['bytes'] / 1e6:.1f} MB of documents"
     )
-    grown = (big["seconds"] / big["rows"]) / (small["seconds"] / small["rows"])
+    growth = (big["seconds"] / big["rows"]) / (small["seconds"] / small["rows"])
     return [
         Measured("memory, larger / smaller study", big["peak"] / small["peak"], None, detail),
-        Measured("CPU per listed row, larger / smaller study", grown, None,
+        Measured("CPU per listed row, larger / smaller study", growth, None,
                  f"{big['seconds']:.1f} s for the larger one"),
     ]  # fmt: skip
 

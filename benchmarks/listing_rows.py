@@ -70,9 +70,9 @@ book.save(BytesIO())
 
 def measure(*, large: bool = False) -> list[Measured]:
     """Count both at two lengths each, then make a short listing and a long one."""
-    ours = (LARGE_FEW, LARGE_MORE) if large else (OURS_FEW, OURS_MORE)
-    theirs = (LARGE_FEW, LARGE_MORE) if large else (THEIRS_FEW, THEIRS_MORE)
-    row, write_only = _per_row(OURS, *ours), _per_row(WRITE_ONLY, *theirs)
+    own_sizes = (LARGE_FEW, LARGE_MORE) if large else (OURS_FEW, OURS_MORE)
+    write_only_sizes = (LARGE_FEW, LARGE_MORE) if large else (THEIRS_FEW, THEIRS_MORE)
+    row, write_only = _per_row(OURS, *own_sizes), _per_row(WRITE_ONLY, *write_only_sizes)
     ratio = Measured(
         "instructions per listing row / write-only",
         row / write_only,
@@ -83,15 +83,21 @@ def measure(*, large: bool = False) -> list[Measured]:
 
 
 def _long(short: int, rows: int) -> list[Measured]:
-    few, many = (json.loads(run(_of(OURS, n), _paths(), "-S")) for n in (short, rows))
-    grown = f"{few['memory']:.0f} MiB at {short:,} rows, {many['memory']:.0f} at {rows:,}"
-    size = f"{rows:,} rows, {many['size'] / rows:.0f} bytes a row"
+    short_run, long_run = (json.loads(run(_of(OURS, n), _paths(), "-S")) for n in (short, rows))
+    growth = (
+        f"{short_run['memory']:.0f} MiB at {short:,} rows, {long_run['memory']:.0f} at {rows:,}"
+    )
+    size = f"{rows:,} rows, {long_run['size'] / rows:.0f} bytes a row"
     return [
-        Measured("peak memory of a long listing / of a short one", many["memory"] / few["memory"],
-                 1.1, grown),
-        Measured("files opened for writing", many["opened"], 0),
-        Measured("size of the workbook, MB", many["size"] / 1e6, None, size),
-    ]  # fmt: skip
+        Measured(
+            "peak memory of a long listing / of a short one",
+            long_run["memory"] / short_run["memory"],
+            1.1,
+            growth,
+        ),
+        Measured("files opened for writing", long_run["opened"], 0),
+        Measured("size of the workbook, MB", long_run["size"] / 1e6, None, size),
+    ]
 
 
 def _of(program: str, rows: int) -> str:
@@ -103,6 +109,6 @@ def _paths() -> list[Path]:
     return [ROOT / "functions", site]
 
 
-def _per_row(program: str, few: int, more: int) -> float:
-    counted = [instructions(_of(program, n), _paths(), "-S") for n in (few, more)]
-    return (counted[1] - counted[0]) / (more - few)
+def _per_row(program: str, low: int, high: int) -> float:
+    counted = [instructions(_of(program, n), _paths(), "-S") for n in (low, high)]
+    return (counted[1] - counted[0]) / (high - low)

@@ -48,7 +48,7 @@ class Cost:
     seconds: float = 0.0
     units: float = 0.0
     requests: int = 0
-    written: int = 0
+    bytes_written: int = 0
     files: list[str] = field(default_factory=list)
 
 
@@ -68,11 +68,11 @@ class Trial:
         documents = Documents(self.s3, "bucket")
         self.writer = DocumentWriter(self.store, documents, Signer(KeyInMemory(), "key"), "bench")
 
-    def _put(self, made: Iterable[Subject]) -> None:
+    def _put(self, seeded: Iterable[Subject]) -> None:
         """Put rows of subjects in as the service writes them, and what the headers count."""
         headers: dict[int, Share] = {}
         rows = self.dynamodb.tables[world.TABLE]
-        for subject in made:
+        for subject in seeded:
             share = report.contribute(self.study, subject)
             shard = keys.shard_of(subject.id, SHARDS)
             part = headers.setdefault(shard, {})
@@ -137,8 +137,8 @@ def run(size: int) -> tuple[Cost, Cost, Cost, int]:
     trial = Trial(size)
     first = trial.publish(None)
     changed = trial.post()
-    again, idle = trial.publish([changed]), trial.publish([changed])
-    return first, again, idle, trial.left_of_day()
+    second, idle = trial.publish([changed]), trial.publish([changed])
+    return first, second, idle, trial.left_of_day()
 
 
 def measure(*, large: bool = False) -> list[Measured]:
@@ -146,20 +146,23 @@ def measure(*, large: bool = False) -> list[Measured]:
     small, larger = LARGE_SIZES if large else SIZES
     rows = []
     for size in (small, larger):
-        first, again, idle, left = run(size)
+        first, second, idle, left_bytes = run(size)
         detail = (
-            f"{again.units:.0f} units in {again.requests} requests, {again.written / 1e6:.2f} MB;"
-            f" the first publication {first.seconds:.1f} s, {first.units:.0f} units,"
-            f" {first.written / 1e6:.1f} MB; one that finds nothing {1000 * idle.seconds:.0f} ms"
+            f"{second.units:.0f} units in {second.requests} requests,"
+            f" {second.bytes_written / 1e6:.2f} MB; the first publication"
+            f" {first.seconds:.1f} s, {first.units:.0f} units, {first.bytes_written / 1e6:.1f} MB;"
+            f" one that finds nothing {1000 * idle.seconds:.0f} ms"
         )
         seconds, units = TARGETS.get(size, (None, None))
         title = f"one event of {size:,} subjects"
         rows += [
-            Measured(f"CPU seconds, {title}", again.seconds, seconds, detail),
-            Measured(f"units, {title}", again.units, units),
+            Measured(f"CPU seconds, {title}", second.seconds, seconds, detail),
+            Measured(f"units, {title}", second.units, units),
             Measured(
-                f"MB that a day leaves, {size:,} subjects", left / 1e6, None,
-                f"an event a minute writes {again.written * 1440 / 1e9:.0f} GB",
+                f"MB that a day leaves, {size:,} subjects",
+                left_bytes / 1e6,
+                None,
+                f"an event a minute writes {second.bytes_written * 1440 / 1e9:.0f} GB",
             ),
-        ]  # fmt: skip
+        ]
     return rows

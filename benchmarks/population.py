@@ -33,10 +33,10 @@ type Row = tuple[int, str]
 @cache
 def models() -> list[Subject]:
     """Give TMB-301's subjects at their end."""
-    of: dict[str, list[Any]] = {}
+    by_subject: dict[str, list[Any]] = {}
     for entry in world.entries():
-        of.setdefault(entry.subject, []).append(entry)
-    return [fold_all(name, entries) for name, entries in sorted(of.items())]
+        by_subject.setdefault(entry.subject, []).append(entry)
+    return [fold_all(name, entries) for name, entries in sorted(by_subject.items())]
 
 
 def jittered(number: int) -> Subject:
@@ -90,26 +90,29 @@ def sums(size: int, shards: int, rows: Container[Row]) -> dict[Row, Cells]:
     the tallies of 400,000 subjects hold millions of values.
     """
     spans = [range(start, min(size, start + _CHUNK)) for start in range(0, size, _CHUNK)]
-    found: dict[Row, Cells] = {}
+    total_sums: dict[Row, Cells] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         parts = pool.map(partial(_sums, shards, rows), spans)
         title = f"Contributing {size:,} subjects"
         for part in bar(title, len(spans), parts) if size >= _LONG else parts:
-            _add(found, part)
-    return found
+            _add(total_sums, part)
+    return total_sums
 
 
 def _sums(shards: int, rows: Container[Row], span: range) -> dict[Row, Cells]:
-    study, found = world.study(shards), {}
+    study, selected = world.study(shards), {}
     for subject in map(jittered, span):
         shard = keys.shard_of(subject.id, shards)
         share = report.contribute(study, subject)
-        _add(found, {at: of_row for row, of_row in share.items() if (at := (shard, row)) in rows})
-    return found
+        _add(
+            selected,
+            {row_key: of_row for row, of_row in share.items() if (row_key := (shard, row)) in rows},
+        )
+    return selected
 
 
-def _add(total: dict[Row, Cells], more: Mapping[Row, Cells]) -> None:
-    for row, of_row in more.items():
+def _add(total: dict[Row, Cells], addition: Mapping[Row, Cells]) -> None:
+    for row, of_row in addition.items():
         cells.add(total.setdefault(row, {}), of_row)
 
 

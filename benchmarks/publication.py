@@ -62,8 +62,8 @@ class Service:
             VersionId=latest["audit"]["heads.json"],
         )
         subjects = json.loads(heads["Body"].read())["subjects"]
-        found: int = subjects.get(subject, {"version": 0})["version"]
-        return found
+        version: int = subjects.get(subject, {"version": 0})["version"]
+        return version
 
     def publications(self) -> int:
         """Count the versions of `latest.json`: one a publication."""
@@ -90,33 +90,33 @@ def parts(service: Service) -> dict[str, float]:
 
     def once() -> dict[str, float]:
         changes = ChangedRows(store, study, None)
-        _, read = _timed(lambda: changes.all_rows)
+        _, read_seconds = _timed(lambda: changes.all_rows)
         live, compute = _timed(lambda: contents(changes, study, pieces, None))
         assert live is not None
         files, rendered = _timed(
             lambda: [
-                replace(each, content=(b"".join(each.content),))
-                for each in render(live.report, study, "benchmark")
+                replace(file, content=(b"".join(file.content),))
+                for file in render(live.report, study, "benchmark")
             ]
         )
-        _, put = _timed(lambda: writing.write(study, "benchmark", files))
-        return {"read": read, "compute": compute, "render": rendered, "put": put}
+        _, put_seconds = _timed(lambda: writing.write(study, "benchmark", files))
+        return {"read": read_seconds, "compute": compute, "render": rendered, "put": put_seconds}
 
-    return min((once() for _ in range(3)), key=lambda each: sum(each.values()))
+    return min((once() for _ in range(3)), key=lambda seconds_of: sum(seconds_of.values()))
 
 
 def delays(service: Service, lines: list[Line]) -> list[tuple[float, float]]:
     """Post events one at a time; say when each was answered and when it was in a document."""
-    found = []
+    pairs = []
     for line in lines:
         subject = json.loads(line.raw)["subject"]
         before, began = service.version(subject), time.perf_counter()
         service.post(line)
-        answered = time.perf_counter() - began
+        answer_seconds = time.perf_counter() - began
         while service.version(subject) == before:
             time.sleep(0.02)
-        found.append((answered, time.perf_counter() - began))
-    return found
+        pairs.append((answer_seconds, time.perf_counter() - began))
+    return pairs
 
 
 def burst(service: Service, lines: list[Line]) -> tuple[int, float]:
@@ -134,14 +134,16 @@ def _rows(service: Service, lines: list[Line]) -> list[Measured]:
     assert all(post_event.accepted for post_event in service.client.post_events(STUDY, early))
     wait_until_published(service.stack, STUDY)
     singles = delays(service, late[:SINGLES])
-    answered, published = (sorted(each)[SINGLES // 2] for each in zip(*singles, strict=True))
+    answer_seconds, published = (
+        sorted(seconds_)[SINGLES // 2] for seconds_ in zip(*singles, strict=True)
+    )
     documents, spent = burst(service, late[SINGLES:])
-    took = parts(service)
-    itself = sum(took.values())
-    detail = ", ".join(f"{name} {each / itself:.0%}" for name, each in took.items())
-    median = f"{published:.1f} s and {1000 * answered:.0f} ms, medians of {SINGLES}"
+    stages = parts(service)
+    itself = sum(stages.values())
+    detail = ", ".join(f"{name} {seconds / itself:.0%}" for name, seconds in stages.items())
+    median = f"{published:.1f} s and {1000 * answer_seconds:.0f} ms, medians of {SINGLES}"
     return [
-        Measured("posting to document / posting to 201", published / answered, None, median),
+        Measured("posting to document / posting to 201", published / answer_seconds, None, median),
         Measured("posting to document / publication itself", published / itself, None,
                  f"{1000 * itself:.0f} ms: {detail}"),
         Measured(f"documents per event of a burst of {BURST}", documents / BURST, None,

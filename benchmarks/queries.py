@@ -66,12 +66,12 @@ def _counted(client: Any, reader: Callable[[Share], Any]) -> _Cost:  # noqa: ANN
 
 def _cpu(store: Store, reader: Callable[[Share], Any]) -> float:
     """Tell the milliseconds of CPU of a query: the least of some."""
-    taken = []
+    milliseconds = []
     for _ in range(_REPEATS):
         began = time.process_time()
         store.read_sums(world.study(SHARDS), reader)
-        taken.append(1_000 * (time.process_time() - began))
-    return min(taken)
+        milliseconds.append(1_000 * (time.process_time() - began))
+    return min(milliseconds)
 
 
 def run(sums: Mapping[population.Row, Cells]) -> dict[str, _Cost]:

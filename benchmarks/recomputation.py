@@ -70,46 +70,60 @@ def anew(size: int) -> tuple[Share, float, dict[str, frames.Columns]]:
 def expected(sums: Share) -> dict[Cell, float]:
     """Read out of the sums what data frames must find: all but what follows from counts alone."""
     study = world.study()
-    found: dict[Cell, float] = {}
+    expected_cells: dict[Cell, float] = {}
     for grid, table in zip(report.tables(study, sums), study.definition.tables, strict=True):
         for column, definition in zip(grid.columns, table.columns, strict=True):
-            found["sets", "", definition.set, "N"] = column.n
-        found |= {
+            expected_cells["sets", "", definition.set, "N"] = column.n
+        expected_cells |= {
             (grid.id, row.id, cell.column, statistic.name): float(statistic.raw)
             for row in grid.rows
             for cell in row.cells
             for statistic in cell.statistics
             if statistic.raw is not None and statistic.name not in _FROM_COUNTS
         }
-    return found
+    return expected_cells
 
 
-def differing(wanted: dict[Cell, float], found: dict[Cell, float]) -> list[Cell]:
+def differing(expected_cells: dict[Cell, float], actual: dict[Cell, float]) -> list[Cell]:
     """Name the cells that are not the same; an absent one is 0."""
     return [
         cell
-        for cell in wanted.keys() | found.keys()
-        if not isclose(wanted.get(cell, 0), found.get(cell, 0), rel_tol=1e-9, abs_tol=1e-9)
+        for cell in expected_cells.keys() | actual.keys()
+        if not isclose(expected_cells.get(cell, 0), actual.get(cell, 0), rel_tol=1e-9, abs_tol=1e-9)
     ]
 
 
 def rows(size: int) -> list[Measured]:
     """Compare for a study of so many subjects, the increment being that of one event."""
-    one, (sums, spent, columns) = increment(), anew(size)
-    _, read = _cpu(lambda: report.tables(world.study(), sums))
-    wanted, works = expected(sums), {"anew by the core": spent, "reading the sums": read}
+    increment_seconds, (sums, spent, columns) = increment(), anew(size)
+    _, read_seconds = _cpu(lambda: report.tables(world.study(), sums))
+    expected_cells, works = (
+        expected(sums),
+        {"anew by the core": spent, "reading the sums": read_seconds},
+    )
     differ: list[Cell] = []
     for name, engine in (("pandas", by_pandas), ("polars", by_polars)):
         loaded = engine.load(columns)
         engine.tables(loaded)  # the first time, its libraries are loaded
-        found, works[f"anew by {name}"] = _cpu(partial(engine.tables, loaded))
-        differ += differing(wanted, found)
+        actual, works[f"anew by {name}"] = _cpu(partial(engine.tables, loaded))
+        differ += differing(expected_cells, actual)
     return [
-        *(Measured(f"{name} / one increment, {size:,} subjects", took / one, None,
-                   f"{1000 * took:,.0f} ms / {1000 * one:.2f} ms") for name, took in works.items()),
-        Measured("cells that pandas or polars have otherwise", len(differ), 0,
-                 f"of {len(wanted)} {differ[:3] or ''}"),
-    ]  # fmt: skip
+        *(
+            Measured(
+                f"{name} / one increment, {size:,} subjects",
+                seconds / increment_seconds,
+                None,
+                f"{1000 * seconds:,.0f} ms / {1000 * increment_seconds:.2f} ms",
+            )
+            for name, seconds in works.items()
+        ),
+        Measured(
+            "cells that pandas or polars have otherwise",
+            len(differ),
+            0,
+            f"of {len(expected_cells)} {differ[:3] or ''}",
+        ),
+    ]
 
 
 def measure(*, large: bool = False) -> list[Measured]:

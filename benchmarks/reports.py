@@ -30,8 +30,8 @@ def run() -> tuple[float, int]:
     )
     reports = Reports(store._table)
     now = "2026-06-01T00:00:00.000+00:00"
-    asked = ReportRequest("R-1", PENDING, world.SENDER, now, "Review", "", "")
-    reports.request(study.id, asked)
+    request = ReportRequest("R-1", PENDING, world.SENDER, now, "Review", "", "")
+    reports.request(study.id, request)
     calls.clear()
     publishing.publish_report(reports, writer, study, "R-1")
     assert reports.get(study.id, "R-1").status == "ready"

@@ -39,9 +39,9 @@ class Cost:
             self.requests[-1] += 1
             self.units[-1] += units
 
-    def mean(self, of: list[Any]) -> float:
+    def mean(self, numbers: list[Any]) -> float:
         """Say what an event took."""
-        return float(sum(of)) / (len(of) * self.size)
+        return float(sum(numbers)) / (len(numbers) * self.size)
 
 
 def run(client: Any, size: int, events: int | None = None, shards: int | None = None) -> Cost:  # noqa: ANN401
@@ -62,18 +62,22 @@ def modelled(size: int, events: int | None = None, shards: int | None = None) ->
 
 def rows(single: Cost, batch: Cost, spread_over_8: Cost) -> Iterator[Measured]:
     """Set the numbers beside their targets."""
-    one, many, eight = (each.mean(each.requests) for each in (single, batch, spread_over_8))
-    yield Measured("requests per event, API", one, 2, spread(single.requests))
-    yield Measured("requests per event, batch of 50, 1 shard", many, 0.2, "")
+    single_requests, batch_requests, eight = (
+        cost.mean(cost.requests) for cost in (single, batch, spread_over_8)
+    )
+    yield Measured("requests per event, API", single_requests, 2, spread(single.requests))
+    yield Measured("requests per event, batch of 50, 1 shard", batch_requests, 0.2, "")
     yield Measured("requests per event, batch of 50, 8 shards", eight, 0.2, "")
     yield Measured("units per event, API", single.mean(single.units), 12, spread(single.units))
-    each = [units / BATCH for units in batch.units]
+    units_per_event = [units / BATCH for units in batch.units]
     yield Measured(
-        "units per event, batch of 50, 1 shard", batch.mean(batch.units), 7, spread(each)
+        "units per event, batch of 50, 1 shard", batch.mean(batch.units), 7, spread(units_per_event)
     )
-    each = [units / BATCH for units in spread_over_8.units]
-    found = spread_over_8.mean(spread_over_8.units)
-    yield Measured("units per event, batch of 50, 8 shards", found, 7, spread(each))
+    units_per_event = [units / BATCH for units in spread_over_8.units]
+    spread_units = spread_over_8.mean(spread_over_8.units)
+    yield Measured(
+        "units per event, batch of 50, 8 shards", spread_units, 7, spread(units_per_event)
+    )
 
 
 def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
@@ -89,8 +93,8 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
         modelled(size, None, shards) for size, shards in ((1, None), (BATCH, None), (BATCH, 8))
     ]
     ratios = [
-        one.mean(one.units) / other.mean(other.units)
-        for one, other in zip(model, costs, strict=True)
+        model_cost.mean(model_cost.units) / cost.mean(cost.units)
+        for model_cost, cost in zip(model, costs, strict=True)
     ]
     return [
         *rows(*costs),

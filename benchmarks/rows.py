@@ -8,7 +8,7 @@ from dataclasses import dataclass
 class Measured:
     """One number, what it says, and how it is to lie; a number without a target is only told."""
 
-    what: str
+    title: str
     value: float
     target: float | None = None
     detail: str = ""
@@ -22,7 +22,7 @@ class Measured:
         """Write the row as `make bench` prints it."""
         target = "" if self.target is None else f"target {self.target:g}"
         verdict = "" if self.target is None else ("met" if self.met else "MISSED")
-        line = f"  {self.what:<58}{self.value:>9.3g}  {target:<12}{verdict:<7}{self.detail}"
+        line = f"  {self.title:<58}{self.value:>9.3g}  {target:<12}{verdict:<7}{self.detail}"
         return line.rstrip()
 
 

@@ -43,15 +43,15 @@ _LOADED = "; import sys; print(*sorted(sys.modules))"
 @contextmanager
 def runtime() -> Iterator[Path]:
     """Make a directory that holds what the Lambda runtime brings, and nothing else."""
-    with tempfile.TemporaryDirectory() as made:
+    with tempfile.TemporaryDirectory() as directory:
         for name in _RUNTIME:
             spec = importlib.util.find_spec(name)
             assert spec is not None
             assert spec.origin is not None
-            found = Path(spec.origin)
-            place = found.parent if found.name == "__init__.py" else found
-            (Path(made) / place.name).symlink_to(place)
-        yield Path(made)
+            origin = Path(spec.origin)
+            place = origin.parent if origin.name == "__init__.py" else origin
+            (Path(directory) / place.name).symlink_to(place)
+        yield Path(directory)
 
 
 def loaded(handler: str, functions: Path = ROOT / "functions") -> set[str]:

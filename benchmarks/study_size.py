@@ -102,11 +102,11 @@ def measure(*, large: bool = False) -> list[Measured]:
                 cost = run(client, sums, size)
             units, calls = cost.mean(cost.units), cost.mean(cost.requests)
             detail = spread(cost.units) if size == 1 else ""
-            of = f"{subjects:,} subjects, {name}"
-            rows.append(Measured(f"units per event, {of}", units, None, detail))
+            title = f"{subjects:,} subjects, {name}"
+            rows.append(Measured(f"units per event, {title}", units, None, detail))
             detail = f"requests {calls:.3g}, {sum(map(len, sums.values())):,} cells seeded"
             before = first.setdefault(name, (units, calls))
             if subjects > SIZES[0]:
                 ratio = max(units / before[0], calls / before[1])
-                rows.append(Measured(f"units or requests / at 40, {of}", ratio, WITHIN, detail))
+                rows.append(Measured(f"units or requests / at 40, {title}", ratio, WITHIN, detail))
     return rows

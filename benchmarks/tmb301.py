@@ -22,8 +22,10 @@ DAYS = {"day-0": 0, "day-7": 7, "day-14": 14, "day-21": 21, "week-5": 35, "week-
 LOWS = (-1, 6, 12, 18, 25, 43, 57, 71, 85, 99, 113, 127, 141, 155, 169)
 HIGHS = (1, 8, 17, 24, 42, 56, 70, 84, 98, 112, 126, 140, 154, 168, 182)
 CD4_VISITS = ("day-7", "week-5", "week-9", "week-13", "week-17", "week-21", "week-25")
-LOW, HIGH = (dict(zip(DAYS, each, strict=True)) for each in (LOWS, HIGHS))
-OBSERVED = [f"{name}@{at}" for name in ("log", "copies", "cd4") for at in (*DAYS, "baseline")]
+LOW, HIGH = (dict(zip(DAYS, bounds, strict=True)) for bounds in (LOWS, HIGHS))
+OBSERVED = [
+    f"{name}@{timepoint}" for name in ("log", "copies", "cd4") for timepoint in (*DAYS, "baseline")
+]
 """The columns of what was observed."""
 LOG_UNIT = 1_000_000
 REASONS = {"death": "DEATH", "withdrawal": "WITHDRAWAL BY SUBJECT", "lost": "LOST TO FOLLOW-UP"}
@@ -55,7 +57,7 @@ class Subjects:
     """The frame of subjects, and how its kind of column says that a value is there."""
 
     columns: Mapping[str, Column]
-    known: Callable[[Column], Column]
+    is_known: Callable[[Column], Column]
 
     def __getitem__(self, name: str) -> Column:
         """Give a column."""
@@ -63,12 +65,12 @@ class Subjects:
 
     def at_least(self, value: Column, threshold: float) -> Column:
         """Say whose value is known and no less."""
-        return self.known(value) & (value >= threshold)
+        return self.is_known(value) & (value >= threshold)
 
     def below(self, threshold: int, visit: str = "week-25") -> Column:
         """Say who was below so many copies at a visit; "<20" is below 20."""
-        value, less = self[f"copies@{visit}"], self[f"less@{visit}"]
-        return self.known(value) & ((value < threshold) | (less & (value == threshold)))
+        value, below_limit = self[f"copies@{visit}"], self[f"less@{visit}"]
+        return self.is_known(value) & ((value < threshold) | (below_limit & (value == threshold)))
 
     @property
     def control(self) -> Column:
@@ -169,12 +171,12 @@ def _primary(s: Subjects) -> Counts:
     table, half = "14.2.1", 0.5 * LOG_UNIT
     control, late = s.control, s.decrease("day-14")
     first, second = s.at_least(control, half), s.at_least(late, half)
-    settled = (s.known(control) | s["due@day-7"]), (s.known(late) | s["due@day-14"])
+    settled = (s.is_known(control) | s["due@day-7"]), (s.is_known(late) | s["due@day-14"])
     yield (table, "responders", "control", "n"), first
     yield (table, "responders", "day-14", "n"), second
     yield (table, "not-due", "control", "n"), ~settled[0]
     yield (table, "not-due", "day-14", "n"), ~settled[1]
-    both = settled[0] & settled[1]
+    both_settled = settled[0] & settled[1]
     for name, mask in (
         ("both", first & second),
         ("first", first & ~second),
@@ -182,7 +184,7 @@ def _primary(s: Subjects) -> Counts:
         ("neither", ~first & ~second),
         ("n", s["all"]),
     ):
-        yield (table, "pairs", "comparison", name), both & mask
+        yield (table, "pairs", "comparison", name), both_settled & mask
 
 
 def _week25(s: Subjects) -> Counts:
@@ -191,20 +193,20 @@ def _week25(s: Subjects) -> Counts:
         **{f"below-{copies}": s.below(copies) for copies in (50, 200, 400)},
         "at-least-0.5": s.at_least(decrease, 0.5 * LOG_UNIT),
         "at-least-1.0": s.at_least(decrease, 1.0 * LOG_UNIT),
-        "more-than-2.0": s.known(decrease) & (decrease > 2 * LOG_UNIT),
-        "not-due": ~(s.known(s["copies@week-25"]) | s["due@week-25"]),
+        "more-than-2.0": s.is_known(decrease) & (decrease > 2 * LOG_UNIT),
+        "not-due": ~(s.is_known(s["copies@week-25"]) | s["due@week-25"]),
     }
     for row, mask in rows.items():
         yield (table, row, "itt", "n"), mask
         yield (table, row, "completers", "n"), mask & s["completed"]
     for column, decreases in (("bocf", s["bocf"]), ("locf", s["locf"])):
-        imputed = s.known(decreases) & ~s.known(s["log@week-25"])
+        imputed = s.is_known(decreases) & ~s.is_known(s["log@week-25"])
         yield ("14.2.3.2", "decrease", column, "imputed"), imputed
-        yield ("14.2.3.2", "decrease", column, "observed"), s.known(decreases) & ~imputed
+        yield ("14.2.3.2", "decrease", column, "observed"), s.is_known(decreases) & ~imputed
 
 
 def _snapshot(s: Subjects) -> Counts:
-    below, assessed = s.below(50), s.known(s["copies@week-25"])
+    below, assessed = s.below(50), s.is_known(s["copies@week-25"])
     missing = s["due@week-25"] & ~assessed
     for row, mask in (
         ("suppressed", below),
@@ -221,38 +223,38 @@ def _snapshot(s: Subjects) -> Counts:
 class Measure:
     """A value that is described: where, of whom, with which decimal places and statistics."""
 
-    at: tuple[str, str, str]
+    place: tuple[str, str, str]
     value: Column
     mask: Column
     places: int
     statistics: Sequence[str] = STATISTICS
 
-    def described(self, found: Sequence[float | None]) -> dict[Cell, float]:
+    def described(self, results: Sequence[float | None]) -> dict[Cell, float]:
         """Name statistics found in units of the last place; those of nobody are left out."""
         unit = 10**self.places
         return {
-            (*self.at, name): value if name == "n" else value / unit
-            for name, value in zip(self.statistics, found, strict=True)
+            (*self.place, name): value if name == "n" else value / unit
+            for name, value in zip(self.statistics, results, strict=True)
             if value is not None and not isnan(value)
         }
 
 
 def measures(s: Subjects) -> Iterator[Measure]:
     """Name every value that is described."""
-    all_ = s["all"]
-    yield Measure(("14.1.4", "age", "total"), s["age"], all_, 0)
-    yield Measure(("14.1.5", "viral-load", "total"), s["log@baseline"], all_, 6)
+    all_subjects = s["all"]
+    yield Measure(("14.1.4", "age", "total"), s["age"], all_subjects, 0)
+    yield Measure(("14.1.5", "viral-load", "total"), s["log@baseline"], all_subjects, 6)
     copies = ("n", "mean", "median", "min", "max")
-    yield Measure(("14.1.5", "copies", "total"), s["copies@baseline"], all_, 0, copies)
-    yield Measure(("14.1.5", "cd4", "total"), s["cd4@baseline"], all_, 0)
-    yield Measure(("14.1.5", "years", "total"), s["years-since-diagnosis"], all_, 0)
+    yield Measure(("14.1.5", "copies", "total"), s["copies@baseline"], all_subjects, 0, copies)
+    yield Measure(("14.1.5", "cd4", "total"), s["cd4@baseline"], all_subjects, 0)
+    yield Measure(("14.1.5", "years", "total"), s["years-since-diagnosis"], all_subjects, 0)
     infusions = ("14.1.6", "infusions", "total")
     yield Measure(infusions, s["infusions"], s["treated"], 0, STATISTICS[:3])
     responders = s.at_least(s.control, 0.5 * LOG_UNIT)
-    at = ("14.2.1", "responders-decrease", "control")
-    yield Measure(at, s.control, responders, 6, ("n", "mean"))
-    yield Measure(("14.2.2", "value", "total"), s["log@day-14"], all_, 6)
-    yield Measure(("14.2.2", "decrease", "total"), s.decrease("day-14"), all_, 6)
+    place = ("14.2.1", "responders-decrease", "control")
+    yield Measure(place, s.control, responders, 6, ("n", "mean"))
+    yield Measure(("14.2.2", "value", "total"), s["log@day-14"], all_subjects, 6)
+    yield Measure(("14.2.2", "decrease", "total"), s.decrease("day-14"), all_subjects, 6)
     yield from _decreases(s)
     for table, name, visits, places in (
         ("14.2.4", "log", DAYS, 6),
@@ -261,8 +263,10 @@ def measures(s: Subjects) -> Iterator[Measure]:
         for visit in visits:
             value, base = s[f"{name}@{visit}"], s[f"{name}@baseline"]
             row = f"visit/{visit}"
-            yield Measure((table, row, "value"), value, all_, places, STATISTICS[:4])
-            yield Measure((table, row, "change"), value - base, all_, places, STATISTICS[:3])
+            yield Measure((table, row, "value"), value, all_subjects, places, STATISTICS[:4])
+            yield Measure(
+                (table, row, "change"), value - base, all_subjects, places, STATISTICS[:3]
+            )
 
 
 def _decreases(s: Subjects) -> Iterator[Measure]:
@@ -275,8 +279,8 @@ def _decreases(s: Subjects) -> Iterator[Measure]:
     ):
         yield Measure(("14.2.3.2", "decrease", column), value, mask, 6)
     for column, mask in (("observed", below), ("completers", below & completed)):
-        at = ("14.2.3.2", "decrease-below-50", column)
-        yield Measure(at, late, mask, 6, STATISTICS[:3])
+        place = ("14.2.3.2", "decrease-below-50", column)
+        yield Measure(place, late, mask, 6, STATISTICS[:3])
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ TABLE = "benchmark"
 @cache
 def definition(shards: int | None = None) -> str:
     """Give TMB-301's definition as JSON, with another number of shards if one is named."""
-    read = read_definition(TMB301 / "definition.yaml")
-    return json.dumps(read | ({"shards": shards} if shards else {}))
+    document = read_definition(TMB301 / "definition.yaml")
+    return json.dumps(document | ({"shards": shards} if shards else {}))
 
 
 @cache
@@ -87,9 +87,9 @@ def _intake_context(store: Store) -> IntakeContext:
     return IntakeContext(store, submissions, Senders(table, now), SENDER, Channel.QUEUE)
 
 
-def receipts(of: Iterable[Entry]) -> list[Receipt]:
+def receipts(feed: Iterable[Entry]) -> list[Receipt]:
     """Say that the benchmark sent these."""
-    return [Receipt(each, SENDER) for each in of]
+    return [Receipt(entry, SENDER) for entry in feed]
 
 
 def open_store(client: Any, meter: Meter | None = None, shards: int | None = None) -> Store:  # noqa: ANN401
@@ -110,13 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         status, answer = 200, _CALLS.get(operation, _unknown)
         try:
-            found = answer(self.memory, request)
+            answer_ = answer(self.memory, request)
         except ClientError as error:
             status = 400
-            found = {"__type": error.response["Error"]["Code"], "message": ""} | {
-                name: each for name, each in error.response.items() if name == "CancellationReasons"
+            answer_ = {"__type": error.response["Error"]["Code"], "message": ""} | {
+                name: item for name, item in error.response.items() if name == "CancellationReasons"
             }
-        body = json.dumps(found).encode()
+        body = json.dumps(answer_).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))

@@ -216,7 +216,7 @@ def audit_trail(options: argparse.Namespace) -> int:
 def run_restore(options: argparse.Namespace) -> int:
     """Copy a restored table into a stack's own, in the account and region of the environment."""
     restored = restore(boto3.session.Session().client("dynamodb"), options.source, options.target)
-    print(f"{restored.put} items restored, {restored.deleted} deleted")
+    print(f"{restored.written} items restored, {restored.deleted} deleted")
     for study, epoch in sorted(restored.epochs.items()):
         print(f"study {study} is in epoch {epoch}")
     for study, subject in restored.erased:

@@ -117,8 +117,8 @@ class Client:
         """
         for batch in batches(lines):
             apart = [line for line in batch if kind(line.raw) in treatment_kinds]
-            others = [line for line in batch if line not in apart]
-            results = [*self._post(f"{_study(study)}/events", others)]
+            ordinary = [line for line in batch if line not in apart]
+            results = [*self._post(f"{_study(study)}/events", ordinary)]
             results += self._post(f"{_study(study)}/treatment-events", apart)
             yield from sorted(results, key=lambda result: result.line.number)
 

@@ -71,10 +71,10 @@ def serving(template: Path, emulator: Emulator, log: Path) -> Iterator[str]:
     A function keeps its container from call to call, as on AWS.
     """
     port = free_port(_LOOPBACK)
-    where = f"--host={_LOOPBACK}", f"--port={port}"
+    address = f"--host={_LOOPBACK}", f"--port={port}"
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603
-            [*_sam("start-lambda", *where), *_options(template, emulator)],
+            [*_sam("start-lambda", *address), *_options(template, emulator)],
             cwd=ROOT,
             env=_variables(),
             stdin=subprocess.DEVNULL,

@@ -46,8 +46,8 @@ def _check_names(directory: Path, names: list[str], result: CheckResult) -> None
     result.differences += [f"{path}: is not listed in {MANIFEST}" for path in extra]
     missing = sorted({*DOCUMENTS} - {MANIFEST} - {*names})
     result.differences += [f"{name}: is required, but not listed in {MANIFEST}" for name in missing]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    result.differences += [f"{name}: is listed twice in {MANIFEST}" for name in twice]
+    repeated_names = [name for name, count in Counter(names).items() if count > 1]
+    result.differences += [f"{name}: is listed twice in {MANIFEST}" for name in repeated_names]
     if QUARANTINE in paths:
         result.unchecked.append(f"{QUARANTINE}: is not covered by a manifest")
 
@@ -76,11 +76,11 @@ def is_pooled(directory: Path, manifest: Mapping[str, Any]) -> bool:
 def read_object(path: Path, *members: str) -> dict[str, Any]:
     """Read a JSON object that has these members; raises `BadFileError`."""
     try:
-        read = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise BadFileError(f"cannot read {path}: {error.strerror}") from error
     except ValueError as error:
         raise BadFileError(f"{path} is not JSON: {error}") from error
-    if not isinstance(read, dict) or not read.keys() >= {*members}:
+    if not isinstance(content, dict) or not content.keys() >= {*members}:
         raise BadFileError(f"{path} is not a JSON object with the members {', '.join(members)}")
-    return read
+    return content

@@ -18,7 +18,7 @@ def check_against(
     """Check that the journals of an earlier cut begin those of this one, and that it is linked."""
     before = read_object(earlier / MANIFEST, "study", "cut", "files")
     earlier_result = CheckResult()
-    stated = check(earlier, before, keys, earlier_result)
+    earlier_statement = check(earlier, before, keys, earlier_result)
     result.differences += [f"AGAINST: {difference}" for difference in earlier_result.differences]
     result.missing += [f"AGAINST: {name}" for name in earlier_result.missing]
     audiences = [
@@ -29,22 +29,22 @@ def check_against(
             f"AGAINST: is a cut of {' '.join(audiences[0])}, but DIR of {' '.join(audiences[1])}"
         )
         return
-    if stated and statement:
-        _check_links(stated, statement, result)
+    if earlier_statement and statement:
+        _check_links(earlier_statement, statement, result)
     if proof is None or not (earlier / HEADS).is_file():
         result.unchecked.append("AGAINST: the journals of both cuts were not compared")
         return
     heads, instant = read_object(earlier / HEADS, "subjects"), manifest["cut"]["as_of"]
-    lost = list(_lost(heads["subjects"], proof[1], may_be_shorter=bool(instant)))
-    lost += [] if instant else _not_named(heads, proof[0])
-    between = _between(stated, statement) if lost else ""
-    result.differences += [f"{text}{between}" for text in lost]
+    lost_lines = list(_lost(heads["subjects"], proof[1], may_be_shorter=bool(instant)))
+    lost_lines += [] if instant else _not_named(heads, proof[0])
+    between = _between(earlier_statement, statement) if lost_lines else ""
+    result.differences += [f"{text}{between}" for text in lost_lines]
     count = len(heads["subjects"])
     result.checked.append(f"journals of {count} subjects against those of the earlier cut")
 
 
 def _check_links(before: Statement, after: Statement, result: CheckResult) -> None:
-    first, second = before.says.get("number"), after.says.get("number")
+    first, second = before.predicate.get("number"), after.predicate.get("number")
     if first is None or second is None:
         result.unchecked.append("AGAINST: live documents are not part of the chain of cuts")
     elif first >= second:
@@ -53,8 +53,8 @@ def _check_links(before: Statement, after: Statement, result: CheckResult) -> No
                 f"AGAINST: is cut number {first}, but DIR is the earlier number {second}"
             )
     elif first + 1 == second:
-        named = (after.says.get("previous") or {}).get("sha256")
-        if named != before.sha256:
+        linked = (after.predicate.get("previous") or {}).get("sha256")
+        if linked != before.sha256:
             result.differences.append(
                 f"AGAINST: is cut number {first}, but DIR follows another cut of that number"
             )
@@ -82,12 +82,15 @@ def _not_named(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[
     """Yield how much of what was disputed or quarantined then is not known any more."""
     for kind in ("disputes", "quarantined"):
         texts = {json.dumps(entry, sort_keys=True) for entry in after.get(kind, ())}
-        then = [json.dumps(entry, sort_keys=True) for entry in before.get(kind, ())]
-        if lost := [text for text in then if text not in texts]:
-            yield f"{kind}: {len(lost)} of the earlier cut are missing, such as {lost[0]}"
+        earlier_rows = [json.dumps(entry, sort_keys=True) for entry in before.get(kind, ())]
+        if missing_rows := [text for text in earlier_rows if text not in texts]:
+            count, example = len(missing_rows), missing_rows[0]
+            yield f"{kind}: {count} of the earlier cut are missing, such as {example}"
 
 
 def _between(before: Statement | None, after: Statement | None) -> str:
     """Return where a reason may lie: the epoch rises with an amendment or a restored table."""
-    epochs = [statement.says.get("epoch") if statement else None for statement in (before, after)]
+    epochs = [
+        statement.predicate.get("epoch") if statement else None for statement in (before, after)
+    ]
     return f" (epoch {epochs[0]}, then {epochs[1]})" if epochs[0] != epochs[1] else ""

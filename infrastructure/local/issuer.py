@@ -77,12 +77,12 @@ class DevelopmentIssuer:
         self.users = {user.name: user for user in users}
         self.codes: dict[str, _Code] = {}
         self._lock = Lock()
-        issuer = self
+        development_issuer = self
 
         class Handler(_Handler):
             """A request of this issuer."""
 
-            of = issuer
+            issuer = development_issuer
 
         self._server = ThreadingHTTPServer((_HOST, port), Handler)
         self.address = f"http://{_HOST}:{self._server.server_port}"
@@ -153,29 +153,31 @@ class DevelopmentIssuer:
     def take_code(self, form: Mapping[str, str]) -> str | None:
         """Return the token for a code; None unless all is as when it was asked for."""
         with self._lock:
-            given = self.codes.pop(form.get("code", ""), None)
-        if given is None or given.until < time.time():
+            grant = self.codes.pop(form.get("code", ""), None)
+        if grant is None or grant.until < time.time():
             return None
         digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         proof = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        same = (
-            hmac.compare_digest(proof, given.query["code_challenge"])
+        is_valid = (
+            hmac.compare_digest(proof, grant.query["code_challenge"])
             and form.get("client_id") == CLIENT
-            and form.get("redirect_uri") == given.query["redirect_uri"]
+            and form.get("redirect_uri") == grant.query["redirect_uri"]
             and form.get("grant_type") == "authorization_code"
         )
-        return self.sign(self.claims(given.user, given.query.get("nonce", ""))) if same else None
+        return (
+            self.sign(self.claims(grant.user, grant.query.get("nonce", ""))) if is_valid else None
+        )
 
 
 class _Handler(BaseHTTPRequestHandler):
-    of: DevelopmentIssuer
+    issuer: DevelopmentIssuer
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
         query = dict(parse_qsl(parts.query))
         documents = {
-            "/.well-known/openid-configuration": self.of.discovery,
-            "/keys": self.of.keys,
+            "/.well-known/openid-configuration": self.issuer.discovery,
+            "/keys": self.issuer.keys,
         }
         if parts.path in documents:
             self._json(200, documents[parts.path])
@@ -191,7 +193,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = min(int(self.headers.get("Content-Length") or 0), _LONGEST_FORM)
         form = dict(parse_qsl(self.rfile.read(length).decode(errors="replace")))
-        token = self.of.take_code(form) if self.path == "/token" else None
+        token = self.issuer.take_code(form) if self.path == "/token" else None
         if token is None:
             self._json(400, {"error": "invalid_grant"})
         else:
@@ -209,16 +211,16 @@ class _Handler(BaseHTTPRequestHandler):
         )
         if not right:
             self._page(400, "Not for this client", "")
-        elif query.get("user") in self.of.users:
+        elif query.get("user") in self.issuer.users:
             self.send_response(303)
-            self.send_header("Location", self.of.give_code(query, query["user"]))
+            self.send_header("Location", self.issuer.give_code(query, query["user"]))
             self.send_header("Content-Length", "0")
             self.end_headers()
         else:
             links = "".join(
                 f'<li><a href="?{escape(urlencode({**query, "user": user.name}))}">'
                 f"{escape(user.name)}</a> {escape(user.text)}</li>\n"
-                for user in self.of.users.values()
+                for user in self.issuer.users.values()
             )
             self._page(200, "Who do you want to be?", f"<ul>\n{links}</ul>")
 

@@ -88,8 +88,8 @@ def _unlike_its_body(row: Row) -> Iterator[str]:
     if body is None:
         yield "everything"
         return
-    stated = {name: row.get(name) for name in body if name in row}
-    yield from (name for name, value in stated.items() if value != body[name])
+    repeated_members = {name: row.get(name) for name in body if name in row}
+    yield from (name for name, value in repeated_members.items() if value != body[name])
 
 
 def _said(row: Row) -> Mapping[str, Any] | None:
@@ -162,9 +162,9 @@ def content_root(rows: Iterable[Row]) -> str:
     """Compute what identifies the accepted revisions, from their bodies."""
     lines = []
     for row in rows:
-        stated = {"digest": row.get("digest"), **(_said(row) or {})}
+        normal_row = {"digest": row.get("digest"), **(_said(row) or {})}
         names = ("subject", "kind", "record", "revision", "digest")
-        lines.append(" ".join(str(stated.get(name)) for name in names) + "\n")
+        lines.append(" ".join(str(normal_row.get(name)) for name in names) + "\n")
     return hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
 
 

@@ -79,12 +79,12 @@ def _recorded(definition: bytes, heads: Mapping[str, Any], rows: Sequence[Row]) 
     for row in rows:
         journals.setdefault(row["subject"], []).append(row)
     subjects = [fold_all(name, map(_entry, journals[name])) for name in sorted(journals)]
-    gone = {name for name, head in heads["subjects"].items() if head.get("erased")}
+    erased = {name for name, head in heads["subjects"].items() if head.get("erased")}
     return Recorded(
         study.load(definition),
         subjects,
         [Dispute(**dispute) for dispute in heads.get("disputes", ())],
-        tuple(subject.id for subject in subjects if subject.id in gone and not subject.erased),
+        tuple(subject.id for subject in subjects if subject.id in erased and not subject.erased),
     )
 
 
@@ -121,15 +121,17 @@ def _compare(
     own_code, names = wiring.code_version(), list[str]()
     for file in render(remade, recorded.study, code):
         content = b"".join(file.content)
-        where = _where(directory, file.name, content, [*names])
+        position = _where(directory, file.name, content, [*names])
         if is_marked(content):
             names.append(file.name)
-        if where and code != own_code:
+        if position and code != own_code:
             result.missing.append(
-                f"code version {code}: by version {own_code}, {file.name} differs: {where}"
+                f"code version {code}: by version {own_code}, {file.name} differs: {position}"
             )
-        elif where:
-            result.differences.append(f"{file.name}: differs from what the journals give: {where}")
+        elif position:
+            result.differences.append(
+                f"{file.name}: differs from what the journals give: {position}"
+            )
     result.unchecked += [f"{name}: its texts that no listing shows" for name in names]
     result.checked.append(
         f"{len(manifest['files']) + 1} files against those regenerated from the journals"
@@ -141,17 +143,17 @@ def _where(directory: Path, name: str, content: bytes, marked: Sequence[str]) ->
     path = directory / name
     if not path.is_file():
         return "is not there"
-    stated = path.read_bytes()
+    published = path.read_bytes()
     if name == MANIFEST and marked:
-        content = _as_stated(stated, content, marked)
-    return unlike_but_for_marks(name, stated, content)
+        content = _as_stated(published, content, marked)
+    return unlike_but_for_marks(name, published, content)
 
 
-def _as_stated(stated: bytes, content: bytes, marked: Sequence[str]) -> bytes:
+def _as_stated(published: bytes, content: bytes, marked: Sequence[str]) -> bytes:
     """Return sizes and digests of files with marks as stated: they cannot be computed."""
     manifest, stated_files = (
         json.loads(content),
-        {e["name"]: e for e in json.loads(stated)["files"]},
+        {e["name"]: e for e in json.loads(published)["files"]},
     )
     files = [
         stated_files.get(e["name"], e) if e["name"] in marked else e for e in manifest["files"]

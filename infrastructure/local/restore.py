@@ -25,7 +25,7 @@ class Restored:
     The copy is of a time before these erasures, and holds their texts and keys once more.
     """
 
-    put: int = 0
+    written: int = 0
     deleted: int = 0
     epochs: dict[str, int] = field(default_factory=dict)
     erased: list[tuple[str, str]] = field(default_factory=list)
@@ -41,15 +41,15 @@ def restore(client: Any, source: str, target: str) -> Restored:  # noqa: ANN401 
         items = [_renewed(item, before, restored) for item in batch if _key(item)[1] != _CLAIM]
         _write(client, target, [{"PutRequest": {"Item": item}} for item in items])
         kept_keys |= {_key(item) for item in items}
-        restored.put += len(items)
+        restored.written += len(items)
     later = [item for item in _items(client, target) if _key(item) not in kept_keys]
     erased = {_erasure(item) for item in later if _is_erasure(item)}
     restored.erased = sorted(item for item in erased if item[0] != _NOWHERE)
-    gone = [item for item in later if not _is_erasure(item)]
-    for batch in batched(gone, _AT_ONCE, strict=False):
+    rows_to_delete = [item for item in later if not _is_erasure(item)]
+    for batch in batched(rows_to_delete, _AT_ONCE, strict=False):
         keys = [{"Key": {name: item[name] for name in ("PK", "SK")}} for item in batch]
         _write(client, target, [{"DeleteRequest": key} for key in keys])
-    restored.deleted = len(gone)
+    restored.deleted = len(rows_to_delete)
     return restored
 
 

@@ -47,13 +47,13 @@ class Door:
     """A port of this machine that leads to the room; where that is, is said once it is known."""
 
     def __init__(self, port: int = 0) -> None:
-        door = self
+        this_door = self
         self.endpoint = self.start = ""
 
         class Handler(_Handler):
             """A request of a browser."""
 
-            of = door
+            door = this_door
 
         self._server = ThreadingHTTPServer((_HOST, port), Handler)
         self.address = f"http://{_HOST}:{self._server.server_port}"
@@ -73,17 +73,17 @@ class Door:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    of: Door
+    door: Door
     protocol_version = "HTTP/1.1"
 
     def _pass_on(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length) if length else None
-        sent = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
-        parts = urlsplit(self.of.endpoint)
+        headers = {name: self.headers[name] for name in _PASSED_ON if name in self.headers}
+        parts = urlsplit(self.door.endpoint)
         connection = HTTPConnection(str(parts.hostname), parts.port, timeout=_WITHIN)
         try:
-            connection.request(self.command, self.of.start + self.path, body, sent)
+            connection.request(self.command, self.door.start + self.path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
         finally:

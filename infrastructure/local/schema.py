@@ -57,13 +57,13 @@ def schema() -> dict[str, Any]:
 def _extends() -> dict[str, Any]:
     """Return the schema of what a definition extends: it is resolved before the models read it."""
     pieces = library.pieces()
-    named = {"enum": list(pieces)}
+    names_schema = {"enum": list(pieces)}
     return {
         "description": "Shipped pieces that this definition extends, each over the one before.",
         "type": "array",
         "items": {
             "anyOf": [
-                named,
+                names_schema,
                 *(
                     {
                         "type": "object",

@@ -44,7 +44,7 @@ class Statement:
 
     payload: bytes
     files: Mapping[str, str]
-    says: Mapping[str, Any]
+    predicate: Mapping[str, Any]
 
     @property
     def sha256(self) -> str:
@@ -75,10 +75,10 @@ def _fingerprint(key: EllipticCurvePublicKey) -> str:
 def is_of(content: bytes, manifest: Path) -> bool:
     """Return whether a signature is that of a manifest, whoever made it."""
     try:
-        stated = _read(json.loads(content), MANIFEST).files[MANIFEST]
+        digest = _read(json.loads(content), MANIFEST).files[MANIFEST]
     except _NO_STATEMENT:
         return False
-    return stated == hashlib.sha256(manifest.read_bytes()).hexdigest()
+    return digest == hashlib.sha256(manifest.read_bytes()).hexdigest()
 
 
 def check(
@@ -131,11 +131,11 @@ def _stated(
 
 def _read(envelope: Mapping[str, Any], stated_name: str) -> Statement:
     payload = b64decode(envelope["payload"], validate=True)
-    stated = json.loads(payload)
-    files = {file["name"]: file["digest"]["sha256"] for file in stated["subject"]}
+    payload_members = json.loads(payload)
+    files = {file["name"]: file["digest"]["sha256"] for file in payload_members["subject"]}
     if envelope["payloadType"] != PAYLOAD or stated_name not in files:
         raise ValueError("it states something else")
-    return Statement(payload, files, dict(stated["predicate"]))
+    return Statement(payload, files, dict(payload_members["predicate"]))
 
 
 def _check_signature(
@@ -166,15 +166,15 @@ def _unlike(
     manifest: Mapping[str, Any],
 ) -> Iterable[str]:  # fmt: skip
     for name in names:
-        path, stated = directory / name, statement.files.get(name)
+        path, digest = directory / name, statement.files.get(name)
         if not path.is_file():
             continue
-        if stated is None:
+        if digest is None:
             yield f"{name}: is not covered by {signature}"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != stated:
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
             yield f"{name}: does not match its SHA-256 in {signature}"
     pairs = [(name, manifest.get(name)) for name in _OF_MANIFEST]
     pairs += [(name, manifest["cut"].get(member)) for name, member in _OF_CUT]
     for name, expected in pairs:
-        if statement.says.get(name) != expected:
-            yield f"{signature}: {name} is {statement.says.get(name)}, in {MANIFEST} {expected}"
+        if (signed := statement.predicate.get(name)) != expected:
+            yield f"{signature}: {name} is {signed}, in {MANIFEST} {expected}"

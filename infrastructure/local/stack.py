@@ -133,8 +133,8 @@ def deploy(template: Path, emulator: Emulator, further: Sequence[str] = ()) -> S
     Further ones are given as `Name=value`.
     """
     aws("s3", emulator.endpoint).create_bucket(Bucket=_ARTEFACTS)
-    where = [f"--template-file={template}", f"--s3-bucket={_ARTEFACTS}", "--no-progressbar"]
-    _sam(["deploy", *where, "--parameter-overrides", *parameters(), *further], emulator.endpoint)
+    options = [f"--template-file={template}", f"--s3-bucket={_ARTEFACTS}", "--no-progressbar"]
+    _sam(["deploy", *options, "--parameter-overrides", *parameters(), *further], emulator.endpoint)
     stack = _describe(emulator)
     (emulator.state / _DESCRIPTION).write_text(json.dumps(asdict(stack)))
     (emulator.state / VARIABLES).write_text(json.dumps(stack.variables()))
@@ -182,8 +182,8 @@ def _sam_build(target: Path, processor: str) -> None:
     unfinished = target.with_suffix(".unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.rmtree(target, ignore_errors=True)
-    where = [f"--template-file={_TEMPLATE}", f"--build-dir={unfinished}"]
-    _sam(["build", *where, "--parameter-overrides", *parameters(processor)])
+    options = [f"--template-file={_TEMPLATE}", f"--build-dir={unfinished}"]
+    _sam(["build", *options, "--parameter-overrides", *parameters(processor)])
     unfinished.rename(target)
 
 

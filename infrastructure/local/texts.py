@@ -39,25 +39,25 @@ def is_marked(content: bytes) -> bool:
     return _MARK_BYTES in content
 
 
-def unlike_but_for_marks(name: str, stated: bytes, remade: bytes) -> str:
+def unlike_but_for_marks(name: str, published: bytes, remade: bytes) -> str:
     """Return where a file differs from the one made anew, whatever stands where that has a mark."""
     if not is_marked(remade):
-        return unlike(name, stated, remade)
+        return unlike(name, published, remade)
     if not remade.startswith(b"PK"):
-        return "" if _shows(stated, remade) else unlike(name, stated, remade)
+        return "" if _shows(published, remade) else unlike(name, published, remade)
     try:
-        ours, remade_members = members(stated), members(remade)
+        published_members, remade_members = members(published), members(remade)
     except BadZipFile:
         return "is not a workbook"
-    same = ours.keys() == remade_members.keys() and all(
-        _shows(ours[n], remade_members[n]) for n in remade_members
+    is_same = published_members.keys() == remade_members.keys() and all(
+        _shows(published_members[n], remade_members[n]) for n in remade_members
     )
-    return "" if same else unlike(name, stated, remade)
+    return "" if is_same else unlike(name, published, remade)
 
 
-def _shows(stated: bytes, remade: bytes) -> bool:
+def _shows(published: bytes, remade: bytes) -> bool:
     parts = _MARK.split(remade.decode())[::2]
-    text, position = stated.decode(errors="replace"), 0
+    text, position = published.decode(errors="replace"), 0
     for number, part in enumerate(parts):
         position = text.find(part, position) if number else (0 if text.startswith(part) else -1)
         if position < 0:
@@ -78,9 +78,9 @@ class TextsOfDocuments:
     @classmethod
     def begin(cls, subjects: Sequence[Subject], erased: Iterable[str]) -> "TextsOfDocuments":
         """Mark the texts of all but those whose texts are erased: of these none are shown."""
-        texts, gone = cls(subjects), {*erased}
+        texts, erased_ids = cls(subjects), {*erased}
         for subject in subjects:
-            if not subject.erased and subject.id not in gone:
+            if not subject.erased and subject.id not in erased_ids:
                 for record in subject.records.values():
                     for name in _apart(record):
                         texts.marks[(subject.id, record.kind, record.record), name] = len(
@@ -164,8 +164,8 @@ class TextsOfDocuments:
                 texts, is_proven = self._received(last[identity], numbers)
                 self.chosen |= {numbers[name]: text for name, text in texts.items()}
                 if is_proven is False:
-                    named = f"{subject.id} {record.kind} {record.record}"
-                    result.differences.append(f"{named}: the text shown is not what was received")
+                    place = f"{subject.id} {record.kind} {record.record}"
+                    result.differences.append(f"{place}: the text shown is not what was received")
                 proven += len(texts) if is_proven else 0
                 believed += len(texts) if is_proven is None else 0
         result.checked.append(f"{proven} personal texts against the digests in the chains")
@@ -182,13 +182,13 @@ class TextsOfDocuments:
         choices = [self.candidates[number] for number in numbers.values()]
         first: dict[str, str] | None = None
         for texts in islice(product(*choices), _TRIED):
-            named = dict(zip(numbers, texts, strict=True))
-            digest = digest_with(row, named)
+            texts_by_number = dict(zip(numbers, texts, strict=True))
+            digest = digest_with(row, texts_by_number)
             if digest is None:
-                return named, None
+                return texts_by_number, None
             if digest == row["digest"]:
-                return named, True
-            first = first or named
+                return texts_by_number, True
+            first = first or texts_by_number
         return first or {}, False
 
 

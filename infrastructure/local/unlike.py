@@ -12,18 +12,18 @@ _CELL = re.compile(rb'<c r="([A-Z]+[0-9]+)".*?(?:/>|</c>)', re.DOTALL)
 _SHOWN = 40
 
 
-def unlike(name: str, stated: bytes, remade: bytes) -> str:
+def unlike(name: str, published: bytes, remade: bytes) -> str:
     """Return where a file differs from the one made again; '' where it holds the same.
 
     Workbooks are archives: two that hold the same may be packed otherwise on another machine.
     """
-    if stated == remade:
+    if published == remade:
         return ""
     if name.endswith(".xlsx"):
-        return _in_archive(stated, remade)
+        return _in_archive(published, remade)
     if name.endswith(".json"):
-        return _in_json(stated, remade)
-    return _in_lines(stated, remade)
+        return _in_json(published, remade)
+    return _in_lines(published, remade)
 
 
 def members(content: bytes) -> dict[str, bytes]:
@@ -32,46 +32,48 @@ def members(content: bytes) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _in_archive(stated: bytes, remade: bytes) -> str:
+def _in_archive(published: bytes, remade: bytes) -> str:
     try:
-        ours, remade_members = members(stated), members(remade)
+        published_members, remade_members = members(published), members(remade)
     except BadZipFile:
         return "is not a workbook"
-    for name in sorted(ours.keys() | remade_members.keys()):
-        if name not in ours or name not in remade_members:
+    for name in sorted(published_members.keys() | remade_members.keys()):
+        if name not in published_members or name not in remade_members:
             return f"{name}: is {'missing' if name in remade_members else 'unexpected'}"
-        if ours[name] != remade_members[name]:
-            return f"{name}{_cell(ours[name], remade_members[name])}"
+        if published_members[name] != remade_members[name]:
+            return f"{name}{_cell(published_members[name], remade_members[name])}"
     return ""
 
 
-def _cell(stated: bytes, remade: bytes) -> str:
+def _cell(published: bytes, remade: bytes) -> str:
     """Return which cell of a sheet is the first to differ."""
-    cells = zip_longest(_CELL.finditer(stated), _CELL.finditer(remade))
+    cells = zip_longest(_CELL.finditer(published), _CELL.finditer(remade))
     for stated_cell, remade_cell in cells:
         if stated_cell is None or remade_cell is None or stated_cell[0] != remade_cell[0]:
-            named = stated_cell or remade_cell
-            return f", cell {named[1].decode()}" if named else ""
+            cell_match = stated_cell or remade_cell
+            return f", cell {cell_match[1].decode()}" if cell_match else ""
     return ""
 
 
-def _in_json(stated: bytes, remade: bytes) -> str:
+def _in_json(published: bytes, remade: bytes) -> str:
     try:
-        ours, remade_value = json.loads(stated), json.loads(remade)
+        published_value, remade_value = json.loads(published), json.loads(remade)
     except ValueError:
         return "is not JSON"
-    return next(_differences(ours, remade_value, ""), "has the same content in other bytes")
+    return next(
+        _differences(published_value, remade_value, ""), "has the same content in other bytes"
+    )
 
 
-def _differences(ours: Any, remade: Any, pointer: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
-    if isinstance(ours, dict) and isinstance(remade, dict):
-        for name in [*remade, *(ours.keys() - remade.keys())]:
-            yield from _differences(ours.get(name), remade.get(name), f"{pointer}/{name}")
-    elif isinstance(ours, list) and isinstance(remade, list):
-        for i, (stated_element, remade_element) in enumerate(zip_longest(ours, remade)):
+def _differences(published: Any, remade: Any, pointer: str) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    if isinstance(published, dict) and isinstance(remade, dict):
+        for name in [*remade, *(published.keys() - remade.keys())]:
+            yield from _differences(published.get(name), remade.get(name), f"{pointer}/{name}")
+    elif isinstance(published, list) and isinstance(remade, list):
+        for i, (stated_element, remade_element) in enumerate(zip_longest(published, remade)):
             yield from _differences(stated_element, remade_element, f"{pointer}/{i}")
-    elif ours != remade or type(ours) is not type(remade):
-        yield f"{pointer}: {_short(ours)}, not {_short(remade)}"
+    elif published != remade or type(published) is not type(remade):
+        yield f"{pointer}: {_short(published)}, not {_short(remade)}"
 
 
 def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
@@ -79,8 +81,8 @@ def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
-def _in_lines(stated: bytes, remade: bytes) -> str:
-    lines = zip_longest(stated.split(b"\n"), remade.split(b"\n"))
+def _in_lines(published: bytes, remade: bytes) -> str:
+    lines = zip_longest(published.split(b"\n"), remade.split(b"\n"))
     number, stated_line, remade_line = next(
         (n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b
     )

@@ -95,13 +95,13 @@ def _check_journals(
     manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row]
 ) -> CheckResult:
     result, cut = CheckResult(), manifest["cut"]
-    for name, stated, member in (
+    for name, stated_digest, member in (
         ("study", manifest["study"], heads["study"]),
         ("cut", cut["id"], heads["cut"]),
         ("content_root", cut["content_root"], heads["content_root"]),
     ):
-        if stated != member:
-            result.differences.append(f"{HEADS}: {name} is {member}, in {MANIFEST} {stated}")
+        if stated_digest != member:
+            result.differences.append(f"{HEADS}: {name} is {member}, in {MANIFEST} {stated_digest}")
     result.differences += journals.differences(rows, heads["subjects"], manifest["study"])
     root = journals.content_root(rows)
     if root != cut["content_root"]:

@@ -50,7 +50,7 @@ def test_a_publication_reads_who_changed_and_writes_what_changed() -> None:
     assert not [name for name in repeated.files if name.endswith("/adae.ndjson")]
     assert [name for name in repeated.files if name.endswith("/advs.ndjson")]
     assert sum("/block-" in name for name in repeated.files) == 1
-    assert (idle.written, idle.files) == (0, [])
+    assert (idle.bytes_written, idle.files) == (0, [])
     assert idle.units <= 4
 
 

@@ -48,8 +48,8 @@ def operation(table: Mapping[str, Any], method: str, path: str, route: Document)
     endpoint = served()[method, path]
     unblinded = f"{_STUDY}{UNBLINDED}/" in path
     route = _with_reason(route) if unblinded or route.get("reason") else route
-    reads = method == "GET" and routing.OK in route["answers"]
-    if reads:
+    is_read = method == "GET" and routing.OK in route["answers"]
+    if is_read:
         route = route | {"headers": route.get("headers", {}) | {"If-None-Match": _HELD_TAG}}
     summary = (endpoint.__doc__ or "").partition("\n")[0]
     if not summary or endpoint.__name__.startswith("_"):
@@ -58,7 +58,7 @@ def operation(table: Mapping[str, Any], method: str, path: str, route: Document)
         "operationId": endpoint.__name__ + (f"_{UNBLINDED}" if unblinded else ""),
         "summary": summary,
         "parameters": list(_parameters(table, path, route)),
-        "responses": dict(_responses(table, route, reads=reads)),
+        "responses": dict(_responses(table, route, reads=is_read)),
     }
     if unblinded:
         document["description"] = "For the unblinded; 404 unless the study is blinded."
@@ -106,8 +106,10 @@ def _responses(
             }
     for status in {404, *route.get("problems", ())}:
         responses[status] = _problem(table["problems"][status])
-    for status, every in table["every"].items():
-        response = {"gateway": _gateway, "service": _problem}[every["by"]](every["description"])
+    for status, common_answer in table["every"].items():
+        response = {"gateway": _gateway, "service": _problem}[common_answer["by"]](
+            common_answer["description"]
+        )
         responses[status] = (
             _either(responses[status], response) if status in responses else response
         )

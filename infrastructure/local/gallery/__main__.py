@@ -11,14 +11,14 @@ def main(page: Path) -> None:
     """Write the picture of each snippet beside the page, and remove those of none."""
     folder = page.with_suffix("")
     try:
-        drawn = pictures(page.read_text(encoding="utf-8"), folder)
+        drawn_pictures = pictures(page.read_text(encoding="utf-8"), folder)
     except Rejected as refused:
         faults = (f"{fault.location or fault.pointer}: {fault.detail}" for fault in refused.faults)
         sys.exit("\n".join(("A snippet is not accepted:", *faults)))
     for stale in folder.glob("*.svg"):
-        if stale.name not in drawn:
+        if stale.name not in drawn_pictures:
             stale.unlink()
-    for name, picture in drawn.items():
+    for name, picture in drawn_pictures.items():
         (folder / name).write_text(picture, encoding="utf-8")
 
 

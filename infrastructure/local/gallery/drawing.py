@@ -133,8 +133,8 @@ def table_svg(grid: Grid, name: str) -> Html:
     blocks = _blocks(plan, lines)
     columns = [column for block in blocks for column in block.columns]
     label_right = MARGIN + max([_LEAST_LABEL, *(line.label_width for line in lines)])
-    named = max((width_of(line.statistic) for line in lines), default=0)
-    _placed(columns, label_right + (named + 2 * PAD if plan.stacked else 0))
+    statistic_width = max((width_of(line.statistic) for line in lines), default=0)
+    _placed(columns, label_right + (statistic_width + 2 * PAD if plan.stacked else 0))
     sheet = Sheet(columns[-1].right)
     _draw_heads(sheet, blocks, label_right if plan.stacked else None)
     for line in lines:
@@ -209,9 +209,9 @@ def _blocks(plan: TableLayout, lines: Iterable[_Line]) -> list[_Block]:
         column.fit([cell for row in rows if (cell := row[i]) is not None])
     for block in blocks:
         block.fit()
-    for under, members in _under(blocks):
+    for heading, members in _under(blocks):
         shared = [column for block in members for column in block.columns]
-        lacks = width_of(under, bold=True) + 2 * PAD - sum(column.width for column in shared)
+        lacks = width_of(heading, bold=True) + 2 * PAD - sum(column.width for column in shared)
         for column in shared if lacks > 0 else ():
             column.width += lacks / len(shared)
     return blocks
@@ -219,9 +219,9 @@ def _blocks(plan: TableLayout, lines: Iterable[_Line]) -> list[_Block]:
 
 def _under(blocks: Iterable[_Block]) -> Iterator[tuple[str, list[_Block]]]:
     """Yield the heads that columns side by side share, with those."""
-    for under, members in groupby(blocks, key=lambda block: block.head.column.under):
-        if under:
-            yield under, list(members)
+    for heading, members in groupby(blocks, key=lambda block: block.head.column.under):
+        if heading:
+            yield heading, list(members)
 
 
 def _placed(columns: Iterable[_Column], left: float) -> None:
@@ -243,10 +243,10 @@ def _draw_heads(sheet: Sheet, blocks: Sequence[_Block], statistic: float | None)
         sheet.text(statistic + PAD, bottom, "Statistic", "q")
     for block in blocks:
         _draw_head(sheet, block, bottom)
-    for under, members in _under(blocks):
+    for heading, members in _under(blocks):
         left, right = members[0].left, members[-1].right
         top = sheet.y + PAD + _ASCENT - 1
-        sheet.text((left + right) / 2, top, under, "b", "middle")
+        sheet.text((left + right) / 2, top, heading, "b", "middle")
         sheet.line(left + PAD, right - PAD, top + 6, "r")
     sheet.y += height
     sheet.rule("e")
@@ -285,30 +285,30 @@ def _draw_cell(sheet: Sheet, cell: _Cell, column: _Column, baseline: float) -> N
         sheet.text(edge, baseline, cell.share, "", "end")
 
 
-def listing_svg(listing: Listing, name: str, most: int = 8) -> Html:
+def listing_svg(listing: Listing, name: str, max_rows: int = 8) -> Html:
     """Draw the first rows of a listing."""
     rows = [["" if value is None else str(value) for value in row] for row in listing.rows]
     heads = [broken(column.label, _HEAD) for column in listing.columns]
     columns = [
-        _Column(width=max(map(width_of, [*head, *(row[i] for row in rows[:most])])) + 2 * PAD)
+        _Column(width=max(map(width_of, [*head, *(row[i] for row in rows[:max_rows])])) + 2 * PAD)
         for i, head in enumerate(heads)
     ]
     _placed(columns, MARGIN)
     sheet = Sheet(columns[-1].right)
     _draw_listing_heads(sheet, heads, columns)
-    for row in rows[:most]:
+    for row in rows[:max_rows]:
         for text, column in zip(row, columns, strict=True):
             sheet.text(column.left + PAD, sheet.y + PAD / 2 + _ASCENT, text)
         sheet.y += LEADING + PAD
         sheet.rule("r")
-    more = [f"… and {len(rows) - most} more rows"] if len(rows) > most else []
-    return sheet.finished([*more, *listing.footnotes], name)
+    notes = [f"… and {len(rows) - max_rows} more rows"] if len(rows) > max_rows else []
+    return sheet.finished([*notes, *listing.footnotes], name)
 
 
-def narratives_svg(narratives: Narratives, name: str, most: int = 2) -> Html:
+def narratives_svg(narratives: Narratives, name: str, max_subjects: int = 2) -> Html:
     """Draw the first narratives."""
     rows, sheet = list(narratives.rows), Sheet(_PAGE)
-    for subject, *paragraphs in rows[:most]:
+    for subject, *paragraphs in rows[:max_subjects]:
         sheet.text(MARGIN + PAD, sheet.y + _ASCENT, f"Subject {subject}", "b")
         sheet.y += LEADING
         for paragraph in paragraphs:
@@ -318,8 +318,10 @@ def narratives_svg(narratives: Narratives, name: str, most: int = 2) -> Html:
             sheet.y += PAD
         sheet.rule("r")
         sheet.y += PAD
-    more = [f"… and {len(rows) - most} more narratives"] if len(rows) > most else []
-    return sheet.finished(more, name)
+    notes = (
+        [f"… and {len(rows) - max_subjects} more narratives"] if len(rows) > max_subjects else []
+    )
+    return sheet.finished(notes, name)
 
 
 def _draw_listing_heads(

@@ -244,10 +244,10 @@ class _Person:
 
     def _leave(self, last: int) -> None:
         """End treatment and study; who left early has a reason."""
-        how: Data = {"status": "completed"}
+        outcome: Data = {"status": "completed"}
         if last < _LAST:
             reasons = ("ADVERSE EVENT", "WITHDRAWAL BY SUBJECT", "LOST TO FOLLOW-UP")
-            how = {"status": "discontinued", "reason": self.random.choice(reasons)}
-        for of, day in (("treatment", last), ("study", last + 14)):
+            outcome = {"status": "discontinued", "reason": self.random.choice(reasons)}
+        for period, day in (("treatment", last), ("study", last + 14)):
             date_ = str(self.day(day))
-            self._add(day, "disposition.recorded", of.upper(), of=of, date=date_, **how)
+            self._add(day, "disposition.recorded", period.upper(), of=period, date=date_, **outcome)
