@@ -146,7 +146,7 @@ def _answer(
             "<p>{} of {} subjects looked at{}{}{}.</p>\n",
             len(subjects),
             document["examined"],
-            html(", statistic {}", escape(statistic)) if statistic else EMPTY,
+            html(": {}", escape(dict(_STATISTICS).get(statistic, f"statistic {statistic}"))),
             html(", as cut {} saw them", escape(page_request.parameter("cut")))
             if document["cut"]
             else EMPTY,
