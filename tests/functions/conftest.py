@@ -149,7 +149,7 @@ def open_blinded(
 ) -> Callable[..., Service]:
     """Give a maker of services that hold a blinded study with subjects of some arms."""
 
-    def make(arms: str = "ab", **changes: Any) -> Service:
+    def make(arms: str = "ab", /, **changes: Any) -> Service:
         monkeypatch.setattr(wiring, "now", Clock(step=timedelta(milliseconds=1)))
         monkeypatch.setattr(sealing.secrets, "token_bytes", bytes)
         service = open_service()

@@ -15,7 +15,12 @@ STUDY = "TINY"
 CHANGED = (f"STUDY#{STUDY}#0", "SUBJECT#S-0")
 ROWS = [{"summary": "age"}, {"count": "enrolled"}, {"count": "in-a"}, {"events": {}}]
 LISTINGS = [listing(name, sources) for name, sources in SOURCES.items()]
-DEFINITION = json.loads(study_of(ROWS, [A, B, TOTAL], listings=LISTINGS).source)
+NARRATIVES = [{"id": "n", "title": "N", "population": "All", "subjects": "enrolled", "paragraphs": [
+    {"text": "{subject} of {arm}[ given {received-arm}]"},
+    {"records": "dose.administered", "text": "{start}: {treatment} {amount}"}]}]  # fmt: skip
+DEFINITION = json.loads(
+    study_of(ROWS, [A, B, TOTAL], listings=LISTINGS, narratives=NARRATIVES).source
+)
 PATHS = (
     "summary", "consort", "tables", "tables/t", "quarantine", "discrepancies",
     "subjects/S-0/history", "subjects/S-0/profile", "subjects/S-0/narratives",

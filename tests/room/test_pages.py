@@ -312,6 +312,26 @@ def test_an_earlier_revision_says_by_which_it_is_replaced(example: Example) -> N
         assert f"replaced by {record.revision}" in rows
 
 
+def test_a_subject_s_page_has_its_narrative_and_leads_to_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    room = Room(monkeypatch)
+    told = {"id": "n", "title": "Serious", "population": "All", "paragraphs": [
+        {"text": "{subject} was given {arm}"}],
+        "subjects": {"adverse_event": {"serious": True}}}  # fmt: skip
+    study = study_of([{"count": "enrolled"}], [A, B, TOTAL], narratives=[told])
+    room.define(study.source)
+    events = enrolment(), randomised("a", "S-1"), adverse_event(9, serious=True)
+    room.record(study, [entry.body for entry in (*events, enrolment(subject="S-2"))])
+    path = f"/studies/{study.id}/subjects"
+    markup = room.page(f"{path}/S-1")
+    assert "S-1 was given (blinded)" in text_of(markup)
+    assert f'href="/studies/{study.id}/documents/live/narratives.html"' in markup
+    assert "was given" not in text_of(room.page(f"{path}/S-2"))
+    unblinded = text_of(room.page(f"/unblinded{path}/S-1", UNBLINDED))
+    assert "S-1 was given Drug" in unblinded
+
+
 def test_people_are_called_as_their_issuer_calls_them() -> None:
     assert text_of(frame.who("https://issuer.example#alice")) == "alice"
     assert 'title="https://issuer.example#alice"' in frame.who("https://issuer.example#alice")
