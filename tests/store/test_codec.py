@@ -11,6 +11,7 @@ from trial.events import envelope, json_body
 from trial.events.envelope import Entry
 from trial.events.json_body import canonical
 from trial.statistics.cells import Share
+from trial.statistics.moments import Moments
 from trial.statistics.ranges import count_of
 from trial.store import keys
 from trial.store.encoding import dictionary, subjects
@@ -163,6 +164,11 @@ CELL_NAMES = TEXTS | st.sampled_from(
 @example({"a": {"x.n": 1, "x.s": 7, "x.q": 49, "x": 7}}, 1)
 @example({"a": {"x.n": 1, "x.s": 0, "x.q": 0}}, 1)
 @example({"a": {"x.n": 2, "x.s": 7, "x.q": 49}}, 1)
+@example({"a": {"x.n": 1, "x.s": 0}}, 1)
+@example({"a": {".n": 1, ".s": 7, ".q": 49, "n": 5, "s": 7, "q": 49}}, 1)
+@example({"a": {"x.n": 1, "x.s": 10**16 + 1, "x.q": 2 * 10**16 + 1, "x.q^1": 100}}, 1)
+@example({"a": {"x.n": 1, "x.s": 10**15, "x.q^1": 1}}, 1)
+@example({"a": {"x.n": 1, "x.s": -(10**15), "x.q": 0, "x.q^1": 1, "x.q^2": 1}}, 1)
 def test_a_share_survives_its_bytes(share: Share, version: int) -> None:
     assert decode_share(encode_share(share, version)) == (share, version)
 
@@ -212,6 +218,30 @@ def test_a_tallied_value_takes_few_bytes() -> None:
         len(encode_share({"cells#4": cells, "14.2.4#tally#57#224": {"0=4264818": 1}}, 1))
         < alone + 16
     )
+
+
+def test_so_does_one_whose_square_takes_several_cells_of_the_store() -> None:
+    """As values have that are a mean, or a logarithm: 18 places are kept of them."""
+
+    def share(value: int) -> Share:
+        name, one = count_of(19)
+        moments = {f"57.0.{cell}": n for cell, n in Moments(18).contribution(value).items()}
+        tally = {"14-6.03#tally#57#19": {f"0={value}": 1}}
+        return {"cells#4": {**moments, f"57.0.{name}": one}, **tally}
+
+    assert "57.0.q^1" in share(61 * 10**18)["cells#4"]
+    small, large = (encode_share(share(value), 1) for value in (61, 61 * 10**18))
+    assert decode_share(large) == (share(61 * 10**18), 1)
+    assert len(large) < len(small) + 8
+
+
+def test_what_both_audiences_have_takes_few_bytes_more_than_once() -> None:
+    rows = {
+        f"cells@week-{i}#{i % 7}": {f"{i}.{j}.n": i * j + 2 for j in range(9)} for i in range(200)
+    }
+    once = len(encode_share(rows, 1))
+    twice = rows | {f"unblinded:{row}": cells for row, cells in rows.items()}
+    assert len(encode_share(twice, 1)) < 1.5 * once
 
 
 SHARES = st.dictionaries(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row, row_of_audience
 from trial.statistics.cells import Cells, Share
+from trial.statistics.limbs import limb_names, to_limbs
 from trial.statistics.ranges import TALLY, count_of
 from trial.store.encoding.deflate import deflate, inflate
 from trial.store.encoding.dictionary import SHARES_1
@@ -25,6 +26,10 @@ _SPECIAL = re.compile(r"[\\\n\t\f\v]")
 _ESCAPED = re.compile(r"\\(.)")
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\v": "\\v"}
 _TALLY = re.compile(rf"(.*){TALLY}(\d+)#(-?\d+)", re.DOTALL)
+_UNBLINDED_PREFIX = row_of_audience("", UNBLINDED)
+_SQUARES = limb_names("q")
+"""The names of the cells that a square may have: one that is large has several."""
+_OF_MOMENTS = frozenset(("n", "s", *_SQUARES))
 _CHARACTERS = {escaped[1]: character for character, escaped in _ESCAPES.items()}
 
 
@@ -63,12 +68,17 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     cells_before = before or {}
     tallied = _tallied(share)
     kept = _without_tallied(share, tallied) if tallied else share
-    # Sorted, so that equal shares are equal bytes in whatever order their events came.
+    # Sorted, so that equal shares are equal bytes in whatever order their events came; what both
+    # audiences have of a row side by side, so that the second is found in the first.
     rows = (
         _row_text(row, kept[row], cells_before.get(row), tallied.get(row, _NONE))
-        for row in sorted(kept)
+        for row in sorted(kept, key=_place)
     )
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
+
+
+def _place(row: str) -> tuple[str, bool]:
+    return row.removeprefix(_UNBLINDED_PREFIX), is_unblinded_row(row)
 
 
 def _tallied(share: Share) -> dict[str, dict[str, _Tallied]]:
@@ -96,7 +106,7 @@ def _tallies(share: Share) -> dict[tuple[bool, str], _Tallied]:
         if (match := _TALLY.fullmatch(row)) is None:
             continue
         unblinded = is_unblinded_row(row)
-        table = match[1].removeprefix(row_of_audience("", UNBLINDED)) if unblinded else match[1]
+        table = match[1].removeprefix(_UNBLINDED_PREFIX) if unblinded else match[1]
         tallied = _Tallied(table, int(match[3]))
         if tallied.row(row, match[2]) != row:
             continue  # a number that is written otherwise
@@ -157,16 +167,16 @@ def _cells(cells: Cells, tallied: _TalliedByStem) -> Iterator[str]:
     # One subject's moments are nearly always those of one value, of which n is 1 and the sum of
     # squares x * x. Where a subject gives several values to one cell they are written in full.
     one_value = {
-        name[:-2] for name in cells if name.endswith(".q") and _is_moments(cells, name[:-2])
+        name[:-2] for name in cells if name.endswith(".s") and _is_moments(cells, name[:-2])
     }
     counting = {f"{stem}.{count_of(place.number)[0]}" for stem, place in tallied.items()}
     for name in sorted(cells.keys() - counting):
-        stem, end = name[:-2], name[-2:]
-        if stem not in one_value or end not in {".n", ".s", ".q"}:
+        stem, point, end = name.rpartition(".")
+        if not point or stem not in one_value or end not in _OF_MOMENTS:
             # Most cells of a share are counts of 1: no value means that.
             value = "" if cells[name] == 1 else f"{_VALUE}{cells[name]}"
             yield f"{_escaped(name)}{value}"
-        elif end == ".s":
+        elif end == "s":
             place = tallied.get(stem)
             after = f"{_TALLIED}{place.number}{_TALLIED}{_escaped(place.table)}" if place else ""
             yield f"{_escaped(stem)}{_MOMENTS}{cells[name]}{after}"
@@ -174,7 +184,10 @@ def _cells(cells: Cells, tallied: _TalliedByStem) -> Iterator[str]:
 
 def _is_moments(cells: Cells, stem: str) -> bool:
     x = cells.get(f"{stem}.s")
-    return x is not None and cells.get(f"{stem}.n") == 1 and cells.get(f"{stem}.q") == x * x
+    if x is None or cells.get(f"{stem}.n") != 1:
+        return False
+    squares = dict(to_limbs("q", x * x))
+    return all(cells.get(f"{stem}.{name}") == squares.get(name) for name in _SQUARES)
 
 
 def _read_cells(texts: list[str]) -> _CellsRead:
@@ -195,7 +208,8 @@ def _read_cells(texts: list[str]) -> _CellsRead:
                 counting_cell, one = count_of(tallied.number)
                 cells[f"{stem}.{counting_cell}"] = one
                 cells.tallied[stem] = tallied
-            cells[f"{stem}.n"], cells[f"{stem}.s"], cells[f"{stem}.q"] = 1, x, x * x
+            cells[f"{stem}.n"], cells[f"{stem}.s"] = 1, x
+            cells |= {f"{stem}.{name}": part for name, part in to_limbs("q", x * x)}
     return cells
 
 
