@@ -27,8 +27,6 @@ from trial.tables.grid import Column, Grid, Row
 from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, Comparison, CompiledRow, Members, put_cell
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
-from trial.tables.rows.models import AncovaRow
-from trial.tables.rows.resolution import ResolutionTermsRow
 from trial.tables.rows.subgroups import narrowed_row
 from trial.tables.rows.summaries import SummaryRow
 from trial.tables.rows.terms import TermCells
@@ -212,6 +210,10 @@ class CompiledTable:
     @cached_property
     def _pooling_rows(self) -> list[CompiledRow]:
         """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
+        if not any(row.ancova and row.ancova.pool for row in self.definition.rows):
+            return []
+        from trial.tables.rows.models import AncovaRow  # noqa: PLC0415 (few definitions have one)
+
         models = ((row, narrowed_row(row)) for row in self.rows)
         return [row for row, model in models if isinstance(model, AncovaRow) and model.pools]
 
@@ -285,6 +287,8 @@ def _sorted_by_events(row: CompiledRow) -> bool:
     """Return whether a row by term counts every event, and sorts its terms by their number."""
     if isinstance(row, IncidenceTermsRow):
         return row.measure.recurrent
+    from trial.tables.rows.resolution import ResolutionTermsRow  # noqa: PLC0415 (for reading alone)
+
     return isinstance(row, ResolutionTermsRow) and not row.following.first
 
 

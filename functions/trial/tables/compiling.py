@@ -3,6 +3,9 @@
 A row of sums holds about 1 KB, which is what DynamoDB bills an update by. The order in which rows
 are compiled decides where their cells are stored, so it is part of what the digest of a definition
 stands for.
+
+Every process that counts an event begins with this module. So kinds of row that few definitions
+have are imported where one is compiled, with the statistics that they alone need.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +14,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from trial.definition.available_statistics import contrast_of
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
@@ -57,28 +60,23 @@ from trial.subject.derivation import Derivation
 from trial.tables.rows.comparing import RANKS
 from trial.tables.rows.counting import ConditionCount, OwnDenominator
 from trial.tables.rows.counts import CountRow, HeadingRow, NotDueRow, PairsRow
-from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow, ShiftRow
 from trial.tables.rows.durations import DAYS, DurationsRow
-from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import EventSelection, EventsRow, Severity, WorstLevels, WorstRow
-from trial.tables.rows.hazards import HazardModel
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, RateMeasure
 from trial.tables.rows.interactions import Interaction
 from trial.tables.rows.intervals import LOG_LOG_95, STUDENT_95, RowInterval
 from trial.tables.rows.kinds import Comparison, CompiledRow, row_id
 from trial.tables.rows.levels import KnownLevels, LevelsRow
-from trial.tables.rows.logistic import LogisticRow
-from trial.tables.rows.models import AncovaRow, Pool, StratifiedLevelsRow, StratifiedRow
-from trial.tables.rows.ranked import StratifiedRanksRow
-from trial.tables.rows.ratios import WALD, RatioModel
 from trial.tables.rows.record_terms import RecordTermsRow, RecordView
-from trial.tables.rows.repeated import RepeatedRow
-from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow
-from trial.tables.rows.restricted import RestrictedMeans
 from trial.tables.rows.subgroups import SubgroupRow
 from trial.tables.rows.summaries import LOCF, SummaryRow
-from trial.tables.rows.survival import SurvivalRow
 from trial.tables.rows.terms import Hierarchy, TermOrder, TermsRow, TermView
+
+if TYPE_CHECKING:
+    from trial.tables.rows.crossing import Admission, CrossOptions, CrossRow
+    from trial.tables.rows.hazards import HazardModel
+    from trial.tables.rows.ratios import RatioModel
+    from trial.tables.rows.restricted import RestrictedMeans
 
 CELLS_PER_ROW_OF_SUMS = 64
 """At about 14 bytes a cell, a row of sums stays within the 1 KB that an ADD is billed by."""
@@ -665,6 +663,8 @@ class Compiler:
         )
 
     def _shift(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.crossing import CrossOptions, ShiftRow  # noqa: PLC0415 (see above)
+
         assert row.shift is not None
         shift = row.shift
         for name in (shift.before, shift.after):
@@ -676,6 +676,8 @@ class Compiler:
         yield from self._crossed(row, path, ShiftRow, (shift.before, shift.after), options)
 
     def _cross(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.crossing import CrossOptions, CrossRow  # noqa: PLC0415 (see above)
+
         assert row.cross is not None
         cross = row.cross
         options = CrossOptions(
@@ -687,9 +689,9 @@ class Compiler:
         self,
         row: TableRow,
         path: str,
-        kind: type[CrossRow],
+        kind: "type[CrossRow]",
         categories: tuple[str, str],
-        options: CrossOptions,
+        options: "CrossOptions",
     ) -> Iterator[CompiledRow]:
         """Yield the row of two classifications, or one a visit."""
         part_path, definition = f"{path}/{row.kind}", self._study.definition
@@ -717,8 +719,10 @@ class Compiler:
                 admission,
             )
 
-    def _admission(self, row: TableRow, visit: Visit | None, path: str) -> Admission | None:
+    def _admission(self, row: TableRow, visit: Visit | None, path: str) -> "Admission | None":
         """Return of whom a row is alone; a measure of the condition that says not when is at it."""
+        from trial.tables.rows.crossing import Admission  # noqa: PLC0415 (see above)
+
         if (where := row.where) is None:
             return None
         if visit is not None and isinstance(where, Condition):
@@ -835,6 +839,8 @@ class Compiler:
         )
 
     def _stratified(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.models import StratifiedRow  # noqa: PLC0415 (see above)
+
         assert row.stratified is not None
         stratified_path, strata = f"{path}/stratified", row.stratified.strata
         if row.stratified.levels is not None:
@@ -884,6 +890,8 @@ class Compiler:
         return dict(zip(names, self._categories(names, path), strict=True))
 
     def _logistic(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.logistic import LogisticRow  # noqa: PLC0415 (see above)
+
         assert row.logistic is not None
         asked, logistic_path = row.logistic, f"{path}/logistic"
         counted = self._in_strata(asked.count, asked.covariates, logistic_path, "covariates")
@@ -892,6 +900,8 @@ class Compiler:
         yield LogisticRow(*placed, *counted, model=model)
 
     def _event_rate(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.event_rates import EventRateRow  # noqa: PLC0415 (see above)
+
         assert row.event_rate is not None
         asked, rate_path = row.event_rate, f"{path}/event_rate"
         _, index = self._place(0)
@@ -909,8 +919,10 @@ class Compiler:
 
     def _ratio_model(
         self, row: TableRow, asked: RatioModelDefinition, family: str, path: str
-    ) -> RatioModel:
+    ) -> "RatioModel":
         """Return the model of ratios of a row; refuses one of too many patterns of covariates."""
+        from trial.tables.rows.ratios import WALD, RatioModel  # noqa: PLC0415 (see above)
+
         model_path = f"{path}/{row.kind}"
         if (patterns := self._patterns(asked.covariates)) > MOST_PATTERNS:
             detail = (
@@ -945,6 +957,8 @@ class Compiler:
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
         """Return the row of levels that are declared: of free text the test would have no end."""
+        from trial.tables.rows.models import StratifiedLevelsRow  # noqa: PLC0415 (see above)
+
         assert row.stratified is not None
         names = [name, *row.stratified.strata]
         paths = [f"{path}/levels", *(f"{path}/strata/{i}" for i in range(len(names) - 1))]
@@ -958,6 +972,8 @@ class Compiler:
 
     def _stratified_ranks(self, row: TableRow, measure: str | Measure, path: str) -> CompiledRow:
         """Return the row of a measure; who lacks it or a stratum may still come, or is missing."""
+        from trial.tables.rows.ranked import StratifiedRanksRow  # noqa: PLC0415 (see above)
+
         assert row.stratified is not None
         strata = row.stratified.strata
         quantity = self._rules.measure(measure, f"{path}/measure")
@@ -990,6 +1006,8 @@ class Compiler:
         return arms
 
     def _ancova(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.models import AncovaRow, Pool  # noqa: PLC0415 (see above)
+
         assert row.ancova is not None
         ancova, ancova_path = row.ancova, f"{path}/ancova"
         arms = self._model_arms(ancova_path)
@@ -1032,6 +1050,8 @@ class Compiler:
         yield compiled_row
 
     def _mmrm(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.repeated import RepeatedRow  # noqa: PLC0415 (see above)
+
         assert row.mmrm is not None
         mmrm, mmrm_path = row.mmrm, f"{path}/mmrm"
         visits = [visit for _, _, visit in self._by_visit(row, path) if visit is not None]
@@ -1115,6 +1135,8 @@ class Compiler:
         return margin
 
     def _survival(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.survival import SurvivalRow  # noqa: PLC0415 (see above)
+
         assert row.survival is not None
         survival, survival_path = row.survival, f"{path}/survival"
         _, index = self._place(0)
@@ -1152,8 +1174,10 @@ class Compiler:
             )
         return is_competing
 
-    def _restricted_means(self, row: TableRow, survival: Survival) -> RestrictedMeans | None:
+    def _restricted_means(self, row: TableRow, survival: Survival) -> "RestrictedMeans | None":
         """Return the means up to some days that a row of times asks for, if any."""
+        from trial.tables.rows.restricted import RestrictedMeans  # noqa: PLC0415 (see above)
+
         if (asked := survival.restricted_mean) is None:
             return None
         confidences = self._levels_of_contrasts(row)
@@ -1165,8 +1189,10 @@ class Compiler:
         columns = self._table.columns
         return [column.interval.confidence if column.interval else of_row for column in columns]
 
-    def _hazards(self, row: TableRow, survival: Survival, path: str) -> HazardModel | None:
+    def _hazards(self, row: TableRow, survival: Survival, path: str) -> "HazardModel | None":
         """Return the model of hazards that a row of times asks for, if any."""
+        from trial.tables.rows.hazards import HazardModel  # noqa: PLC0415 (see above)
+
         margin = self._margin(row, path.removesuffix("/survival"))
         if (asked := survival.hazard_ratio_asked) is None:
             return None
@@ -1239,6 +1265,8 @@ class Compiler:
         )
 
     def _resolution(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.resolution import Following, ResolutionRow, ResolutionTermsRow  # noqa: PLC0415 (see above)
+
         resolution, resolution_path = row.resolution, f"{path}/resolution"
         assert resolution is not None
         interval = self._interval(row, path) or LOG_LOG_95
