@@ -7,10 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from doubles import MemoryS3
 
+from trial.errors import Unavailable
 from trial.store.bucket import client as buckets
-from trial.store.bucket.client import PART_BYTES
+from trial.store.bucket.client import PART_BYTES, ObjectVersion
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.retention import Retention
 
@@ -122,3 +124,29 @@ def test_a_part_of_a_version_is_that_part_whoever_keeps_it(kind, request):
     parts = {None: b"0123456789", (0, 4): b"0123", (3, 4): b"3456", (8, 5): b"89", (10, 4): None}
     for part, expected in parts.items():
         assert documents.read_live("S", "open", "listings.xlsx", version, part) == expected
+
+
+def test_versions_are_deleted_for_good_and_those_beside_them_stay(s3, bucket):
+    documents = Documents(s3, bucket)
+    former, current = (
+        ObjectVersion(KEY, documents.write(*PLACE, (content,))) for content in (b"1", b"2")
+    )
+    for _ in range(2):  # what is gone already is deleted
+        documents.bucket.delete([former])
+    assert documents.bucket.read(KEY, VersionId=former.version) is None
+    stored = documents.bucket.read(KEY)
+    assert stored is not None
+    assert (stored.content, stored.version) == (b"2", current.version)
+    assert abs(datetime.now(UTC) - stored.written) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("code", "raised"), [("AccessDenied", ClientError), ("SlowDown", Unavailable)]
+)
+def test_a_version_that_could_not_be_deleted_is_told(code, raised):
+    class Refusing(MemoryS3):
+        def delete_objects(self, Delete: Any, **_: Any) -> Any:  # noqa: N803
+            return {"Errors": [{"Key": item["Key"], "Code": code} for item in Delete["Objects"]]}
+
+    with pytest.raises(raised):
+        Documents(Refusing(), "bucket").bucket.delete([ObjectVersion(KEY, "1")])
