@@ -26,6 +26,9 @@ NEVER_LOADED = (
     "boto3.resources",
     "trial.reporting.report",
     "trial.render",
+    "trial.statistics.mmrm",
+    "trial.statistics.cox",
+    "trial.tables.rows.models",
 )
 _RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 BARE = "import boto3; boto3.client('dynamodb')"
