@@ -43,7 +43,7 @@ def test_a_subjects_three_hundredth_record_costs_at_most_twice_its_tenth() -> No
 
 
 def test_a_publication_reads_who_changed_and_writes_what_changed() -> None:
-    first, repeated, idle = live_documents.run(80)
+    first, repeated, idle, left = live_documents.run(80)
     assert first.units > 50
     assert repeated.units <= 20
     assert repeated.requests <= 8
@@ -52,6 +52,7 @@ def test_a_publication_reads_who_changed_and_writes_what_changed() -> None:
     assert sum("/block-" in name for name in repeated.files) == 1
     assert (idle.bytes_written, idle.files) == (0, [])
     assert idle.units <= 4
+    assert 0 < left <= repeated.bytes_written
 
 
 @pytest.mark.parametrize("handler", ["api", "ingest"])
