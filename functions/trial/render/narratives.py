@@ -13,7 +13,7 @@ from trial.tables import row_blocks
 from trial.tables.grid import Cut, Narratives
 from trial.tables.row_blocks import Row
 
-_RULES = css("""
+_RULES = """
 .narrative{background:var(--paper);border:1px solid var(--line);border-radius:.5rem;
 margin:0 0 1.25rem;padding:.9rem 1rem}
 .narrative p{margin-top:.6rem;max-width:46rem}
@@ -21,7 +21,7 @@ margin:0 0 1.25rem;padding:.9rem 1rem}
 .narrative{border:0;padding:0;margin-bottom:7mm;break-inside:avoid}
 .narrative p{max-width:none;margin-top:2mm}
 }
-""")
+"""
 
 type _Anchored = Sequence[tuple[Html, Narratives]]
 
@@ -30,7 +30,7 @@ def narratives_page(cut: Cut, several: Sequence[Narratives]) -> Iterator[Html]:
     """Write the page; its rows are read twice, for the contents and for the text."""
     anchors = Anchors()
     anchored = [(anchors.take("narratives", narratives.id), narratives) for narratives in several]
-    yield opening.head(cut, "Narratives", _RULES)
+    yield opening.head(cut, "Narratives", css(_RULES))
     yield html('<body>\n<a class="skip" href="#narratives">Skip to the narratives</a>\n')
     yield from opening.banner(cut)
     yield html('<div class="columns">\n')
