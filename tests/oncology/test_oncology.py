@@ -172,9 +172,12 @@ class TestPoints:
         assert sum(parts.values()) == len(of(arm))
 
 
-def hazard(chosen: Sequence[Person], *, strata: bool = False, interaction: bool = False) -> Any:
-    data = pd.DataFrame([(*time_of(one), one.arm == "drug", one.ecog) for one in chosen],
-                        columns=["day", "died", "drug", "ecog"])  # fmt: skip
+def hazard(
+    chosen: Sequence[Person], *, strata: bool = False, interaction: bool = False,
+    progression: bool = False,
+) -> Any:  # fmt: skip
+    rows = [(*time_of(one, progression=progression), one.arm == "drug", one.ecog) for one in chosen]
+    data = pd.DataFrame(rows, columns=["day", "died", "drug", "ecog"])
     design = pd.DataFrame({"drug": data.drug.astype(float)})
     if interaction:
         design["both"] = design.drug * (data.ecog == "1")
@@ -232,14 +235,6 @@ class TestForests:
         n = sum(bool(one.changes) and min(one.changes) <= -30 for one in known)
         return n, len(known) - n
 
-    def test_stratified_hazard_ratios_in_the_table(self):
-        cell = cells()["efficacy"]["os/hazard-ratio", "against"]
-        fit = hazard(people(), strata=True)
-        assert number(str(cell["hazard_ratio"].raw)) == pytest.approx(
-            math.exp(float(fit.params[0])), rel=1e-6
-        )
-        assert float(cell["p"].raw or 0) == pytest.approx(float(fit.pvalues[0]), rel=1e-6)
-
 
 class TestTerms:
     def test_percentages_and_differences(self):
@@ -261,20 +256,6 @@ class TestTerms:
         differences = [number(mark.x) for mark in figure.panel.marks]
         assert differences == sorted(differences, reverse=True)
         assert len(differences) == len(tumour.TERMS)
-
-
-@pytest.mark.parametrize("arm", ARMS)
-def test_progression_free_survival_in_the_table(arm):
-    days, events = zip(*(time_of(one, progression=True) for one in of(arm)), strict=True)
-    rows = cells()["efficacy"]
-    assert (rows["pfs", arm]["n"].raw, rows["pfs", arm]["censored"].raw) == (
-        sum(events), len(events) - sum(events))  # fmt: skip
-    curve = charting.curve(days, events)
-    for day in (90, 180):
-        shown = number(str(rows[f"pfs/day-{day}", arm]["survival"].raw))
-        reached = [float(height.expected if hasattr(height, "expected") else height)
-                   for at, height, *_ in curve if at <= day]  # fmt: skip
-        assert shown == pytest.approx(reached[-1], rel=1e-9)
 
 
 def test_every_figure_is_drawn():
