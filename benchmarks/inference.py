@@ -29,12 +29,22 @@ _CD4 = {"parameter": "cd4", "at": "week-5"}
 _VISITS = ["day-7", "day-14", "week-5"]
 _RESPONSE = {"measure": _CD4, "at_least": 250}
 _REGION = {"covariates": ["region"]}
+_RANKS = "ranks (Wilcoxon, Hodges-Lehmann)"
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "count with a contrast": {"count": _RESPONSE},
     "stratified": {"stratified": {"count": _RESPONSE, "strata": ["region"]}},
-    "ranks (Wilcoxon, Hodges-Lehmann)": {"summary": _CD4},
+    _RANKS: {"summary": _CD4, "label": "Ranks"},
     "stratified ranks (van Elteren)": {"stratified": {"measure": _CD4, "strata": ["region"]}},
     "ancova": {"ancova": {"measure": _CD4, "covariates": ["age"], "factors": ["region"]}},
+    "summary of one measure": {"summary": _CD4},
+    "summary with joint of two more": {
+        "summary": _CD4,
+        "joint": ["age", {"parameter": "cd4", "at": "day-14"}],
+    },
+    "multiple_imputation, three visits": {
+        "multiple_imputation": {"measure": {"parameter": "cd4"}, "covariates": ["age"]},
+        "visits": _VISITS,
+    },
     "mmrm, three visits": {
         "mmrm": {"measure": {"parameter": "cd4"}, "covariates": ["age"]},
         "visits": _VISITS,
@@ -43,6 +53,9 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "event_rate": {"event_rate": {"filter": {}, **_REGION}},
     "survival": {"survival": {"time": "left"}},
     "survival with hazard_ratio": {"survival": {"time": "left", "hazard_ratio": _REGION}},
+    "survival with hazard_ratio, continuous": {
+        "survival": {"time": "left", "hazard_ratio": {"continuous": ["age"]}}
+    },
     "survival with restricted_mean": {
         "survival": {"time": "left", "restricted_mean": {"to": [30]}}
     },
@@ -67,7 +80,7 @@ _TIMES = {
 def study(row: Mapping[str, Any] | None) -> Study:
     """Give the study with a row of a method, or without."""
     rows = [{"id": "enrolled", "count": "enrolled"}, *([{"id": "method"} | row] if row else [])]
-    ranked = row is not None and "summary" in row
+    ranked = row is not None and row == ROWS[_RANKS]
     return parallel(rows, _RANKED if ranked else _COLUMNS, times=_TIMES)
 
 

@@ -11,7 +11,7 @@ from parallel import TOTAL, A, B, parallel, randomised
 
 from trial.definition.available_statistics import available_statistics, has_p_value
 from trial.definition.figures import FIGURE_KINDS, INTERACTING, estimated
-from trial.definition.outputs import CellRef, Table, TableRow
+from trial.definition.outputs import MODELS_OF_MEANS, CellRef, Table, TableRow
 from trial.definition.study import Study
 from trial.events.envelope import Entry
 
@@ -384,6 +384,18 @@ ROWS: Sequence[Mapping[str, Any]] = [
         },
         "visits": ["day-14", "week-5"],
     },
+    {
+        "multiple_imputation": {
+            "measure": {"parameter": "viral-load"},
+            "covariates": ["age"],
+            "factors": ["sex"],
+            "method": "jump-to-reference",
+            "reference": "b",
+            "imputations": 2,
+            "deltas": {"by_arm": {"a": ["0", "1.5"]}},
+        },
+        "visits": ["day-14", "week-5"],
+    },
     {"event_rate": {"filter": {}, "covariates": ["region"], "interaction": "region"}},
     {"event_rate": {"filter": {"treatment": "drug"}, "distribution": "poisson"}},
     {},
@@ -486,8 +498,7 @@ def study_of(
     arms = [
         column["arm"] for column in columns if "arm" in column and not column.keys() & _NARROWING
     ]
-    fitting = [row for row in rows
-               if len(set(arms)) == len(arms) or not row.keys() & {"ancova", "mmrm"}]  # fmt: skip
+    fitting = [row for row in rows if _fits(row, arms)]
     identified = [{"label": f"Row {i}"} | _sorted(row, names) | {"id": f"r{i}"}
              for i, row in enumerate(fitting or [{"count": "treated"}])]  # fmt: skip
     subjects = [column["id"] for column in columns if "set" in column]
@@ -523,6 +534,14 @@ def study_of(
     }
     parts["figures"] = figures if subjects else []
     return parallel(identified, columns, **(dict(PARTS) | parts | options))
+
+
+def _fits(row: Mapping[str, Any], arms: Sequence[str]) -> bool:
+    """Return whether each arm has one column, if a model needs that, and so has who it names."""
+    imputing = row.get("multiple_imputation", {})
+    named = {imputing.get("reference"), *imputing.get("deltas", {}).get("by_arm", {})} - {None}
+    once = len(set(arms)) == len(arms) or not row.keys() & set(MODELS_OF_MEANS)
+    return once and named <= set(arms)
 
 
 def _figure(row: TableRow, kind: str, **source: Any) -> dict[str, Any]:

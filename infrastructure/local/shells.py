@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from trial.commands import admission
 from trial.definition.narratives import SUBJECTS, NarrativeDefinition
-from trial.definition.outputs import Table, TableColumn, TableRow
+from trial.definition.outputs import MODELS_OF_MEANS, Table, TableColumn, TableRow
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.reporting.methods.rows import LEVELS
@@ -103,6 +103,7 @@ _SHOWN = {
     "survival": _COUNT,
     "ancova": "xx.x (xx.xx)",
     "mmrm": "xx.x (xx.xx)",
+    "multiple_imputation": "xx.x (xx.xx), xx observed, xx imputed",
     "logistic": _COUNT,
     "event_rate": "xx, xx.x years, rate xx.xx",
     "pairs": "",
@@ -141,7 +142,7 @@ def _compared(column: TableColumn, row: TableRow) -> str:
         return _compared_rates(column, row, pair=len(column.compare) == 2)  # noqa: PLR2004
     if row.stratified is not None and row.stratified.contrast and len(column.compare) == 2:  # noqa: PLR2004
         return "xx.x (xx.x to xx.x) x.xxxx"
-    means = row.kind in ("summary", "ancova", "mmrm")
+    means = row.kind in ("summary", *MODELS_OF_MEANS)
     test = column.means if means else column.counts
     if test in ("anova", "fisher", "pearson") or row.kind in ("survival", "stratified"):
         return "x.xxxx"

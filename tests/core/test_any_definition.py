@@ -94,6 +94,11 @@ WHOLE: dict[str, Any] = json.loads(
             {"id": "repeated", "visits": ["day-7", "week-5"], "mmrm": {
                 "measure": {"parameter": "cd4"}, "covariance": "ar1",
                 "degrees_of_freedom": "kenward-roger"}},
+            {"id": "imputed", "visits": ["day-7", "week-5"], "multiple_imputation": {
+                "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["sex"],
+                "method": "copy-reference", "reference": "a", "imputations": 3,
+                "weights": "observed",
+                "deltas": {"by_arm": {"b": [0, 4], "a": [1]}, "alpha": 0.1}}},
             {"id": "logistic", "interval": {"method": "profile", "level": 0.9}, "logistic": {
                 "count": "enrolled", "covariates": ["sex", "group"], "interaction": "sex",
                 "test": "likelihood-ratio", "decimals": 3}},

@@ -376,6 +376,13 @@ def test_the_columns_of_the_arms_add_up_to_the_column_of_all(history):
             {"mmrm": {"measure": {"parameter": "cd4"}}, "visits": ["day-7", "day-14"]},
             "/tables/0/rows/0/mmrm",
         ),
+        (
+            {
+                "multiple_imputation": {"measure": {"parameter": "cd4"}},
+                "visits": ["day-7", "day-14"],
+            },
+            "/tables/0/rows/0/multiple_imputation",
+        ),
     ],
 )
 def test_a_model_of_all_arms_is_refused_where_an_arm_has_two_columns(

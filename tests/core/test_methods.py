@@ -53,6 +53,7 @@ from trial.definition.outputs import (
     ROW_KINDS,
     Ancova,
     Cross,
+    Deltas,
     Durations,
     EventRate,
     HazardRatio,
@@ -63,6 +64,7 @@ from trial.definition.outputs import (
     Logistic,
     MarginDefinition,
     Mmrm,
+    MultipleImputation,
     Pooling,
     RecordTerms,
     Resolution,
@@ -232,6 +234,9 @@ WHOLE |= {
         {"id": "odds", "label": "Odds", "logistic": {"count": "early", "covariates": ["region"]}},
         {"id": "rates", "label": "Rates", "event_rate": {
             "filter": _FILTER, "covariates": ["region"], "interaction": "region"}},
+        {"id": "imputed", "label": "Imputed", "visits": ["day-7"], "multiple_imputation": {
+            "measure": {"parameter": "cd4"}, "covariates": ["age"], "factors": ["region"],
+            "method": "copy-reference", "reference": "b", "deltas": {"by_arm": {"a": [1, 2]}}}},
     ]}],
     "completion": {"set": "randomised", "condition": "early", "planned": 9, "label": "gone"},
     "estimands": [{
@@ -421,6 +426,7 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "tables/0/rows/27": {"logistic": {"count": "no"}},
         "tables/0/rows/28": {"event_rate": {"filter": {}}},
         "tables/0/rows/26": {"mmrm": {"measure": {"parameter": "viral-load"}}},
+        "tables/0/rows/29": {"multiple_imputation": {"measure": {"parameter": "viral-load"}}},
         "tables/0/rows/15": {"cross": {"first": "sex", "second": "ages"}},
         "tables/0/rows/16": {"durations": {"filter": {}}},
         "tables/0/rows/17": {"record_terms": {"recorded": "deviation.recorded",
@@ -477,6 +483,12 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
         "measure": {"parameter": "viral-load"}, "covariates": ["score"], "factors": ["sex"],
         "by_visit": "all", "covariance": "toeplitz", "weights": "observed",
         "degrees_of_freedom": "kenward-roger"}},
+    MultipleImputation: {"tables/0/rows/29/multiple_imputation": {
+        "measure": {"parameter": "viral-load"}, "covariates": ["score"], "factors": ["sex"],
+        "method": "jump-to-reference", "reference": "a", "imputations": 9, "weights": "observed",
+        "deltas": None}},
+    Deltas: {"tables/0/rows/29/multiple_imputation/deltas": {
+        "by_arm": {"a": [1, 3]}, "alpha": 0.1}},
     Logistic: {"tables/0/rows/27/logistic": {
         "count": "no", "covariates": ["sex"], "interaction": "region", "decimals": 3,
         "test": "likelihood-ratio"}},

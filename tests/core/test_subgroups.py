@@ -156,6 +156,8 @@ OF_ALL = [
                 "pool": {"ages": {"set": "enrolled", "minimum": 3}}}},
     {"mmrm": {"measure": {"parameter": "viral-load"}, "covariates": ["age"]},
      "visits": ["week-5"]},
+    {"multiple_imputation": {"measure": {"parameter": "viral-load"}, "imputations": 5},
+     "visits": ["day-7", "week-5"]},
 ]  # fmt: skip
 
 

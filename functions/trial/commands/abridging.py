@@ -19,6 +19,8 @@ _NAMED_PARTS = ("parameters", "measures", "conditions", "classes", "times", "cha
 _NOT_SHOWN = ("id", "label", "unit", "units", "minimum", "maximum")
 """What gives a row no other form: its own names, and how results are read."""
 
+_MODELS_OF_VISITS = frozenset(("mmrm", "multiple_imputation"))
+
 type Json = dict[str, Any]
 
 
@@ -62,7 +64,7 @@ def _kept(table: Json, forms: "_Forms", named_rows: set[tuple[str, str]]) -> Ite
 def _of_fewer_visits(row: Json) -> Json:
     """Return a row by visit of its first visit and its last; a model is of all of its visits."""
     visits = row.get("visits")
-    if not isinstance(visits, list) or "mmrm" in row:
+    if not isinstance(visits, list) or not _MODELS_OF_VISITS.isdisjoint(row):
         return row
     return {**row, "visits": list(dict.fromkeys([visits[0], visits[-1]])) if visits else visits}
 

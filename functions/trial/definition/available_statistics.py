@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
 from trial.definition.intervals import IntervalDefinition
-from trial.definition.outputs import CellRef, Survival, Table, TableColumn, TableRow
+from trial.definition.outputs import (
+    MODELS_OF_MEANS,
+    CellRef,
+    Survival,
+    Table,
+    TableColumn,
+    TableRow,
+)
 from trial.definition.references import find_row
 from trial.definition.summary_statistics import INTERVALS
 from trial.errors import FieldError
@@ -215,8 +222,10 @@ def _at_level(row: TableRow, inner: Sequence[str]) -> bool:
 
 
 def _adjusted_by_visit(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
-    has_mean = column.arm is not None and bool(inner)
-    return _always(row) | {"n", "lsmean", "se"} if has_mean else _NOTHING
+    if column.arm is None or len(inner) != 1:
+        return _NOTHING
+    counts = {"n"} if row.mmrm is not None else {"n", "observed", "imputed"}
+    return _always(row) | counts | {"lsmean", "se"}
 
 
 def _in_model(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -268,6 +277,7 @@ _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[
     "stratified": _in_strata,
     "ancova": _adjusted,
     "mmrm": _adjusted_by_visit,
+    "multiple_imputation": _adjusted_by_visit,
     "logistic": _in_model,
     "event_rate": _in_model,
     "survival": _surviving,
@@ -289,7 +299,7 @@ def _compared(
         return _NOTHING
     if (found := _COMPARED.get(str(row.kind))) is not None:
         return found(row, column, inner)
-    if row.kind in ("ancova", "mmrm"):
+    if row.kind in MODELS_OF_MEANS:
         modelled = _modelled(table, row, column, compared_columns, inner)
         return modelled if inner else modelled | _kept(row, column)
     if row.survival is not None and inner:
@@ -420,10 +430,18 @@ def _of_difference(column: TableColumn) -> frozenset[str]:
 
 
 def _modelled_by_visit(
-    row: TableRow, column: TableColumn, compared_columns: Sequence[str]
+    row: TableRow,
+    column: TableColumn,
+    compared_columns: Sequence[str],
+    below: Sequence[str],
 ) -> frozenset[str]:
+    """Return what a visit's row has, or one `below` it: of a delta, or of the tipping point."""
     if len(compared_columns) != 2:  # noqa: PLR2004 (a difference is between two)
         return _NOTHING
+    if below and (row.multiple_imputation is None or row.multiple_imputation.deltas is None):
+        return _NOTHING
+    if below and below[0] == "tipping":
+        return frozenset(("tipping_delta",))
     limits = _limits(column.interval) if column.interval else _always(row)
     return limits | _P | {"difference", "se"}
 
@@ -435,8 +453,10 @@ def _modelled(
     compared_columns: Sequence[str],
     inner: Sequence[str],
 ) -> frozenset[str]:
-    if row.mmrm is not None:
-        return _modelled_by_visit(row, column, compared_columns) if inner else _NOTHING
+    if row.repeated is not None:
+        below = inner[1:]
+        by_visit = _modelled_by_visit(row, column, compared_columns, below)
+        return by_visit if inner else _NOTHING
     if inner and not _at_level(row, inner):
         return _P if column is _widest(table, row, inner[0]) else _NOTHING
     pair = len(compared_columns) == _PAIR

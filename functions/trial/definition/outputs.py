@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -485,6 +486,13 @@ class EventRate(RatioModelDefinition):
     per: Annotated[int, Field(ge=1)] = 1
 
 
+def _distinct(numbers: list[Decimal]) -> list[Decimal]:
+    """Refuse a number that stands twice, however it is written: rows are named by them."""
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("names a number more than once")
+    return numbers
+
+
 MOST_COVARIATES = 6
 """The covariates of a model of hazards, of both kinds together."""
 
@@ -548,6 +556,71 @@ class Mmrm(Model):
     def _without_the_arm(self) -> "Mmrm":
         if ARM in self.factors:
             raise ValueError("must not list the arm: it always has a mean at each visit")
+        return self
+
+
+MOST_IMPUTATIONS = 1_000
+MOST_DELTAS = 100
+"""The combinations of deltas of all arms that a row can show."""
+
+
+class Deltas(Model):
+    """What is added to imputed values at the last visit, by arm: a row a combination.
+
+    Of each arm the mildest comes first. The tipping point is the first delta of the arm that stands
+    last among the columns with which P exceeds `alpha`, given those of the others.
+    """
+
+    by_arm: Annotated[
+        dict[
+            Annotated[Name, RefersTo("arm of a column")],
+            Annotated[list[Decimal], Field(min_length=1), AfterValidator(_distinct)],
+        ],
+        Field(min_length=1),
+    ]
+    alpha: Annotated[Decimal, Field(gt=0, lt=1)] = Decimal("0.05")
+
+    @model_validator(mode="after")
+    def _not_too_many(self) -> "Deltas":
+        if (n := prod(map(len, self.by_arm.values()))) > MOST_DELTAS:
+            raise ValueError(f"takes at most {MOST_DELTAS} combinations of deltas: {n}")
+        return self
+
+
+class MultipleImputation(Model):
+    """A measure at the visits of the row, missing values imputed: an analysis of covariance each.
+
+    It is of all to whom the visit is due. Imputed is by regression of each visit on the arm, the
+    covariates, the factors and the visits before it, with parameters drawn from their posterior,
+    so many times (`imputations`); the analyses are combined by Rubin's rules. By `method`, who is
+    not observed to the end goes on as its own arm does (`missing-at-random`), or as the `reference`
+    arm: jumps to its mean, copies it from the beginning, or copies its increments. `deltas` are
+    added to what was imputed at the last visit. Columns show least-squares means, with the factors'
+    levels weighted by `weights`; those that compare two, differences.
+    """
+
+    measure: MeasureRef
+    covariates: list[MeasureRef] = []
+    factors: Annotated[list[CategoryName], AfterValidator(check_unique)] = []
+    method: Literal[
+        "missing-at-random",
+        "jump-to-reference",
+        "copy-reference",
+        "copy-increments-in-reference",
+    ] = "missing-at-random"
+    reference: Annotated[Name, RefersTo("arm of a column")] | None = None
+    imputations: Annotated[int, Field(ge=2, le=MOST_IMPUTATIONS)] = 100
+    weights: Literal["equal", "observed"] = "equal"
+    deltas: Deltas | None = None
+
+    @model_validator(mode="after")
+    def _as_its_method_needs(self) -> "MultipleImputation":
+        if ARM in self.factors:
+            raise ValueError("must not list the arm: it always has a mean at each visit")
+        if (self.method == "missing-at-random") != (self.reference is None):
+            raise ValueError(
+                "takes `reference`, an arm, with a method that refers to one, and with no other"
+            )
         return self
 
 
@@ -831,6 +904,7 @@ class TableRow(Model):
     stratified: Stratified | None = None
     ancova: Ancova | None = None
     mmrm: Mmrm | None = None
+    multiple_imputation: MultipleImputation | None = None
     logistic: Logistic | None = None
     event_rate: EventRate | None = None
     survival: Survival | None = None
@@ -852,15 +926,23 @@ class TableRow(Model):
             )
         if self.stratified is not None and self.interval and self.stratified.contrast is None:
             raise ValueError("`interval` of a stratified row is that of its `contrast`: name one")
-        if self.kind in ("ancova", "mmrm") and isinstance(self.decimals, dict):
+        if self.kind in MODELS_OF_MEANS and isinstance(self.decimals, dict):
             raise ValueError(
                 f"`decimals` of an {self.kind} row must be one number: the decimals of the data"
             )
         if self.joint and (self.visits is not None or self.subgroups is not None):
             raise ValueError("takes `joint` only without `visits` and `subgroups`")
-        if self.mmrm is not None and self.visits is None:
-            raise ValueError("an mmrm row needs `visits`: those that its model is of")
+        if self.repeated is not None and self.visits is None:
+            article = "an" if self.mmrm is not None else "a"
+            raise ValueError(
+                f"{article} {self.kind} row needs `visits`: those that its model is of"
+            )
         return self
+
+    @property
+    def repeated(self) -> Mmrm | MultipleImputation | None:
+        """Its model of a measure at all its visits together, if it has one."""
+        return self.mmrm or self.multiple_imputation
 
     @property
     def kind(self) -> str | None:
@@ -920,6 +1002,7 @@ SUBGROUP_KINDS = (
     "stratified",
     "ancova",
     "mmrm",
+    "multiple_imputation",
     "incidence",
     "durations",
     "resolution",
@@ -944,6 +1027,7 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "stratified": ("interval", "margin"),
     "ancova": ("decimals", "interval", "margin"),
     "mmrm": ("visits", "decimals", "interval"),
+    "multiple_imputation": ("visits", "decimals", "interval"),
     "logistic": ("interval",),
     "event_rate": ("interval",),
     "survival": ("interval", "margin"),
@@ -952,6 +1036,8 @@ ROW_KINDS: Mapping[str, tuple[str, ...]] = {
     "resolution": ("interval",),
 }
 """The kinds of row, and what each takes beside itself."""
+MODELS_OF_MEANS = ("ancova", "mmrm", "multiple_imputation")
+"""Those that show least-squares means."""
 EVENT_ROWS = ("events", "terms", "worst", "incidence", "event_rate", "durations", "resolution")
 """The kinds of row that count adverse events."""
 WORST_ROWS = ("events", "terms", "worst")

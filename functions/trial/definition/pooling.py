@@ -35,7 +35,7 @@ from trial.definition.reporting import CompletionDefinition, Testing
 ALL_ARMS = "All arms"
 HIDDEN_VALUE = "(blinded)"
 """What reads in a narrative in place of a value that tells the arm."""
-_BY_ARM = ("stratified", "ancova", "mmrm", "logistic", "event_rate")
+_BY_ARM = ("stratified", "ancova", "mmrm", "multiple_imputation", "logistic", "event_rate")
 _BY_COLUMN = ("count", "summary", "not_due", "statistics")
 
 type _Stands = Mapping[str, str]

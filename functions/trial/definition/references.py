@@ -13,6 +13,7 @@ _DEPTH = {
     "survival": 1,
     "resolution": 1,
     "ancova": 2,
+    "multiple_imputation": 2,
     "logistic": 2,
     "event_rate": 2,
 }

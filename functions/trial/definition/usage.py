@@ -75,13 +75,13 @@ def _measures(
 
 def _covariates(row: TableRow) -> list[object]:
     """Return the covariates of a row by visit, which are at visits of their own."""
-    return list(row.mmrm.covariates) if row.mmrm is not None else []
+    return list(row.repeated.covariates) if row.repeated is not None else []
 
 
 def _resolved(row: TableRow, definition: Definition) -> list[object]:
     """Return the parts of a row by visit, with the measures that it names."""
     summary = row.summary
-    model = row.mmrm.measure if row.mmrm is not None else None
+    model = row.repeated.measure if row.repeated is not None else None
     refs = [*(summary.values() if isinstance(summary, dict) else [summary]), row.graded, model]
     refs += row.joint
     measures = [definition.measures.get(ref) if isinstance(ref, str) else ref for ref in refs]

@@ -174,6 +174,7 @@ _WORDS = {
     "undated": "event not dated",
     "rate_ratio": "rate ratio",
     "p_margin": "P (margin)",
+    "tipping_delta": "Tipping delta",
     "p_adjusted": "adjusted P",
     "odds_ratio": "odds ratio",
     "relative_risk": "relative risk",

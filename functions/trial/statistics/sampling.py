@@ -3,20 +3,18 @@
 Which are drawn follows from the table observed alone, so the same table gives the same P value.
 """
 
-import hashlib
-import struct
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from math import exp, isqrt, lgamma
 
 from trial.statistics.contingency import Table, without_empty
+from trial.statistics.random_numbers import uniform_numbers
 
 TABLES_DRAWN = 10_000
 """How many tables are drawn: the standard error of P is 0.005 at most, and 0.0022 at P = 0.05."""
 
 _ALIKE = 1e-7
 """What logarithms of probabilities may differ by and still be of equal ones, as R has it."""
-_BLOCK = 4_096  # numbers that are made at a time
 
 
 def cost(table: Table) -> int:
@@ -35,7 +33,7 @@ def monte_carlo_p(table: Table) -> Fraction:
     """
     counts = without_empty(table)
     rows, columns = _margins(counts)
-    numbers = _numbers(repr(counts).encode())
+    numbers = uniform_numbers(repr(counts).encode())
     observed = sum(lgamma(count + 1) for row in counts for count in row) - _ALIKE
     as_extreme = sum(_drawn(rows, columns, numbers) >= observed for _ in range(TABLES_DRAWN))
     return Fraction(1 + as_extreme, 1 + TABLES_DRAWN)
@@ -92,12 +90,3 @@ def _taken(row: int, others: int, sample: int, numbers: Iterator[float]) -> int:
 def _logarithm(total: int, size: int) -> float:
     """Return the logarithm of a binomial coefficient."""
     return lgamma(total + 1) - lgamma(size + 1) - lgamma(total - size + 1)
-
-
-def _numbers(seed: bytes) -> Iterator[float]:
-    """Yield uniform numbers from [0, 1): SHAKE-256 of the seed, 53 bits each."""
-    block = 0
-    while True:
-        stream = hashlib.shake_256(b"%d %b" % (block, seed)).digest(8 * _BLOCK)
-        yield from ((word >> 11) * 2.0**-53 for word in struct.unpack(f">{_BLOCK}Q", stream))
-        block += 1

@@ -15,6 +15,7 @@ from trial.tables.grid import Row, Value
 from trial.tables.rows.counts import HeadingRow
 from trial.tables.rows.crossing import CrossRow
 from trial.tables.rows.event_rates import EventRateRow
+from trial.tables.rows.imputed import ImputedRow
 from trial.tables.rows.incidence import IncidenceTermsRow
 from trial.tables.rows.kinds import ColumnHead, CompiledRow, Members
 from trial.tables.rows.levels import LevelsRow
@@ -33,7 +34,9 @@ A subject contributes to the kind as a whole, so the statistics of each printed 
 them it moves.
 """
 _IN_STRATA = (InStrataRow, StratifiedLevelsRow, StratifiedRanksRow)
-_MODELS = (AncovaRow, RepeatedRow, *_IN_STRATA, SurvivalRow, EventRateRow)
+_FITTED_TOGETHER = (AncovaRow, RepeatedRow, ImputedRow)
+"""One fit of all columns together."""
+_MODELS = (*_FITTED_TOGETHER, *_IN_STRATA, SurvivalRow, EventRateRow)
 """Kinds whose statistics need many subjects: of one subject alone they show nothing."""
 COUNTS = (
     "n", "N", "events", "all_events", "not_due", "missing", "undated", "censored", "observed",
@@ -83,7 +86,7 @@ class AttributedCell:
         """The columns of subjects, by position, that it is of: its own, or those it compares."""
         self._columns: Sequence[int] = self.columns
         kind = narrowed_row(self._row)
-        if isinstance(kind, AncovaRow | RepeatedRow):  # one fit of all columns together
+        if isinstance(kind, _FITTED_TOGETHER):
             self._columns = range(len(table.columns))
         # Of these kinds, the rows below the first (quartiles, days) repeat no denominator.
         first_row = self._row is not None and self._row.id == address.row

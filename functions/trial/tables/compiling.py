@@ -299,6 +299,7 @@ class Compiler:
             "stratified": self._stratified,
             "ancova": self._ancova,
             "mmrm": self._mmrm,
+            "multiple_imputation": self._multiple_imputation,
             "logistic": self._logistic,
             "event_rate": self._event_rate,
             "survival": self._survival,
@@ -307,7 +308,7 @@ class Compiler:
             yield from self._subgroups(row, row.subgroups, path)
             return
         # The rows of visits are called by those, so the label of their rule stands above them.
-        by_itself = row.visits is not None and row.label and row.mmrm is None
+        by_itself = row.visits is not None and row.label and row.repeated is None
         if row.kind is None or by_itself:
             yield HeadingRow(row.id, row.label, row.level)
         if row.kind is None:
@@ -1049,20 +1050,74 @@ class Compiler:
         compiled_row.check(path)
         yield compiled_row
 
+    def _visits_modelled(
+        self, row: TableRow, measure: str | Measure, path: str
+    ) -> tuple[Sequence[Visit], Sequence[Quantity]]:
+        """Return the visits that one model is of, and its measure at each of them."""
+        visits = [visit for _, _, visit in self._by_visit(row, path) if visit is not None]
+        if len(visits) > MOST_REPEATED_VISITS:
+            article = "an" if row.mmrm is not None else "a"
+            detail = f"are at most {MOST_REPEATED_VISITS} in {article} {row.kind} row"
+            raise refused(f"{path}/visits", f"{detail}: {len(visits)}")
+        measure_path = f"{path}/{row.kind}/measure"
+        if not self._varies_by_visit(measure):
+            raise refused(measure_path, _SAME_AT_EVERY_VISIT)
+        return visits, [self._measure_at(measure, visit, measure_path) for visit in visits]
+
+    def _multiple_imputation(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.tables.rows.imputed import (  # noqa: PLC0415 (see above)
+            DeltaGrid,
+            ImputedRow,
+            Imputing,
+        )
+
+        assert row.multiple_imputation is not None
+        asked, model_path = row.multiple_imputation, f"{path}/multiple_imputation"
+        visits, responses = self._visits_modelled(row, asked.measure, path)
+        arms = self._model_arms(model_path)
+        in_order = [arm for arm in arms if arm is not None]
+        if asked.reference is not None and asked.reference not in in_order:
+            raise unknown(f"{model_path}/reference", "arm of a column", asked.reference)
+        deltas = asked.deltas
+        for name in (deltas.by_arm if deltas else {}).keys() - set(in_order):
+            raise unknown(f"{model_path}/deltas/by_arm", "arm of a column", name)
+        labels = {arm.id: arm.label for arm in self._study.definition.arms}
+        reference = asked.reference or ""
+        _, index = self._place(0)
+        compiled_row = ImputedRow(
+            row.id,
+            row.label,
+            row.level,
+            f"{self._table.id}#mi{index}-",
+            arms,
+            labels,
+            visits,
+            responses,
+            [
+                self._rules.measure(ref, f"{model_path}/covariates/{i}")
+                for i, ref in enumerate(asked.covariates)
+            ],
+            self._categories_by_name(asked.factors, f"{model_path}/factors"),
+            asked.weights,
+            Imputing(asked.method, reference, labels.get(reference, ""), asked.imputations),
+            DeltaGrid(
+                {arm: deltas.by_arm[arm] for arm in in_order if arm in deltas.by_arm},
+                deltas.alpha,
+            )
+            if deltas
+            else None,
+            row.decimals if isinstance(row.decimals, int) else responses[0].precision.decimals,
+            self._confidences(row, path, "of least-squares means is always Student's t"),
+        )
+        compiled_row.check(path)
+        yield compiled_row
+
     def _mmrm(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         from trial.tables.rows.repeated import RepeatedRow  # noqa: PLC0415 (see above)
 
         assert row.mmrm is not None
         mmrm, mmrm_path = row.mmrm, f"{path}/mmrm"
-        visits = [visit for _, _, visit in self._by_visit(row, path) if visit is not None]
-        if len(visits) > MOST_REPEATED_VISITS:
-            detail = f"are at most {MOST_REPEATED_VISITS} in an mmrm row: {len(visits)}"
-            raise refused(f"{path}/visits", detail)
-        if not self._varies_by_visit(mmrm.measure):
-            raise refused(f"{mmrm_path}/measure", _SAME_AT_EVERY_VISIT)
-        responses = [
-            self._measure_at(mmrm.measure, visit, f"{mmrm_path}/measure") for visit in visits
-        ]
+        visits, responses = self._visits_modelled(row, mmrm.measure, path)
         precision = responses[0].precision
         _, index = self._place(0)
         compiled_row = RepeatedRow(

@@ -32,6 +32,8 @@ NOT_YET_DUE, NOT_COLLECTED = Absent("Not yet due"), Absent("Not collected")
 
 P_MARGIN, CONCLUSION = "p_margin", "conclusion"
 """The one-sided P value of a margin, and what the interval shows of it, in words."""
+TIPPING_DELTA = "tipping_delta"
+"""The delta on imputed values with which a conclusion first is another."""
 P_ADJUSTED = "p_adjusted"
 """A confirmatory test's P value, adjusted for all of them."""
 TESTED = frozenset(("p", P_MARGIN, CONCLUSION))
@@ -49,8 +51,8 @@ class Statistic:
     observed, imputed, baseline (of the imputed), undated (subjects whose event has no date), mean,
     sd, se, median, q1, q3, min, max, ci_low, ci_high, p, p_margin, conclusion, p_adjusted,
     difference, odds_ratio, relative_risk, hazard_ratio, mean_ratio, lsmean, years, rate,
-    dispersion, censored, competing, days, survival, incidence, restricted_mean and the four pairs
-    both, first, second, neither.
+    dispersion, tipping_delta, censored, competing, days, survival, incidence, restricted_mean and
+    the four pairs both, first, second, neither.
     """
 
     name: str

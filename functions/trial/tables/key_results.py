@@ -26,6 +26,7 @@ from trial.tables.grid import (
     Row,
     Statistic,
 )
+from trial.tables.rows.imputed import ImputedRow
 from trial.tables.rows.kinds import CompiledRow, check_printed, row_id
 from trial.tables.rows.levels import LevelsRow
 from trial.tables.rows.models import AncovaRow
@@ -121,7 +122,7 @@ def _precisions(compiled_study: CompiledStudy, ref: CellRef) -> Iterator[Precisi
     for row in _rows(compiled_study, ref):
         if isinstance(row, AncovaRow | SummaryRow) and row.id == ref.row:
             yield from row.precisions
-        if isinstance(row, RepeatedRow) and ref.row.startswith(f"{row.id}/"):
+        if isinstance(row, RepeatedRow | ImputedRow) and ref.row.startswith(f"{row.id}/"):
             yield from row.precisions
 
 

@@ -53,6 +53,7 @@ OPERATIONS: Mapping[str, tuple[str, str]] = {
     "p_margin": ("P value of the margin, one-sided", "X.XXXX"),
     "conclusion": ("Whether the interval keeps the margin", "X"),
     "p": ("P value, two-sided", "X.XXXX"),
+    "tipping_delta": ("Delta with which P first exceeds alpha", "X"),
     "p_adjusted": ("P value, adjusted for all confirmatory tests", "X.XXXX"),
     "observed": ("Number of values observed", "X"),
     "imputed": ("Number of values imputed", "X"),

@@ -54,6 +54,7 @@ _LINES = (
     ("Event not dated", ("undated",), "{}"),
     ("P value of the margin", ("p_margin",), "{}"),
     ("Conclusion", ("conclusion",), "{}"),
+    ("Tipping delta", ("tipping_delta",), "{}"),
     (P_VALUE, ("p",), "{}"),
     ("Adjusted P", ("p_adjusted",), "{}"),
 )

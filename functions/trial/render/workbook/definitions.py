@@ -75,6 +75,10 @@ _STATISTICS = {
     ),
     "p": ("P value", "Two-sided unless stated otherwise. With <, a value below what is shown."),
     "rate": ("Rate", "Events or subjects for the person-time stated"),
+    "tipping_delta": (
+        "Tipping delta",
+        "What has to be added to imputed values for P first to exceed alpha, of the deltas tried",
+    ),
     "dispersion": (
         "Dispersion",
         "What the square of the mean is multiplied by in the variance of a negative binomial",

@@ -46,6 +46,7 @@ _NAMES = {
     "relative_risk": "Relative risk",
     "hazard_ratio": "Hazard ratio",
     "dispersion": "Dispersion",
+    "tipping_delta": "Tipping delta",
     "mean_ratio": "Ratio of means",
     "restricted_mean": "Restricted mean",
     "competing": "Competing event",

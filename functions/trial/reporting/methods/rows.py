@@ -30,8 +30,18 @@ from trial.statistics.inference import Confidence
 from trial.statistics.linear import EQUAL, OBSERVED, TREND
 from trial.statistics.maximisation import TESTS as MODEL_TESTS
 from trial.statistics.mmrm import DEGREES_OF_FREEDOM, MMRM
+from trial.statistics.multiple_imputation import (
+    AT_RANDOM,
+    BETWEEN,
+    BURN_IN,
+    COPY,
+    INCREMENTS,
+    JUMP,
+    RUBIN,
+)
 from trial.statistics.pairs import MCNEMAR_EXACT, PAIRED_TANGO
 from trial.statistics.proportions import PROPORTION_INTERVALS
+from trial.statistics.random_numbers import GENERATOR
 from trial.statistics.ranks import (
     CORRECTED,
     EXACT,
@@ -153,7 +163,7 @@ _NOT_INDEPENDENT = (
     "; events are taken one by one as if they were independent, which those of one subject are"
     " not: intervals do not allow for that"
 )
-_FITTED = ("pairs", "stratified", "ancova", "mmrm")
+_FITTED = ("pairs", "stratified", "ancova", "mmrm", "multiple_imputation")
 """The kinds of row that have no denominator: a subgroup is what they are computed of."""
 _SAME_DAY = " (of several that began on one day, the one that lasts longest)"
 
@@ -598,6 +608,57 @@ class Rows:
             f" Student's t, {_confidence(row).words}. A visit without a value, be it missing or not"
             " yet due, is left out, and so is who lacks a covariate or factor"
         )
+
+    def _multiple_imputation(self, row: TableRow, _columns: Mapping[str, str]) -> str:
+        model = row.multiple_imputation
+        assert model is not None
+        words, arms = self._words, {arm.id: arm.label for arm in self._definition.arms}
+        terms = [
+            "the arm",
+            *map(words.category, model.factors),
+            *map(words.measure, model.covariates),
+        ]
+        after = {
+            AT_RANDOM: "as its own arm (missing at random)",
+            JUMP: "about the mean of {}, from the visit after it (jump to reference)",
+            COPY: "as if it had been in {} from the beginning (copy reference)",
+            INCREMENTS: (
+                "with what its own arm had more than {} at that visit, and the changes of {} from"
+                " there (copy increments in reference)"
+            ),
+        }[model.method].replace("{}", arms.get(model.reference or "", ""))
+        weights = EQUAL if model.weights == "equal" else OBSERVED
+        text = (
+            f"{words.measure(model.measure)} at the visits of the rows: analysis of covariance of"
+            f" each visit on {joined(terms)}, of all to whom it is due, {model.imputations} times"
+            " with missing values imputed"
+        )
+        parts = [text]
+        parts.append(
+            "imputed by Bayesian regression (Jeffreys' prior) of each visit on the same and on the"
+            " visits before it, one covariance for all arms; what is missing before the last value"
+            f" by data augmentation ({BURN_IN} cycles, then every {BETWEEN}th), missing at random;"
+            f" a subject after its last value {after}"
+        )
+        parts.append(
+            f"random numbers: {GENERATOR} of the values that are counted, so that the same data"
+            " give the same imputations"
+        )
+        parts.append(
+            f"combined by {RUBIN}; {weights}, covariates at their mean; intervals by Student's t,"
+            f" {_confidence(row).words}; who lacks a covariate or factor is left out"
+        )
+        if (deltas := model.deltas) is not None:
+            named = joined(
+                f"{arms[arm]} {joined(f'{number:f}' for number in numbers)}"
+                for arm, numbers in by_name(deltas.by_arm)
+            )
+            parts.append(
+                f"at the last visit also with deltas added to imputed values, of {named}; the"
+                " tipping point is the first delta, of the arm whose column is last of these, with"
+                f" which P exceeds {deltas.alpha:f}"
+            )
+        return "; ".join(parts)
 
     def _logistic(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         model = row.logistic

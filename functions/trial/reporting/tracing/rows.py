@@ -45,8 +45,8 @@ class RowReason:
         name, *parts = compiled_row.id.split("/")
         definition = next(part for part in table.rows if part.id == name)
         below = row.removeprefix(compiled_row.id).split("/")[1:]
-        if definition.mmrm is not None:  # one model of all its visits
-            parts = [json_pointer.unescape(name) for name in below]
+        if definition.repeated is not None:  # one model of all its visits
+            parts = [json_pointer.unescape(name) for name in below[:1]]
         columns = {part.id: place for place, part in enumerate(table.columns)}
         return cls(
             explanations,
@@ -128,7 +128,7 @@ class RowReason:
         row = self.row
         refs = [self._of_column(part) for part in (row.summary, row.graded)]
         refs += [row.ancova.measure, *row.ancova.covariates] if row.ancova else []
-        refs += [row.mmrm.measure, *row.mmrm.covariates] if row.mmrm else []
+        refs += [row.repeated.measure, *row.repeated.covariates] if row.repeated else []
         refs += [row.stratified.measure] if row.stratified else []
         hazards = row.survival.hazard_ratio_asked if row.survival else None
         refs += hazards.continuous if hazards else []
@@ -150,8 +150,8 @@ class RowReason:
             names = [row.stratified.levels, *row.stratified.strata]
         if row.ancova is not None:
             names = row.ancova.factors
-        if row.mmrm is not None:
-            names = row.mmrm.factors
+        if row.repeated is not None:
+            names = row.repeated.factors
         if (model := row.logistic or row.event_rate) is not None:
             names = model.covariates
         if row.survival is not None:

@@ -38,6 +38,7 @@ from trial.tables.rows.durations import DurationsRow
 from trial.tables.rows.event_rates import EventRateRow
 from trial.tables.rows.events import EventsRow, WorstRow
 from trial.tables.rows.hazards import HAZARD_RATIO, PROPORTIONAL_HAZARDS
+from trial.tables.rows.imputed import ImputedRow
 from trial.tables.rows.incidence import IncidenceRow, IncidenceTermsRow, Risk
 from trial.tables.rows.kinds import CompiledRow, Members
 from trial.tables.rows.levels import NOT_YET_DUE_LEVEL, LevelsRow
@@ -359,6 +360,41 @@ def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (th
         _variable(response), {"": (_ANALYSED,)}, (_ANALYSED,), arm=category(1), by_visit=True
     )
     return RowAnalysis.of(records, find, *_held(response), STRATUM, category(1))
+
+
+@analysis_of.register
+def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the same in each)
+    """Give a record a visit that is due of who is in the model; an imputed one has no value."""
+
+    def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
+        arm = arm_in_model(row.arms, members)
+        levels = [find_level(derivation) for find_level in row.factors.values()]
+        covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
+        if arm is None or None in levels or None in covariates:
+            return
+        for place, units in enumerate(row.due_values(derivation)):
+            numbers = (
+                {IMPUTATION: _MULTIPLE}
+                if units is None
+                else _numbers(row.responses[place], derivation, units)
+            )
+            named = {variables.VISIT: row.visits[place].id, category(1): arm}
+            yield {**numbers, **_stratum(levels), **named, ANALYSED: YES}
+
+    response = row.responses[0]
+    selections = {
+        "": (_ANALYSED,),
+        "observed": (_ANALYSED, equal(IMPUTATION, "")),
+        "imputed": (_ANALYSED, RecordTest(IMPUTATION, "NE", ("",))),
+    }
+    records = RowRecords(
+        _variable(response), selections, (_ANALYSED,), arm=category(1), by_visit=True
+    )
+    return RowAnalysis.of(records, find, *_held(response), STRATUM, IMPUTATION, category(1))
+
+
+_MULTIPLE = "MI"
+"""How CDISC calls what was imputed many times over."""
 
 
 def _stratum(levels: Sequence[str | None]) -> AnalysisRecord:

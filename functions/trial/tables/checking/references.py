@@ -367,6 +367,18 @@ def _of_hazards(row: JsonObject) -> Iterator[str]:
         yield "proportional-hazards"
 
 
+def _of_deltas(row: JsonObject) -> Sequence[str] | None:
+    """List the rows below the last visit; None where what tips depends on other arms' deltas."""
+    deltas = row.get("deltas")
+    by_arm = deltas.get("by_arm") if isinstance(deltas, dict) else None
+    if not isinstance(by_arm, dict):
+        return []
+    if len(by_arm) != 1:
+        return None
+    (values,) = by_arm.values()
+    return ["tipping", *(f"delta/{value}" for value in values)]
+
+
 def _of_interaction(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     """List the rows of a regression's interaction: its test, and those of the levels."""
     if (name := row.get("interaction")) is None:
@@ -393,6 +405,7 @@ _GIVES: Mapping[str, Callable[[JsonObject, JsonObject], Sequence[str] | None]] =
     "resolution": lambda row, _: None if row.get("by") is not None else _of_curve(row),
     "incidence": lambda row, _: None if row.get("by") is not None else [],
     "mmrm": lambda _row, _: [],
+    "multiple_imputation": lambda row, _: _of_deltas(row),
     "logistic": _of_interaction,
     "event_rate": _of_interaction,
     "ancova": _of_covariance,

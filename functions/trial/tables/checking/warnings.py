@@ -267,7 +267,7 @@ def _whole_numbers(
 
 def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:
     """Yield the parameters that a row describes; of differences and measures by arm none."""
-    model = row.ancova or row.mmrm
+    model = row.ancova or row.repeated
     measures = model.measure if model is not None else row.summary
     for ref in measures.values() if isinstance(measures, dict) else [measures]:
         measure = definition.measures[ref] if isinstance(ref, str) else ref

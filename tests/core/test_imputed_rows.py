@@ -1,0 +1,145 @@
+"""Rows of a measure by visit whose missing values are imputed."""
+
+import pytest
+from builders import cd4, cell, disposition, dose, enrolment, report_of
+from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
+
+from trial.errors import Rejected
+from trial.tables import checking
+
+COLUMNS = [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["b", "a"]}]
+ROW = {
+    "label": "CD4",
+    "visits": ["day-7", "day-14", "week-5"],
+    "multiple_imputation": {
+        "measure": {"parameter": "cd4"},
+        "covariates": ["age"],
+        "factors": ["sex"],
+        "imputations": 20,
+    },
+}
+
+
+def people(n=24):
+    """Return subjects of two arms; every fourth leaves after day 14, every sixth misses day 7."""
+    entries = []
+    for i in range(n):
+        name = f"S-{i:02}"
+        entries += [
+            enrolment(subject=name, age=30 + 5 * i % 23, sex="FM"[i // 2 % 2]),
+            randomised("ab"[i % 2], name),
+            dose(7, subject=name),
+        ]
+        for visit, at in enumerate((7, 14, 35)):
+            if (visit == 2 and i % 4 == 1) or (visit == 0 and i % 6 == 2):
+                continue
+            entries.append(cd4(at, 200 + 13 * i % 31 + 9 * visit * (i % 2), subject=name))
+        entries.append(disposition(60, "completed", name))
+    return entries
+
+
+def table(entries=None, row=ROW, **asked):
+    model = row["multiple_imputation"] | asked
+    return table_of(
+        people() if entries is None else entries,
+        {**row, "multiple_imputation": model},
+        columns=COLUMNS,
+    )
+
+
+def test_means_and_differences_stand_at_each_visit():
+    grid = table()
+    assert [row.id for row in grid.rows] == ["row", "row/day-7", "row/day-14", "row/week-5"]
+    assert printed(grid, "row/week-5", "a") | {"lsmean": "", "se": ""} == printed(
+        grid, "row/week-5", "a"
+    ) | {"lsmean": "", "se": "", "n": "12", "observed": "12", "imputed": "0"}
+    shown = printed(grid, "row/week-5", "b")
+    assert (shown["n"], shown["observed"], shown["imputed"]) == ("12", "6", "6")
+    assert printed(grid, "row/day-7", "a")["imputed"] == "4"
+    assert printed(grid, "row/week-5", "p").keys() == {
+        "difference", "se", "ci_low", "ci_high", "p"}  # fmt: skip
+    shown_in = [part.column for row in grid.rows if row.id == "row/week-5" for part in row.cells]
+    assert shown_in == ["a", "b", "p"]
+    assert cell(grid, "row/week-5", "p").method == (
+        "analysis of covariance, multiple imputation (missing at random, 20)"
+    )
+
+
+def test_the_order_of_events_and_other_subjects_names_change_nothing():
+    renamed = [
+        event.model_copy(update={"subject": f"T-{99 - int(event.subject[2:]):02}"})
+        if hasattr(event, "model_copy")
+        else event
+        for event in reversed(people())
+    ]
+    assert table(renamed).rows == table().rows
+
+
+def test_deltas_are_tried_at_the_last_visit_until_the_conclusion_tips():
+    deltas = {"by_arm": {"a": ["0"], "b": ["0", "-2.5", "40", "400"]}}
+    grid = table(deltas=deltas)
+    names = [row.id for row in grid.rows if "/delta/" in row.id]
+    assert names == [f"row/week-5/delta/0,{b}" for b in ("0", "-2.5", "40", "400")]
+    plain = printed(grid, "row/week-5", "p")
+    assert printed(grid, names[0], "p") == plain
+    assert printed(grid, names[2], "p") != plain
+    (row,) = (row for row in grid.rows if "/tipping" in row.id)
+    assert row.id == "row/week-5/tipping/0"
+    assert row.label == "Tipping point: delta of Placebo, Drug 0"
+
+
+def test_a_visit_that_is_not_due_is_not_imputed():
+    entries = [event for event in people() if event.kind != "disposition.recorded"]
+    entries = [e for e in entries if not (e.subject == "S-03" and e.record in ("CD4-14", "CD4-35"))]
+    shown = [printed(table(entries), f"row/{visit}", "b") for visit in ("day-7", "day-14")]
+    assert [part["n"] for part in shown] == ["12", "11"]
+
+
+@pytest.mark.parametrize(("n", "said"), [(0, "not reported"), (1, "not estimable"),
+                                         (2, "not estimable")])  # fmt: skip
+def test_too_few_subjects_have_no_estimate(n, said):
+    grid = table(people(n))
+    assert printed(grid, "row/week-5", "p") == {"difference": said, "p": said}
+
+
+def test_too_much_work_says_so(monkeypatch):
+    monkeypatch.setattr("trial.statistics.multiple_imputation.MOST_STEPS", 10)
+    assert printed(table(imputations=21), "row/week-5", "p")["difference"] == "not computed"
+
+
+def test_its_cells_can_be_key_results_and_confirmatory_tests():
+    source = {"table": "t", "row": "row/week-5", "column": "p"}
+    key_result = {"id": "k", "label": "K", "source": source, "show": "difference"}
+    study = parallel([ROW | {"id": "row"}], COLUMNS, key_results=[key_result],
+                     testing={"alpha": 0.05, "order": [source]})  # fmt: skip
+    checking.check_definition(study)
+    (shown,) = report_of(study, people()).key_results
+    assert shown.text == printed(table(), "row/week-5", "p")["difference"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "pointer", "detail"),
+    [
+        ({"method": "jump-to-reference"}, "", "takes `reference`"),
+        ({"reference": "a"}, "", "takes `reference`"),
+        ({"method": "copy-reference", "reference": "c"}, "/reference", "c"),
+        ({"factors": ["arm"]}, "", "must not list the arm"),
+        ({"deltas": {"by_arm": {"c": [1]}}}, "/deltas/by_arm", "c"),
+        ({"deltas": {"by_arm": {"a": [1, "1.0"]}}}, "/deltas/by_arm/a", "more than once"),
+        ({"deltas": {"by_arm": {"a": list(range(101))}}}, "/deltas", "at most 100"),
+        ({"imputations": 1}, "/imputations", "2"),
+    ],
+)
+def test_what_is_refused(asked, pointer, detail):
+    row = ROW | {"multiple_imputation": ROW["multiple_imputation"] | asked}
+    with pytest.raises(Rejected) as refused:
+        checking.check_definition(parallel([row], COLUMNS))
+    fault = refused.value.faults[0]
+    assert fault.pointer.startswith(f"/tables/0/rows/0/multiple_imputation{pointer}")
+    assert detail in fault.detail
+
+
+def test_it_needs_visits():
+    with pytest.raises(Rejected) as refused:
+        parallel([{name: part for name, part in ROW.items() if name != "visits"}], COLUMNS)
+    assert "a multiple_imputation row needs `visits`" in refused.value.faults[0].detail
