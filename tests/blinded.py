@@ -599,6 +599,7 @@ COMPARISONS: Sequence[Mapping[str, Any]] = [
 KEPT: Sequence[Mapping[str, Any]] = [
     {"count": "treated", "margin": {"lower": 0.5}, "subgroups": {"characteristic": "region"}},
     {"ancova": {"measure": "age"}, "margin": {"lower": -5, "upper": 5}},
+    {"logistic": {"count": "treated"}, "margin": {"lower": 0.5}},
     {"stratified": {"count": "treated", "strata": ["region"], "contrast": "difference"},
      "margin": {"upper": 10, "alpha": 0.05}, "interval": {"level": 0.9}},
 ]  # fmt: skip

@@ -5,8 +5,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
-from builders import cell, disposition, enrolment
+import statsmodels.api as sm
+from builders import adverse_event, cell, disposition, dose, enrolment
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from parallel import A, B, parallel, printed, randomised, table_of
@@ -187,6 +189,79 @@ class TestHazards:
             checking.check_definition(parallel([{"survival": {"time": "left"}, "margin": {
                 "upper": 2}}], [A, B, P], times=self.TIMES))  # fmt: skip
         assert refused.value.faults[0].pointer == "/tables/0/rows/0/margin"
+
+
+class TestRegressions:
+    """Ratios of odds and of rates, by the normal distribution of their logarithm."""
+
+    ODDS: ClassVar[dict[str, Any]] = {"logistic": {"count": MEN, "covariates": ["region"]}}
+
+    @pytest.mark.parametrize(("margin", "conclusion"), [
+        ({"lower": 0.5}, "non-inferiority shown"), ({"lower": 0.9}, "non-inferiority not shown"),
+        ({"lower": 1}, "superiority not shown"), ({"lower": 0.5, "upper": 4}, "equivalence shown"),
+    ])  # fmt: skip
+    def test_an_odds_ratio_keeps_it_by_its_interval_and_its_test(self, margin, conclusion):
+        row = self.ODDS | {"margin": margin}
+        shown = found(row, ADCIBC)
+        assert shown["conclusion"] == conclusion
+        fit = sm.Logit(*self.design()).fit(disp=0)
+        sides = [(math.log(side), name) for name, side in margin.items()]
+        tails = [stats.norm.sf((fit.params[1] - side) / fit.bse[1] * (1 if name == "lower" else -1))
+                 for side, name in sides]  # fmt: skip
+        assert raw(row, ADCIBC, "p_margin") == pytest.approx(max(tails), rel=1e-6)
+        study = parallel([row], [A, B, P])
+        checking.check_definition(study)
+        ref = CellRef(table="t", row="row", column="p")
+        assert available_statistics(ref, study.definition.tables) == shown.keys()
+
+    @staticmethod
+    def design():
+        rows = [
+            (i < men, 1, arm == "a", i % 2)
+            for arm, men, size in (("a", 36, 154), ("b", 12, 77))
+            for i in range(size)
+        ]
+        outcome, *design = zip(*rows, strict=True)
+        return np.array(outcome, float), np.column_stack(design).astype(float)
+
+    def test_a_profile_has_a_bound_and_no_test(self):
+        row = self.ODDS | {"margin": {"lower": 0.5}, "interval": {"method": "profile"}}
+        shown = found(row, ADCIBC)
+        assert shown["conclusion"] == "non-inferiority shown"
+        assert "p_margin" not in shown
+        ref = CellRef(table="t", row="row", column="p")
+        tables = parallel([row], [A, B, P]).definition.tables
+        assert available_statistics(ref, tables) == shown.keys()
+
+    def test_levels_of_an_interaction_keep_nothing(self):
+        row = {"logistic": self.ODDS["logistic"] | {"interaction": "region"},
+               "margin": {"lower": 0.5}}  # fmt: skip
+        grid = table_of(ADCIBC, row, columns=[A, B, P])
+        assert "conclusion" in printed(grid, "row", "p")
+        assert "conclusion" not in printed(grid, "row/interaction/north", "p")
+
+    def test_an_estimate_that_is_infinite_concludes_nothing(self):
+        entries = [*people("a", 4, 0), *people("b", 2, 2)]
+        shown = found({"logistic": {"count": MEN}, "margin": {"lower": 0.5}}, entries)
+        assert shown["conclusion"] == "not estimable"
+        assert "p_margin" not in shown
+
+    def test_a_rate_ratio_keeps_it_likewise(self):
+        entries = []
+        for arm, events in (("a", (3, 1, 2, 0, 4, 2)), ("b", (2, 3, 1, 1, 2, 3))):
+            for i, n in enumerate(events):
+                name = f"{arm}-{i}"
+                entries += [enrolment(subject=name), randomised(arm, name), dose(1, subject=name)]
+                entries += [adverse_event(5 + k, f"AE-{k}", name) for k in range(n)]
+                entries.append(disposition(100, "completed", name))
+        row = {"event_rate": {"filter": {}, "distribution": "poisson"}, "margin": {"upper": 2.5}}
+        middle, se = math.log(1), math.sqrt(2 / 12)
+        p = stats.norm.cdf((middle - math.log(2.5)) / se)
+        assert raw(row, entries, "p_margin") == pytest.approx(p, rel=1e-6)
+        assert found(row, entries)["conclusion"] == "non-inferiority shown"
+        refused = row | {"margin": {"lower": -1}}
+        with pytest.raises(Rejected):
+            checking.check_definition(parallel([refused], [A, B, P]))
 
 
 class TestMargin:

@@ -73,6 +73,8 @@ def contrast_of(row: TableRow, column: TableColumn) -> str | None:
         return row.stratified.contrast
     if row.survival is not None:
         return None if row.survival.hazard_ratio_asked is None else "hazard-ratio"
+    if (ratio := _RATIOS.get(str(row.kind))) is not None:
+        return ratio.replace("_", "-")
     if row.kind == "ancova" or (row.kind == "summary" and column.means != "anova"):
         return DIFFERENCE
     return column.contrast if row.kind == "count" and column.contrasts else None
@@ -85,6 +87,8 @@ def _kept(row: TableRow, column: TableColumn) -> frozenset[str]:
     untested = (
         row.stratified.method == "newcombe"
         if row.stratified is not None
+        else row.interval_asked is not None and row.interval_asked.method == "profile"
+        if row.kind in _RATIOS
         else column.counts == "newcombe"
         if row.kind == "count"
         else row.kind == "summary" and column.means not in ("t", "welch")
@@ -321,7 +325,8 @@ def _ratio(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozense
     if len(column.compare or ()) != _PAIR:
         return others
     limits = _limits(column.interval) if column.interval else _always(row)
-    return limits | others | {_RATIOS[str(row.kind)]}
+    kept = _NOTHING if inner else _kept(row, column)
+    return limits | others | kept | {_RATIOS[str(row.kind)]}
 
 
 def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:

@@ -940,6 +940,7 @@ class Compiler:
             asked.decimals,
             self._crossing(asked.interaction, asked.covariates),
             self._levels_of_contrasts(row),
+            self._margin(row, path),
         )
 
     def _crossing(self, name: str | None, names: Sequence[str]) -> Interaction | None:
@@ -1170,7 +1171,7 @@ class Compiler:
         columns = [column for column in self._table.columns if contrast_of(row, column)]
         if not columns:
             raise refused(margin_path, _NOTHING_TO_KEEP)
-        of_row = row.interval_asked if row.kind in ("stratified", "ancova", "survival") else None
+        of_row = row.interval_asked if row.kind in _OWN_INTERVALS else None
         for column in columns:
             ratio = contrast_of(row, column) != DIFFERENCE
             if ratio and any(side is not None and side <= 0 for side in (low, high)):
@@ -1563,6 +1564,8 @@ class Compiler:
 
 
 _NAMED_BY_METHOD = "of a contrast over strata is named by its `method`"
+_OWN_INTERVALS = ("stratified", "ancova", "survival", "logistic", "event_rate")
+"""Kinds of row whose own interval is that of columns that compare, unless these have one."""
 _ALWAYS_T = "of least-squares means is always Student's t"
 _NOTHING_TO_KEEP = (
     "has nothing to be kept by: no column compares two by a difference or a ratio in this row"

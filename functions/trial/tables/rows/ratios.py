@@ -3,14 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from fractions import Fraction
+from functools import cached_property, partial
 
+from trial.statistics.contrasts import Tails
 from trial.statistics.families import FAMILIES, LOGISTIC, NEGATIVE_BINOMIAL, Pattern
 from trial.statistics.inference import Confidence
+from trial.statistics.margins import Margin
 from trial.statistics.maximisation import INFINITE, TESTS, Term
 from trial.statistics.regression import Regression, Tally
+from trial.tables import notes
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.comparing import NO_LIMIT
+from trial.tables.rows.comparing import NO_LIMIT, margin_statistics
 from trial.tables.rows.interactions import INTERACTION, Interaction
 from trial.tables.rows.intervals import LIMIT_NAMES
 from trial.tables.rows.kinds import ColumnHead, number_statistic, p_value, row_id
@@ -21,6 +25,7 @@ DISPERSION_PLACES = 3
 
 type Levels = tuple[str | None, ...]
 """The covariates of a subject, of which None are not known."""
+type _Limits = tuple[Decimal | None, Decimal | None]
 type TalliesByLevels = Mapping[Levels, Tally]
 
 
@@ -38,6 +43,8 @@ class RatioModel:
     places: int
     interaction: Interaction | None
     confidences: Sequence[Confidence]
+    margin: Margin | None = None
+    """What the ratio of all must keep: not those at the levels of an interaction."""
 
     def rows(
         self, row: Row, heads: Sequence[ColumnHead], tallies: Mapping[int, TalliesByLevels]
@@ -49,10 +56,13 @@ class RatioModel:
             if head.comparison is not None
         }
         ratios = (
-            self._cell(heads[place].id, place, designs[place].common, designs[place].arms)
+            self._cell(
+                heads[place].id, place, designs[place].common, designs[place].arms, self.margin
+            )
             for place in designs
         )
-        whole = Row(row.id, row.label, row.level, (*row.cells, *ratios), notes=row.notes)
+        footnotes = (*row.notes, *notes.margin(row.label, self.margin))
+        whole = Row(row.id, row.label, row.level, (*row.cells, *ratios), notes=footnotes)
         return [whole, *(self._interaction(row, heads, designs) if self.interaction else ())]
 
     def _interaction(
@@ -83,7 +93,10 @@ class RatioModel:
         method = f"{self._method}, {TESTS[self.test]} of the interaction"
         return Cell(column, (p_value(term.p, term.reason),), method)
 
-    def _cell(self, column: str, place: int, model: Regression | None, arms: Sequence[int]) -> Cell:
+    def _cell(
+        self, column: str, place: int, model: Regression | None, arms: Sequence[int],
+        margin: Margin | None = None,
+    ) -> Cell:  # fmt: skip
         """Return the ratio of two columns with its interval, and the P value of all."""
         if model is None:
             return Cell(column)
@@ -94,28 +107,42 @@ class RatioModel:
         if len(arms) != 1:
             return Cell(column, (p_value(term.p, term.reason), *self._dispersion(model)), method)
         estimate = None if term.estimate is None else term.estimate.ratio()
+        limits, absent = self._interval(model, term, arms[0], confidence)
         statistics = (
             number_statistic(self.statistic, estimate, self.places, term.reason),
-            *self._limits(model, term, arms[0], confidence),
+            *self._limits(limits, absent, confidence),
+            *margin_statistics(margin, limits, partial(self._tails, term), null=1),
             p_value(term.p, term.reason),
             *self._dispersion(model),
         )
         words = f"{PROFILE_WORDS}, {confidence.words}" if self._by_profile else confidence.words
         return Cell(column, statistics, f"{method}, {words}", confidence.label)
 
-    def _limits(
+    def _interval(
         self, model: Regression, term: Term, arm: int, confidence: Confidence
-    ) -> Iterator[Statistic]:
-        """Yield the limits asked for; of an infinite estimate the one that its profile may have."""
-        level, absent = confidence.two_sided, ""
-        limits: tuple[Decimal | None, Decimal | None] | None = None
+    ) -> tuple[_Limits | None, str]:
+        """Return both limits, and what stands in place of one that there is not.
+
+        Of an infinite estimate the profile may have one.
+        """
+        level = confidence.two_sided
         if self._by_profile and (term.estimate is not None or term.reason == INFINITE):
-            limits, absent = model.ratio_limits(arm, level), NO_LIMIT
-        elif term.estimate is not None:
-            limits = term.estimate.ratio_interval(level)
+            return model.ratio_limits(arm, level), NO_LIMIT
+        return (None if term.estimate is None else term.estimate.ratio_interval(level)), ""
+
+    def _limits(
+        self, limits: _Limits | None, absent: str, confidence: Confidence
+    ) -> Iterator[Statistic]:
+        """Yield the limits that are asked for."""
         chosen: Mapping[str, Decimal | None] = confidence.chosen(limits)
         for side, limit in chosen.items():
             yield number_statistic(LIMIT_NAMES[side], limit, self.places, absent)
+
+    def _tails(self, term: Term, ratio: Fraction) -> Tails | None:
+        """Return the shares beyond a ratio on either side; the profile has no such test."""
+        if self._by_profile or term.estimate is None:
+            return None
+        return term.estimate.ratio_tails(ratio)
 
     def _dispersion(self, model: Regression) -> tuple[Statistic, ...]:
         if self.family != NEGATIVE_BINOMIAL or model.dispersion is None:
