@@ -33,7 +33,8 @@ class AnalysisRef:
         pieces = row.id.split("/")
         factors = [factor for factor, _ in row.groups]
         if SUBGROUP in factors and len(pieces) > len(factors) + 1:
-            part = f"{pieces[0]}/{pieces[-1]}"  # a visit, which stands behind the subgroup
+            inner = pieces[1 + len(factors) :]  # a visit and what is below, behind the subgroup
+            part = "/".join((pieces[0], *inner))
         else:
             part = "/".join(pieces[: len(pieces) - len(row.groups)])
         rows = {row.id: row for row in table.rows} if table else {}
@@ -60,7 +61,8 @@ class AnalysisRef:
     def visit(self) -> str | None:
         """The visit that the row is of, where its id tells; None where its groups do."""
         is_by_visit = self.definition_row is not None and self.definition_row.visits is not None
-        return self.part.partition("/")[2] or None if is_by_visit else None
+        _, *inner = self.part.split("/")
+        return inner[0] if is_by_visit and inner else None
 
     @property
     def id(self) -> str:
