@@ -22,7 +22,7 @@ COUNTED = (
     "reports",
 )
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
-TIMED = ("client_cpu", "queries", "recomputation", "publication", "live_documents")
+TIMED = ("client_cpu", "room_listing", "queries", "recomputation", "publication", "live_documents")
 LARGE = (
     "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
 )  # fmt: skip

@@ -89,7 +89,7 @@ class Room:
 
     def __init__(self, patch: pytest.MonkeyPatch, clock: Clock | None = None) -> None:
         # Versions have unique names in S3; here those of every bucket are alike.
-        for kept in (rows.head, rows._whole, rows.chosen):
+        for kept in (rows.head, rows._whole, rows._by_column, rows.chosen):
             kept.cache_clear()
         self.clock = clock or Clock(step=timedelta(milliseconds=1))
         table = Table(MemoryClient(page=100), "t")

@@ -2,6 +2,7 @@
 
 import json
 from decimal import Decimal
+from itertools import batched
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trial.errors import Rejected
+from trial.render import columns
 from trial.room import listings, rows
 from trial.room.rows import DataColumn, Dataset, Filter, Selection
 
@@ -34,8 +36,13 @@ SELECTIONS = st.builds(
 )
 
 
-def dataset(values: list[tuple[Any, ...]]) -> Dataset:
-    return Dataset.read(document(values))
+def dataset(values: list[tuple[Any, ...]], block: int = 0) -> Dataset:
+    """Give a data set as its lines have it, or as its columns do, of so many rows a block."""
+    whole = Dataset.read(document(values))
+    if not block:
+        return whole
+    packed = b"".join(columns.pack(rows) for rows in batched(values, block, strict=False))
+    return Dataset(whole.head, tuple(columns.read(packed)))
 
 
 def holds(row: list[Any], condition: Filter) -> bool:
@@ -57,11 +64,12 @@ def holds(row: list[Any], condition: Filter) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(ROWS, SELECTIONS)
+@given(ROWS, SELECTIONS, st.sampled_from([0, 1, 3]))
+@example([("S-1", None, "\u212aelvin")], Selection("kelvin"), 1)  # ASCII once it is in lower case
 def test_rows_are_those_that_a_recount_chooses_in_its_order(
-    values: list[tuple[Any, ...]], selection: Selection
+    values: list[tuple[Any, ...]], selection: Selection, block: int
 ) -> None:
-    data = dataset(values)
+    data = dataset(values, block)
     expected = [
         list(row)
         for row in values
@@ -71,7 +79,7 @@ def test_rows_are_those_that_a_recount_chooses_in_its_order(
             or any(selection.anywhere.lower() in str(v).lower() for v in row if v is not None)
         )
     ]
-    found = [rows.parsed(row) for row in rows.select(data, selection)]
+    found = [*data.rows(rows.select(data, selection))]
     assert sorted(map(str, found)) == sorted(map(str, expected))
     if not selection.sort:
         assert found == expected
@@ -141,6 +149,14 @@ def test_a_number_is_compared_with_numbers_alone_and_a_column_must_be_there() ->
         with pytest.raises(Rejected) as refused:
             list(rows.select(data, chosen))
         assert refused.value.status == 422
+
+
+def test_columns_that_end_in_their_midst_are_refused() -> None:
+    packed = columns.pack([("a", 1), ("b", None)])
+    assert [block.column(1) for block in columns.read(packed * 2)] == [[1, None]] * 2
+    for length in (1, 9):
+        with pytest.raises(ValueError, match="midst"):
+            list(columns.read(packed[:length]))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ stay text; what is missing is null.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from trial.definition.outputs import default_dataset_name
@@ -81,12 +81,22 @@ def _head(listing: Listing, cut: Cut, labels_by_name: Labels) -> bytes:
 
 def lines(listing: Listing, study: str, rows: Iterable[tuple[Value, ...]]) -> bytes:
     """Return some rows of a listing as they stand in its data set."""
+    return written(values(listing, study, rows))
+
+
+def written(rows: Iterable[Sequence[Value]]) -> bytes:
+    """Return rows of a data set's values as the lines of it."""
+    return b"".join(map(_line, rows))
+
+
+def values(
+    listing: Listing, study: str, rows: Iterable[tuple[Value, ...]]
+) -> Iterator[Sequence[Value]]:
+    """Yield some rows of a listing with the values that its data set has."""
     converters = [_converter(column) for column in listing.columns]
-    before = [] if _STUDY.id in _names(listing) else [study]
-    return b"".join(
-        _line(before + [converter(value) for converter, value in zip(converters, row, strict=True)])
-        for row in rows
-    )
+    before: list[Value] = [] if _STUDY.id in _names(listing) else [study]
+    for row in rows:
+        yield before + [converter(value) for converter, value in zip(converters, row, strict=True)]
 
 
 def _names(listing: Listing) -> list[str]:

@@ -33,6 +33,7 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
     "html": "text/html; charset=utf-8",
     "ndjson": "application/x-ndjson",
+    "bin": "application/octet-stream",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 """By the ending of a file's name."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from trial.render import datasets
+from trial.render import columns, datasets
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables.grid import Absent, Listing, Narratives, Value
@@ -54,13 +54,14 @@ def subject_blocks(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
 class PackedRows:
     """The rows of a listing of a block's subjects: as values, and as lines of its data set.
 
-    Data that no sheet shows have no values.
+    Data that no sheet shows have no values, and no columns.
     """
 
     count: int
     digest: str
     packed_values: bytes
     packed_lines: bytes
+    columns: bytes = b""
     packed_template: bytes = b""
     shape: str = ""
     """Of the sheet that the template is for."""
@@ -157,8 +158,11 @@ class BlockMaker:
         self, listing: Listing, derivations: Sequence[Derivation], *, with_values: bool = True
     ) -> PackedRows:
         rows = _rows_of(listing, derivations)
-        lines = datasets.lines(listing, self.study_id, rows)
-        return _packed_rows(len(rows), _encoded(rows) if with_values else b"", lines)
+        data = list(datasets.values(listing, self.study_id, rows))
+        lines = datasets.written(data)
+        if not with_values:
+            return _packed_rows(len(rows), b"", lines)
+        return _packed_rows(len(rows), _encoded(rows), lines, columns.pack(data))
 
     def blocked(self, blocks: Sequence[Block]) -> "InBlocks":
         """Return what the documents show of subjects, with the rows that these blocks hold."""
@@ -190,12 +194,15 @@ def _rows_name(shown: Listing | Narratives) -> str:
     return datasets.dataset_name(shown)
 
 
-def _packed_rows(count: int, values: bytes, lines: bytes = b"") -> PackedRows:
+def _packed_rows(
+    count: int, values: bytes, lines: bytes = b"", by_column: bytes = b""
+) -> PackedRows:
     return PackedRows(
         count,
         hashlib.sha256(values or lines).hexdigest(),
         zlib.compress(values, _LEVEL),
         zlib.compress(lines, _LEVEL),
+        by_column,
     )
 
 

@@ -141,7 +141,7 @@ def _as_chosen(
     chosen = rows.chosen(source, selection)
     last_page = max(-(-len(chosen) // _ROWS), 1)
     number = min(page_request.number("page", 1, _MOST_PAGES), last_page)
-    visible = [rows.parsed(row) for row in chosen[(number - 1) * _ROWS : number * _ROWS]]
+    visible = [*rows.rows_of(source, chosen[(number - 1) * _ROWS : number * _ROWS])]
     summary = html(
         "{} of {} rows, page {} of {}.",
         escape(f"{len(chosen):,}"),
@@ -271,8 +271,7 @@ def get_csv(page_request: PageRequest) -> Answer:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([head.columns[place].name for place in columns])
-    for line in rows.chosen(source, selection):
-        values = rows.parsed(line)
+    for values in rows.rows_of(source, rows.chosen(source, selection)):
         writer.writerow([_csv_value(values[place], head.columns[place]) for place in columns])
         if text.tell() > MOST_BYTES:
             detail = "Choose fewer rows or columns, or take the whole listing as Dataset-JSON."

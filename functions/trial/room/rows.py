@@ -1,32 +1,36 @@
 """The rows of a listing as they were published: chosen, sorted and paged without a database.
 
 A published data set holds every row of a listing, and is never more than a publication behind.
-Rows as they stand are read a page at a time, however many there are. To filter or sort them all are
-read, so a filter finds what it finds among all rows and not among those of a page.
+Rows as they stand are read a page at a time, however many there are. To filter or sort them the
+columns that this takes are read of all rows, so a filter finds what it finds among all and not
+among those of a page.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from bisect import bisect
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
-from operator import itemgetter
-from typing import Any
+from functools import cached_property, lru_cache
+from itertools import accumulate, chain
+from typing import Any, Protocol
 
 import wiring
 from trial.definition.study import Study
-from trial.errors import Rejected
+from trial.errors import Rejected, Unavailable
+from trial.render import columns
+from trial.store.bucket.documents import COLUMNS
 
 type Row = list[Any]
 
 _KEPT, _CHOICES = 2, 4
 """How many data sets, and choices of their rows, a process keeps: for who turns pages."""
-_AT_ONCE = 20_000
-"""How many rows are parsed together."""
 _PART, _SAMPLE = 262_144, 200
 """How many bytes are read for a page, and how many rows tell how long they are."""
 MOST_BYTES = 60_000_000
-"""How long a data set may be that is filtered or sorted."""
+"""How long a data set may be that is filtered or sorted without its columns."""
+MOST_ROWS = 1_000_000
+"""How many rows one may have with them."""
 _FLOAT_DIGITS = 15
 """A number of at most so many characters is told from any other such by its float."""
 NUMBERS = ("integer", "decimal")
@@ -54,6 +58,8 @@ class Source:
     audience: str
     file: str
     version: str
+    columns: str = ""
+    """The version of the file that has it by column, where it is long."""
 
     def read(self, part: tuple[int, int] | None = None) -> bytes:
         """Read it, or a part by its first byte and its length; raises `Rejected` (404)."""
@@ -63,6 +69,18 @@ class Source:
         if content is None and part is None:
             raise _not_published()
         return content or b""
+
+    def read_columns(self) -> bytes:
+        """Read it by column; raises `Rejected` (404)."""
+        name = columns.file_name(_name(self.file))
+        content = wiring.documents().read_live(self.study, self.audience, name, self.columns)
+        if content is None:
+            raise _not_published()
+        return content
+
+
+def _name(file: str) -> str:
+    return file.rpartition("/")[2].partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -83,18 +101,70 @@ class Head:
         raise Rejected(422, "No such column", f"The listing has no column {name}, but: {names}.")
 
 
+class Block(Protocol):
+    """Rows of a data set that stand together, by column."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+
+    def text(self, place: int) -> bytes:
+        """Return a column as JSON."""
+
+    def column(self, place: int) -> Sequence[Any]:
+        """Return the values of a column."""
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """Rows that were read as lines, all of them."""
+
+    count: int
+    columns: Sequence[Sequence[Any]]
+
+    def text(self, place: int) -> bytes:
+        """Return a column as JSON."""
+        return json.dumps(self.columns[place], ensure_ascii=False).encode()
+
+    def column(self, place: int) -> Sequence[Any]:
+        """Return the values of a column."""
+        return self.columns[place]
+
+
 @dataclass(frozen=True)
 class Dataset:
-    """A data set read whole: its head, and its rows as lines of JSON."""
+    """A data set read whole: its head, and its rows by column."""
 
     head: Head
-    lines: tuple[bytes, ...]
+    blocks: tuple[Block, ...]
 
     @classmethod
     def read(cls, content: bytes) -> "Dataset":
-        """Read what its first line says of it, and keep the others as they are."""
+        """Read a data set that has one row a line."""
         first, *lines = content.split(b"\n")
-        return cls(read_head(first), tuple(filter(None, lines)))
+        rows: list[Row] = json.loads(b"[" + b",".join(filter(None, lines)) + b"]")
+        return cls(read_head(first), (_Parsed(len(rows), tuple(zip(*rows, strict=True))),))
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        """The number of the row that each block begins with."""
+        return list(accumulate((block.count for block in self.blocks), initial=0))
+
+    def column(self, place: int) -> Sequence[Any]:
+        """Return the values of a column, of all rows."""
+        if not self.head.records:
+            return ()
+        return [*chain.from_iterable(block.column(place) for block in self.blocks if block.count)]
+
+    def rows(self, numbers: Iterable[int]) -> Iterator[Row]:
+        """Yield some rows by their numbers."""
+        opened: dict[int, list[Sequence[Any]]] = {}
+        for number in numbers:
+            place = bisect(self.starts, number) - 1
+            if place not in opened:
+                block = self.blocks[place]
+                opened[place] = [block.column(column) for column in range(len(self.head.columns))]
+            yield [values[number - self.starts[place]] for values in opened[place]]
 
 
 def read_head(line: bytes) -> Head:
@@ -163,7 +233,8 @@ def source(view: Study, latest: Mapping[str, Any], name: str) -> Source:
     file = f"datasets/{name}.ndjson"
     if not (version := latest["files"].get(file, "")):
         raise _not_published()
-    return Source(view.id, view.audience, file, version)
+    by_column = latest.get(COLUMNS, {}).get(columns.file_name(name), "")
+    return Source(view.id, view.audience, file, version, by_column)
 
 
 def _not_published() -> Rejected:
@@ -203,15 +274,24 @@ def page_from(of: Source, start: int, count: int) -> Page:
 
 def whole(of: Source) -> Dataset:
     """Return all rows of a data set; raises `Rejected` (422) where they are too many for that."""
-    header, sample = head(of), page_from(of, 0, _SAMPLE).rows
+    header = head(of)
+    if of.columns:
+        if header.records > MOST_ROWS:
+            raise _too_many(header.records)
+        return _by_column(of)
+    sample = page_from(of, 0, _SAMPLE).rows
     row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
     if header.records * row_bytes > MOST_BYTES:
-        detail = (
-            f"The listing has {header.records:,} rows: too many to be filtered or sorted here. Turn"
-            " its pages, take it whole as Dataset-JSON, or see a subject's own page."
-        )
-        raise Rejected(422, "Too many rows", detail)
+        raise _too_many(header.records)
     return _whole(of)
+
+
+def _too_many(records: int) -> Rejected:
+    detail = (
+        f"The listing has {records:,} rows: too many to be filtered or sorted here. Turn"
+        " its pages, take it whole as Dataset-JSON, or see a subject's own page."
+    )
+    return Rejected(422, "Too many rows", detail)
 
 
 @lru_cache(maxsize=_KEPT)
@@ -219,94 +299,88 @@ def _whole(of: Source) -> Dataset:
     return Dataset.read(of.read())
 
 
+@lru_cache(maxsize=_KEPT)
+def _by_column(of: Source) -> Dataset:
+    """Read the columns of a long data set, packed as they are."""
+    data = Dataset(head(of), tuple(columns.read(of.read_columns())))
+    if data.starts[-1] != data.head.records:
+        raise Unavailable("the columns of a data set are not of its rows")
+    return data
+
+
 @lru_cache(maxsize=_CHOICES)
-def chosen(of: Source, selection: Selection) -> Sequence[bytes]:
-    """Return the rows of a data set that a selection shows, as lines; kept, to turn their pages."""
+def chosen(of: Source, selection: Selection) -> Sequence[int]:
+    """Return the numbers of the rows that a selection shows; kept, to turn their pages."""
     return select(whole(of), selection)
 
 
-def select(data: Dataset, selection: Selection) -> Sequence[bytes]:
-    """Return the rows that a selection shows, as lines in its order; what is blank comes last."""
-    if selection.is_everything:
-        return data.lines
-    chosen_rows = _chosen(data, selection)
+def rows_of(of: Source, numbers: Iterable[int]) -> Iterator[Row]:
+    """Yield rows of a data set by their numbers."""
+    return whole(of).rows(numbers)
+
+
+def select(data: Dataset, selection: Selection) -> Sequence[int]:
+    """Return the numbers of the rows that a selection shows, in its order; blank comes last."""
+    numbers: Sequence[int] = range(data.head.records)
+    for condition in selection.filters:
+        values, test = data.column(data.head.position(condition.column)), _test(data, condition)
+        is_chosen = {value: test(value) for value in set(values)}
+        numbers = [number for number in numbers if is_chosen[values[number]]]
+    if selection.anywhere:
+        holding = _holding(data, selection.anywhere.lower())
+        numbers = [number for number in numbers if number in holding]
     if not selection.sort:
-        return [line for line, _ in chosen_rows]
+        return numbers
     downwards = selection.sort.startswith("-")
     place = data.head.position(selection.sort.removeprefix("-"))
-    comparable = _number if data.head.columns[place].is_number else str
-    blank: list[bytes] = []
-    present: list[tuple[Any, bytes]] = []
-    for line, row in chosen_rows:
-        if row[place] is None:
-            blank.append(line)
-        else:
-            present.append((comparable(row[place]), line))
-    present.sort(key=itemgetter(0), reverse=downwards)
-    return [*(line for _, line in present), *blank]
+    values = data.column(place)
+    present = [number for number in numbers if values[number] is not None]
+    blank = [number for number in numbers if values[number] is None]
+    if data.head.columns[place].is_number:
+        numbered = {value: _number(value) for value in set(values) if value is not None}
+        values = [numbered.get(value) for value in values]
+    present.sort(key=values.__getitem__, reverse=downwards)
+    return [*present, *blank]
 
 
-def parsed(line: bytes) -> Row:
-    """Return a row as values."""
-    values: Row = json.loads(line)
-    return values
+def _holding(data: Dataset, needle: str) -> Collection[int]:
+    """Return the rows that hold a text, which is in lower case, in any column."""
+    # A quotation mark or a backslash stands otherwise in JSON than in the value.
+    is_plain = needle.isascii() and needle.isprintable() and not {'"', "\\"} & set(needle)
+    raw = needle.encode() if is_plain else b""
+    numbers: set[int] = set()
+    for start, block in zip(data.starts, data.blocks, strict=False):
+        for place in range(len(data.head.columns) if block.count else 0):
+            text = block.text(place)
+            if text.isascii() and raw not in text.lower():
+                continue  # no need to read its values
+            numbers.update(
+                start + i
+                for i, value in enumerate(block.column(place))
+                if value is not None and needle in str(value).lower()
+            )
+    return numbers
 
 
-def _chosen(data: Dataset, selection: Selection) -> Iterator[tuple[bytes, Row]]:
-    """Yield the rows that are chosen, each with its line."""
-    tests = [_test(data, condition) for condition in selection.filters]
-    needle = selection.anywhere.lower()
-    for line, row in _rows(data.lines, list(_needles(data, selection))):
-        if needle and not any(needle in str(value).lower() for value in row if value is not None):
-            continue
-        if all(test(row) for test in tests):
-            yield line, row
-
-
-def _needles(data: Dataset, selection: Selection) -> Iterator[bytes]:
-    """Yield texts that stand in the line of every row that is chosen, in lower case."""
-    texts = [selection.anywhere]
-    texts += [
-        condition.value
-        for condition in selection.filters
-        if condition.how in ("contains", "is")
-        and not data.head.columns[data.head.position(condition.column)].is_number
-    ]
-    for text in texts:
-        # A quotation mark or a backslash stands otherwise in a line than in the value.
-        if text.isascii() and text.isprintable() and not {'"', "\\"} & set(text):
-            yield text.lower().encode()
-
-
-def _rows(lines: Sequence[bytes], needles: Sequence[bytes]) -> Iterator[tuple[bytes, Row]]:
-    """Parse lines; those that lack a text are passed over unparsed."""
-    matching = lines
-    for needle in filter(None, needles):
-        matching = [line for line in matching if needle in line.lower()]
-    for start in range(0, len(matching), _AT_ONCE):
-        together = matching[start : start + _AT_ONCE]
-        yield from zip(together, json.loads(b"[" + b",".join(together) + b"]"), strict=True)
-
-
-def _test(data: Dataset, condition: Filter) -> Callable[[Row], bool]:
-    """Return the test of a row by a filter; what is blank is neither above nor below anything."""
+def _test(data: Dataset, condition: Filter) -> Callable[[Any], bool]:
+    """Return the test of a value by a filter; what is blank is neither above nor below anything."""
     place = data.head.position(condition.column)
     is_number, wanted = data.head.columns[place].is_number, condition.value
     match condition.how:
         case "contains":
             text = wanted.lower()
-            return lambda row: row[place] is not None and text in str(row[place]).lower()
+            return lambda value: value is not None and text in str(value).lower()
         case "is":
-            return lambda row: _equals(row[place], wanted, is_number=is_number)
+            return lambda value: _equals(value, wanted, is_number=is_number)
         case "is-not":
-            return lambda row: not _equals(row[place], wanted, is_number=is_number)
+            return lambda value: not _equals(value, wanted, is_number=is_number)
         case "blank":
-            return lambda row: row[place] is None
+            return lambda value: value is None
     comparable = _number if is_number else str
     limit = comparable(wanted)
     if condition.how == "from":
-        return lambda row: row[place] is not None and comparable(row[place]) >= limit
-    return lambda row: row[place] is not None and comparable(row[place]) <= limit
+        return lambda value: value is not None and comparable(value) >= limit
+    return lambda value: value is not None and comparable(value) <= limit
 
 
 def _equals(value: Any, wanted: str, *, is_number: bool) -> bool:  # noqa: ANN401 (JSON)

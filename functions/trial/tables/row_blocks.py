@@ -32,6 +32,10 @@ class RowBlock(Protocol):
     def lines(self) -> bytes | None:
         """The rows as they stand in their data set, where they are kept."""
 
+    @property
+    def columns(self) -> bytes | None:
+        """The same by column, compact, where they are kept."""
+
     def template(self, shape: str, make: Callable[[], str]) -> str:
         """Return the rows as they stand in a sheet of some shape, but for their numbers."""
 
@@ -58,6 +62,7 @@ class Run:
     rows: Sequence[Row]
     digest: str = ""
     lines: bytes | None = None
+    columns: bytes | None = None
 
     @property
     def count(self) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from trial.definition.study import Study
 from trial.errors import Unavailable
+from trial.render import columns
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
@@ -27,7 +28,7 @@ from trial.reporting.live.state import (
 )
 from trial.statistics.cells import Cells, Share
 from trial.store.bucket.client import ObjectVersion
-from trial.store.bucket.documents import STATE, Documents
+from trial.store.bucket.documents import COLUMNS, STATE, Documents
 from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import Pieces
 from trial.store.leases import ChangedSubjects
@@ -141,13 +142,18 @@ def _write(
     begun, segments = begin(pieces), _segments_of(writer.documents, view, live.state)
     made = render(live.report, view, writer.code_version, unchanged, segments)
     files = writer.write(view, LIVE, made, unchanged)
+    by_column = writer.write(view, LIVE, columns.files(live.report.listings, unchanged))
     prefix = f"{AUDIT}/{LIVE}"
     heads = writer.write(view, prefix, _heads(view, live))
     digests = {**files.digests_of(MANIFEST), **heads.digests}
     statement = writer.attestor(view, epoch).sign_unchained(live.report.cut, digests)
     signature = writer.write(view, prefix, statement.files())
     inputs = inputs_of(view, epoch, writer.code_version)
-    entry = {"files": files.versions, "audit": {**heads.versions, **signature.versions}}
+    entry = {
+        "files": files.versions,
+        COLUMNS: by_column.versions,
+        "audit": {**heads.versions, **signature.versions},
+    }
     blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
     named = chain(
         writer.documents.named_versions(view.id, view.audience, entry),
@@ -155,8 +161,8 @@ def _write(
     )
     state = LiveState(
         live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
-        live.disputes, live.open_disputes, blocks, files.files, segments.places,
-        segments.known_widths, superseding.remaining(named),
+        live.disputes, live.open_disputes, blocks, {**files.files, **by_column.files},
+        segments.places, segments.known_widths, superseding.remaining(named),
     )  # fmt: skip
     return entry | {STATE: write_state(pieces, state)}
 

@@ -30,7 +30,7 @@ from trial.store.encoding.shares import decode_share, encode_share
 from trial.subject.fold import Dispute, Subject
 from trial.tables.discrepancies.across import Verdict
 
-FORMAT = 2
+FORMAT = 3
 BEGUN = "begun"
 _THREADS = 8
 _LENGTH = struct.Struct(">I")
@@ -57,7 +57,8 @@ class KeptBlock:
         rows = {}
         for name, packed_rows in block.rows.items():
             kept = (
-                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.packed_template,
+                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.columns,
+                packed_rows.packed_template,
             )  # fmt: skip
             named = (packed_rows.count, packed_rows.digest, packed_rows.shape)
             rows[name] = [*named, *map(len, kept)]
@@ -89,8 +90,12 @@ class KeptBlock:
         root_lines = take(head["root_lines"])
         packed = tuple(take(size) for size in head["packed"])
         rows = {
-            name: PackedRows(count, digest, take(values), take(lines), take(template), shape)
-            for name, (count, digest, shape, values, lines, template) in head["rows"].items()
+            name: PackedRows(
+                count, digest, take(values), take(lines), take(columns), take(template), shape
+            )
+            for name, (count, digest, shape, values, lines, columns, template) in head[
+                "rows"
+            ].items()
         }
         block = Block(tuple(head["ids"]), head["last_contact"], head["uncounted"], root_lines, rows)
         return cls(block, packed, frozenset(head["verdicts"]))

@@ -21,6 +21,8 @@ from trial.tables.file_names import LATEST, MANIFEST, SIGNATURE
 LINK_SECONDS = 60
 STATE = "state"
 """The member of `latest.json` that names what the next publication is made from."""
+COLUMNS = "columns"
+"""Its member that names the versions of long data sets by column, which only the service reads."""
 _VERSIONED = {LIVE: "files", f"{AUDIT}/{LIVE}": "audit"}
 """The prefixes whose files `latest.json` names by version, and its member for each."""
 _LAST_SIGNATURE = f"{AUDIT}/latest.sig.json"
@@ -72,8 +74,8 @@ class Documents:
         self, study: str, audience: str, latest: Mapping[str, Any]
     ) -> Iterator[ObjectVersion]:
         """Yield the versions of documents that a publication names."""
-        for prefix, member in _VERSIONED.items():
-            for name, version in latest[member].items():
+        for prefix, member in (*_VERSIONED.items(), (LIVE, COLUMNS)):
+            for name, version in latest.get(member, {}).items():
                 yield ObjectVersion(_key(study, audience, f"{prefix}/{name}"), version)
 
     def signature(self, study: str, audience: str, cut: str) -> bytes | None:

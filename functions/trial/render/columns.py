@@ -1,0 +1,97 @@
+"""A listing's rows by column, compact: what is read to filter and sort a long data set.
+
+A data set has one JSON array a row, so to sort it by one column all of it would be read. Beside it
+stand the same values by column, block by block as documents are made. A block is two numbers (rows,
+columns), the length of each column in bytes, and the columns: each a JSON array, compressed. What
+is as it was is taken over as it is; a reader unpacks the columns that it is asked for.
+"""
+
+import hashlib
+import json
+import struct
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trial.render import datasets
+from trial.render.documents import EarlierFile, File
+from trial.tables import row_blocks
+from trial.tables.grid import Listing
+
+LONG_ROWS = 5_000
+"""From how many rows on a data set has its columns beside it; a shorter one is read whole."""
+_SIZES = struct.Struct(">II")
+_LEVEL = 1  # of compression: these bytes are written once and read often
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True)
+class ColumnBlock:
+    """Some rows that stand together, by column."""
+
+    count: int
+    packed: tuple[bytes, ...]
+
+    def text(self, place: int) -> bytes:
+        """Return a column as JSON."""
+        return zlib.decompress(self.packed[place])
+
+    def column(self, place: int) -> list[Any]:
+        """Return the values of a column, as the data set has them."""
+        values: list[Any] = json.loads(self.text(place))
+        return values
+
+
+def pack(rows: Sequence[Sequence[object]]) -> bytes:
+    """Pack the rows of a block, given as the data set has them; nothing where there are none."""
+    if not rows:
+        return b""
+    packed = [
+        # A lone surrogate cannot be UTF-8; its backslash form is the JSON escape for it.
+        zlib.compress(_encode(column).encode("utf-8", "backslashreplace"), _LEVEL)
+        for column in zip(*rows, strict=True)
+    ]
+    lengths = struct.pack(f">{len(packed)}I", *map(len, packed))
+    return b"".join((_SIZES.pack(len(rows), len(packed)), lengths, *packed))
+
+
+def read(content: bytes) -> Iterator[ColumnBlock]:
+    """Read blocks that stand one after the other; raises `ValueError` for what is none."""
+    position = 0
+    try:
+        while position < len(content):
+            count, columns = _SIZES.unpack_from(content, position)
+            position += _SIZES.size
+            lengths = struct.unpack_from(f">{columns}I", content, position)
+            position += 4 * columns
+            packed = []
+            for length in lengths:
+                packed.append(content[position : position + length])
+                position += length
+            yield ColumnBlock(count, tuple(packed))
+    except struct.error as error:
+        raise ValueError("the columns of a data set end in their midst") from error
+
+
+def file_name(dataset: str) -> str:
+    """Return the name of the file that has a data set's columns."""
+    return f"columns/{dataset}.bin"
+
+
+def files(listings: Iterable[Listing], earlier: Mapping[str, EarlierFile]) -> Iterator[File]:
+    """Yield the columns of the listings that are long and whose blocks are known."""
+    for listing in listings:
+        blocks = list(row_blocks.blocks_of(listing.rows))
+        if sum(block.count for block in blocks) < LONG_ROWS:
+            continue
+        digests = [block.digest for block in blocks]
+        if not all(digests):
+            continue
+        name = file_name(datasets.dataset_name(listing))
+        inputs = hashlib.sha256(" ".join(digests).encode()).hexdigest()
+        known = earlier.get(name)
+        if known is not None and known.inputs == inputs:
+            yield File(name, (), inputs, known)
+        else:
+            yield File(name, (block.columns or b"" for block in blocks), inputs)
