@@ -9,6 +9,7 @@ from test_pages import EXAMPLE, START
 
 from local.feed import read_definition
 from trial.render import columns
+from trial.reporting.live import by_column
 from trial.room import rows
 from trial.store.bucket.documents import COLUMNS
 
@@ -59,7 +60,7 @@ def test_pages_and_downloads_are_the_same_by_columns_as_by_rows(
     assert published()[COLUMNS] == {}
     by_rows = pages(room)
     assert by_rows[0] != by_rows[3]
-    monkeypatch.setattr(columns, "LONG_ROWS", 1)
+    monkeypatch.setattr(by_column, "LONG_ROWS", 1)
     monkeypatch.setattr(rows.Dataset, "read", None)  # nothing is read by row from here on
     room.record(
         study, [reported(**{**model["data"], "record": "AE-77", "revision": 1, "term": "Zoster"})]

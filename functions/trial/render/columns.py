@@ -6,21 +6,13 @@ columns), the length of each column in bytes, and the columns: each a JSON array
 is as it was is taken over as it is; a reader unpacks the columns that it is asked for.
 """
 
-import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from trial.render import datasets
-from trial.render.documents import EarlierFile, File
-from trial.tables import row_blocks
-from trial.tables.grid import Listing
-
-LONG_ROWS = 5_000
-"""From how many rows on a data set has its columns beside it; a shorter one is read whole."""
 _SIZES = struct.Struct(">II")
 _LEVEL = 1  # of compression: these bytes are written once and read often
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -77,21 +69,3 @@ def read(content: bytes) -> Iterator[ColumnBlock]:
 def file_name(dataset: str) -> str:
     """Return the name of the file that has a data set's columns."""
     return f"columns/{dataset}.bin"
-
-
-def files(listings: Iterable[Listing], earlier: Mapping[str, EarlierFile]) -> Iterator[File]:
-    """Yield the columns of the listings that are long and whose blocks are known."""
-    for listing in listings:
-        blocks = list(row_blocks.blocks_of(listing.rows))
-        if sum(block.count for block in blocks) < LONG_ROWS:
-            continue
-        digests = [block.digest for block in blocks]
-        if not all(digests):
-            continue
-        name = file_name(datasets.dataset_name(listing))
-        inputs = hashlib.sha256(" ".join(digests).encode()).hexdigest()
-        known = earlier.get(name)
-        if known is not None and known.inputs == inputs:
-            yield File(name, (), inputs, known)
-        else:
-            yield File(name, (block.columns or b"" for block in blocks), inputs)

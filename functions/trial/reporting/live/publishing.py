@@ -7,12 +7,12 @@ from typing import Any
 
 from trial.definition.study import Study
 from trial.errors import Unavailable
-from trial.render import columns
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
 from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.live import by_column
 from trial.reporting.live.contents import ChangedRows, LiveContents, contents
 from trial.reporting.live.former import Superseding
 from trial.reporting.live.state import (
@@ -142,7 +142,7 @@ def _write(
     begun, segments = begin(pieces), _segments_of(writer.documents, view, live.state)
     made = render(live.report, view, writer.code_version, unchanged, segments)
     files = writer.write(view, LIVE, made, unchanged)
-    by_column = writer.write(view, LIVE, columns.files(live.report.listings, unchanged))
+    columns = writer.write(view, LIVE, by_column.files(live.report.listings, unchanged))
     prefix = f"{AUDIT}/{LIVE}"
     heads = writer.write(view, prefix, _heads(view, live))
     digests = {**files.digests_of(MANIFEST), **heads.digests}
@@ -151,7 +151,7 @@ def _write(
     inputs = inputs_of(view, epoch, writer.code_version)
     entry = {
         "files": files.versions,
-        COLUMNS: by_column.versions,
+        COLUMNS: columns.versions,
         "audit": {**heads.versions, **signature.versions},
     }
     blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
@@ -161,7 +161,7 @@ def _write(
     )
     state = LiveState(
         live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
-        live.disputes, live.open_disputes, blocks, {**files.files, **by_column.files},
+        live.disputes, live.open_disputes, blocks, {**files.files, **columns.files},
         segments.places, segments.known_widths, superseding.remaining(named),
     )  # fmt: skip
     return entry | {STATE: write_state(pieces, state)}
