@@ -43,12 +43,12 @@ class Person:
 
     def may(self, study: str, *roles: Role) -> bool:
         """Return whether the person has one of these roles in a study."""
-        held = self.roles.get(study, frozenset()) | self.roles.get(EVERY_STUDY, frozenset())
-        return not held.isdisjoint(roles)
+        granted = self.roles.get(study, frozenset()) | self.roles.get(EVERY_STUDY, frozenset())
+        return not granted.isdisjoint(roles)
 
     def may_somewhere(self, *roles: Role) -> bool:
         """Return whether the person has one of these roles in any study."""
-        return any(not held.isdisjoint(roles) for held in self.roles.values())
+        return any(not granted.isdisjoint(roles) for granted in self.roles.values())
 
 
 def read_roles(claim: object) -> tuple[dict[str, frozenset[Role]], int]:

@@ -39,8 +39,8 @@ def admit(source: bytes) -> Study:
             f"a definition may have at most {size_limits.MAX_BYTES} bytes",
         )
     value = json_body.read_posted(source)
-    if wrong := tuple(size_limits.limit_errors(value)):
-        raise Rejected(422, _TITLE, "", *locations.in_document_order(value, wrong))
+    if faults := tuple(size_limits.limit_errors(value)):
+        raise Rejected(422, _TITLE, "", *locations.in_document_order(value, faults))
     study = checking.read_definition(source)
     for view, few_rows in zip(study.views, abridged(study).views, strict=True):
         _rehearse(view, few_rows)

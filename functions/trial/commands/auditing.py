@@ -136,7 +136,9 @@ class ShardAudit:
         """Add differences; beyond a limit they are only counted."""
         return _with_differences(self, added)
 
-    def with_subject(self, subject: AuditedSubject, found: Iterable[Difference]) -> "ShardAudit":
+    def with_subject(
+        self, subject: AuditedSubject, differences: Iterable[Difference]
+    ) -> "ShardAudit":
         """Add what was found of the next subject."""
         row = subject.row
         extended = replace(
@@ -145,13 +147,19 @@ class ShardAudit:
             subjects=self.subjects + 1,
             events=self.events + row.version,
         )
-        return extended.with_differences(found)
+        return extended.with_differences(differences)
 
     @property
     def wrong_shares(self) -> frozenset[str] | None:
         """Whose shares are wrong; None where they may be more than are listed."""
-        wrong = (difference for difference in self.differences if difference.what == "share")
-        return None if self.left_out else frozenset(difference.subject for difference in wrong)
+        share_differences = (
+            difference for difference in self.differences if difference.what == "share"
+        )
+        return (
+            None
+            if self.left_out
+            else frozenset(difference.subject for difference in share_differences)
+        )
 
 
 _COUNTED = "complete", "shards", "subjects", "events", "busy", "left_out"
@@ -162,11 +170,11 @@ _SAVE_EVERY = 500
 
 
 def _with_differences[Found: (Audit, ShardAudit)](
-    found: Found, added: Iterable[Difference]
+    earlier: Found, added: Iterable[Difference]
 ) -> Found:
-    differences = (*found.differences, *added)
-    left_out = found.left_out + max(0, len(differences) - DIFFERENCES)
-    return replace(found, differences=differences[:DIFFERENCES], left_out=left_out)
+    differences = (*earlier.differences, *added)
+    left_out = earlier.left_out + max(0, len(differences) - DIFFERENCES)
+    return replace(earlier, differences=differences[:DIFFERENCES], left_out=left_out)
 
 
 def _progress_of(differences: Iterable[Difference]) -> list[dict[str, Any]]:
@@ -203,10 +211,10 @@ def audit(
     audited = Audit(store.study(study_id), complete).with_differences(fences)
     audited = audited.resumed(progress) if progress else audited
     while audited.shards < audited.study.definition.shards:
-        begun = ShardAudit(audited.shards)
+        initial = ShardAudit(audited.shards)
         beat()
         audited = audited.with_shard(
-            audit_shard(store, audited.study, begun, beat, retired=retired)
+            audit_shard(store, audited.study, initial, beat, retired=retired)
         )
         save_progress(audited.progress())
     return replace(audited, complete=complete)
@@ -223,7 +231,7 @@ def restore_fences(store: Store, study_id: str) -> tuple[Difference, ...]:
 def audit_shard(
     store: Store,
     study: Study,
-    begun: ShardAudit,
+    progress: ShardAudit,
     beat: Beat = lambda: None,
     save: Callable[[ShardAudit], None] = lambda _audited: None,
     *,
@@ -233,22 +241,22 @@ def audit_shard(
 
     `save` is given what was found whenever so many subjects were looked at, and when time is over.
     """
-    audited, shard = begun, begun.shard
-    for subject in store.audit_subjects(study, shard, begun.after):
+    audited, shard = progress, progress.shard
+    for subject in store.audit_subjects(study, shard, progress.after):
         try:
             beat()
-            found = list(_subject_differences(store, study, shard, subject))
+            differences = list(_subject_differences(store, study, shard, subject))
         except OutOfTime:
             save(audited)
             raise
-        audited = audited.with_subject(subject, found)
+        audited = audited.with_subject(subject, differences)
         if audited.subjects % _SAVE_EVERY == 0:
             save(audited)
     missing = store.missing_sums(study, shard, audited.wrong_shares, beat)
     if missing:
-        lost = missing.get(HEADER_ROW, {}).get("accepted", 0) < 0
-        what: Literal["subjects", "sums"] = "subjects" if lost else "sums"
-        audited = audited.with_differences([Difference(what, shard, rows=_cell_names(missing))])
+        is_lost = missing.get(HEADER_ROW, {}).get("accepted", 0) < 0
+        kind: Literal["subjects", "sums"] = "subjects" if is_lost else "sums"
+        audited = audited.with_differences([Difference(kind, shard, rows=_cell_names(missing))])
     if not retired:
         repaired = tuple(_repaired(store, study, shard, audited.differences, beat))
         audited = replace(audited, differences=repaired)
@@ -266,8 +274,8 @@ def _repaired(
 ) -> Iterator[Difference]:
     """Repair what counts wrong, unless the sums may be the last to know of a lost subject."""
     repairable = [difference for difference in differences if difference.what in {"share", "sums"}]
-    lost = any(difference.what == "subjects" for difference in differences)
-    repaired = bool(repairable) and not lost and store.repair(study, shard, beat) is not None
+    is_lost = any(difference.what == "subjects" for difference in differences)
+    repaired = bool(repairable) and not is_lost and store.repair(study, shard, beat) is not None
     for difference in differences:
         yield replace(difference, repaired=repaired) if difference in repairable else difference
 

@@ -121,7 +121,7 @@ def _authorize(
     """
     senders = rights.senders_matching(context.senders.in_force(study.id), context.principal)
     entries = [entry for entry in parsed if isinstance(entry, Entry)]
-    stated, recorded = rights.stated_sites(entries), dict[str, set[str]]()
+    stated_sites, recorded = rights.stated_sites(entries), dict[str, set[str]]()
     authorized: list[Entry | Rejected] = []
     for entry in parsed:
         if isinstance(entry, Rejected):
@@ -132,7 +132,7 @@ def _authorize(
             if entry.subject not in recorded:
                 stored = context.store.subject(study, entry.subject)
                 recorded[entry.subject] = rights.recorded_sites(stored.subject if stored else None)
-            sites = recorded[entry.subject] | stated.get(entry.subject, set())
+            sites = recorded[entry.subject] | stated_sites.get(entry.subject, set())
             able = [sender for sender in able if sender.may_post_of(sites)]
         authorized.append(entry if able else rights.sender_refusal())
     return authorized

@@ -36,8 +36,10 @@ def waiting_body(store: Store, study: Study, digest: str) -> RejectedBody:
     blinded, one that may tell the arm is answered as if it were not there: else a digest would
     confirm a guess.
     """
-    known = re.fullmatch(_DIGEST, digest) is not None
-    rejected = next(store.rejected_bodies_by_digest(study.id, [digest]), None) if known else None
+    is_digest = re.fullmatch(_DIGEST, digest) is not None
+    rejected = (
+        next(store.rejected_bodies_by_digest(study.id, [digest]), None) if is_digest else None
+    )
     if (
         rejected is None
         or rejected.text is None

@@ -35,13 +35,13 @@ def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dic
     _check(store, study, after)
     if not after:
         context.submissions.resend(study.id)
-    tried, resolved, failed, last = 0, 0, [], ""
+    attempts, resolved, failed, last = 0, 0, [], ""
     for rejected in store.rejected_bodies(study.id, after):
         if rejected.resolved:
             continue
-        if tried == BODIES or (tried and _is_out_of_time(beat)):
+        if attempts == BODIES or (attempts and _is_out_of_time(beat)):
             break
-        tried, last = tried + 1, rejected.sha256
+        attempts, last = attempts + 1, rejected.sha256
         sender_context = replace(context, principal=rejected.principal)
         try:
             resolved += _is_accepted(sender_context, study, rejected)
@@ -52,9 +52,9 @@ def redrive(context: IntakeContext, study: Study, after: str, beat: Beat) -> dic
     else:
         last = ""
     return {
-        "tried": tried,
+        "tried": attempts,
         "resolved": resolved,
-        "waiting": tried - resolved,
+        "waiting": attempts - resolved,
         "failed": failed,
         "next": f"/studies/{study.id}/quarantine/redrive?after={last}" if last else None,
     }

@@ -129,24 +129,24 @@ class Runs:
             self.store.fill(study_id, self.beat)
         self.store.invalidate(study_id)
         study = self.store.study(study_id)
-        if left := _left(range(study.definition.shards), "audit", progress):
-            return Next(run, "audit", left, fills)
+        if remaining := _left(range(study.definition.shards), "audit", progress):
+            return Next(run, "audit", remaining, fills)
         return self._end(study, run, progress, retired=current.retired is not None)
 
     def _next_of_removal(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> Next:
-        if left := _left(range(MAX_SHARDS), "remove", progress):
-            return Next(run, "remove", left)
+        if remaining := _left(range(MAX_SHARDS), "remove", progress):
+            return Next(run, "remove", remaining)
         self.store.clear(study_id, self.beat)
         return Next(run)
 
     def _keep_fences(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> None:
         """Restore headers that refused every writer, and keep that for the audit's report."""
-        known = {shard.shard: shard for shard in progress if shard.task == "audit"}
+        by_shard = {shard.shard: shard for shard in progress if shard.task == "audit"}
         for fence in auditing.restore_fences(self.store, study_id):
-            shard = known.get(fence.shard, ShardProgress(fence.shard, run, "audit"))
+            shard = by_shard.get(fence.shard, ShardProgress(fence.shard, run, "audit"))
             audited = ShardAudit.resumed(fence.shard, shard.content).with_differences([fence])
-            known[fence.shard] = replace(shard, content=audited.progress())
-            self._save(study_id, known[fence.shard])
+            by_shard[fence.shard] = replace(shard, content=audited.progress())
+            self._save(study_id, by_shard[fence.shard])
 
     def _end(
         self, study: Study, run: str, progress: Sequence[ShardProgress], *, retired: bool
@@ -161,9 +161,9 @@ class Runs:
         auditing.publish(self.documents, audited, _stamp(moment))
         if self.audits.end_run(study.id, run, _stamp(moment)):
             return Next(run, audited=audited)
-        again = _run_name(moment)
-        self.audits.replace_run(study.id, run, again, _stamp(moment))
-        return replace(self.next(study.id, again), audited=audited)
+        next_run = _run_name(moment)
+        self.audits.replace_run(study.id, run, next_run, _stamp(moment))
+        return replace(self.next(study.id, next_run), audited=audited)
 
     def step(self, study_id: str, run: str, task: Task, shard: int) -> bool:
         """Do a task in one shard; say whether it has ended there, or is to be gone on with."""
@@ -190,8 +190,8 @@ class Runs:
         retired = current is not None and current.retired is not None
         if not retired:
             self.store.drop_shares(study_id, self.now() - DORMANT_FOR, shard, self.beat)
-        known = [row for row in self.audits.shards(study_id, run) if row.shard == shard]
-        row = known[0] if known else ShardProgress(shard, run, "audit")
+        rows_of_shard = [row for row in self.audits.shards(study_id, run) if row.shard == shard]
+        row = rows_of_shard[0] if rows_of_shard else ShardProgress(shard, run, "audit")
         if row.ended:
             return
 
@@ -199,8 +199,10 @@ class Runs:
             content, subjects = audited.progress(), audited.subjects
             self._save(study_id, replace(row, content=content, subjects=subjects, ended=ended))
 
-        study, begun = self.store.study(study_id), ShardAudit.resumed(shard, row.content)
-        audited = auditing.audit_shard(self.store, study, begun, self.beat, save, retired=retired)
+        study, progress = self.store.study(study_id), ShardAudit.resumed(shard, row.content)
+        audited = auditing.audit_shard(
+            self.store, study, progress, self.beat, save, retired=retired
+        )
         save(audited, ended=True)
 
     def fail(self, study_id: str, run: str, task: Task, shard: int, place: str) -> None:

@@ -83,8 +83,8 @@ class Named(Protocol):
 def check_unique[Part: Named | Level | str | int](parts: list[Part]) -> list[Part]:
     """Refuse two parts of one name or value: they would be counted into the same cells."""
     names = [_called(part) for part in parts]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ValueError(f"names {', '.join(twice)} more than once")
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"names {', '.join(repeated)} more than once")
     return parts
 
 

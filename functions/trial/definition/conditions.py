@@ -429,7 +429,7 @@ class Classes(Model):
 
     @model_validator(mode="after")
     def _of_one_form(self) -> "Classes":
-        by_condition = [one.condition is not None for one in self.classes]
+        by_condition = [class_.condition is not None for class_ in self.classes]
         if self.measure is None and not all(by_condition):
             raise ValueError("classes without a `measure` take a `condition` each")
         if self.measure is not None and any(by_condition):
@@ -439,14 +439,14 @@ class Classes(Model):
     @property
     def conditions(self) -> list[Ref]:
         """The conditions of the classes, in their order; none of classes of a measure."""
-        return [one.condition for one in self.classes if one.condition is not None]
+        return [class_.condition for class_ in self.classes if class_.condition is not None]
 
     def at_visit(self, visit: str) -> "Classes":
         """Return them with a visit filled in where a measure in place names none."""
         if isinstance(self.measure, Measure):
             dated = self.measure.model_copy(update={"at": visit})
             return self.model_copy(update={"measure": dated}) if self.measure.without_date else self
-        classes = [one.at_visit(visit) for one in self.classes]
+        classes = [class_.at_visit(visit) for class_ in self.classes]
         return self if classes == self.classes else self.model_copy(update={"classes": classes})
 
 

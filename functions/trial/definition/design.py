@@ -237,14 +237,14 @@ class Parameter(Measured):
     def _of_its_form(self) -> "Parameter":
         stray = _OF_FORMULAS if self.formula is None else _OF_REPORTED
         if names := [name for name in stray if name in self.model_fields_set]:
-            other = "without a formula" if self.formula is None else "of a formula"
-            raise ValueError(f"a parameter {other} takes no {', '.join(names)}")
+            form = "without a formula" if self.formula is None else "of a formula"
+            raise ValueError(f"a parameter {form} takes no {', '.join(names)}")
         if self.formula is None:
             return self
-        named = formulas.operands(self.expression)
-        if unnamed := [name for name in self.carried if name not in named]:
+        operand_names = formulas.operands(self.expression)
+        if unnamed := [name for name in self.carried if name not in operand_names]:
             raise ValueError(f"carries what its formula does not name: {', '.join(unnamed)}")
-        if set(named) <= set(self.carried):
+        if set(operand_names) <= set(self.carried):
             raise ValueError("must have an operand in its formula that is not carried")
         return self
 

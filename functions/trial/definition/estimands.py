@@ -53,14 +53,16 @@ class Estimand(Model):
     @model_validator(mode="after")
     def _each_event_once(self) -> "Estimand":
         names = [part.event for part in self.intercurrent_events]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"names an intercurrent event twice: {', '.join(twice)}")
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"names an intercurrent event twice: {', '.join(repeated)}")
         return self
 
 
 def check_no_cell_twice(estimands: list[Estimand]) -> list[Estimand]:
     """Refuse two estimands of one cell: a number estimates one thing."""
     cells = [(part.source.table, part.source.row, part.source.column) for part in estimands]
-    if twice := sorted({cell for cell in cells if cells.count(cell) > 1}):
-        raise ValueError(f"each cell estimates one thing: {' / '.join(twice[0])} has two estimands")
+    if repeated := sorted({cell for cell in cells if cells.count(cell) > 1}):
+        raise ValueError(
+            f"each cell estimates one thing: {' / '.join(repeated[0])} has two estimands"
+        )
     return estimands

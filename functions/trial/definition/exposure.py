@@ -57,9 +57,9 @@ class Exposure(Model):
 
     @model_validator(mode="after")
     def _agree(self) -> "Exposure":
-        taken = self.model_fields_set - {"of", "treatment"}
+        fields_given = self.model_fields_set - {"of", "treatment"}
         allowed = _TAKES[self.of]
-        if stray := sorted(taken - allowed):
+        if stray := sorted(fields_given - allowed):
             raise ValueError(f"{self.of} takes no {', '.join(stray)}")
         if self.of != DURATION and not self.unit:
             raise ValueError(f"{self.of} needs `unit`, that of the amounts")

@@ -206,8 +206,8 @@ def estimated(table: Table, row: TableRow, column: TableColumn) -> tuple[str, st
     compared = column.compare or ()
     if len(compared) != _PAIR or not _filled(table, row, compared):
         return None
-    asked = column.interval or (row.interval_asked if row.kind in _WITH_INTERVALS else None)
-    if (asked or IntervalDefinition()).limits != "both":
+    interval = column.interval or (row.interval_asked if row.kind in _WITH_INTERVALS else None)
+    if (interval or IntervalDefinition()).limits != "both":
         return None
     return _OF_MODELS.get(row.kind) or _estimated(row, column)
 

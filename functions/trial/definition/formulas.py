@@ -167,8 +167,8 @@ class _Reader:
         while self._sign(","):
             parts.append(self._deeper(self._sum))
         if OF_NUMBERS[name] not in (None, len(parts)):
-            wanted = "one number" if OF_NUMBERS[name] == 1 else "a number and its decimals"
-            raise ValueError(f"must give {name} {wanted}")
+            parameters_text = "one number" if OF_NUMBERS[name] == 1 else "a number and its decimals"
+            raise ValueError(f"must give {name} {parameters_text}")
         if name == ROUND and not _are_places(parts[-1]):
             raise ValueError(f"must round to 0 to {MAX_ROUNDED_PLACES} decimals, written as such")
         return Operation(name, tuple(parts))
@@ -237,8 +237,8 @@ def nodes(node: Node) -> Iterator[Node]:
 
 def operands(node: Node) -> list[str]:
     """Return the parameters of a formula, each once, in the order in which they stand."""
-    named = (part.parameter for part in nodes(node) if isinstance(part, Operand))
-    return list(dict.fromkeys(named))
+    parameters = (part.parameter for part in nodes(node) if isinstance(part, Operand))
+    return list(dict.fromkeys(parameters))
 
 
 def facts(node: Node) -> list[tuple[str, Sequence[str] | None]]:
@@ -269,7 +269,7 @@ class Conversion:
 
 def max_decimals(*numbers: Fraction) -> int | None:
     """Return the most decimals of some numbers; None where one of them has no last one."""
-    most = 0
+    highest = 0
     for number in numbers:
         rest, counts = number.denominator, {2: 0, 5: 0}
         for prime in counts:
@@ -278,8 +278,8 @@ def max_decimals(*numbers: Fraction) -> int | None:
                 counts[prime] += 1
         if rest != 1:
             return None
-        most = max(most, *counts.values())
-    return most
+        highest = max(highest, *counts.values())
+    return highest
 
 
 def conversion(text: str) -> Conversion:

@@ -39,7 +39,7 @@ def _reached(start: _Part, parts_of: Mapping[_Part, Sequence[_Part]]) -> set[_Pa
     """Return all parts that one is made of, however far."""
     reached, ahead = {start}, [start]
     while ahead:
-        found = set(parts_of.get(ahead.pop(), ())) - reached
-        reached |= found
-        ahead += found
+        added = set(parts_of.get(ahead.pop(), ())) - reached
+        reached |= added
+        ahead += added
     return reached

@@ -166,9 +166,9 @@ class Grading:
     @property
     def references(self) -> frozenset[str]:
         """What results are compared with: limits, the baseline."""
-        named = {comparison.reference for comparison in _comparisons([*self.rules])}
+        references = {comparison.reference for comparison in _comparisons([*self.rules])}
         premises = {BASELINE for part in self.premises if part.baseline is not None}
-        return frozenset(name for name in (*named, *premises) if name is not None)
+        return frozenset(name for name in (*references, *premises) if name is not None)
 
     @property
     def premises(self) -> tuple[Premise, ...]:

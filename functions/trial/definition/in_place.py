@@ -28,12 +28,12 @@ def named(definition: Definition) -> Definition:
         rows = []
         for j, row in enumerate(table.rows):
             changes: dict[str, str] = {}
-            for field, written in _written(row):
+            for field, part in _written(row):
                 name = f"{table.id}/{row.id}/{field}"
-                definition.in_place[name] = (written, f"/tables/{i}/rows/{j}/{row.kind}/{field}")
-                by_visit = _by_visit(written, row, definition)
+                definition.in_place[name] = (part, f"/tables/{i}/rows/{j}/{row.kind}/{field}")
+                by_visit = _by_visit(part, row, definition)
                 classes |= {f"{name}/{visit}": filled for visit, filled in by_visit.items()}
-                classes |= {} if by_visit else {name: written}
+                classes |= {} if by_visit else {name: part}
                 changes[field] = f"{name}/{next(iter(by_visit))}" if by_visit else name
             rows.append(_changed(row, changes))
         tables.append(table.model_copy(update={"rows": rows}))

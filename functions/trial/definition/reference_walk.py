@@ -197,8 +197,8 @@ def _of(form: _Form, value: Any, path: str, scope: Scope) -> Iterator[NamedRefer
     for target in form.targets:
         yield NamedReference(path, target, value, scope)
     if form.is_union:
-        if (meant := _meant(form.choices, value, scope)) is not None:
-            yield from _of(meant, value, path, scope)
+        if (choice := _meant(form.choices, value, scope)) is not None:
+            yield from _of(choice, value, path, scope)
     elif form.model is not None and isinstance(value, dict):
         yield from _of_model(form.model, value, path, scope.within(form.model, value))
     elif form.is_list and isinstance(value, list):

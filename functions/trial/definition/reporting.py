@@ -148,9 +148,9 @@ class Testing(Model):
 
     @model_validator(mode="after")
     def _each_once(self) -> "Testing":
-        if twice := next((ref for ref in self.order if self.order.count(ref) > 1), None):
-            where = f"table {twice.table}, row {twice.row}, column {twice.column}"
-            raise ValueError(f"must name each test once, and names that of {where} twice")
+        if repeated := next((ref for ref in self.order if self.order.count(ref) > 1), None):
+            place = f"table {repeated.table}, row {repeated.row}, column {repeated.column}"
+            raise ValueError(f"must name each test once, and names that of {place} twice")
         return self
 
     @property

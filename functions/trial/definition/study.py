@@ -72,8 +72,8 @@ class Study:
         """
         if not self.pooled:
             return self.source
-        written = in_place.as_written(self.definition)
-        pooled_json = written.model_dump_json(exclude_unset=True)
+        definition = in_place.as_written(self.definition)
+        pooled_json = definition.model_dump_json(exclude_unset=True)
         return json_body.canonical(json_body.read_json(pooled_json))
 
     @property
@@ -147,8 +147,8 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         definition = Definition.model_validate_json(ordered)
     except ValidationError as error:
         words = {fault.pointer for fault in bounds.faults}  # of which a number is asked for too
-        others = (e for e in validation_errors(error, value) if e.pointer not in words)
-        raise Rejected(422, "Definition not accepted", "", *bounds.faults, *others) from None
+        other_faults = (e for e in validation_errors(error, value) if e.pointer not in words)
+        raise Rejected(422, "Definition not accepted", "", *bounds.faults, *other_faults) from None
     definition = in_place.named(definition)
     study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
     return study if version is None else replace(study, version=version)

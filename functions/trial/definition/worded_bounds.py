@@ -43,11 +43,11 @@ class WordedBounds:
         """Return the measure that a part's bounds are of: itself, if it has a parameter."""
         if isinstance(part.get("parameter"), str):
             return part
-        named = part.get("measure")
+        reference = part.get("measure")
         measures = self._definition.get("measures")
-        if isinstance(named, str) and isinstance(measures, dict):
-            named = measures.get(named)
-        return named if isinstance(named, dict) else None
+        if isinstance(reference, str) and isinstance(measures, dict):
+            reference = measures.get(reference)
+        return reference if isinstance(reference, dict) else None
 
     def _number(self, word: str, path: str, measure: Json) -> str:
         """Return what a word counts as; itself where it is a number, or where nothing tells it."""
@@ -60,8 +60,8 @@ class WordedBounds:
             return numbers[term(word)]
         else:
             known_words = ", ".join(numbers) or "none"
-            of = f" of {name}" if isinstance(name, str) else ""
-            detail = f"is no number, and no text{of} that counts as one: {word}"
+            parameter_words = f" of {name}" if isinstance(name, str) else ""
+            detail = f"is no number, and no text{parameter_words} that counts as one: {word}"
             detail += f" (known texts: {known_words})"
         self.faults.append(FieldError(path, detail))
         return word

@@ -68,8 +68,8 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     """
     envelope = _envelope(value, form)
     kind = _kind(envelope.type)
-    named = envelope.study or study
-    if named is None or (study is not None and named != study):
+    study_id = envelope.study or study
+    if study_id is None or (study is not None and study_id != study):
         fault = FieldError("/study", "must name the study the event is posted to")
         raise Rejected(422, "Event not accepted", "", fault)
     data = validate(_model(kind, envelope.data), envelope.data, "/data", context=form)
@@ -88,7 +88,7 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
         "data": data_fields,
     }
     return Entry(
-        study=named,
+        study=study_id,
         subject=envelope.subject,
         kind=kind,
         record=data.record,

@@ -44,15 +44,15 @@ def known_names_hint(name: str, known_names: Iterable[str]) -> str:
     if not names:
         return ". None is defined"
     close = closest_match(name, names)
-    meant = f". Did you mean {close}?" if close is not None else "."
-    return f"{meant} Known: {abbreviated(names)}"
+    suggestion = f". Did you mean {close}?" if close is not None else "."
+    return f"{suggestion} Known: {abbreviated(names)}"
 
 
 def not_in_list(value: str, allowed: Sequence[str]) -> str:
     """Return the message for a value outside a list: what is allowed, and a close match of it."""
     close = closest_match(value, allowed)
-    meant = f". Did you mean {close}?" if close is not None else ""
-    return f"must be one of {abbreviated(allowed)}{meant}"
+    suggestion = f". Did you mean {close}?" if close is not None else ""
+    return f"must be one of {abbreviated(allowed)}{suggestion}"
 
 
 def abbreviated(names: Sequence[str]) -> str:

@@ -86,8 +86,8 @@ def derived_fields(kind: str) -> Mapping[str, object]:
 
 def coded_fields(coding: str) -> tuple[str, ...]:
     """Return the fields of a coding that say how something is coded, in their order."""
-    others = {*Data.model_fields, reference(coding)}
-    return tuple(name for name in KINDS[coding].model_fields if name not in others)
+    common_fields = {*Data.model_fields, reference(coding)}
+    return tuple(name for name in KINDS[coding].model_fields if name not in common_fields)
 
 
 def reference(coding: str) -> str:

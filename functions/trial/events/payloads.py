@@ -96,9 +96,9 @@ def _done_or_not(says_so: str, *required: str) -> dict[str, Any]:
     """Return, as JSON Schema, that there is either a result or that it was not done."""
     absent: dict[str, Any] = {"type": "null"}
     texts: dict[str, Any] = {name: {"type": "string"} for name in required}
-    done = {"required": [*required]}, {"properties": {**texts, says_so: absent}}
+    performed = {"required": [*required]}, {"properties": {**texts, says_so: absent}}
     not_done = {"required": [says_so]}, {"properties": {says_so: {"not": absent}, "result": absent}}
-    return {"oneOf": [{"allOf": [*done]}, {"allOf": [*not_done]}]}
+    return {"oneOf": [{"allOf": [*performed]}, {"allOf": [*not_done]}]}
 
 
 class Void(Data):

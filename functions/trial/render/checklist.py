@@ -63,8 +63,8 @@ def _item(number: str, topic: str, report: Report, definition: Definition) -> Do
     places = list(dict.fromkeys((*_named(number, definition), *rule(report, definition))))
     if not places:
         return _document(number, topic, MANUAL, [], "")
-    stated = all(place.kind == "definition" for place in places)
-    return _document(number, topic, FROM_DEFINITION if stated else FROM_DATA, places, remains)
+    is_defined = all(place.kind == "definition" for place in places)
+    return _document(number, topic, FROM_DEFINITION if is_defined else FROM_DATA, places, remains)
 
 
 def _document(
@@ -116,15 +116,15 @@ def _strata(_report: Report, definition: Definition) -> _Filled:
 
 def _events(_report: Report, definition: Definition) -> _Filled:
     """Yield what the definition states of adverse events."""
-    stated = definition.adverse_events
+    events = definition.adverse_events
     for name in ("dictionary", "grading"):
-        if value := getattr(stated, name):
+        if value := getattr(events, name):
             yield _field(f"/adverse_events/{name}", value)
-    if stated.days_after_last_dose is not None:
-        days = f"treatment-emergent until {stated.days_after_last_dose} days after the last dose"
+    if events.days_after_last_dose is not None:
+        days = f"treatment-emergent until {events.days_after_last_dose} days after the last dose"
         yield _field("/adverse_events/days_after_last_dose", days)
-    if stated.related:
-        yield _field("/adverse_events/related", ", ".join(stated.related))
+    if events.related:
+        yield _field("/adverse_events/related", ", ".join(events.related))
 
 
 def _methods(report: Report, definition: Definition) -> _Filled:
@@ -133,8 +133,8 @@ def _methods(report: Report, definition: Definition) -> _Filled:
         methods = dict.fromkeys(
             cell.method for row in grid.rows for cell in row.cells if cell.get("p") is not None
         )
-        if named := ", ".join(filter(None, methods)):
-            yield _Place("table", grid.id, named)
+        if method := ", ".join(filter(None, methods)):
+            yield _Place("table", grid.id, method)
     if definition.testing is not None:
         tests = f"{len(definition.testing.order)} in order, alpha {definition.testing.alpha:f}"
         yield _field("/testing", tests)

@@ -175,8 +175,8 @@ def _table(grid: Grid) -> Document:
 
 
 def _column(column: Column) -> Document:
-    under = {"under": column.under} if column.under else {}
-    return {"id": column.id, **under, "label": column.label, "n": column.n}
+    heading = {"under": column.under} if column.under else {}
+    return {"id": column.id, **heading, "label": column.label, "n": column.n}
 
 
 def _row(row: Row) -> Document:

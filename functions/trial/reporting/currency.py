@@ -23,8 +23,8 @@ def is_newer(candidate: Mapping[str, Any], published: Mapping[str, Any]) -> bool
     differences = [candidate[name] - published.get(name, 0) for name in _COUNTS]
     if min(differences) < 0 < max(differences):
         raise Unavailable("neither publication is newer than the other")
-    same = all(candidate[name] == published[name] for name in ("cut", "code_version"))
-    return min(differences) >= 0 and (max(differences) > 0 or not same)
+    is_same = all(candidate[name] == published[name] for name in ("cut", "code_version"))
+    return min(differences) >= 0 and (max(differences) > 0 or not is_same)
 
 
 def is_behind(store: Store, documents: Documents, study: Study) -> bool:

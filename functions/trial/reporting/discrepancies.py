@@ -103,14 +103,14 @@ class DiscrepancyQuery:
     state: str
     after: _Position
 
-    def selects(self, found: FoundDiscrepancy) -> bool:
+    def selects(self, discrepancy: FoundDiscrepancy) -> bool:
         """Return whether a subject's discrepancy is of the rule, the severity and the state."""
         pairs = (
-            (self.rule, found.discrepancy.rule),
-            (self.severity, found.discrepancy.severity),
-            (self.state, found.state),
+            (self.rule, discrepancy.discrepancy.rule),
+            (self.severity, discrepancy.discrepancy.severity),
+            (self.state, discrepancy.state),
         )
-        return all(wanted in ("", value) for wanted, value in pairs)
+        return all(value_asked in ("", value) for value_asked, value in pairs)
 
 
 def parse_query(query: Mapping[str, str]) -> DiscrepancyQuery:
@@ -153,10 +153,10 @@ def list_page(
         listed = len(rows) <= MOST and query.subject in ("", name) and query.site in ("", site)
         if not (listed or name in decided):
             continue
-        found = _found(study, derivation, decided.get(name, {}))
-        counts.add_decided(site, found)
+        discrepancies_found = _found(study, derivation, decided.get(name, {}))
+        counts.add_decided(site, discrepancies_found)
         if listed and name >= query.after[0]:
-            rows += _rows(found, query)
+            rows += _rows(discrepancies_found, query)
     page = rows[:MOST]
     document: Document = {
         "study": study.id,
@@ -180,9 +180,9 @@ def find_one(
     if fields.is_identifier(subject):
         changes = states.of_subject(study.id, subject)
         for derivation, _ in _Evidence(store, study).derivations(subject):
-            for found in _found(study, derivation, changes):
-                if found.id == name:
-                    return found
+            for candidate in _found(study, derivation, changes):
+                if candidate.id == name:
+                    return candidate
     detail = (
         f"{subject} has no such discrepancy now. Where its records have changed since, it is gone,"
         " or is another one with an id of its own: list the subject's discrepancies again"
@@ -213,11 +213,11 @@ class _Evidence:
         sums = audience_share(self._study, self._snapshot.sums)
         return report.discrepancies(self._study, sums, self._uncounted)
 
-    def derivations(self, only: str = "") -> Iterator[tuple[Derivation, Counter[str]]]:
+    def derivations(self, subject_id: str = "") -> Iterator[tuple[Derivation, Counter[str]]]:
         """Yield the subjects that have discrepancies, or one, each with how many by rule."""
         for subject in self._snapshot:
             name = subject.id
-            if only not in ("", name):
+            if subject_id not in ("", name):
                 continue
             across, disputed = self._across.get(name, ()), self._disputes.get(name, ())
             if not (name in self._own_counts or across or disputed):
@@ -241,9 +241,9 @@ class _Counts:
         """Count a subject's discrepancies by rule."""
         self._by_site.setdefault(site, Counter()).update(numbers)
 
-    def add_decided(self, site: str, found: Iterable[FoundDiscrepancy]) -> None:
+    def add_decided(self, site: str, discrepancies: Iterable[FoundDiscrepancy]) -> None:
         """Count those of a subject's discrepancies that are not open any more."""
-        for discrepancy in found:
+        for discrepancy in discrepancies:
             if discrepancy.state != OPEN:
                 place = site, discrepancy.state
                 self._decided.setdefault(place, Counter())[discrepancy.discrepancy.rule] += 1
@@ -252,7 +252,9 @@ class _Counts:
         """Return how many of a rule's discrepancies are in each state."""
         decided: dict[str, int] = {
             state: sum(
-                numbers[rule] for (_, other), numbers in self._decided.items() if other == state
+                numbers[rule]
+                for (_, other_state), numbers in self._decided.items()
+                if other_state == state
             )
             for state in STATES
             if state != OPEN
@@ -280,10 +282,12 @@ def _plain(numbers: Mapping[str, int]) -> Document:
 
 
 def _rows(
-    found: Iterable[FoundDiscrepancy], query: DiscrepancyQuery
+    discrepancies: Iterable[FoundDiscrepancy], query: DiscrepancyQuery
 ) -> Iterator[tuple[_Position, Document]]:
     """Yield those of a subject's discrepancies that the query selects, each with its position."""
-    for number, discrepancy in enumerate(found, 1):  # whatever is selected: states change meanwhile
+    for number, discrepancy in enumerate(
+        discrepancies, 1
+    ):  # whatever is selected: states change meanwhile
         if (discrepancy.subject, number) > query.after and query.selects(discrepancy):
             yield (discrepancy.subject, number), discrepancy.document()
 
@@ -291,8 +295,8 @@ def _rows(
 def _site(derivation: Derivation) -> str:
     """Return the site of a subject: where it was enrolled, or else screened; '' if nobody says."""
     screened = derivation.records("subject.screened")
-    known = [derivation.fact("site"), *(record.data.get("site") for record in screened)]
-    return next((str(site) for site in known if site), "")
+    sites = [derivation.fact("site"), *(record.data.get("site") for record in screened)]
+    return next((str(site) for site in sites if site), "")
 
 
 def _read_snapshot(store: Store, study: Study) -> tuple[StudySnapshot, dict[str, Cells]]:

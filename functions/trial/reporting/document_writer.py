@@ -54,29 +54,29 @@ class DocumentWriter:
         earlier: Mapping[str, EarlierFile] | None = None,
     ) -> WrittenFiles:
         """Write files under a prefix, each as it is made; not what is as it was `earlier`."""
-        written = WrittenFiles()
+        result = WrittenFiles()
         for file in files:
             if file.earlier is not None:
-                written.files[file.name] = file.earlier
+                result.files[file.name] = file.earlier
                 continue
-            known = (earlier or {}).get(file.name)
-            written.files[file.name] = self._write(study, prefix, file, known)
-        return written
+            earlier_file = (earlier or {}).get(file.name)
+            result.files[file.name] = self._write(study, prefix, file, earlier_file)
+        return result
 
     def _write(
         self, study: Study, prefix: str, file: File, earlier: EarlierFile | None
     ) -> EarlierFile:
         content = _Content(self.beat)
         pieces = content.measured(file.content)
-        held: list[bytes] = []
+        pieces_read: list[bytes] = []
         if earlier is not None:
             # What is larger than a part is compared by what it is made from, or not at all.
             while content.size < PART_BYTES and (piece := next(pieces, None)) is not None:
-                held.append(piece)
+                pieces_read.append(piece)
             if content.size < PART_BYTES and content.sha256 == earlier.sha256:
                 return replace(earlier, inputs=file.inputs)
         version = self.documents.write(
-            study.id, study.audience, prefix, file.name, file.media_type, chain(held, pieces)
+            study.id, study.audience, prefix, file.name, file.media_type, chain(pieces_read, pieces)
         )
         return EarlierFile(file.inputs, content.size, content.sha256, version)
 

@@ -53,7 +53,7 @@ class Progress:
         """The recruitment as a picture: how many by the end of each month."""
         months = sorted({month for _, by_month in self.recruited for month, _ in by_month})
         ends = {month: _last_day(month) for month in months}
-        most = max(
+        highest = max(
             (sum(number for _, number in by_month) for _, by_month in self.recruited), default=0
         )
         first = min(ends.values(), default=0)
@@ -70,7 +70,7 @@ class Progress:
             ),
             "",
             places=0,
-            y_range=("0", str(most)),
+            y_range=("0", str(highest)),
             x_names=tuple((str(end - first), month) for month, end in ends.items()),
         )
 
@@ -101,7 +101,7 @@ def _last_day(month: str) -> int:
 def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
     """Return how a study gets on, as an audience may see it."""
     months: dict[str, Counter[str]] = {_ENROLLED: Counter(), _RANDOMISED: Counter()}
-    sites, over = Counter[str](), Counter[str]()
+    sites, n_over = Counter[str](), Counter[str]()
     visits = _Visits(Counter(), Counter(), Counter(), Counter())
     number = 0
     for subject in subjects:
@@ -116,14 +116,14 @@ def progress(view: Study, subjects: Iterable[Subject]) -> Progress:
         if derivation.enrolment is not None:
             site = str(derivation.fact("site") or "")
             sites[site] += 1
-            over[site] += derivation.over
+            n_over[site] += derivation.over
         _count_visits(view, derivation, visits)
     return Progress(
         number,
         tuple(
             (name, tuple(sorted(by_month.items()))) for name, by_month in months.items() if by_month
         ),
-        tuple((site, count, over[site]) for site, count in sorted(sites.items())),
+        tuple((site, count, n_over[site]) for site, count in sorted(sites.items())),
         tuple(
             VisitProgress(v.label, *(counter[v.id] for counter in visits))
             for v in view.definition.visits
@@ -140,10 +140,10 @@ def _count_visits(
     """Count a subject's planned visits that are due: one that took place was not missed."""
     if not derivation.begun:
         return
-    seen = derivation.recorded_visits
+    recorded = derivation.recorded_visits
     reported_missed = {record.data["visit"] for record in derivation.records(_MISSED)}
     for visit in view.definition.visits:
-        if visit.id in seen:
+        if visit.id in recorded:
             counts.recorded[visit.id] += 1
         elif visit.id in reported_missed:
             counts.missed[visit.id] += 1

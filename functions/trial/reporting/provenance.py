@@ -57,9 +57,9 @@ def trail(store: Store, study: str, snapshot: StudySnapshot) -> File:
     """Return the journals of a snapshot, row by row; those it did not keep are read again."""
 
     def lines(subject: str) -> bytes:
-        kept = snapshot.trail(subject)
-        if kept is not None:
-            return kept
+        kept_lines = snapshot.trail(subject)
+        if kept_lines is not None:
+            return kept_lines
         version = snapshot.positions[subject].version
         return trail_lines(store.journal(study, subject, version=version))
 

@@ -104,10 +104,10 @@ def _write_changes(
     study, cut = publication.study, publication.cut
     prefix = object_keys.changes_prefix(cut.id, request.id)
     changes = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
-    written = writer.write(study, prefix, (changes,))
+    files = writer.write(study, prefix, (changes,))
     attestor = writer.attestor(study, writer.store.epoch(study.id))
     writer.write(
-        study, prefix, attestor.sign_unchained(cut, written.digests).files(CHANGES_SIGNATURE)
+        study, prefix, attestor.sign_unchained(cut, files.digests).files(CHANGES_SIGNATURE)
     )
 
 

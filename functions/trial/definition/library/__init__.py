@@ -78,9 +78,9 @@ class Resolved:
         inside, origin, rest = self.value, ("", ""), list(json_pointer.parts(pointer))
         while rest:
             layers = self._layers.get(id(inside), ())
-            layer = next((it for it in layers if _holds(it.container, rest[0])), None) or next(
-                iter(layers), None
-            )
+            layer = next(
+                (layer_ for layer_ in layers if _holds(layer_.container, rest[0])), None
+            ) or next(iter(layers), None)
             if layer is not None:
                 origin = layer.piece, f"{layer.pointer}{_written(rest)}"
             inside = _member(inside, rest.pop(0))
@@ -113,15 +113,15 @@ def resolve(value: Any) -> Resolved:  # noqa: ANN401 (any JSON)
     if not isinstance(value, dict) or EXTENDS not in value:
         return Resolved(value)
     requests = list(_with_others(list(_requests(value[EXTENDS]))))
-    own = {name: part for name, part in value.items() if name != EXTENDS}
+    own_parts = {name: part for name, part in value.items() if name != EXTENDS}
     resolved = Resolved({})
     for name, parameters, path in requests:
         part = filled(name, parameters, path)
         resolved._places[name] = path  # noqa: SLF001 (its own module)
         _mark(resolved._layers, part, name, "")  # noqa: SLF001
         resolved.value = _merged(resolved, resolved.value, part)
-    _mark(resolved._layers, own, "", "")  # noqa: SLF001
-    resolved.value = _merged(resolved, resolved.value, own)
+    _mark(resolved._layers, own_parts, "", "")  # noqa: SLF001
+    resolved.value = _merged(resolved, resolved.value, own_parts)
     resolved.value[EXTENDED] = [
         {"piece": name, "digest": piece_digest(name)}
         for name in sorted(resolved._places)  # noqa: SLF001
@@ -140,10 +140,10 @@ def _with_others(requests: list[_Request]) -> Iterator[_Request]:
     """Yield the pieces asked for, each after those that it extends itself."""
     names = {name for name, _, _ in requests}
     for name, parameters, path in requests:
-        for other in pieces()[name].get(EXTENDS, ()):
-            if other not in names:
-                names.add(other)
-                yield other, {}, path
+        for extension in pieces()[name].get(EXTENDS, ()):
+            if extension not in names:
+                names.add(extension)
+                yield extension, {}, path
         yield name, parameters, path
 
 
@@ -182,26 +182,26 @@ def _mark(layers: dict[int, list[_Layer]], value: Any, piece: str, pointer: str)
         _mark(layers, part, piece, f"{pointer}/{json_pointer.escape(name)}")
 
 
-def _merged(resolved: Resolved, base: Any, over: Any) -> Any:  # noqa: ANN401 (any JSON)
+def _merged(resolved: Resolved, base: Any, changes: Any) -> Any:  # noqa: ANN401 (any JSON)
     """Merge a definition over another: sections by name, lists by id, all else replaced."""
     merged: Part = dict(base)
-    for name, part in over.items():
+    for name, part in changes.items():
         below = merged.get(name)
         if part is None:
             merged.pop(name, None)
         elif isinstance(part, dict) and isinstance(below, dict):
-            kept = {key: value for key, value in {**below, **part}.items() if value is not None}
-            merged[name] = _joint(resolved, kept, part, below)
+            members = {key: value for key, value in {**below, **part}.items() if value is not None}
+            merged[name] = _joint(resolved, members, part, below)
         else:
             merged[name] = _over(resolved, below, part)
-    return _joint(resolved, merged, over, base)
+    return _joint(resolved, merged, changes, base)
 
 
-def _over(resolved: Resolved, base: Any, over: Any) -> Any:  # noqa: ANN401 (any JSON)
+def _over(resolved: Resolved, base: Any, changes: Any) -> Any:  # noqa: ANN401 (any JSON)
     """Return a field over another: merged where both are lists of parts with ids, else alone."""
-    if _have_ids(base) and _have_ids(over):
-        return _by_id(resolved, base, over)
-    return over
+    if _have_ids(base) and _have_ids(changes):
+        return _by_id(resolved, base, changes)
+    return changes
 
 
 def _by_id(resolved: Resolved, base: list[Part], over: list[Part]) -> list[Part]:
@@ -215,17 +215,17 @@ def _by_id(resolved: Resolved, base: list[Part], over: list[Part]) -> list[Part]
     return _joint(resolved, members, over, base)
 
 
-def _item(resolved: Resolved, base: Part, over: Part) -> Part | None:
+def _item(resolved: Resolved, base: Part, changes: Part) -> Part | None:
     """Merge a member field by field; None where it says nothing but `remove: true`."""
-    if over == {"id": over["id"], "remove": True}:
+    if changes == {"id": changes["id"], "remove": True}:
         return None
     merged: Part = dict(base)
-    for name, part in over.items():
+    for name, part in changes.items():
         if part is None:
             merged.pop(name, None)
         else:
             merged[name] = _over(resolved, merged.get(name), part)
-    return _joint(resolved, merged, over, base)
+    return _joint(resolved, merged, changes, base)
 
 
 def _joint[Container](resolved: Resolved, merged: Container, *sources: Any) -> Container:  # noqa: ANN401

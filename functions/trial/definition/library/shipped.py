@@ -109,22 +109,22 @@ def _has_needed(needs: Iterable[str | list[str]], values: Part) -> bool:
     )
 
 
-def wrong_units(whole: Part, name: str, given: Part, path: str) -> Iterator[FieldError]:
+def wrong_units(whole: Part, name: str, arguments: Part, path: str) -> Iterator[FieldError]:
     """Yield the parameters of a piece that name something in another unit than its limits are in.
 
     What the definition does not have, or not as it should, its own check finds.
     """
     piece, measured = pieces()[name], whole.get("parameters")
-    values = piece.get("parameters", {}) | given
+    values = piece.get("parameters", {}) | arguments
     for parameter, units in piece.get("units", {}).items():
-        named = values[parameter]
-        if not isinstance(measured, dict) or not isinstance(named, str):
+        argument = values[parameter]
+        if not isinstance(measured, dict) or not isinstance(argument, str):
             continue
-        unit = part.get("unit") if isinstance(part := measured.get(named), dict) else None
+        unit = part.get("unit") if isinstance(part := measured.get(argument), dict) else None
         if isinstance(unit, str) and unit not in units:
             detail = (
-                f"{named} is in {unit}, and the limits of {name} are in {' or '.join(units)}:"
+                f"{argument} is in {unit}, and the limits of {name} are in {' or '.join(units)}:"
                 " name a parameter in this unit, such as a `formula` of it"
             )
-            where = f"/with/{json_pointer.escape(parameter)}" if parameter in given else ""
-            yield FieldError(f"{path}{where}", detail)
+            pointer = f"/with/{json_pointer.escape(parameter)}" if parameter in arguments else ""
+            yield FieldError(f"{path}{pointer}", detail)

@@ -29,8 +29,8 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
     stated role.
     """
     plan, methods = report.analysis_plan, Methods()
-    stated = reason(report.cut.completion)
-    collector = AnalysisCollector(definition, plan, methods, roles, stated)
+    reason_text = reason(report.cut.completion)
+    collector = AnalysisCollector(definition, plan, methods, roles, reason_text)
     analyses_by_table = [collector.collect(grid) for grid in report.grids]
     yield from _pieces(
         {

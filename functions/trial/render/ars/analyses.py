@@ -185,13 +185,13 @@ class AnalysisCollector:
         return groups
 
     def _arm(
-        self, ref: AnalysisRef, records: CellRecords | None, of: str
+        self, ref: AnalysisRef, records: CellRecords | None, set_id: str
     ) -> tuple[Variable | None, str]:
         """Find the variable that sorts subjects by arm: the model's own, or the set's."""
         if records is not None and records.records.arm:
             variable = self._plan.dataset, records.records.arm
             return variable, f"{ref.table}/{ref.rule}"
-        assigned = self._definition.sets[of].arm
+        assigned = self._definition.sets[set_id].arm
         return self._plan.arms.get(assigned), assigned
 
     def _variable(

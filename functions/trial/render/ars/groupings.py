@@ -91,7 +91,7 @@ def _column(
         several = len(column.arms_counted) > 1
         return _of_arms(column, definition, plan) if several else None
     compared = [columns[name] for name in column.compare]
-    arms = [clause for one in compared if (clause := _of_arms(one, definition, plan))]
+    arms = [clause for comparison in compared if (clause := _of_arms(comparison, definition, plan))]
     return combined("OR", *arms) if arms and len(arms) == len(compared) else None
 
 
@@ -173,8 +173,10 @@ def _grouping(
     *,
     driven: bool = False,
 ) -> Document:
-    where = {"groupingDataset": variable[0], "groupingVariable": variable[1]} if variable else {}
-    document: Document = {"id": id_, "name": name, **where, "dataDriven": driven}
+    variables = (
+        {"groupingDataset": variable[0], "groupingVariable": variable[1]} if variable else {}
+    )
+    document: Document = {"id": id_, "name": name, **variables, "dataDriven": driven}
     return {**document, "groups": groups} if groups else document
 
 

@@ -69,21 +69,24 @@ def of_mark(figure: Figure, mark: Mark) -> str:
 
 def _of_box(figure: Figure, quartiles: Quartiles) -> Iterator[str]:
     """Yield the ends of a box, its mean, and how many subjects have values outside."""
-    q1, q3, mean = (number(figure, at) for at in (quartiles.q1, quartiles.q3, quartiles.mean))
+    q1, q3, mean = (
+        number(figure, coordinate) for coordinate in (quartiles.q1, quartiles.q3, quartiles.mean)
+    )
     yield f"quartiles {q1} and {q3}, mean {mean}"
     if quartiles.outside:
         values = ", ".join(
             number(figure, value) + (f" ({n} subjects)" if n > 1 else "")
             for value, n in quartiles.outside[:_MOST_OUTSIDE]
         )
-        more = len(quartiles.outside) - _MOST_OUTSIDE
-        yield f"outside {values}" + (f" and {more} further values" if more > 0 else "")
+        excess = len(quartiles.outside) - _MOST_OUTSIDE
+        yield f"outside {values}" + (f" and {excess} further values" if excess > 0 else "")
 
 
 def _of_lane(figure: Figure, mark: Mark, lane: Lane) -> str:
     """Describe a lane: how long it is, what happened in it and when, and whether it goes on."""
     happened = (
-        f"{isolated(figure.heads[place])} {number(figure, at)}" for place, at in lane.happened
+        f"{isolated(figure.heads[place])} {number(figure, coordinate)}"
+        for place, coordinate in lane.happened
     )
     length = number(figure, mark.x) if mark.x is not None else "no value"
     return ", ".join((length, *happened, *(["ongoing"] if lane.goes_on else [])))
@@ -141,7 +144,11 @@ def _cumulative(figure: Figure) -> Iterator[str]:
             (share, next((mark for mark in series.marks if Decimal(mark.y or 0) >= share), None))
             for share in _SHARES
         )
-        texts = (f"{share}% at most {number(figure, at.x or '0')}" for share, at in reached if at)
+        texts = (
+            f"{share}% at most {number(figure, coordinate.x or '0')}"
+            for share, coordinate in reached
+            if coordinate
+        )
         yield f"{name(series)}: {', '.join(texts)} [n = {series.marks[-1].n}]"
 
 
@@ -178,7 +185,9 @@ def _scatter(figure: Figure) -> Iterator[str]:
             across, up = number(figure, str(x)), number(figure, str(y))
             greatest = f"; the greatest {across} across and {up} upwards"
         yield f"{name(series)}: {n} subjects{counts}{greatest}"
-    yield from (f"Line at {value} across: {isolated(of)}" for value, of in figure.x_references)
+    yield from (
+        f"Line at {value} across: {isolated(label)}" for value, label in figure.x_references
+    )
 
 
 def _greatest(series_marks: Iterable[Mark], axis: str) -> Decimal | None:

@@ -137,8 +137,8 @@ def name_references(canvas: Canvas, figure: Figure, plot: Frame) -> None:
 
 def name_width(figure: Figure) -> float:
     """Return the width that the names of the reference lines take at the right of the plot."""
-    named = [width_of(line) for _, label in figure.references for line in _name(label)]
-    return max((width + PAD for width in named), default=0)
+    widths = [width_of(line) for _, label in figure.references for line in _name(label)]
+    return max((width + PAD for width in widths), default=0)
 
 
 def _name(label: str) -> list[str]:

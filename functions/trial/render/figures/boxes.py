@@ -60,9 +60,9 @@ def _box(
     if mark.y is None or mark.quartiles is None or mark.low is None or mark.high is None:
         return
     style, (middle, wide), y = series_style(number), place, plot.y
-    left, right = middle - wide / 2, middle + wide / 2
+    start, right = middle - wide / 2, middle + wide / 2
     top, foot = y(mark.quartiles.q3), y(mark.quartiles.q1)
-    corners = (coordinates(left, foot), *map(coordinates, (top, right, foot)))
+    corners = (coordinates(start, foot), *map(coordinates, (top, right, foot)))
     shape = "M{} V{} H{} V{} Z".format(*corners)
     canvas.area(shape, style.colour, 0.2, alt_text.of_mark(figure, mark))
     canvas.path(shape, style.colour, style.dash, 1.5)
@@ -71,7 +71,7 @@ def _box(
         canvas.path(f"M{coordinates(middle, box_end)} V{coordinates(whisker)} {ends}",
                     style.colour, width=1.5)  # fmt: skip
     level = y(mark.y)
-    canvas.path(f"M{coordinates(left, level)} H{coordinates(right)}", style.colour, width=3)
+    canvas.path(f"M{coordinates(start, level)} H{coordinates(right)}", style.colour, width=3)
     canvas.mark(middle, y(mark.quartiles.mean), style)
     _outside(canvas, mark.quartiles, middle, plot.y, style)
 
@@ -80,12 +80,12 @@ def _outside(
     canvas: Canvas, quartiles: Quartiles, middle: float, y: Scale, style: SeriesStyle
 ) -> None:
     """Draw the values beyond the whiskers as rings, one for all subjects who have it."""
-    drawn: Sequence[tuple[str, int]] = quartiles.outside
-    if len(drawn) > _MOST_OUTSIDE:
-        drawn = (*drawn[: _MOST_OUTSIDE // 2], *drawn[-_MOST_OUTSIDE // 2 :])
+    values: Sequence[tuple[str, int]] = quartiles.outside
+    if len(values) > _MOST_OUTSIDE:
+        values = (*values[: _MOST_OUTSIDE // 2], *values[-_MOST_OUTSIDE // 2 :])
     rings = "".join(
         f"M{coordinates(middle - 3.5, y(value))} a3.5,3.5 0 1 1 7,0 a3.5,3.5 0 1 1 -7,0 "
-        for value, _ in drawn
+        for value, _ in values
     )
     if rings:
         canvas.path(rings.rstrip(), style.colour, width=1.5)

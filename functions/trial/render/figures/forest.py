@@ -110,8 +110,8 @@ def _scale(
         rungs = ticks(min(middles + limits), max(middles + limits), 4)
         return Scale(rungs[0], rungs[-1], start, end), rungs
     positive = [value for value in middles if value > 0]
-    least, most = min(positive) / _FARTHEST, max(positive) * _FARTHEST
-    near = [value for value in limits if least <= value <= most]
+    least, highest = min(positive) / _FARTHEST, max(positive) * _FARTHEST
+    near = [value for value in limits if least <= value <= highest]
     rungs = log_ticks(min(positive + near), max(positive + near))
     return LogScale(rungs[0], rungs[-1], start, end), rungs
 

@@ -80,13 +80,13 @@ def _days(profile: Profile) -> Iterator[int]:
 def _legend(canvas: Canvas, profile: Profile) -> None:
     """Say what bars and marks are whose row does not: as many on a line as fit."""
     events = [event for event in profile.adverse_events if event.first is not None]
-    taken = [medication for medication in profile.medications if medication.first is not None]
+    dated = [medication for medication in profile.medications if medication.first is not None]
     entries = [
         (style, opacity, text)
         for style, opacity, text, is_drawn in (
             (_ALL, 1, "adverse event, its grade after it", any(not _serious(e) for e in events)),
             (_SERIOUS, 1, "serious adverse event", any(map(_serious, events))),
-            (_ALL, _PALE, "no end recorded", any(bar.last is None for bar in (*events, *taken))),
+            (_ALL, _PALE, "no end recorded", any(bar.last is None for bar in (*events, *dated))),
         )
         if is_drawn
     ]
@@ -179,9 +179,9 @@ def _amounts(canvas: Canvas, doses: Sequence[Happening], x: Scale) -> None:
 
 def _shared_words(labels: Sequence[Sequence[str]]) -> Sequence[str]:
     """Return the words that all begin with, an amount and its unit left over for each."""
-    most = max(min(map(len, labels)) - 2, 0)
+    longest = max(min(map(len, labels)) - 2, 0)
     alike = takewhile(lambda words: len({*words}) == 1, zip(*labels, strict=False))
-    return [words[0] for words in islice(alike, most)]
+    return [words[0] for words in islice(alike, longest)]
 
 
 def _milestones(canvas: Canvas, happenings: Sequence[Happening], x: Scale) -> None:

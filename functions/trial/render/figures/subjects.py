@@ -113,7 +113,7 @@ def swimmer(canvas: Canvas, figure: Figure) -> None:
     _legend(canvas, figure.heads)
     lanes = list(_lanes(figure))
     times = [Decimal(mark.x) for _, mark in lanes if mark.x is not None]
-    times += [Decimal(at) for _, mark in lanes if mark.lane for _, at in mark.lane.happened]
+    times += [Decimal(moment) for _, mark in lanes if mark.lane for _, moment in mark.lane.happened]
     rungs = ticks(min([Decimal(0), *times]), max([Decimal(0), *times]))
     x = Scale(rungs[0], rungs[-1], PAD + INSET, RIGHT - INSET)
     canvas.paragraph(PAD, lines_of(figure.y_label, RIGHT), ink="muted")

@@ -49,6 +49,6 @@ class Anchors:
 
 def unordered(items: Iterable[Html], css_class: str = "") -> Html:
     """Write a list; nothing where there are no items."""
-    written = joined(html("<li>{}</li>", item) for item in items)
+    items_html = joined(html("<li>{}</li>", item) for item in items)
     attribute = html(' class="{}"', escape(css_class)) if css_class else EMPTY
-    return html("<ul{}>{}</ul>\n", attribute, written) if written else EMPTY
+    return html("<ul{}>{}</ul>\n", attribute, items_html) if items_html else EMPTY

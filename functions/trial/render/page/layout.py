@@ -99,7 +99,9 @@ def _fits_side_by_side(heads: Sequence[ColumnHead], rows: Sequence[RowLines]) ->
     if sum(len(head.labels) for head in heads) > max(_WIDEST, len(heads)):
         return False
     fullest = (max(len(row.get(head.column.id, ())) for row in rows or [{}]) for head in heads)
-    return all(len(head.labels) <= max(most, 1) for head, most in zip(heads, fullest, strict=True))
+    return all(
+        len(head.labels) <= max(longest, 1) for head, longest in zip(heads, fullest, strict=True)
+    )
 
 
 def _laid_out(rows: Sequence[Row], row_lines: Sequence[RowLines]) -> Iterator[LaidOutRow]:

@@ -47,7 +47,7 @@ def head(cut: Cut, name: str = "", rules: Html = EMPTY) -> Html:
     )
 
 
-def banner(cut: Cut, more: Html = EMPTY) -> Iterator[Html]:
+def banner(cut: Cut, extra: Html = EMPTY) -> Iterator[Html]:
     """Write notice, protocol, title, and which state of the study the page shows; and `more`."""
     yield html("<header>\n")
     if cut.notice:
@@ -68,7 +68,7 @@ def banner(cut: Cut, more: Html = EMPTY) -> Iterator[Html]:
         for name, fact in facts
         if fact
     )
-    yield more
+    yield extra
     yield html("</dl>\n</header>\n")
 
 

@@ -64,10 +64,10 @@ def _heads(table_layout: TableLayout, link: Link | None) -> Iterator[Html]:
     corner = html("<td{}></td>", _rows(depth))
     statistic = html('<th scope="col" class="statistic"{}>Statistic</th>', _rows(depth - double))
     yield html("<thead>\n<tr>{}{}", corner, statistic if table_layout.stacked else EMPTY)
-    for under, heads in _spans(table_layout.heads):
-        if under:
+    for heading, heads in _spans(table_layout.heads):
+        if heading:
             width = sum(len(head.labels) for head in heads)
-            yield html('<th scope="colgroup" colspan="{}">{}</th>', width, bdi(under))
+            yield html('<th scope="colgroup" colspan="{}">{}</th>', width, bdi(heading))
         else:
             yield from (_head(head, depth, link, double=double) for head in heads)
     yield html("</tr>\n")
@@ -88,8 +88,8 @@ def _heads(table_layout: TableLayout, link: Link | None) -> Iterator[Html]:
 
 def _spans(heads: Iterable[ColumnHead]) -> Iterator[tuple[str, list[ColumnHead]]]:
     """Yield the columns side by side that share a head, with what it says."""
-    for under, shared in groupby(heads, key=lambda head: head.column.under):
-        yield under, list(shared)
+    for heading, shared in groupby(heads, key=lambda head: head.column.under):
+        yield heading, list(shared)
 
 
 def _rows(depth: int) -> Html:
@@ -119,11 +119,11 @@ def _head(head: ColumnHead, depth: int, link: Link | None, *, double: bool) -> H
     return html('<th scope="col"{}>{}{}{}</th>', rowspan, name, size, sublabel)
 
 
-def _linked(shown: Html, link: Link | None, row: str, column: str, statistic: str) -> Html:
+def _linked(content: Html, link: Link | None, row: str, column: str, statistic: str) -> Html:
     """Write what is shown, as a link where one is wanted."""
     if link is None:
-        return shown
-    return html('<a href="{}">{}</a>', link(row, column, statistic), shown)
+        return content
+    return html('<a href="{}">{}</a>', link(row, column, statistic), content)
 
 
 def _bodies(table_layout: TableLayout, link: Link | None) -> Iterator[Html]:
@@ -200,8 +200,8 @@ def _cell(
     share = (
         EMPTY if line.share is None else html(' <span class="share">{}</span>', escape(line.share))
     )
-    shown = _linked(escape(line.text), link, row.row.id, head.column.id, line.statistic)
-    return html("<td{}{}>{}{}</td>", rowspan, words, shown, share)
+    content = _linked(escape(line.text), link, row.row.id, head.column.id, line.statistic)
+    return html("<td{}{}>{}{}</td>", rowspan, words, content, share)
 
 
 def _css_class(row: LaidOutRow) -> Html:
@@ -217,8 +217,8 @@ def _notes(grid: Grid) -> Html:
 
 
 def _method(method: str, scope: tuple[str, ...]) -> Html:
-    where = html(" ({})", joined(map(bdi, scope), html(", "))) if scope else EMPTY
-    return html("Method{}: {}.", where, bdi(method))
+    scope_words = html(" ({})", joined(map(bdi, scope), html(", "))) if scope else EMPTY
+    return html("Method{}: {}.", scope_words, bdi(method))
 
 
 def methods(grid: Grid) -> dict[str, tuple[str, ...]]:

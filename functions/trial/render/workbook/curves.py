@@ -43,12 +43,14 @@ def curves(chart: Figure) -> tuple[Curve, ...]:
     """Return all that a chart draws, the references last."""
     if chart.kind in _WHOLE:
         return tuple(_WHOLE[chart.kind](chart))
-    drawn = list(_WITHOUT_REFERENCES[chart.kind](chart))
-    places = _whole_width([point.position for curve in drawn for point in curve.points], chart)
+    chart_curves = list(_WITHOUT_REFERENCES[chart.kind](chart))
+    places = _whole_width(
+        [point.position for curve in chart_curves for point in curve.points], chart
+    )
     for level, name in chart.references:
         points = tuple(Point(place, Decimal(level)) for place in places)
-        drawn.append(Curve(name, "reference", points))
-    return tuple(drawn)
+        chart_curves.append(Curve(name, "reference", points))
+    return tuple(chart_curves)
 
 
 def _points(series: Series) -> Iterator[Point]:

@@ -35,11 +35,11 @@ type Placed = tuple[Curve, int, int]
 """A curve, and the first and last row in which its points stand."""
 
 
-def height(chart: Figure, drawn: Sequence[Curve]) -> float:
+def height(chart: Figure, chart_curves: Sequence[Curve]) -> float:
     """Return how high the chart is, in cm: a term takes a line of its own."""
     lines = 0
     if chart.kind in {"dots", "stacked", "swimmer"}:
-        lines = max((len(curve.points) for curve in drawn), default=0)
+        lines = max((len(curve.points) for curve in chart_curves), default=0)
     if chart.kind == "forest":
         lines = len(chart.series[0].marks) * 2
     return min(max(_LEAST_HEIGHT, _LINE_OF_A_TERM * lines + 4), _MOST_HEIGHT)

@@ -38,13 +38,13 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
         _notes(chart),
     )  # fmt: skip
     first, last = write_sheet(target, layout, rows, cut)
-    drawn, chart_column = curves(chart), len(heads) + 2
+    chart_curves, chart_column = curves(chart), len(heads) + 2
     anchor = f"{get_column_letter(chart_column)}{first}"
-    last = max(last, first + ceil(height(chart, drawn) / _ROW))
+    last = max(last, first + ceil(height(chart, chart_curves) / _ROW))
     columns = [get_column_letter(chart_column + n) for n in range(_CHART_COLUMNS)]
     for column in columns:
         target.column_dimensions[column].width = _CHART_COLUMN_WIDTH
-    charts = [(chart, drawn, anchor)]
+    charts = [(chart, chart_curves, anchor)]
     if chart.panel is not None:
         beside = _panel(chart, chart.panel)
         charts.append((beside, curves(beside), f"{get_column_letter(chart_column)}{last + 2}"))
@@ -141,9 +141,9 @@ def _beside(chart: Figure, mark: Mark, shape: str) -> list[CellValue]:
         decimal_text(Decimal(value), chart.places) + (f" ({n})" if n > 1 else "")
         for value, n in box.outside[:_MOST_OUTSIDE]
     )
-    more = "" if len(box.outside) <= _MOST_OUTSIDE else " and more: see the points of the chart"
+    remark = "" if len(box.outside) <= _MOST_OUTSIDE else " and more: see the points of the chart"
     return [*(_number(text, shape) for text in (box.q1, box.q3, box.mean)),
-            CellValue(outside + more)]  # fmt: skip
+            CellValue(outside + remark)]  # fmt: skip
 
 
 def _marks(series: Series) -> Iterator[Mark]:
@@ -166,13 +166,13 @@ def _number(exact: str | None, shape: str) -> CellValue:
 
 
 def _write_points(
-    target: Worksheet, layout: SheetLayout, drawn: Sequence[Curve], first: int
+    target: Worksheet, layout: SheetLayout, chart_curves: Sequence[Curve], first: int
 ) -> list[Placed]:
     """Write the points that the chart draws, curve after curve; say where they stand."""
     title = [CellValue("The chart draws these points:", "strong")]
     row = fill(target, layout.widths, [title, _heads(_POINT_HEADS)], first)
     placed = []
-    for curve in drawn:
+    for curve in chart_curves:
         if curve.points:
             end = fill(target, layout.widths, (_point(curve, point) for point in curve.points), row)
             placed.append((curve, row, end - 1))

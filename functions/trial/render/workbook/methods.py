@@ -42,18 +42,18 @@ def _rows(report: Report) -> Iterator[list[CellValue]]:
 
 
 def _heads(section: Section) -> tuple[str, str]:
-    first, second, *others = section.heads
+    first, second, *rest = section.heads
     if first == _TABLE:
-        return f"{first} and {second.lower()}", others[0]
-    return first, "" if others else second
+        return f"{first} and {second.lower()}", rest[0]
+    return first, "" if rest else second
 
 
 def _pair(section: Section, row: tuple[str, ...]) -> tuple[str, str]:
     """Put a row into two cells: a table with what is of it, or several columns by their heads."""
-    first, second, *others = row
+    first, second, *rest = row
     if section.heads[0] == _TABLE:
-        return f"{first}: {isolated(second)}", others[0]
-    if not others:
+        return f"{first}: {isolated(second)}", rest[0]
+    if not rest:
         return first, second
     cells = zip(section.heads[1:], row[1:], strict=True)
     return first, "; ".join(f"{head}: {text}" for head, text in cells if text)

@@ -133,7 +133,7 @@ def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
     margins.top, margins.bottom, margins.footer = 0.5, 0.75, 0.4
     footer = target.oddFooter
     assert footer is not None
-    named = f"{cut.study} | {cut.completion.state.lower()} | cut {cut.id[:16]}"
-    footer.left.text = legible(named)[:100].replace("&", "&&")
+    title = f"{cut.study} | {cut.completion.state.lower()} | cut {cut.id[:16]}"
+    footer.left.text = legible(title)[:100].replace("&", "&&")
     footer.right.text = "Page &P of &N"
     footer.left.size = footer.right.size = 8

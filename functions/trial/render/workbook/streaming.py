@@ -58,14 +58,14 @@ class _Blocks:
         """Return the first rows of those that were read ahead, at most so many."""
         return list(islice(chain.from_iterable(self._waiting), size))
 
-    def take(self, most: int) -> RowBlock | None:
+    def take(self, limit: int) -> RowBlock | None:
         """Return the next block that is not empty, or as much of it as there is room for."""
         block = self._next()
-        if block is None or block.count <= most:
+        if block is None or block.count <= limit:
             return block
         rows = list(block)
-        self._waiting.appendleft(Run(rows[most:]))
-        return Run(rows[:most])
+        self._waiting.appendleft(Run(rows[limit:]))
+        return Run(rows[:limit])
 
     def is_empty(self) -> bool:
         """Return whether there are no more rows."""

@@ -37,7 +37,7 @@ def add_styles(book: Workbook) -> None:
 
 
 def _styles() -> Iterator[NamedStyle]:
-    under, over, hair = Border(bottom=_EDGE), Border(top=_EDGE), Border(bottom=_HAIR)
+    ruled_below, ruled_above, hair = Border(bottom=_EDGE), Border(top=_EDGE), Border(bottom=_HAIR)
     link = Font("Arial", 10, underline="single", color="1F4E9E")
     for name, font in (
         ("line", _PLAIN),
@@ -49,11 +49,11 @@ def _styles() -> Iterator[NamedStyle]:
     ):
         yield NamedStyle(f"TLF {name}", font=font, alignment=_OVER)
     for name, border, alignment in (
-        ("head", under, _HEAD_LEFT),
-        ("head text", under, _HEAD_INSET),
-        ("head number", under, _HEAD_RIGHT),
-        ("band", over, _ACROSS),
-        ("band alone", over, _HEAD_RIGHT),
+        ("head", ruled_below, _HEAD_LEFT),
+        ("head text", ruled_below, _HEAD_INSET),
+        ("head number", ruled_below, _HEAD_RIGHT),
+        ("band", ruled_above, _ACROSS),
+        ("band alone", ruled_above, _HEAD_RIGHT),
     ):
         yield NamedStyle(f"TLF {name}", _BOLD, _GREY, border, alignment)
     for name, font, alignment in (

@@ -30,7 +30,7 @@ def compare(
     store: Store,
     documents: Documents,
     reports: Reports,
-    seen: Study,
+    reader_study: Study,
     names: tuple[str, str],
     after: str = "",
 ) -> Document:
@@ -39,18 +39,20 @@ def compare(
     `after` names the subject after which the page of subjects begins; `next` the one after which
     the next does. Raises `Rejected`: 404 for what is no report, 409 for one that is not ready.
     """
-    new, old = (compared_cut(documents, reports, seen, name) for name in names)
-    study = store.defined(seen.id, new.cut["definition"])
+    new, old = (compared_cut(documents, reports, reader_study, name) for name in names)
+    study = store.defined(reader_study.id, new.cut["definition"])
     view = study if new.audience == UNBLINDED else study.open
-    reason = _reason_not_compared(old, new, study, seen)
-    cells, key_results = ({}, []) if reason else published.changes(documents, seen.id, old, new)
+    reason = _reason_not_compared(old, new, study, reader_study)
+    cells, key_results = (
+        ({}, []) if reason else published.changes(documents, reader_study.id, old, new)
+    )
     sources = published.sources(view, key_results)
     source_cells = {address for addresses in sources for address in addresses}
-    comparison = CutComparison(view, seen, old, new, cells, source_cells)
+    comparison = CutComparison(view, reader_study, old, new, cells, source_cells)
     remaining = [subject for subject in comparison.candidates if subject > after]
     page = contributors.page(store, comparison, remaining)
     return {
-        "study": seen.id,
+        "study": reader_study.id,
         "audience": new.audience,
         "before": old.document(),
         "after": new.document(),
@@ -67,12 +69,12 @@ def compare(
     }
 
 
-def _reason_not_compared(old: ComparedCut, new: ComparedCut, study: Study, seen: Study) -> str:
+def _reason_not_compared(old: ComparedCut, new: ComparedCut, study: Study, view: Study) -> str:
     """Return why the cuts' key results must not be compared; '' if they may."""
     versions = {(side.cut["definition"], side.cut["contribution_version"]) for side in (old, new)}
     if versions != {(study.digest, study.version)}:
         return _DIFFERENT
-    return _OPENED if seen.pooled and not study.definition.blinded else ""
+    return _OPENED if view.pooled and not study.definition.blinded else ""
 
 
 def _contributors(page: Page, addresses: Sequence[CellAddress]) -> list[Document]:

@@ -135,9 +135,9 @@ def _decisive_records(
     decisive: dict[CellAddress, list[Key]] = {}
     keys = [change.key for change in changed] if changed_cells else []
     for key, subject in undone(new, keys, old.records):
-        without = comparison.derivation(subject, comparison.new)
+        derivation = comparison.derivation(subject, comparison.new)
         for address in changed_cells & comparison.key_result_attribution.affected_cells(
-            without, after
+            derivation, after
         ):
             decisive.setdefault(address, []).append(key)
     return decisive

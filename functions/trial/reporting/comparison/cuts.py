@@ -43,33 +43,33 @@ class ComparedCut:
         }
 
 
-def compared_cut(documents: Documents, reports: Reports, seen: Study, name: str) -> ComparedCut:
+def compared_cut(documents: Documents, reports: Reports, view: Study, name: str) -> ComparedCut:
     """Find a cut as an audience sees it; of the reports that became it, the first.
 
     Raises `Rejected`: 404 for what is no report, 409 for one that is not ready.
     """
-    request = reports.find(seen.id, name) or _first_request_of(reports, seen, name)
+    request = reports.find(view.id, name) or _first_request_of(reports, view, name)
     if request is None:
         raise Rejected(404, "Report not found", f"no report or cut has the id {name!r}")
     if request.status != READY:
         detail = f"its status is {request.status}: only ready reports can be compared"
         raise Rejected(409, "Report not ready", detail)
-    audience, cut = _cut(seen, request)
-    manifest = json.loads(documents.read(seen.id, audience, object_keys.cut_prefix(cut), MANIFEST))
+    audience, cut = _cut(view, request)
+    manifest = json.loads(documents.read(view.id, audience, object_keys.cut_prefix(cut), MANIFEST))
     return ComparedCut(
-        request, audience, manifest["cut"], changelog.versions(documents, seen.id, request)
+        request, audience, manifest["cut"], changelog.versions(documents, view.id, request)
     )
 
 
-def _first_request_of(reports: Reports, seen: Study, cut: str) -> ReportRequest | None:
+def _first_request_of(reports: Reports, view: Study, cut: str) -> ReportRequest | None:
     requests = [
-        request for request in reports.all(seen.id) if cut and _cut(seen, request)[1] == cut
+        request for request in reports.all(view.id) if cut and _cut(view, request)[1] == cut
     ]
     return min(requests, key=lambda request: request.order, default=None)
 
 
-def _cut(seen: Study, request: ReportRequest) -> tuple[str, str]:
+def _cut(view: Study, request: ReportRequest) -> tuple[str, str]:
     """Return a report's cut for an audience; of a study that was not blinded there is one only."""
-    if seen.audience == UNBLINDED and request.unblinded_cut:
+    if view.audience == UNBLINDED and request.unblinded_cut:
         return UNBLINDED, request.unblinded_cut
     return OPEN, request.cut

@@ -74,11 +74,11 @@ class Superseding:
 
     @classmethod
     def of(
-        cls, published: datetime, former: Iterable[FormerVersions], named: Iterable[ObjectVersion]
+        cls, published: datetime, former: Iterable[FormerVersions], listed: Iterable[ObjectVersion]
     ) -> Self:
         """Look at the publication before, which appeared then and replaced the last of these."""
         noticed = (versions.noticed(published) for versions in former)
-        return cls(published, tuple(noticed), frozenset(named))
+        return cls(published, tuple(noticed), frozenset(listed))
 
     def due(self) -> Iterator[ObjectVersion]:
         """Yield what can be deleted now."""
@@ -86,8 +86,8 @@ class Superseding:
             if former.is_due(self.published):
                 yield from former.versions
 
-    def remaining(self, named: Iterable[ObjectVersion]) -> list[FormerVersions]:
+    def remaining(self, versions: Iterable[ObjectVersion]) -> list[FormerVersions]:
         """Return what is left for later, by a publication that names these versions."""
-        replaced = FormerVersions(self.published, None, tuple(sorted(self.named - {*named})))
+        replaced = FormerVersions(self.published, None, tuple(sorted(self.named - {*versions})))
         waiting = (former for former in self.former if not former.is_due(self.published))
         return [former for former in (*waiting, replaced) if former.versions]

@@ -39,8 +39,8 @@ def words(grades: Grades, definition: Definition) -> Iterator[str]:
     term = scale.terms[grades.term]
     yield f"the {scale.noun} of each result of {_label(graded)} by {named(scale)}"
     yield f"term {term.label}: the {scale.noun} rises as results are {_DIRECTIONS[term.direction]}"
-    chosen = rules_for(scale, term, graded.unit, graded.conversions)
-    unit, rules, conversion = chosen or ("", (), None)
+    grading_rules = rules_for(scale, term, graded.unit, graded.conversions)
+    unit, rules, conversion = grading_rules or ("", (), None)
     for rule in rules:
         criteria = joined((_criterion(part, unit) for part in rule.any), "or")
         yield f"{scale.noun} {rule.grade}: {criteria}"
@@ -79,8 +79,10 @@ def _scale(name: str, scale: Scale, definition: Definition) -> Iterator[str]:
     of_all = f"Of its {len(scale.terms)} terms" if len(scale.terms) > 1 else "Its one term"
     yield f"{of_all} these grade results: {joined(used)}" if used else "It grades no results here"
     if scale.synonyms:
-        same = (f"{unit or 'no unit'} is {meant}" for unit, meant in by_name(scale.synonyms))
-        yield f"Of units {joined(same)}"
+        synonyms = (
+            f"{unit or 'no unit'} is {unit_meant}" for unit, unit_meant in by_name(scale.synonyms)
+        )
+        yield f"Of units {joined(synonyms)}"
 
 
 def _rules(term: GradedTerm) -> Iterator[GradeRule]:

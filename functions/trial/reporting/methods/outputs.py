@@ -94,10 +94,12 @@ def _reasons(box: FlowBox) -> str:
 
 def _key_result(key_result: KeyResultDefinition, labels: Mapping[str, str]) -> str:
     row, *below = key_result.source.row.split("/")
-    named = ", ".join((labels.get(row) or row, *below))
+    row_label = ", ".join((labels.get(row) or row, *below))
     column = labels.get(key_result.source.column, key_result.source.column)
     rule = f". {key_result.rule}" if key_result.rule else ""
-    return f"{_SHOWN[key_result.show]} in table {key_result.source.table}, {named}, {column}{rule}"
+    return (
+        f"{_SHOWN[key_result.show]} in table {key_result.source.table}, {row_label}, {column}{rule}"
+    )
 
 
 def _figure(figure: FigureDefinition, labels: Mapping[str, str], definition: Definition) -> str:
@@ -106,13 +108,14 @@ def _figure(figure: FigureDefinition, labels: Mapping[str, str], definition: Def
     survival = next((row.survival for row in rows if row.id == source.row), None)
     if survival is not None and survival.estimate == "cumulative-incidence":
         contents = "Aalen and Johansen's curve of cumulative incidence"
-    named = joined(label for name in source.all_rows if (label := labels[name]))
+    row_labels = joined(label for name in source.all_rows if (label := labels[name]))
     if figure.kind == "box":
         contents += f", {WHISKERS[figure.whiskers or 'iqr']}"
     if figure.differences is not None:
         contents += f"; beside them, the greatest first, {labels[figure.differences]}"
     interaction = _INTERACTION if figure.interaction else ""
-    return f"{contents[0].upper()}{contents[1:]}{interaction}; out of table {source.table}, {named}"
+    origin = f"out of table {source.table}, {row_labels}"
+    return f"{contents[0].upper()}{contents[1:]}{interaction}; {origin}"
 
 
 def _listing(listing: ListingDefinition, words: Wording) -> str:
@@ -131,16 +134,16 @@ def _listing(listing: ListingDefinition, words: Wording) -> str:
     return f"{text}{subjects}. {order(listing)}"
 
 
-def _selected(shown: RecordSelection, words: Wording) -> str:
+def _selected(selection: RecordSelection, words: Wording) -> str:
     """Say which records, or results, are shown one by one."""
-    if parameters := parameters_of(shown.records):
+    if parameters := parameters_of(selection.records):
         text = f"result of {joined(map(words.parameter, parameters))}"
-        text += " after the first dose" if shown.after_first_dose else ""
-        text += " beyond the reference range reported with it" if shown.out_of_range else ""
-        wanted = [words.results_within(part) for part in shown.results]
-        return f"{text}, if it is one of {joined(wanted, 'or')}" if wanted else text
-    text = f"record of {RECORDS[shown.records]}{where(shown.where)}"
-    return text + (f" that is {words.events(shown.events)}" if shown.events else "")
+        text += " after the first dose" if selection.after_first_dose else ""
+        text += " beyond the reference range reported with it" if selection.out_of_range else ""
+        conditions = [words.results_within(part) for part in selection.results]
+        return f"{text}, if it is one of {joined(conditions, 'or')}" if conditions else text
+    text = f"record of {RECORDS[selection.records]}{where(selection.where)}"
+    return text + (f" that is {words.events(selection.events)}" if selection.events else "")
 
 
 def _narrative(narrative: NarrativeDefinition, words: Wording) -> Iterator[tuple[str, str]]:
@@ -149,11 +152,11 @@ def _narrative(narrative: NarrativeDefinition, words: Wording) -> Iterator[tuple
     for number, paragraph in enumerate(narrative.paragraphs, 1):
         yield f"{narrative.id}, paragraph {number}", _paragraph(paragraph, words)
     for name, readings in narrative.words.items():
-        read = joined(
+        contents_words = joined(
             f"{value} reads {text}" if value else f"no value reads {text}"
             for value, text in readings.items()
         )
-        yield f"{narrative.id}, {{{name}}}", read
+        yield f"{narrative.id}, {{{name}}}", contents_words
 
 
 def _paragraph(paragraph: Paragraph, words: Wording) -> str:

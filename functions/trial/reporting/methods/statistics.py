@@ -51,8 +51,8 @@ def sections(definition: Definition, words: Wording) -> Iterator[Section]:
     states = tuple(_completion(definition, words))
     yield Section("completion", "Interim and final", ("State", "When"), states)
     attributes = ("Estimand", "Attribute", "As the definition states it")
-    stated = tuple(_estimands(definition))
-    yield Section("estimands", "Estimands (ICH E9(R1))", attributes, stated)
+    estimands = tuple(_estimands(definition))
+    yield Section("estimands", "Estimands (ICH E9(R1))", attributes, estimands)
     yield Section("testing", "Tests", ("Test", "What it decides"), tuple(_tests(definition)))
 
 
@@ -110,11 +110,11 @@ def _tests(definition: Definition) -> Iterator[tuple[str, str]]:
     labels = {table.id: labels_of(table) for table in definition.tables}
     for number, ref in enumerate(testing.order, 1):
         row, *below = ref.row.split("/")
-        named = ", ".join((labels[ref.table].get(row) or row, *below))
+        row_label = ", ".join((labels[ref.table].get(row) or row, *below))
         column = labels[ref.table][ref.column]
         yield (
             f"Confirmatory test {number} of {len(testing.order)}",
-            f"Table {ref.table}, {named}, {column}",
+            f"Table {ref.table}, {row_label}, {column}",
         )
     for look in testing.planned:
         yield f"Planned look: {look.label} ({look.id})", _look(testing, look)

@@ -115,8 +115,8 @@ def _read(parameter: Parameter, definition: Definition) -> Iterator[str]:
 def _formula(parameter: Parameter, definition: Definition) -> Iterator[str]:
     """Yield what a formula is of, and which results it takes."""
     yield f"= {parameter.formula}, exact, roots and logarithms to 100 digits"
-    named = formulas.operands(parameter.expression)
-    for name in named:
+    operand_names = formulas.operands(parameter.expression)
+    for name in operand_names:
         source = definition.parameters[name]
         unit = f" ({source.unit})" if source.unit else ""
         yield f"{name} is {source.label}{unit}"
@@ -129,7 +129,7 @@ def _formula(parameter: Parameter, definition: Definition) -> Iterator[str]:
         yield f"of {joined(parameter.carried)} the last result up to that day, whenever it was"
     used = {part.taken for part in formulas.nodes(parameter.expression)
             if isinstance(part, formulas.Operand)}  # fmt: skip
-    yield from (words for taken, words in _TAKEN.items() if taken in used)
+    yield from (words for kind_, words in _TAKEN.items() if kind_ in used)
     yield "missing where an operand is, or where it has no value"
 
 
@@ -154,12 +154,12 @@ _TAKEN = {
 
 def _kept(precision: Precision) -> str:
     """Return to how many decimals a number is kept and printed."""
-    printed = f"data are printed to {precision.decimals} decimals"
+    precision_text = f"data are printed to {precision.decimals} decimals"
     if precision.rounded:
-        return f"rounded half up to {precision.places} decimals, which count; {printed}"
+        return f"rounded half up to {precision.places} decimals, which count; {precision_text}"
     if precision.exact:
-        return f"kept with all of at most {precision.places} decimals; {printed}"
-    return f"kept to {precision.places} decimals, more than are printed; {printed}"
+        return f"kept with all of at most {precision.places} decimals; {precision_text}"
+    return f"kept to {precision.places} decimals, more than are printed; {precision_text}"
 
 
 def _characteristics(definition: Definition) -> Iterator[tuple[str, str]]:
@@ -215,14 +215,14 @@ _FIRST_CONDITION = (
 
 def time(time: TimeToEvent, words: Wording) -> str:
     """Return a time to event in words."""
-    events, ends, others = (
+    events, ends, rivals = (
         joined(map(words.date, dates), "or")
         for dates in (time.events, time.censored, time.competing)
     )
     censored = f"{ends}, " if time.censored else ""
     competing = (
-        f" The first of {others} on or after the start ends the time as a competing event, before a"
-        " censoring and after an event on its day."
+        f" The first of {rivals} on or after the start ends the time as a competing event, before"
+        " a censoring and after an event on its day."
         if time.competing
         else ""
     )
@@ -274,11 +274,11 @@ def _medications(rules: Medications) -> Iterator[tuple[str, str]]:
 
 
 def _events(rules: AdverseEvents) -> Iterator[tuple[str, str]]:
-    for head, named in (("Dictionary", rules.dictionary), ("Grading", rules.grading)):
-        if named:
+    for head, value in (("Dictionary", rules.dictionary), ("Grading", rules.grading)):
+        if value:
             yield (
                 head,
-                f"{named}; what is not coded counts under {NOT_CODED}" if head[0] == "D" else named,
+                f"{value}; what is not coded counts under {NOT_CODED}" if head[0] == "D" else value,
             )
     yield "Coding", "Of several codings of an event that of the highest version of the dictionary."
     window = rules.days_after_last_dose

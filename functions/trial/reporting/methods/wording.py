@@ -214,8 +214,8 @@ class Wording:
         listed = condition.results or []
         parts = [self._coincident(part) for part in listed]
         results = [part for part in listed if part.parameter is not None]
-        these = "each of these parameters has a result then"
-        unknown = f" (unknown until {these})" if results else ""
+        condition_words = "each of these parameters has a result then"
+        unknown = f" (unknown until {condition_words})" if results else ""
         until = condition.days_after_last_dose
         last = "" if until is None else f" and not more than {until} days after the last"
         days = "on one day" if not condition.within_days else f"within {condition.within_days} days"
@@ -244,9 +244,9 @@ class Wording:
         One that is made of others goes by its name: `Measures` spell it out.
         """
         if isinstance(ref, str):
-            named = self._definition.measures[ref]
-            composed = named.by_arm is not None or named.difference is not None
-            return f"the measure {ref}" if composed else self.measure(named)
+            measure_ = self._definition.measures[ref]
+            composed = measure_.by_arm is not None or measure_.difference is not None
+            return f"the measure {ref}" if composed else self.measure(measure_)
         form = next(name for name in MEASURE_FORMS if getattr(ref, name) is not None)
         text: str = getattr(self, f"_of_{form}")(ref)
         return text
@@ -350,12 +350,12 @@ class Wording:
         """Return which adverse events a filter selects."""
         words = (_filter_part(name, getattr(event_filter, name)) for name in _EVENTS)
         parts = list(filter(None, words))
-        if named := [*event_filter.groups, *event_filter.terms]:
+        if terms := [*event_filter.groups, *event_filter.terms]:
             spelled = {
                 group.label: f"{group.label} ({', '.join(group.of_scope(event_filter.scope))})"
                 for group in self._definition.adverse_events.groups
             }
-            parts.append(f"preferred term {joined((spelled.get(n, n) for n in named), 'or')}")
+            parts.append(f"preferred term {joined((spelled.get(n, n) for n in terms), 'or')}")
         if event_filter.scope is not None:
             its_group = "its group" if event_filter.grouped is not False else "any group"
             parts.append(f"of the {event_filter.scope} scope of {its_group}")

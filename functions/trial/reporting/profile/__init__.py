@@ -187,12 +187,14 @@ class _Maker:
             about = ", ".join(text for text in texts if text and text != HIDDEN)
             noun = KINDS[kind].noun.partition(" ")[2]
             visit = _text(record.data.get("visit"))
-            named = () if kind.endswith("missed") else (("visit", self._visits.get(visit, visit)),)
+            visit_facts = (
+                () if kind.endswith("missed") else (("visit", self._visits.get(visit, visit)),)
+            )
             if kind == "observation.recorded" or not has_measurements(kind) or about:
                 label = f"{noun}: {about}" if about else noun
             else:
                 label = noun
-            yield self._happening(record, label, named)
+            yield self._happening(record, label, visit_facts)
 
     def _said(self, record: Record, field: str) -> str:
         """Return a field as people read it: visits and arms by their labels."""

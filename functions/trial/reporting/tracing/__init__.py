@@ -94,12 +94,12 @@ def _add(page: _Page, people: People, number: Number, statistic: str, recorded: 
     if standing is None:
         return
     evidence = list(number.evidence(derivation, standing))
-    taken = dict.fromkeys(key for part in evidence for key in part.records)
+    record_keys = dict.fromkeys(key for part in evidence for key in part.records)
     keys = [key for key, record in sorted(subject.records.items()) if not record.void]
     values = list(dict.fromkeys(part.value for part in evidence if part.value is not None))
-    tried = _tried(keys, taken)
-    page.work += len(tried or ()) * len(keys)
-    decisive = set(_decisive(people, number, alone, subject, tried or ()))
+    keys_tried = _tried(keys, record_keys)
+    page.work += len(keys_tried or ()) * len(keys)
+    decisive = set(_decisive(people, number, alone, subject, keys_tried or ()))
     document = {
         "subject": subject.id,
         "in": standing.place,
@@ -113,19 +113,19 @@ def _add(page: _Page, people: People, number: Number, statistic: str, recorded: 
                 "kind": kind,
                 "record": record,
                 "revision": subject.records[kind, record].revision,
-                "decisive": None if tried is None else (kind, record) in decisive,
+                "decisive": None if keys_tried is None else (kind, record) in decisive,
             }
-            for kind, record in sorted({*taken, *decisive} & subject.records.keys())
+            for kind, record in sorted({*record_keys, *decisive} & subject.records.keys())
         ],
     }
     page.subjects.append(document)
     page.size += len(json.dumps(document))
 
 
-def _tried(keys: Sequence[Key], taken: Container[Key]) -> Sequence[Key] | None:
+def _tried(keys: Sequence[Key], evidence_keys: Container[Key]) -> Sequence[Key] | None:
     """Return which of a subject's records are undone; None where that would be too much work."""
-    tried = keys if len(keys) <= MOST_TRIED else [key for key in keys if key in taken]
-    return tried if len(tried) * len(keys) <= MOST_WORK else None
+    keys_tried = keys if len(keys) <= MOST_TRIED else [key for key in keys if key in evidence_keys]
+    return keys_tried if len(keys_tried) * len(keys) <= MOST_WORK else None
 
 
 def _decisive(
@@ -136,8 +136,8 @@ def _decisive(
     keys: Iterable[Key],
 ) -> Iterator[Key]:
     """Yield the records without which, alone, the subject would not count, or count otherwise."""
-    for key, without in undone(subject, keys):
-        derivation = Derivation(people.view, without, people.spec.day)
+    for key, reduced in undone(subject, keys):
+        derivation = Derivation(people.view, reduced, people.spec.day)
         if number.differs(alone, SingleSubject(derivation)):
             yield key
 

@@ -177,12 +177,12 @@ class Explanations:
                 continue
             name = str(part.parameter)
             parameter = self._definition.parameters[name]
-            holds = bounded(parameter.precision, part, "")
+            is_within = bounded(parameter.precision, part, "")
             results = derivation.series(name, selection(part.where)).on_treatment(
                 condition.days_after_last_dose
             )
             for result in results:
-                if holds(result.value):
+                if is_within(result.value):
                     text = _text(result.value, parameter.precision, part)
                     words = f"{parameter.label} {text} {parameter.unit}".strip()
                     yield _observed(words, result)
@@ -241,8 +241,8 @@ class Explanations:
         """Yield the value, and the results that it is of; or why there is none."""
         value = quantity.evaluate(derivation)
         if value is None:
-            why = "not yet due" if quantity.pending(derivation) else "missing"
-            yield Evidence(f"{quantity.label}: no value, {why}")
+            reason = "not yet due" if quantity.pending(derivation) else "missing"
+            yield Evidence(f"{quantity.label}: no value, {reason}")
             return
         unit, change = quantity.unit, _of_change(measure)
         text = _text(value, quantity.precision, limits)
@@ -254,8 +254,8 @@ class Explanations:
         if measure.parameter is not None:
             parameter = self._definition.parameters[measure.parameter]
             for source in quantity.sources(derivation):
-                kept = parameter.precision
-                result = _text(source.observation.at(kept, kept), kept)
+                precision = parameter.precision
+                result = _text(source.observation.at(precision, precision), precision)
                 words = f"{_ROLES[source.role]}{result} {parameter.unit}"
                 yield _observed(words.strip(), source.observation)
 
@@ -302,9 +302,9 @@ class Explanations:
             level = self._rules.category(name, "")(derivation)
         label = self._words.category(name)
         text = "not known" if level is None else level_text(level)
-        shown = self._words.labels(name).get(text, text)
+        value_label = self._words.labels(name).get(text, text)
         keys = (_key(record),) if record and level is not None else ()
-        yield Evidence(f"{label}: {shown}", keys, Taken(label, shown))
+        yield Evidence(f"{label}: {value_label}", keys, Taken(label, value_label))
 
     # Dates and times
 
@@ -317,18 +317,18 @@ class Explanations:
         if time is None or day is None:
             yield Evidence(f"{definition.label}: not begun")
             return
-        how = "event" if time.event else "competing event" if time.competing else "censored"
+        outcome = "event" if time.event else "competing event" if time.competing else "censored"
         refs = {
             "event": definition.events,
             "competing event": definition.competing,
             "censored": definition.censored,
-        }[how]
+        }[outcome]
         ends = [self._date(ref, derivation, day) for ref in refs]
         last = day + time.days - 1
-        yield from (part for found, evidence in ends if found == last for part in evidence)
+        yield from (part for day_, evidence in ends if day_ == last for part in evidence)
         yield Evidence(
-            f"{definition.label}: {time.days} days, {how} on {dates.iso(last)}",
-            value=Taken(definition.label, f"{time.days}, {how}", "days"),
+            f"{definition.label}: {time.days} days, {outcome} on {dates.iso(last)}",
+            value=Taken(definition.label, f"{time.days}, {outcome}", "days"),
         )
 
     def at_risk(self, derivation: Derivation) -> Iterator[Evidence]:
@@ -336,8 +336,8 @@ class Explanations:
         if (risk := Risk.of(derivation)) is not None:
             _, first = self._date("first-dose", derivation, 0)
             yield from first
-            taken = Taken("Time at risk", str(risk.days), "days")
-            yield Evidence(f"at risk for {risk.days} days", value=taken)
+            evidence = Taken("Time at risk", str(risk.days), "days")
+            yield Evidence(f"at risk for {risk.days} days", value=evidence)
 
     def _date(
         self, ref: DateRef, derivation: Derivation, since: int
@@ -367,9 +367,9 @@ class Explanations:
                 )
             case ResultDate():
                 parameter = self._definition.parameters[ref.parameter]
-                holds = bounded(parameter.precision, ref, "")
+                in_bounds = bounded(parameter.precision, ref, "")
                 for result in derivation.series(ref.parameter, selection(ref.where)).observations:
-                    if result.day == day and holds(result.value):
+                    if result.day == day and in_bounds(result.value):
                         text = _text(result.value, parameter.precision, ref)
                         yield _observed(f"{parameter.label} {text}", result)
             case _:
@@ -434,9 +434,9 @@ def _observed(words: str, observation: Observation) -> Evidence:
     """Return a result in words, with its date and record; of a mean all that it is the mean of."""
     sources = observation.sources
     records = tuple(dict.fromkeys((source.kind, source.record) for source in sources))
-    of = " and ".join(dict.fromkeys(source.record for source in sources))
+    record_names = " and ".join(dict.fromkeys(source.record for source in sources))
     noun = "record" if len(records) == 1 else "the mean of records"
-    return Evidence(f"{words} on {_day(observation.collected)}, {noun} {of}", records)
+    return Evidence(f"{words} on {_day(observation.collected)}, {noun} {record_names}", records)
 
 
 def _day(text: str) -> str:
@@ -456,13 +456,13 @@ def _text(value: Value, precision: Precision, limits: Bounds | None = None) -> s
 
     That is not done where the shorter number would be on another side of a bound.
     """
-    exact, shown = Fraction(value.units, 10**precision.places), str(decimal(value.units, precision))
-    if len(shown.partition(".")[2]) > precision.decimals + _DIGITS_MORE:
+    exact, text = Fraction(value.units, 10**precision.places), str(decimal(value.units, precision))
+    if len(text.partition(".")[2]) > precision.decimals + _DIGITS_MORE:
         rounded = decimal_text(exact, precision.decimals + 1)
         numbers = exact, Fraction(rounded)
         if limits is None or len({tuple(_sides(number, limits)) for number in numbers}) == 1:
-            shown = rounded
-    return f"{value.operator}{shown}"
+            text = rounded
+    return f"{value.operator}{text}"
 
 
 def _sides(number: Fraction, limits: Bounds) -> list[int]:

@@ -123,8 +123,8 @@ class BoxNumber:
         for name in self._cells(subject):
             box_and_arm, at_reason, reason = name.partition("=")
             arm = box_and_arm.partition("@")[2]
-            wanted = bool(at_reason) if self._reason is not None else not at_reason
-            if wanted and self._arm in ("", arm) and self._reason in (None, reason):
+            is_right = bool(at_reason) if self._reason is not None else not at_reason
+            if is_right and self._arm in ("", arm) and self._reason in (None, reason):
                 standings.append(Standing(arm, {"n": 1}))
         return standings
 
@@ -141,8 +141,10 @@ class BoxNumber:
         if box.reasons.characteristic is not None:
             yield from self._explanations.category(box.reasons.characteristic, derivation)
             return
-        kind, field, where = box.reasons.recorded, box.reasons.field, box.reasons.where
-        yield from self._explanations.levels(str(kind), str(field), derivation, where, self._reason)
+        kind, field, criteria = box.reasons.recorded, box.reasons.field, box.reasons.where
+        yield from self._explanations.levels(
+            str(kind), str(field), derivation, criteria, self._reason
+        )
 
     def document(self) -> Document:
         """Return which box it is."""
@@ -165,7 +167,9 @@ class MarkNumber:
 
     def standings(self, subject: SingleSubject) -> Sequence[Standing]:
         """Return how a subject stands in the cell, if it is at the mark."""
-        return [each for each in self._cell.standings(subject) if self._is_at(each.records)]
+        return [
+            standing for standing in self._cell.standings(subject) if self._is_at(standing.records)
+        ]
 
     def differs(self, old: SingleSubject, new: SingleSubject) -> bool:
         """Return whether a subject is at the mark otherwise in one state than in another."""
@@ -177,8 +181,8 @@ class MarkNumber:
 
     def document(self) -> Document:
         """Return which mark it is, and which cell the series is read from."""
-        at = {"figure": self._figure.id, "series": self._series, "mark": self._mark or None}
-        return self._cell.document() | at
+        identity = {"figure": self._figure.id, "series": self._series, "mark": self._mark or None}
+        return self._cell.document() | identity
 
 
 class NamedNumber:
@@ -224,7 +228,7 @@ def box_number(
     if name not in boxes:
         raise _not_found(view, "Box", "box in its flow", name, boxes)
     box = boxes[name]
-    arms = [known.id for known in box.arms]
+    arms = [arm_id.id for arm_id in box.arms]
     if arm and arm not in arms:
         raise _not_found(view, "Arm", f"arm in box {name}", arm, arms)
     if reason is not None and box.reasons is None:
@@ -250,9 +254,9 @@ def mark_number(
     figure, source = figures[name], figures[name].source
     table = next(t for t in view.definition.tables if t.id == source.table)
     row = next(r for r in table.rows if r.id == source.row)
-    shown = figure.columns_of(table, row)
-    if series not in shown:
-        raise _not_found(view, "Series", f"series in figure {name}", series, shown)
+    columns = figure.columns_of(table, row)
+    if series not in columns:
+        raise _not_found(view, "Series", f"series in figure {name}", series, columns)
     if figure.kind == "forest":
         number = cell_number(view, source.table, _row_of(view, figure, mark), series)
         return NamedNumber(number, {"figure": name, "series": series, "mark": mark}), statistic
@@ -263,8 +267,8 @@ def mark_number(
     at_risk = statistic == AT_RISK
     is_at = _test_of_value(mark, at_risk=at_risk)
     # A day of a curve has those censored too, whom the cell has in its denominator alone.
-    wanted = "N" if at_risk else statistic
-    return MarkNumber(figure, cell, series, mark, is_at), wanted
+    name_of_statistic = "N" if at_risk else statistic
+    return MarkNumber(figure, cell, series, mark, is_at), name_of_statistic
 
 
 def _row_of(view: Study, figure: FigureDefinition, mark: str) -> str:
@@ -287,18 +291,20 @@ def _test_of_value(mark: str, *, at_risk: bool) -> Callable[[Sequence[AnalysisRe
 
     def is_at(records: Sequence[AnalysisRecord]) -> bool:
         numbers = [next((r[n] for n in _NUMBERS if r.get(n) is not None), None) for r in records]
-        known = [Decimal(str(number)) for number in numbers if number is not None]
-        return any(number >= value if at_risk else number == value for number in known)
+        values_present = [Decimal(str(number)) for number in numbers if number is not None]
+        return any(number >= value if at_risk else number == value for number in values_present)
 
     return is_at
 
 
-def _not_found(view: Study, what: str, kind: str, name: str, known: Iterable[str]) -> Rejected:
+def _not_found(
+    view: Study, title: str, kind: str, name: str, known_names: Iterable[str]
+) -> Rejected:
     """Return the refusal of a name; what is hidden while a study is blinded is not among the known.
 
     So nobody learns whether the definition has it, only where it would be.
     """
-    names = ", ".join(known) or "none"
+    names = ", ".join(known_names) or "none"
     hidden = " (what depends on the arm is under /unblinded)" if view.pooled else ""
     detail = f"the definition has no {kind} {name!r}{hidden}, but: {names}"
-    return Rejected(404, f"{what} not found", detail)
+    return Rejected(404, f"{title} not found", detail)

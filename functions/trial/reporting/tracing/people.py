@@ -108,20 +108,20 @@ class OfCut:
 
 
 def people(
-    store: Store, documents: Documents, reports: Reports, seen: Study, cut: str = ""
+    store: Store, documents: Documents, reports: Reports, reader_study: Study, cut: str = ""
 ) -> People:
     """Return the subjects as they are now, or as a report or cut saw them, by its id.
 
     Raises `Rejected`: 404 for what is no report, 409 for one that is not ready or cannot be shown.
     """
     if not cut:
-        return Live(store, seen)
-    found = compared_cut(documents, reports, seen, cut)
-    study = store.defined(seen.id, found.cut["definition"])
-    view = study if found.audience == UNBLINDED else study.open
-    version = found.cut["definition"], found.cut["contribution_version"]
+        return Live(store, reader_study)
+    cut_compared = compared_cut(documents, reports, reader_study, cut)
+    study = store.defined(reader_study.id, cut_compared.cut["definition"])
+    view = study if cut_compared.audience == UNBLINDED else study.open
+    version = cut_compared.cut["definition"], cut_compared.cut["contribution_version"]
     if version != (study.digest, study.version):
         raise Rejected(409, "Cut not traced", _OTHER_RELEASE)
-    if seen.pooled and not study.definition.blinded:
+    if reader_study.pooled and not study.definition.blinded:
         raise Rejected(409, "Cut not traced", _OPENED)
-    return OfCut(store, view, found)
+    return OfCut(store, view, cut_compared)
