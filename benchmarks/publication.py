@@ -25,7 +25,7 @@ from trial.events.blinding import OPEN
 from trial.render.documents import render
 from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
-from trial.reporting.live.contents import ChangedRows, contents
+from trial.reporting.live.contents import ChangedRows, PiecesInUse, contents
 from trial.reporting.signing import Signer
 from trial.store import Store
 from trial.store.bucket.documents import Documents
@@ -91,7 +91,7 @@ def parts(service: Service) -> dict[str, float]:
     def once() -> dict[str, float]:
         changes = ChangedRows(store, study, None)
         _, read_seconds = _timed(lambda: changes.all_rows)
-        live, compute = _timed(lambda: contents(changes, study, pieces, None))
+        live, compute = _timed(lambda: contents(changes, study, PiecesInUse(pieces, ""), None))
         assert live is not None
         files, rendered = _timed(
             lambda: [

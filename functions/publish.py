@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Logger, Metrics
@@ -99,7 +100,9 @@ def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects 
     last = wiring.reports().last_rendering(study.id)
     if last is not None and last["status"] == FAILED:
         changed = None  # the calls for which it failed are over
-    outcome = live_documents.publish(writer, study, changed)
+    outcome = live_documents.publish(
+        writer, study, changed, partial(wiring.reports().note_blocks, study.id)
+    )
     if not outcome.sums_agree:
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from what the documents count", study=study.id)

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from invoking import STUDY, Service, forget, unreachable
+from invoking import STUDY, Context, Service, forget, streamed, unreachable
 
 import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
+from trial.reporting import blocks
+from trial.reporting.live import unfinished
 
 Event = dict[str, Any]
 LATEST = f"studies/{STUDY}/open/latest.json"
@@ -352,3 +354,39 @@ def test_what_arrival_decides_lies_beside_the_documents(filled: Service) -> None
     heads = json.loads(filled.object(AUDIT + "heads.json"))["subjects"]
     history = filled.get("subjects/D-1/history").json
     assert history["head"] == heads["D-1"]["head"]
+
+
+def test_a_publication_too_long_for_one_invocation_goes_on_in_the_next_and_says_how_far_it_is(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 1)
+    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
+    make, over = blocks.BlockMaker.make, list[bool]()
+
+    def slow(maker: blocks.BlockMaker, subjects: Any) -> Any:
+        over.append(True)
+        return make(maker, subjects)
+
+    monkeypatch.setattr(blocks.BlockMaker, "make", slow)
+    event = streamed(CHANGED)
+
+    def invoke() -> None:
+        over.clear()
+        context = Context(left=lambda: 1_000 if over else 900_000)
+        filled.handlers["publish"].handler(event, context)
+
+    with pytest.raises(Unavailable):  # the stream brings the change again
+        invoke()
+    (entry,) = filled.get("work").json["work"]
+    assert (entry["what"], entry["status"], entry["done"]) == ("publication", "waiting", 1)
+    assert entry["total"] > 1
+    for _ in range(entry["total"] - 2):
+        with pytest.raises(Unavailable):
+            invoke()
+    over_at_the_end = over.clear
+    monkeypatch.setattr(
+        blocks.BlockMaker, "make", lambda *of: (slow(*of), over_at_the_end())[0]
+    )  # the last block ends within its time
+    invoke()
+    assert filled.get("work").json["work"] == []
+    assert latest(filled)["events"] == filled.get("summary").json["accepted"]

@@ -7,11 +7,12 @@ one before lost, damaged or cut short.
 
 import json
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import builders
+import pytest
 import soak
 from blinded import randomised
 from builders import adverse_event, coding, contact, death, disposition, dose, enrolment, viral_load
@@ -22,11 +23,13 @@ from toy import SENDER
 
 from trial.commands import erasure
 from trial.definition.study import Study
+from trial.errors import OutOfTime, Unavailable
 from trial.events.envelope import Entry
 from trial.render.documents import render
 from trial.reporting import blocks, report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
+from trial.reporting.live import unfinished
 from trial.reporting.live.former import GRACE
 from trial.reporting.live.state import BlockPlace, LiveState, inputs_of, read_state
 from trial.reporting.signing import Signer
@@ -130,6 +133,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     changed: set[str] | None = field(default_factory=set)
     amendments: int = 0
+    left: Iterator[int] = field(default_factory=lambda: iter(()))
+    """What is left of a writer's looks at the clock."""
     damaged: set[str] = field(default_factory=set)
     """Versions that are not what was written."""
 
@@ -206,10 +211,23 @@ class World:
             case _:
                 self.s3.versions[key][number] = version, body[: self.chance.randrange(len(body))]
 
-    def writer(self, code: str) -> DocumentWriter:
-        """Return what writes to the bucket."""
+    def writer(self, code: str, looks: int = 1_000_000) -> DocumentWriter:
+        """Return what writes to the bucket, for so many looks at the clock."""
         documents, signer = Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key")
-        return DocumentWriter(self.store, documents, signer, code)
+        self.left = left = iter(range(looks))
+
+        def beat() -> None:
+            if next(left, None) is None:
+                raise OutOfTime("the function ran out of time")
+
+        return DocumentWriter(self.store, documents, signer, code, beat)
+
+    def run_out(self) -> None:
+        """Publish with too little time; what was made of it from nothing is kept."""
+        try:
+            live.publish(self.writer(CODE, self.chance.randrange(60)), self.study, None)
+        except (OutOfTime, Unavailable):
+            return
 
     def publish(self) -> None:
         """Publish, and compare with documents made from nothing."""
@@ -288,6 +306,7 @@ def _history(number: int) -> None:
     world = World(chance, is_blinded=chance.random() < 0.5)
     steps = [world.post] * 12 + [world.publish] * 3 + [
         world.erase, world.lose_call, world.damage, world.damage, world.break_off, world.wait,
+        world.run_out,
     ]  # fmt: skip
     for _ in range(chance.randint(10, 40)):
         step = world.amend if chance.random() < 0.02 else chance.choice(steps)
@@ -298,6 +317,7 @@ def _history(number: int) -> None:
 
 def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> None:
     monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
+    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
     first = soak.seed("documents by change")
     histories = soak.size(18, 1_000)
     for number in range(first, first + histories):
@@ -357,3 +377,36 @@ def test_former_versions_go_but_for_documents_of_a_days_end(monkeypatch: Any) ->
     last_of_day, *later = [world.s3.written_at[version] for version, _ in pages]
     assert last_of_day.isoformat()[8:16] == "01T23:55"
     assert {moment.day for moment in later} == {2}
+
+
+def test_a_publication_that_never_has_the_time_ends_all_the_same(monkeypatch: Any) -> None:
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 1)
+    monkeypatch.setattr(unfinished, "AT_ONCE", 2)
+    world = World(random.Random(1), is_blinded=True)  # noqa: S311 (no secret)
+    names = [f"T-{number:02}" for number in range(60)]
+    for name in names:
+        world.store.record(world.study, [Receipt(enrolment(subject=name), SENDER)])
+    made = list[int]()
+    make = blocks.BlockMaker.make
+
+    def counted(maker: Any, known: Any) -> Any:
+        made.append(len(known))
+        for _ in range(100):  # a block takes as long as so many looks
+            next(world.left, None)
+        return make(maker, known)
+
+    monkeypatch.setattr(blocks.BlockMaker, "make", counted)
+    with pytest.raises(OutOfTime):  # it cannot even read them: nothing is kept
+        live.publish(world.writer(CODE, 50), world.study)
+    assert made == []
+    calls = 1
+    while True:
+        try:
+            live.publish(world.writer(CODE, 1_500), world.study)
+            break
+        except Unavailable:
+            calls += 1
+    assert calls > 2
+    assert sum(made) <= 2 * len(names) + 2 * calls  # for each audience once, and what a call lost
+    for view in world.study.views:
+        assert world.published(view) == world.made_from_nothing(view)

@@ -215,16 +215,24 @@ class Reports:
     def mark_rendering(self, study: str, status: str, moment: str, detail: str = "") -> None:
         """Note whether a study's last rendering succeeded: then its documents are up to date."""
         values = {":status": text(status), ":at": text(moment), ":detail": text(detail)}
-        up_to_date = " REMOVE behind_since" if status == PUBLISHED else ""
+        removed = "blocks, behind_since" if status == PUBLISHED else "blocks"
         self._table.write([
             self._table.update(
                 keys.publication(study),
-                f"SET #status = :status, #at = :at, detail = :detail{up_to_date}",
+                f"SET #status = :status, #at = :at, detail = :detail REMOVE {removed}",
                 "",
                 ExpressionAttributeNames={"#status": "status", "#at": "at"},
                 ExpressionAttributeValues=values,
             )
         ])  # fmt: skip
+
+    def note_blocks(self, study: str, done: int, total: int) -> None:
+        """Note how many blocks are kept of a publication from nothing that goes on."""
+        values = {":blocks": text(f"{done}/{total}")}
+        change = self._table.update(
+            keys.publication(study), "SET blocks = :blocks", "", ExpressionAttributeValues=values
+        )
+        self._table.write([change])
 
     def set_behind_since(self, study: str, since: str) -> None:
         """Note since when a study's documents are known to be out of date; '' if they are not."""
@@ -247,6 +255,14 @@ def read_rendering(item: Item | None) -> dict[str, str] | None:
         return None
     names = "status", "at", "detail", "behind_since"
     return {name: item.get(name, {}).get("S", "") for name in names}
+
+
+def read_blocks_done(item: Item | None) -> tuple[int, int] | None:
+    """Read from that row how many blocks are kept, and of how many; None where none is begun."""
+    if item is None or "blocks" not in item:
+        return None
+    done, _, total = item["blocks"]["S"].partition("/")
+    return int(done), int(total)
 
 
 def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's value)

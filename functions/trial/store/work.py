@@ -21,7 +21,7 @@ from trial.store.generations import (
     read_header,
 )
 from trial.store.leases import Lease, read_lease
-from trial.store.reports import read_rendering
+from trial.store.reports import read_blocks_done, read_rendering
 from trial.store.table import Item, Table, key_of
 
 _TRIES = 5
@@ -50,6 +50,8 @@ class Work:
     """How far the run that is under way has come, of the shards that it has begun."""
     lease: Lease | None
     rendering: Mapping[str, str] | None
+    blocks: tuple[int, int] | None
+    """How many blocks of a publication from nothing are kept, and of how many."""
     is_listed: bool
     """Whether the list of studies names it: not once nothing is left of it."""
 
@@ -103,6 +105,7 @@ def _work(
     rows = map(items.get, (keys.shard_progress(study_id, shard) for shard in range(MAX_SHARDS)))
     progress = [read_shard(row) for row in rows if row is not None]
     lease = items.get(keys.publishing_lease(study_id))
+    rendering = items.get(keys.publication(study_id))
     return Work(
         current,
         shards,
@@ -110,7 +113,8 @@ def _work(
         state,
         [shard for shard in progress if shard.run == state.run],
         read_lease(study_id, lease) if lease else None,
-        read_rendering(items.get(keys.publication(study_id))),
+        read_rendering(rendering),
+        read_blocks_done(rendering),
         keys.study_entry(study_id) in items,
     )
 

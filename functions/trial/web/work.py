@@ -114,11 +114,13 @@ def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, An
         yield _entry("publication", FAILED, "", detail=last["detail"])
     if wiring.store().study(study).definition.blinded:
         return
+    done, total = work.blocks or (None, None)
+    blocks = {"done": done, "total": total, "unit": "blocks" if work.blocks else None}
     if work.lease is not None and work.lease.ends > stamp_text(now):
         begun = datetime.fromisoformat(work.lease.ends) - leases.DURATION
-        yield _entry("publication", RUNNING, _stamp(begun))
-    elif last.get("behind_since"):
-        yield _entry("publication", WAITING, last["behind_since"])
+        yield _entry("publication", RUNNING, _stamp(begun), **blocks)
+    elif last.get("behind_since") or work.blocks:
+        yield _entry("publication", WAITING, last.get("behind_since", ""), **blocks)
 
 
 def _reports(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:

@@ -7,14 +7,16 @@ the difference of shares, what only all subjects show together by adding and rem
 block is made anew where one of its subjects changed, or what they together decide for one of them.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import batched
 
 from trial.definition.study import Study
 from trial.errors import Beat
 from trial.reporting import report
-from trial.reporting.blocks import in_blocks, subject_blocks
+from trial.reporting.blocks import in_blocks
+from trial.reporting.live import unfinished as unfinished_blocks
 from trial.reporting.live.state import (
     BlockPlace,
     KeptBlock,
@@ -22,8 +24,9 @@ from trial.reporting.live.state import (
     mark,
     read_blocks,
 )
+from trial.reporting.live.unfinished import UnfinishedBlocks
 from trial.reporting.report import Contents, Disputes
-from trial.reporting.snapshot import JournalPosition
+from trial.reporting.snapshot import KEPT_RECORDS, JournalPosition
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.bucket.pieces import Pieces
@@ -38,6 +41,36 @@ from trial.tables.discrepancies.across import CrossSubjectSurvey, terms_of
 from trial.tables.grid import Report
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSubject:
+    """A subject at a version; packed where there are more records than memory holds as objects."""
+
+    id: str
+    version: int
+    head: bytes
+    state: Subject | bytes
+
+    @property
+    def subject(self) -> Subject:
+        """The subject."""
+        if isinstance(self.state, bytes):
+            return subjects.decode(Subject(self.id), self.state)
+        return self.state
+
+
+type KnownSubjects = Mapping[str, KnownSubject]
+
+
+@dataclass(frozen=True)
+class _InOrder:
+    """Subjects in order of their ids, to be read again and again."""
+
+    rows: KnownSubjects
+
+    def __iter__(self) -> Iterator[Subject]:
+        return (self.rows[name].subject for name in sorted(self.rows))
+
+
 @dataclass
 class ChangedRows:
     """The rows of subjects that may have changed, read once for all audiences."""
@@ -46,33 +79,46 @@ class ChangedRows:
     study: Study
     changed: ChangedSubjects
     beat: Beat = lambda: None
+    note_blocks: Callable[[int, int], None] = lambda _done, _total: None
+    """Is told how many blocks are kept of a publication that has not ended, and of how many."""
+    all_sums: Share = field(default_factory=dict)
+    """The sum of the shares of all subjects, once these were read."""
+    blocks_kept: int = 0
+    """How many blocks were made and kept before the publication that they are for has ended."""
 
     @cached_property
-    def rows(self) -> Mapping[str, StoredSubject]:
+    def rows(self) -> KnownSubjects:
         """Those that were told of; all where none were."""
         if self.changed is None:
             return self.all_rows
         return self._by_id(self.store.some_subjects(self.study, self.changed))
 
     @cached_property
-    def all_rows(self) -> Mapping[str, StoredSubject]:
+    def all_rows(self) -> KnownSubjects:
         """Those of all subjects."""
-        return self._by_id(self.store.subjects(self.study))
+        return self._by_id(self._counted(self.store.subjects(self.study)))
 
     def unchanged(
         self, ids: Iterable[str], positions: Mapping[str, JournalPosition]
-    ) -> Mapping[str, StoredSubject] | None:
+    ) -> KnownSubjects | None:
         """Read subjects whose versions are known; None where one of them has another by now."""
         wanted = frozenset(ids)
         rows = self._by_id(self.store.some_subjects(self.study, wanted)) if wanted else {}
         known = {name: row for name, row in rows.items() if row.version == positions[name].version}
         return known if known.keys() == wanted else None
 
-    def _by_id(self, rows: Iterable[StoredSubject]) -> Mapping[str, StoredSubject]:
-        by_id = {}
+    def _counted(self, rows: Iterable[StoredSubject]) -> Iterator[StoredSubject]:
+        for row in rows:
+            cells.add_share(self.all_sums, row.share)
+            yield row
+
+    def _by_id(self, rows: Iterable[StoredSubject]) -> KnownSubjects:
+        by_id, room = {}, KEPT_RECORDS
         for row in rows:
             self.beat()
-            by_id[row.id] = row
+            room -= row.subject.accepted
+            state = row.subject if room >= 0 else subjects.encode(row.subject)
+            by_id[row.id] = KnownSubject(row.id, row.version, row.head, state)
         return by_id
 
 
@@ -92,10 +138,18 @@ class LiveContents:
     """That of the last publication, where this one was made from it."""
 
 
+@dataclass(frozen=True)
+class PiecesInUse:
+    """The pieces of an audience, and the digest of what decides them all."""
+
+    pieces: Pieces
+    inputs: str
+
+
 def contents(
     changes: ChangedRows,
     view: Study,
-    pieces: Pieces,
+    in_use: PiecesInUse,
     state: LiveState | None,
     *,
     anyway: bool = False,
@@ -114,31 +168,55 @@ def contents(
         }
         if not anyway and not rows and disputes == list(state.disputes):
             return None
-        kept = read_blocks(pieces, state.blocks)
+        kept = read_blocks(in_use.pieces, state.blocks)
         lost = (name for place in state.blocks if place not in kept for name in place.ids)
         restored = changes.unchanged(lost, state.positions)
         if restored is not None:
             changed = _ChangedSince(rows, restored)
             return _Update(changes.study, view, disputes, changed, state, kept).contents()
-    return _from_nothing(view, disputes, changes.all_rows)
+    return _from_nothing(view, disputes, changes, in_use)
 
 
 def _from_nothing(
-    view: Study, disputes: Sequence[Dispute], rows: Mapping[str, StoredSubject]
+    view: Study, disputes: Sequence[Dispute], changes: ChangedRows, in_use: PiecesInUse
 ) -> LiveContents:
-    known = [rows[name].subject for name in sorted(rows)]
+    rows = changes.all_rows
+    known, sums = _InOrder(rows), changes.all_sums
     open_disputes = report.open_disputes_of(known, disputes)
     survey = CrossSubjectSurvey(known)
     shown = Contents(view, known, LIVE_SPEC, open_disputes, survey)
-    blocks = [_keep(shown, block) for block in subject_blocks(known)]
-    sums = cells.total(row.share for row in rows.values())
+    positions = _positions(rows)
+    unfinished = UnfinishedBlocks.read(
+        in_use.pieces, in_use.inputs, positions, open_disputes, survey
+    )
+    blocks = list(_blocks_kept_early(shown, changes, unfinished))
     return LiveContents(
-        _positions(rows), sums, survey, disputes, open_disputes,
+        positions, sums, survey, disputes, open_disputes,
         [(kept, None) for kept in blocks], shown.report(sums, [kept.block for kept in blocks]),
     )  # fmt: skip
 
 
-def _positions(rows: Mapping[str, StoredSubject]) -> dict[str, JournalPosition]:
+def _blocks_kept_early(
+    shown: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
+) -> Iterator[KeptBlock]:
+    """Yield all blocks: found where a publication that did not end kept them, or made."""
+    rows = changes.all_rows
+    ids = list(in_blocks(sorted(rows), str))
+    unfinished.limit_to(ids)
+    for batch in batched(ids, unfinished_blocks.AT_ONCE, strict=False):
+        found, made = unfinished.find(batch), dict[tuple[str, ...], KeptBlock]()
+        for names in map(tuple, batch):
+            changes.beat()
+            if names not in found:
+                made[names] = _keep(shown, [rows[name].subject for name in names])
+        if made and len(ids) > len(batch):
+            unfinished.keep(found.values(), list(made.values()))
+            changes.blocks_kept += len(made)
+            changes.note_blocks(len(unfinished.kept), len(ids))
+        yield from ((found.get(names) or made[names]) for names in map(tuple, batch))
+
+
+def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
     return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
 
 
@@ -155,8 +233,8 @@ def _keep(shown: Contents, known: Sequence[Subject]) -> KeptBlock:
 class _ChangedSince:
     """The rows of the subjects that changed since a state, and of those whose block was lost."""
 
-    rows: Mapping[str, StoredSubject]
-    restored: Mapping[str, StoredSubject]
+    rows: KnownSubjects
+    restored: KnownSubjects
 
 
 class _Update:

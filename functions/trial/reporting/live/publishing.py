@@ -1,19 +1,19 @@
 """Publishing live documents: to each audience what changed since the last time."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 from trial.definition.study import Study
-from trial.errors import Unavailable
+from trial.errors import OutOfTime, Unavailable
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
 from trial.reporting.currency import is_newer
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import by_column
-from trial.reporting.live.contents import ChangedRows, LiveContents, contents
+from trial.reporting.live.contents import ChangedRows, LiveContents, PiecesInUse, contents
 from trial.reporting.live.former import Superseding
 from trial.reporting.live.state import (
     BEGUN,
@@ -23,7 +23,7 @@ from trial.reporting.live.state import (
     inputs_of,
     is_overtaken,
     read_state,
-    write_block,
+    write_blocks,
     write_state,
 )
 from trial.statistics.cells import Cells, Share
@@ -49,19 +49,30 @@ class Outcome:
     """Whether the shards' headers count what the documents do, where both know the same events."""
 
 
-def publish(writer: DocumentWriter, study: Study, changed: ChangedSubjects = None) -> Outcome:
+def publish(
+    writer: DocumentWriter,
+    study: Study,
+    changed: ChangedSubjects = None,
+    note_blocks: Callable[[int, int], None] = lambda _done, _total: None,
+) -> Outcome:
     """Bring the live documents of every audience up to date.
 
     `changed` are the subjects that may have changed since the last time: without it all are looked
-    at.
+    at. Where there is not the time to make all from nothing, `note_blocks` is told how many blocks
+    are kept, and of how many; `Unavailable` says that the next call goes on with them.
     """
     store = writer.store
     current = store.current(study.id)
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    changes = ChangedRows(store, study, changed, writer.beat)
-    advanced = [_advance(writer, view, epoch, changes) for view in study.views]
+    changes = ChangedRows(store, study, changed, writer.beat, note_blocks)
+    try:
+        advanced = [_advance(writer, view, epoch, changes) for view in study.views]
+    except OutOfTime as error:
+        if changes.blocks_kept:
+            raise Unavailable("documents are begun: the next call goes on with them") from error
+        raise
     made = [live for live in advanced if live is not None]
     counted = store.header_cells(study) if made else {}
     agree = all(_agrees(counted, live.sums) for live in made)
@@ -75,9 +86,10 @@ def _advance(
     documents, code_version = writer.documents, writer.code_version
     pieces = documents.pieces(view.id, view.audience)
     latest, tag, written = documents.latest(view.id, view.audience)
-    state = read_state(pieces, latest, inputs_of(view, epoch, code_version))
+    inputs = inputs_of(view, epoch, code_version)
+    state = read_state(pieces, latest, inputs)
     overtaken = is_overtaken(pieces, state)
-    live = contents(changes, view, pieces, state, anyway=overtaken)
+    live = contents(changes, view, PiecesInUse(pieces, inputs), state, anyway=overtaken)
     if live is None:
         return None
     entry = _entry(view, epoch, code_version, live)
@@ -154,7 +166,8 @@ def _write(
         COLUMNS: columns.versions,
         "audit": {**heads.versions, **signature.versions},
     }
-    blocks = [place or write_block(pieces, kept) for kept, place in live.blocks]
+    written = iter(write_blocks(pieces, [kept for kept, place in live.blocks if place is None]))
+    blocks = [place or next(written) for _, place in live.blocks]
     named = chain(
         writer.documents.named_versions(view.id, view.audience, entry),
         _pieces_of(pieces, begun, blocks),

@@ -252,7 +252,13 @@ def read_blocks(pieces: Pieces, places: Sequence[BlockPlace]) -> Mapping[BlockPl
         }
 
 
-def write_block(pieces: Pieces, kept: KeptBlock) -> BlockPlace:
-    """Keep a block under a name that it has as long as it begins with the same subject."""
-    name, content = f"block-{sha256(kept.block.ids[0].encode())[:24]}", kept.encode()
-    return BlockPlace(name, pieces.write(name, content), sha256(content), kept.block.ids)
+def write_blocks(pieces: Pieces, blocks: Sequence[KeptBlock]) -> list[BlockPlace]:
+    """Keep blocks, several at a time; return where they are, in their order."""
+
+    def write(kept: KeptBlock) -> BlockPlace:
+        # A block has its name as long as it begins with the same subject.
+        name, content = f"block-{sha256(kept.block.ids[0].encode())[:24]}", kept.encode()
+        return BlockPlace(name, pieces.write(name, content), sha256(content), kept.block.ids)
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        return list(threads.map(write, blocks))

@@ -31,9 +31,10 @@ class Pieces:
         """Write a piece; return its version id. Former versions expire as those of documents do."""
         return self.bucket.write(self._key(name), (content,), **LIVE_TAGS)
 
-    def read(self, name: str, version: str) -> bytes | None:
-        """Read a version of a piece; None where it is gone."""
-        stored = self.bucket.read(self._key(name), VersionId=version)
+    def read(self, name: str, version: str = "") -> bytes | None:
+        """Read a version of a piece, or the one that it has now; None where it is gone."""
+        options = {"VersionId": version} if version else {}
+        stored = self.bucket.read(self._key(name), **options)
         return stored.content if stored else None
 
     def current_version(self, name: str) -> str:

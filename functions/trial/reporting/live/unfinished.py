@@ -1,0 +1,126 @@
+"""Blocks of a publication from nothing, kept as they are made: one function may not end it.
+
+They are written some at a time, each with what it was made of; an index names them. Whoever begins
+again takes those of which nothing has changed since. Like the state this is a cache: what is not
+what was kept is made anew, and documents are the same with it and without.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trial.reporting.live.state import (
+    BlockPlace,
+    KeptBlock,
+    mark,
+    read_blocks,
+    sha256,
+    write_blocks,
+)
+from trial.reporting.report import Disputes
+from trial.reporting.snapshot import JournalPosition
+from trial.store.bucket.pieces import Pieces
+from trial.tables.discrepancies.across import CrossSubjectSurvey
+
+UNFINISHED = "unfinished"
+AT_ONCE = 64
+"""How many blocks are written together: some seconds' work. A study of fewer keeps none early."""
+
+
+@dataclass
+class UnfinishedBlocks:
+    """The blocks of a publication from nothing that are kept, for one audience."""
+
+    pieces: Pieces
+    inputs: str
+    """The digest of what decides everything: definition, code, epoch."""
+    positions: Mapping[str, JournalPosition]
+    disputes: Disputes
+    verdicts: Mapping[str, str]
+    """What subjects decide together, by its mark."""
+    kept: dict[str, BlockPlace] = field(default_factory=dict)
+    """By the digest of what the block was made of, but for the verdicts."""
+    moved: Collection[str] = frozenset()
+    """The verdicts that are others than they were for the blocks kept before."""
+
+    @classmethod
+    def read(
+        cls,
+        pieces: Pieces,
+        inputs: str,
+        positions: Mapping[str, JournalPosition],
+        disputes: Disputes,
+        survey: CrossSubjectSurvey,
+    ) -> "UnfinishedBlocks":
+        """Read what an earlier publication kept that did not end; nothing where none did."""
+        verdicts = {
+            mark(verdict): sha256(decided.encode()) for verdict, decided in survey.verdicts.items()
+        }
+        blocks = cls(pieces, inputs, positions, disputes, verdicts)
+        document = _read(pieces)
+        if document is None or document["inputs"] != inputs:
+            return blocks
+        before = document["verdicts"]
+        blocks.kept = {
+            key: BlockPlace(name, version, digest, tuple(ids))
+            for key, (name, version, digest, ids) in document["blocks"].items()
+        }
+        blocks.moved = {
+            name
+            for name in before.keys() | verdicts.keys()
+            if before.get(name) != verdicts.get(name)
+        }
+        return blocks
+
+    def limit_to(self, ids: Iterable[Sequence[str]]) -> None:
+        """Forget the blocks that are none of these any more."""
+        self.kept = {key: self.kept[key] for key in map(self._key, ids) if key in self.kept}
+
+    def find(self, ids: Iterable[Sequence[str]]) -> Mapping[tuple[str, ...], KeptBlock]:
+        """Return those of some blocks that are kept and still right, by their subjects' ids."""
+        places = [self.kept[key] for key in map(self._key, ids) if key in self.kept]
+        return {
+            place.ids: block
+            for place, block in read_blocks(self.pieces, places).items()
+            if block.verdicts.isdisjoint(self.moved)
+        }
+
+    def keep(self, found: Iterable[KeptBlock], made: Sequence[KeptBlock]) -> None:
+        """Keep blocks that were made, and those found that are still right."""
+        if self.moved:  # of the others it is not known
+            known = {self._key(block.block.ids) for block in found}
+            self.kept = {key: place for key, place in self.kept.items() if key in known}
+            self.moved = frozenset()
+        for block, place in zip(made, write_blocks(self.pieces, made), strict=True):
+            self.kept[self._key(block.block.ids)] = place
+        document = {
+            "inputs": self.inputs,
+            "verdicts": self.verdicts,
+            "blocks": {key: list(_fields(place)) for key, place in self.kept.items()},
+        }
+        body = json.dumps(document).encode()
+        self.pieces.write(UNFINISHED, hashlib.sha256(body).digest() + body)
+
+    def _key(self, ids: Sequence[str]) -> str:
+        """Return the digest of what a block of subjects is made of, but for the verdicts."""
+        states = [
+            (name, self.positions[name].version, self.positions[name].head.hex(),
+             self.disputes.get(name, ()))
+            for name in ids
+        ]  # fmt: skip
+        return sha256(json.dumps(states).encode())
+
+
+def _fields(place: BlockPlace) -> Iterator[str | tuple[str, ...]]:
+    yield from (place.name, place.version, place.sha256, place.ids)
+
+
+def _read(pieces: Pieces) -> Mapping[str, Any] | None:
+    content = pieces.read(UNFINISHED) or b""
+    size = hashlib.sha256().digest_size
+    if hashlib.sha256(content[size:]).digest() != content[:size]:
+        return None
+    document: Mapping[str, Any] = json.loads(content[size:])
+    return document
