@@ -24,7 +24,8 @@ COUNTED = (
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
 TIMED = ("client_cpu", "room_listing", "queries", "recomputation", "publication", "live_documents")
 LARGE = (
-    "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents", "audits",
+    "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
+    "audits",
 )  # fmt: skip
 
 type Found = tuple[str, list[Measured]]
