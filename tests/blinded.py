@@ -54,6 +54,9 @@ PARTS: Mapping[str, Any] = {
         "gap-known": {"measure": "gap", "assessed": True},
         "low-twice": {"results": [{"parameter": "viral-load", "below": 1000},
                                   {"parameter": "cd4"}], "within_days": 30},
+        "ill-and-low": {"results": [{"parameter": "viral-load", "below": 1000},
+                                    {"adverse_event": {"treatment": "drug"}}], "within_days": 30},
+        "not-done": {"measure": "week5-copies", "not_done": True},
         "concomitant": {"recorded": "conmed.recorded", "where": {"concomitant": True}},
         "statin": {"recorded": "conmed.recorded", "where": {"prior": True, "atc1": ["C", ""]}},
         "pump": {"recorded": "device-deficiency.reported", "where": {"device": "PUMP"}},
@@ -187,6 +190,9 @@ ROWS: Sequence[Mapping[str, Any]] = [
     {"pairs": ["treated", "enrolled"], "interval": {"level": 0.9, "limits": "lower"}},
     {"not_due": "week5-responder"},
     {"not_due": "in-a"},
+    {"count": "ill-and-low"},
+    {"count": "not-done"},
+    {"events": {"grouped": False}},
     {"count": "week5-responder", "where": "in-a"},
     {"count": "week5-responder", "denominator": "in-a"},
     {"count": "week5-responder", "denominator": "treated"},
@@ -447,14 +453,15 @@ SOURCES: Mapping[str, Sequence[str]] = {
     "medical-history.reported": ["subject", "term", "soc", "start"],
     "device-deficiency.reported": ["subject", "date", "device", "lot", "category"],
     "discrepancies": ["subject", "record", "discrepancy", "detail"],
-    "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10"],
+    "observations:viral-load": ["subject", "result", "value", "last:viral-load-log10",
+                                "baseline:baseline", "change:baseline", "graded-value"],
 }  # fmt: skip
 
 _LISTED: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "": [{}, {"subjects": "indirect"}],
     "adverse-event.reported": [{}, {"events": {"treatment": "drug"}}, {"events": {"grade": 3}}],
-    "observations:viral-load": [{}, {"out_of_range": True}, {"results": [
-        {"parameter": "viral-load", "below": 1000}]}],
+    "observations:viral-load": [{}, {"out_of_range": True}, {"after_first_dose": True},
+                                {"results": [{"parameter": "viral-load", "below": 1000}]}],
 }  # fmt: skip
 """What a listing of records may show of them."""
 

@@ -23,6 +23,8 @@ from builders import (
 
 from trial.errors import Rejected
 from trial.events.envelope import Entry
+from trial.reporting import report
+from trial.reporting.tracing.explaining import Explanations
 from trial.subject.acceptance import check_acceptable
 from trial.tables import checking
 
@@ -255,3 +257,12 @@ def test_discrepancies_do_not_mistake_it_for_a_result():
                 measurements=[{"parameter": "weight", "not_done": True}])  # fmt: skip
     rows = rows_of(listings_of(STUDY, [*history, ecg])["DISCREPANCIES"])
     assert {row["RULE"] for row in rows}.isdisjoint({"limits-changed", "result-of-not-done"})
+
+
+def test_why_somebody_is_in_the_number_names_the_record():
+    explanations = Explanations(report.compiled(STUDY).rules)
+    subject = derive(enrolment(), builders.dose(), sample(30), study=STUDY)
+    evidence = list(explanations.condition("rna-5", subject))
+    assert evidence[0].words == "RNA: reported as not done on 2015-07-01, record N-30"
+    assert evidence[0].records == (("lab.result.reported", "N-30"),)
+    assert evidence[1].words == "RNA: no value, not yet due"
