@@ -366,7 +366,7 @@ class Recount:
         table, lines = "14.2.8", self.itt
         missing = lambda line: line["LT50"] == "N" and line["VL25"] is None  # noqa: E731
         discontinued = lambda line: line["EOSSTT"] == "discontinued"  # noqa: E731
-        options = {"asks": "LT50"}
+        options = {"variable": "LT50"}
         self.count(table, "suppressed", lines, lambda line: line["LT50"] == "Y", **options)
         self.count(
             table,
