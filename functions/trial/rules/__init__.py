@@ -101,8 +101,8 @@ class Rules:
 
     def _compile_classes(self, name: str) -> Category:
         definition = self.study.definition.classes[name]
-        written = self.study.definition.written_in_place(name)
-        path = f"/classes/{name}" if written is None else written[1]
+        in_place = self.study.definition.written_in_place(name)
+        path = f"/classes/{name}" if in_place is None else in_place[1]
         if definition.measure is None:
             return memoised(self._class_by_condition(definition, path))
         return memoised(self._class_by_measure(definition, definition.measure, path))

@@ -28,8 +28,8 @@ def characteristic(derivation: Derivation, name: str) -> Any:  # noqa: ANN401 (a
     if name == ARM:
         return derivation.planned_arm
     if name in derivation.rules.strata:
-        drawn = derivation.randomisation
-        return drawn.data.get("strata", {}).get(name) if drawn else None
+        randomisation = derivation.randomisation
+        return randomisation.data.get("strata", {}).get(name) if randomisation else None
     if derivation.enrolment is None:
         return None
     data = derivation.enrolment.data
@@ -93,7 +93,7 @@ def check_names(study: Study) -> None:
     definition = study.definition
     names = [ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata]
     names += definition.classes
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise refused(
-            "", f"more than one characteristic, stratum or class is named {', '.join(twice)}"
+            "", f"more than one characteristic, stratum or class is named {', '.join(repeated)}"
         )

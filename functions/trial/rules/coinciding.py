@@ -51,13 +51,17 @@ def coincidence(study: Study, condition: Condition, path: str, *, strict: bool =
     together = _together(condition)
 
     def evaluate(derivation: Derivation) -> Value | None:
-        found = [find(derivation, condition.days_after_last_dose) for find in finders]
-        if together(_matching(found, (True,))):
+        matches_of = [find(derivation, condition.days_after_last_dose) for find in finders]
+        if together(_matching(matches_of, (True,))):
             return YES
-        if strict and together(_matching(found, (True, None))):
+        if strict and together(_matching(matches_of, (True, None))):
             return None
-        known = all(there for there, is_needed in zip(found, needed, strict=True) if is_needed)
-        return NO if known else None
+        are_known = all(
+            occurrences
+            for occurrences, is_needed in zip(matches_of, needed, strict=True)
+            if is_needed
+        )
+        return NO if are_known else None
 
     return Quantity(
         "", "", WHOLE, memoised(evaluate), lambda derivation: derivation.over, scheduled=True
@@ -87,9 +91,12 @@ def coincidence_test(
 
 
 def _matching(
-    found: Sequence[Sequence[Occurrence]], truths: Sequence[Truth]
+    occurrences_of: Sequence[Sequence[Occurrence]], truths: Sequence[Truth]
 ) -> list[list[Occurrence]]:
-    return [[one for one in occurrences if one.wanted in truths] for occurrences in found]
+    return [
+        [occurrence for occurrence in occurrences if occurrence.wanted in truths]
+        for occurrences in occurrences_of
+    ]
 
 
 def _finder(study: Study, part: Coincident, path: str) -> Find:
@@ -130,12 +137,12 @@ def _events(matches: EventMatcher, derivation: Derivation, until: int | None) ->
 
 def _one_sample(matching: Sequence[Sequence[Occurrence]]) -> bool:
     """Return whether one moment of collection has one of each."""
-    first, *others = ({one.moment for one in occurrences} for occurrences in matching)
-    return bool(first.intersection(*others))
+    first, *rest = ({occurrence.moment for occurrence in occurrences} for occurrences in matching)
+    return bool(first.intersection(*rest))
 
 
 def _days(matching: Sequence[Sequence[Occurrence]]) -> list[Days]:
-    return [sorted(one.day for one in occurrences) for occurrences in matching]
+    return [sorted(occurrence.day for occurrence in occurrences) for occurrences in matching]
 
 
 def _within(days: int, numbers: Sequence[int], matching: Sequence[Sequence[Occurrence]]) -> bool:
@@ -152,10 +159,10 @@ def _within(days: int, numbers: Sequence[int], matching: Sequence[Sequence[Occur
 
 def _in_order(days: int, matching: Sequence[Sequence[Occurrence]]) -> bool:
     """Return whether some days hold one of each, none before the one listed before it."""
-    first, *others = _days(matching)
+    first, *rest = _days(matching)
     for start in first:
         reached: int | None = start
-        for part in others:
+        for part in rest:
             reached = next((day for day in part if reached is not None and day >= reached), None)
         if reached is not None and reached - start <= days:
             return True

@@ -99,11 +99,11 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
         start_day = start.find(derivation, 0)
         if start_day is None:
             return None
-        event, other, end = (
+        event, competing, end = (
             _first(derivation, dates, start_day)
             for dates in (event_finders, competing_finders, censoring_finders)
         )
-        ends = [day for day in (other, end) if day is not None]
+        ends = [day for day in (competing, end) if day is not None]
         if event is not None and all(event <= day for day in ends):
             return Time(event - start_day + 1, event=True)
         if not ends:
@@ -117,7 +117,7 @@ def time(study: Study, definition: TimeToEvent, path: str) -> Callable[[Derivati
             event=False,
             undated=undated,
             undetermined=may_be_meant,
-            competing=other is not None and other == min(ends),
+            competing=competing is not None and competing == min(ends),
         )
 
     return memoised(compute)

@@ -364,20 +364,20 @@ class Measures:
                 yield visits[name]
         visit = visits.get(str(measure.at))
         if visit and (measure.missing == "locf-visit" or self._from_previous_visit(measure)):
-            yield from (other for other in visits.values() if other.schedule == visit.schedule)
+            yield from (visit_ for visit_ in visits.values() if visit_.schedule == visit.schedule)
 
     def _imputed(self, parameter: str, choose: "Choose") -> Evaluate:
         """Return the value of the result that counts; a stand-in has no limit of quantification."""
         convert = self._converter(parameter)
 
         def evaluate(derivation: Derivation) -> Value | None:
-            chosen = choose(derivation)
-            if chosen is None:
+            choice = choose(derivation)
+            if choice is None:
                 return None
-            value = convert(chosen.observation)
-            if not chosen.imputed:
+            value = convert(choice.observation)
+            if not choice.imputed:
                 return value
-            return replace(value, operator="", bound=0, imputed=True, baseline=chosen.baseline)
+            return replace(value, operator="", bound=0, imputed=True, baseline=choice.baseline)
 
         return evaluate
 
@@ -460,8 +460,8 @@ def _with_baseline(sources: FindSources, find_baseline: Find) -> FindSources:
 
 def _first_of_one_unit(quantities: list[Quantity], path: str) -> Quantity:
     """Return the first of some measures; refuses them unless all have its unit and precision."""
-    first, *others = quantities
-    if any(_unit(quantity) != _unit(first) for quantity in others):
+    first, *rest = quantities
+    if any(_unit(quantity) != _unit(first) for quantity in rest):
         raise refused(path, "must name measures with the same unit and precision")
     return first
 

@@ -71,8 +71,8 @@ def _is_dense(counts: _Counts) -> bool:
     rows, columns = list(map(sum, counts)), list(map(sum, zip(*counts, strict=True)))
     total = sum(rows)
     expected = [row * column for row in rows for column in columns]  # times the total
-    few = sum(cell < 5 * total for cell in expected)
-    return min(expected) >= total and 5 * few <= len(expected)
+    n_small = sum(cell < 5 * total for cell in expected)
+    return min(expected) >= total and 5 * n_small <= len(expected)
 
 
 @lru_cache(maxsize=4_096)

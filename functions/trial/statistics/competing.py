@@ -94,25 +94,27 @@ def cumulative_incidence(times: CompetingTimes) -> IncidenceCurve:
     occupied = [time for time, counts in times.items() if any(counts)]
     with localcontext(WORKING):
         steps = tuple(_with_variances(passed))
-    gone = bool(passed) and passed[-1].free == 0
-    return IncidenceCurve(sum(map(sum, times.values())), steps, max(occupied, default=None), gone)
+    is_exhausted = bool(passed) and passed[-1].free == 0
+    return IncidenceCurve(
+        sum(map(sum, times.values())), steps, max(occupied, default=None), is_exhausted
+    )
 
 
 def _passed(times: CompetingTimes) -> Iterator[_Passed]:
     at_risk = sum(map(sum, times.values()))
     free, incidence = Fraction(1), Fraction(0)
     for time in sorted(times):
-        events, others, censored = times[time]
-        if min(events, others, censored) < 0:
+        events, competing, censored = times[time]
+        if min(events, competing, censored) < 0:
             raise ValueError("counts of events and censorings must not be negative")
-        if events or others:
-            free_after = free * Fraction(at_risk - events - others, at_risk)
+        if events or competing:
+            free_after = free * Fraction(at_risk - events - competing, at_risk)
             incidence_after = incidence + free * Fraction(events, at_risk)
             yield _Passed(
-                time, at_risk, events, others, free, free_after, incidence, incidence_after
+                time, at_risk, events, competing, free, free_after, incidence, incidence_after
             )
             free, incidence = free_after, incidence_after
-        at_risk -= events + others + censored
+        at_risk -= events + competing + censored
 
 
 def _with_variances(passed: Sequence[_Passed]) -> Iterator[IncidenceStep]:
@@ -241,7 +243,7 @@ class _Scores:
         pooled_incidence = zero
         for time in sorted({time for times in self._groups for time in times}):
             counts = [times.get(time, (0, 0, 0)) for times in self._groups]
-            if any(events or others for events, others, _ in counts):
+            if any(events or competing for events, competing, _ in counts):
                 pooled_incidence = self._pass(
                     counts, states, score, compensated, variance, pooled_incidence
                 )
@@ -268,22 +270,22 @@ class _Scores:
     ) -> Decimal:
         """Add what a time of events tells; return the pooled incidence at it."""
         size = self._width
-        here = [k for k in range(size) if states[k].at_risk > 0]
-        shares = {k: states[k].at_risk / states[k].free for k in here}
+        present = [k for k in range(size) if states[k].at_risk > 0]
+        shares = {k: states[k].at_risk / states[k].free for k in present}
         pooled = sum(shares.values(), Decimal(0))
-        exposed = sum((shares[k] * (1 - states[k].incidence) for k in here), Decimal(0))
+        exposed = sum((shares[k] * (1 - states[k].incidence) for k in present), Decimal(0))
         events = sum(numbers[0] for numbers in counts)
         pooled_at = pooled_before + events / pooled
         slopes = [[Decimal(0)] * size for _ in range(size)]
-        for i in here:
-            for j in here:
+        for i in present:
+            for j in present:
                 slopes[i][j] = shares[i] * (int(i == j) - shares[j] / pooled)
                 compensated[i][j] += slopes[i][j] * events / (pooled * (1 - pooled_before))
             expected = events * shares[i] * (1 - states[i].incidence) / exposed
             score[i] += counts[i][0] - expected
-        for k in here:
-            state, (own, others, _) = states[k], counts[k]
-            free = state.free * (state.at_risk - own - others) / state.at_risk
+        for k in present:
+            state, (own_events, competing, _) = states[k], counts[k]
+            free = state.free * (state.at_risk - own_events - competing) / state.at_risk
             later = (1 - pooled_at) / free if free > 0 else None
             if events:
                 tied = 1 - Decimal(events - 1) / (pooled * state.free - 1) if events > 1 else 1
@@ -296,13 +298,13 @@ class _Scores:
                     [row[k] - ahead * c[k] for row, c in zip(slopes, compensated, strict=True)],
                     variance,
                 )
-            if others and later is not None:
-                tied = 1 - Decimal(others - 1) / (state.at_risk - 1) if others > 1 else 1
-                weight = tied * state.free**2 * others / state.at_risk**2
+            if competing and later is not None:
+                tied = 1 - Decimal(competing - 1) / (state.at_risk - 1) if competing > 1 else 1
+                weight = tied * state.free**2 * competing / state.at_risk**2
                 self._add(
                     state, later, weight, [later * c[k] for c in compensated], variance, sign=-1
                 )
-            state.incidence += state.free * own / state.at_risk
+            state.incidence += state.free * own_events / state.at_risk
             state.free = free
         return pooled_at
 
@@ -318,5 +320,5 @@ class _Scores:
         state.spread += ahead * ahead * weight
         for i, effect in enumerate(effects):
             state.mixed[i] += sign * effect * ahead * weight
-            for j, other in enumerate(effects):
-                variance[i][j] += effect * other * weight
+            for j, effect_ in enumerate(effects):
+                variance[i][j] += effect * effect_ * weight

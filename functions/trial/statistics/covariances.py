@@ -54,8 +54,8 @@ class Structure:
         numbers: Arithmetic[Number],
     ) -> list[Weighted[Number]]:
         """Return the derivatives of the covariance, by parameter."""
-        one = numbers.of(1)
-        return [[(i, j, one) for i, j in places] for places in self.supports]
+        unit = numbers.of(1)
+        return [[(i, j, unit) for i, j in places] for places in self.supports]
 
     def bends[Number: (float, Decimal)](
         self,
@@ -105,12 +105,12 @@ class Autoregressive(Structure):
         variance, correlation = point
         powers = _powers(correlation, self.visits, numbers)
         mixed = [(i, j, numbers.of(lag) * powers[lag - 1]) for i, j, lag in self._lags if lag]
-        twice = [
+        second_bend = [
             (i, j, variance * numbers.of(lag * (lag - 1)) * powers[lag - 2])
             for i, j, lag in self._lags
             if lag > 1
         ]
-        return {(0, 1): mixed, (1, 0): mixed, (1, 1): twice}
+        return {(0, 1): mixed, (1, 0): mixed, (1, 1): second_bend}
 
     @property
     def _lags(self) -> list[tuple[int, int, int]]:

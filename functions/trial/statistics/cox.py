@@ -155,8 +155,8 @@ class Cox:
                 return None
             places = [fit.partial.columns.index(column) for column in tested]
             return tail(fit.maximum.wald(places), len(tested))
-        others = [column for column in self._whole.columns if column not in tested]
-        restricted = _fit(self._partial(others), self.strata, others)
+        untested = [column for column in self._whole.columns if column not in tested]
+        restricted = _fit(self._partial(untested), self.strata, untested)
         if restricted is None:
             return None
         if test == "likelihood-ratio":
@@ -198,12 +198,13 @@ class _Partial:
         cls, strata: Sequence[Stratum], columns: Sequence[int], ties: str, exponents: Sequence[int]
     ) -> "_Partial":
         """Return it; strata without events say nothing and are left out."""
-        told = [stratum for stratum in strata if _first_event(stratum.values()) is not None]
-        chosen = [
-            columns[i] for i in separation.independent(_differences(told, columns), len(columns))
+        informative = [stratum for stratum in strata if _first_event(stratum.values()) is not None]
+        columns_kept = [
+            columns[i]
+            for i in separation.independent(_differences(informative, columns), len(columns))
         ]
-        risk_sets = [_risk_sets(stratum, chosen, exponents) for stratum in told]
-        return cls(tuple(chosen), risk_sets, ties, exponents)
+        risk_sets = [_risk_sets(stratum, columns_kept, exponents) for stratum in informative]
+        return cls(tuple(columns_kept), risk_sets, ties, exponents)
 
     @property
     def size(self) -> int:
@@ -254,8 +255,8 @@ class _Weighed[Number: (float, Decimal)]:
         for i, number in places:
             weighed = weight * numbers.of(number)
             self.first[i] += weighed
-            for j, other in places:
-                self.second[i][j] += weighed * numbers.of(other)
+            for j, value in places:
+                self.second[i][j] += weighed * numbers.of(value)
 
 
 @dataclass(frozen=True)
@@ -301,17 +302,17 @@ def _moment[Number: (float, Decimal)](
     zero, all_events = numbers.of(0), numbers.of(n)
     value = sum((hazard * numbers.of(count) for _, hazard, count in events), zero)
     # Sums over l, of 1, f, 1, f and f squared, over the rest of the risk set or its square.
-    once = once_f = twice = twice_f = twice_ff = zero
-    for taken in range(n if efron else 1):
-        share = numbers.of(taken) / all_events
+    single = once_f = twice = twice_f = twice_ff = zero
+    for tied in range(n if efron else 1):
+        share = numbers.of(tied) / all_events
         rest = at_risk.total - share * having.total
         times = numbers.of(1) if efron else all_events
         value -= times * numbers.log(rest)
         part, square = times / rest, times / (rest * rest)
-        once, once_f = once + part, once_f + share * part
+        single, once_f = single + part, once_f + share * part
         twice, twice_f = twice + square, twice_f + share * square
         twice_ff += share * share * square
-    gradient = [-once * at_risk.first[i] + once_f * having.first[i] for i in range(size)]
+    gradient = [-single * at_risk.first[i] + once_f * having.first[i] for i in range(size)]
     for pattern, _, count in events:
         for i, number in enumerate(pattern):
             if number:
@@ -319,7 +320,7 @@ def _moment[Number: (float, Decimal)](
     first, taken_first = at_risk.first, having.first
     information = [
         [
-            once * at_risk.second[i][j]
+            single * at_risk.second[i][j]
             - once_f * having.second[i][j]
             - twice * first[i] * first[j]
             + twice_f * (first[i] * taken_first[j] + taken_first[i] * first[j])
@@ -397,9 +398,9 @@ def _preferences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[
         last = {pattern: max(times) for pattern, times in stratum.items() if times}
         for pattern, times in stratum.items():
             first = _first_event([times])
-            for other, until in last.items():
+            for pattern_, until in last.items():
                 if first is not None and until >= first:
-                    yield tuple(pattern[i] - other[i] for i in columns)
+                    yield tuple(pattern[i] - pattern_[i] for i in columns)
 
 
 def _parted(

@@ -165,9 +165,9 @@ def _add_dispersed[Number: (float, Decimal)](
     by_its_square: Number = numbers.of(0)
     for times, subjects in enumerate(likelihood.exceeded):
         number = numbers.of(subjects)
-        grown = numbers.of(1) + dispersion * numbers.of(times)
-        share = numbers.of(times) / grown
-        sums.value += number * numbers.log(grown)
+        growth = numbers.of(1) + dispersion * numbers.of(times)
+        share = numbers.of(times) / growth
+        sums.value += number * numbers.log(growth)
         by_dispersion += number * share
         by_its_square -= number * share * share
     for group in likelihood.groups:
@@ -175,17 +175,17 @@ def _add_dispersed[Number: (float, Decimal)](
         linear = _linear(point, places, numbers)
         mean: Number = numbers.of(group.exposure) * numbers.exp(linear)
         n, events = numbers.of(group.n), numbers.of(group.events)
-        grown = numbers.of(1) + dispersion * mean
+        growth = numbers.of(1) + dispersion * mean
         logarithm, first, second = _of_excess(dispersion * mean, numbers)
         sums.add(
             places,
-            events * linear - events * numbers.log(grown) - n * mean * logarithm,
-            (events - n * mean) / grown,
-            mean * (n + dispersion * events) / (grown * grown),
+            events * linear - events * numbers.log(growth) - n * mean * logarithm,
+            (events - n * mean) / growth,
+            mean * (n + dispersion * events) / (growth * growth),
         )
-        sums.cross(places, dispersion * (events - n * mean) * mean / (grown * grown))
-        by_dispersion += n * mean * mean * first - events * mean / grown
-        by_its_square += n * mean * mean * mean * second + events * mean * mean / (grown * grown)
+        sums.cross(places, dispersion * (events - n * mean) * mean / (growth * growth))
+        by_dispersion += n * mean * mean * first - events * mean / growth
+        by_its_square += n * mean * mean * mean * second + events * mean * mean / (growth * growth)
     sums.gradient[-1] = dispersion * by_dispersion
     sums.information[-1][-1] = -dispersion * (dispersion * by_its_square + by_dispersion)
 
@@ -197,19 +197,19 @@ def _of_excess[Number: (float, Decimal)](
 
     By their series where x is small, as the terms would cancel.
     """
-    one = numbers.of(1)
+    unit = numbers.of(1)
     if x < numbers.ratio(_SERIES_BELOW):
-        logarithm, first, second, power = numbers.of(0), numbers.of(0), numbers.of(0), one
+        logarithm, first, second, power = numbers.of(0), numbers.of(0), numbers.of(0), unit
         for k in range(_TERMS):
             logarithm += power / numbers.of(k + 1)
             first += power * numbers.of(k + 1) / numbers.of(k + 2)
             second -= power * numbers.of((k + 1) * (k + 2)) / numbers.of(k + 3)
             power *= -x
         return logarithm, first, second
-    grown = one + x
-    logarithm = numbers.log(grown) / x
-    first = (logarithm - one / grown) / x
-    return logarithm, first, (one / (grown * grown) - first - first) / x
+    growth = unit + x
+    logarithm = numbers.log(growth) / x
+    first = (logarithm - unit / growth) / x
+    return logarithm, first, (unit / (growth * growth) - first - first) / x
 
 
 def excess(likelihood: CountLikelihood, point: Sequence[Decimal]) -> tuple[Decimal, Decimal]:

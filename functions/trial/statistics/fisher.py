@@ -189,11 +189,11 @@ class Count:
         if len(remaining) == 1:
             return [self._chosen(remaining[0], size)]
         if (remaining, size) not in self.splits:
-            others = remaining[1:]
+            later_columns = remaining[1:]
             products: list[int] = []
-            for first in range(max(0, size - sum(others)), min(size, remaining[0]) + 1):
+            for first in range(max(0, size - sum(later_columns)), min(size, remaining[0]) + 1):
                 ways = self._chosen(remaining[0], first)
-                products += [ways * product for product in self._split(others, size - first)]
+                products += [ways * product for product in self._split(later_columns, size - first)]
             self.work += len(products)
             self.splits[remaining, size] = products
         return self.splits[remaining, size]
@@ -215,8 +215,8 @@ def _columns(size: int, remaining: Margin) -> Iterator[Margin]:
         return
     below = sum(remaining[1:])
     for first in range(max(0, size - below), min(size, remaining[0]) + 1):
-        for others in _columns(size - first, remaining[1:]):
-            yield (first, *others)
+        for rest in _columns(size - first, remaining[1:]):
+            yield (first, *rest)
 
 
 def _ways(column: Sequence[int]) -> int:

@@ -25,8 +25,10 @@ def cochran_q(estimates: Sequence[NormalEstimate]) -> Decimal | None:
     with localcontext(WORKING):
         weights = [1 / estimate.se**2 for estimate in estimates]
         pairs = list(zip(weights, estimates, strict=True))
-        mean = sum((w * one.estimate for w, one in pairs), Decimal(0)) / sum(weights, Decimal(0))
-        q = sum((w * (one.estimate - mean) ** 2 for w, one in pairs), Decimal(0))
+        mean = sum((w * estimate.estimate for w, estimate in pairs), Decimal(0)) / sum(
+            weights, Decimal(0)
+        )
+        q = sum((w * (estimate.estimate - mean) ** 2 for w, estimate in pairs), Decimal(0))
         return chi_square_tail(Fraction(q), len(estimates) - 1)
 
 

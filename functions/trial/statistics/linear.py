@@ -62,10 +62,10 @@ class Model:
             if factor in self.scores:
                 columns.append(Column(factor, factor, _scored(position, self.scores[factor])))
             else:
-                *others, last = self.levels(factor, sums) or [""]
+                *earlier_levels, last = self.levels(factor, sums) or [""]
                 columns += [
                     Column(factor, f"{factor} {level}", _coded(position, level, last))
-                    for level in others
+                    for level in earlier_levels
                 ]
         columns += [
             Column(name, name, lambda _: Fraction(1), position)
@@ -76,18 +76,18 @@ class Model:
     def _products(self, columns: Sequence[Column]) -> Iterator[Column]:
         """Yield the columns of an interaction: the products of those of both factors."""
         first, second = self.crossed or ("", "")
-        for one in (column for column in columns if column.term == first):
-            for other in (column for column in columns if column.term == second):
-                name = f"{one.name} * {other.name}"
-                yield Column(f"{first}*{second}", name, _multiplied(one, other))
+        for first_column in (column for column in columns if column.term == first):
+            for second_column in (column for column in columns if column.term == second):
+                name = f"{first_column.name} * {second_column.name}"
+                yield Column(f"{first}*{second}", name, _multiplied(first_column, second_column))
 
 
 def _coded(position: int, level: str, last: str) -> Callable[[Levels], Fraction]:
     return lambda levels: Fraction((levels[position] == level) - (levels[position] == last))
 
 
-def _multiplied(one: Column, other: Column) -> Callable[[Levels], Fraction]:
-    return lambda levels: one.value(levels) * other.value(levels)
+def _multiplied(first: Column, second: Column) -> Callable[[Levels], Fraction]:
+    return lambda levels: first.value(levels) * second.value(levels)
 
 
 def _scored(position: int, scores: Mapping[str, Fraction]) -> Callable[[Levels], Fraction]:
@@ -172,8 +172,8 @@ class Fit:
         means = [self._at_both(level, second) for level in (first, reference)]
         if any(mean is None for mean in means):
             return None
-        one, other = (mean or [] for mean in means)
-        return self._estimate([a - b for a, b in zip(one, other, strict=True)])
+        first_mean, second_mean = (mean or [] for mean in means)
+        return self._estimate([a - b for a, b in zip(first_mean, second_mean, strict=True)])
 
     def slope(self, term: str) -> StudentT | None:
         """Return the coefficient of a covariate or of a factor's scores."""
@@ -236,10 +236,10 @@ class Fit:
         if any(level not in self.model.levels(name, self.sums) for name, level in levels.items()):
             return None
         places = {self.model.factors[name]: level for name, level in levels.items()}
-        there = tuple(places.get(place, "") for place in range(max(places) + 1))
+        combination = tuple(places.get(place, "") for place in range(max(places) + 1))
         fixed = {*levels, "*".join(self.model.crossed)}
         return [
-            column.value(there)
+            column.value(combination)
             if column.term in fixed
             else self._mean_column(column, "", "", EQUAL)
             for column in self.columns

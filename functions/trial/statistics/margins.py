@@ -48,7 +48,7 @@ class Margin:
         if None in beyond:
             return None
         sides = zip((side for side in beyond if side), self._sides, strict=True)
-        return max(both[side] for both, side in sides)
+        return max(limit_of[side] for limit_of, side in sides)
 
     @property
     def _sides(self) -> list[int]:

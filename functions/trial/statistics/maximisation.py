@@ -84,9 +84,9 @@ class Maximum:
     def wald(self, places: Sequence[int]) -> Decimal:
         """Return Wald's chi-square of some coefficients: as many degrees of freedom."""
         with localcontext(WORKING):
-            chosen = [self.point[place] for place in places]
+            tested_values = [self.point[place] for place in places]
             part = [[self.covariance[i][j] for j in places] for i in places]
-            statistic = explained(part, chosen)
+            statistic = explained(part, tested_values)
         if statistic is None:
             raise ArithmeticError("the covariance is not positive definite")
         return statistic
@@ -143,13 +143,13 @@ def climbed(likelihood: Likelihood, point: list[float]) -> list[float] | None:
         if all(abs(change) < _CLOSE for change in step):
             return point
         for halving in range(_MOST_HALVINGS):
-            tried = [
+            candidate = [
                 number + change / 2**halving for number, change in zip(point, step, strict=True)
             ]
-            tried_slope = attempted(likelihood, tried)
+            tried_slope = attempted(likelihood, candidate)
             allowed = _FLAT * (1 + abs(slope.value))
             if tried_slope is not None and tried_slope.value >= slope.value - allowed:
-                point, slope = tried, tried_slope
+                point, slope = candidate, tried_slope
                 break
         else:
             return None

@@ -66,12 +66,15 @@ class Design:
             ("arm", arm, visit) for arm in self.arms for visit in visits
         ]
         for place in range(self.covariates):
-            names += [("covariate", place, at) for at in self._places(self.covariates_by_visit)]
+            names += [
+                ("covariate", place, visit_place)
+                for visit_place in self._places(self.covariates_by_visit)
+            ]
         for place, levels in enumerate(self.levels):
             names += [
-                ("factor", place, level, at)
+                ("factor", place, level, visit_place)
                 for level in levels[1:]
-                for at in self._places(self.factors_by_visit)
+                for visit_place in self._places(self.factors_by_visit)
             ]
         return {name: column for column, name in enumerate(names)}
 
@@ -84,13 +87,14 @@ class Design:
         Others are covariates, from 1.
         """
         arm, *others = levels
-        at = visit if self.covariates_by_visit else None
+        visit_place = visit if self.covariates_by_visit else None
         entries = [(self.columns["arm", arm, visit], 0)]
         entries += [
-            (self.columns["covariate", place, at], place + 1) for place in range(self.covariates)
+            (self.columns["covariate", place, visit_place], place + 1)
+            for place in range(self.covariates)
         ]
-        at = visit if self.factors_by_visit else None
-        names = (("factor", place, level, at) for place, level in enumerate(others))
+        visit_place = visit if self.factors_by_visit else None
+        names = (("factor", place, level, visit_place) for place, level in enumerate(others))
         entries += [(self.columns[name], 0) for name in names if name in self.columns]
         return entries
 
@@ -104,13 +108,13 @@ class Design:
         """Return the coefficients of a least-squares mean: at covariates, and shares of levels."""
         coefficients = [Fraction(0)] * len(self.columns)
         coefficients[self.columns["arm", arm, visit]] = Fraction(1)
-        at = visit if self.covariates_by_visit else None
+        visit_place = visit if self.covariates_by_visit else None
         for place, value in enumerate(covariates):
-            coefficients[self.columns["covariate", place, at]] = value
-        at = visit if self.factors_by_visit else None
+            coefficients[self.columns["covariate", place, visit_place]] = value
+        visit_place = visit if self.factors_by_visit else None
         for place, levels in enumerate(self.levels):
             for level, share in zip(levels[1:], shares[place][1:], strict=True):
-                coefficients[self.columns["factor", place, level, at]] = share
+                coefficients[self.columns["factor", place, level, visit_place]] = share
         return coefficients
 
 
@@ -160,8 +164,8 @@ class Repeated:
         """Why there is no fit; '' where there is one."""
         if not self.sums or self._observations <= len(self._kept):
             return NOT_ESTIMABLE
-        seen = {(i, j) for pattern, _ in self.sums for i in pattern for j in pattern}
-        if not all(seen & set(places) for places in self._covariances.supports):
+        pairs_observed = {(i, j) for pattern, _ in self.sums for i in pattern for j in pattern}
+        if not all(pairs_observed & set(places) for places in self._covariances.supports):
             return NOT_ESTIMABLE
         if self.steps > MOST_STEPS:
             return TOO_MUCH_WORK
@@ -226,9 +230,11 @@ class Repeated:
         The information is the observed one, by which steps double the digits; where that is not
         positive definite, which is so far from a maximum alone, the expected one.
         """
-        here = self._point(point, numbers)
-        is_close = maximisation.solved(here.observed, here.gradient) is not None
-        return Slope(here.value, here.gradient, here.observed if is_close else here.expected)
+        current = self._point(point, numbers)
+        is_close = maximisation.solved(current.observed, current.gradient) is not None
+        return Slope(
+            current.value, current.gradient, current.observed if is_close else current.expected
+        )
 
     def _mean(self, arm: str, visit: int, weights: str) -> list[Fraction]:
         return self.design.mean(arm, visit, self._covariate_means, self._shares(weights))
@@ -268,10 +274,10 @@ class Repeated:
             return None
         final, information = self._final
         with localcontext(WORKING):
-            chosen = [DECIMAL.ratio(coefficients[column]) for column in self._kept]
-            spread = _times(final.covariance, chosen)
-            estimate = _dot(chosen, final.effects)
-            variance = _dot(chosen, spread)
+            weights = [DECIMAL.ratio(coefficients[column]) for column in self._kept]
+            spread = _times(final.covariance, weights)
+            estimate = _dot(weights, final.effects)
+            variance = _dot(weights, spread)
             slopes = [_dot(spread, _times(weight, spread)) for weight in final.weights]
             uncertainty = maximisation.explained(information, slopes)
             if not variance > 0 or not uncertainty:
@@ -345,8 +351,8 @@ class Repeated:
             for visit in pattern:
                 row = self.design.row(levels, visit)
                 for column, i in row:
-                    for other, j in row:
-                        matrix[column][other] += moments.of(
+                    for column_, j in row:
+                        matrix[column][column_] += moments.of(
                             i - 1 if i else None, j - 1 if j else None
                         )
         return matrix
@@ -359,18 +365,18 @@ class Repeated:
     @cached_property
     def _open(self) -> list[list[Fraction]]:
         """The combinations of columns that are 0 for everybody: one for each that is not kept."""
-        size, kept = len(self.design.columns), self._kept
+        size, columns_kept = len(self.design.columns), self._kept
         vectors = []
         for column in range(size):
-            if column in kept:
+            if column in columns_kept:
                 continue
             vector = [Fraction(0)] * size
             vector[column] = Fraction(1)
-            for i in kept:
+            for i in columns_kept:
                 vector[i] = -sum(
                     (
                         self._whole.inverse[i][j] * self._cross_products[j][column]
-                        for j in kept
+                        for j in columns_kept
                         if self._cross_products[j][column]
                     ),
                     Fraction(0),
@@ -482,8 +488,8 @@ class Repeated:
         if self._solution is None:
             return None
         with localcontext(WORKING):
-            here = self._point(self._solution.point, DECIMAL)
-            return here, here.observed
+            solution = self._point(self._solution.point, DECIMAL)
+            return solution, solution.observed
 
     def _patterns[Number: (float, Decimal)](
         self, numbers: Arithmetic[Number]
@@ -621,8 +627,8 @@ class _Evaluation[Number: (float, Decimal)]:
             middle = self._square(width)
             for k, slope in enumerate(slopes):
                 combined = self._square(width)
-                for m, other in enumerate(slopes):
-                    for a, b, weight in _within(observed.pattern, other):
+                for m, slope_ in enumerate(slopes):
+                    for a, b, weight in _within(observed.pattern, slope_):
                         combined[a][b] += uncertainty[k][m] * weight
                 around = _product(inverse, combined)
                 for a, b, weight in _within(observed.pattern, slope):
@@ -771,8 +777,8 @@ def _added[Number: (float, Decimal)](
     first: Matrix[Number], second: Matrix[Number]
 ) -> Matrix[Number]:
     return [
-        [a + b for a, b in zip(row, other, strict=True)]
-        for row, other in zip(first, second, strict=True)
+        [a + b for a, b in zip(row, second_row, strict=True)]
+        for row, second_row in zip(first, second, strict=True)
     ]
 
 

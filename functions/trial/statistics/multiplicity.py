@@ -71,30 +71,30 @@ def graph(
     The test of the least P value over its weight is rejected first; its weight then goes to the
     others, and so do those that came to it. What has no weight left is adjusted to 1.
     """
-    left = list(range(len(p_values)))
+    remaining = list(range(len(p_values)))
     weight, moves = list(weights), [list(row) for row in transitions]
     adjusted, greatest = [ONE] * len(p_values), Fraction(0)
-    while candidates := [i for i in left if weight[i]]:
-        chosen = min(candidates, key=lambda i: (p_values[i] / weight[i], i))
-        greatest = max(greatest, p_values[chosen] / weight[chosen])
+    while candidates := [i for i in remaining if weight[i]]:
+        hypothesis = min(candidates, key=lambda i: (p_values[i] / weight[i], i))
+        greatest = max(greatest, p_values[hypothesis] / weight[hypothesis])
         if greatest >= 1:
             break
-        adjusted[chosen] = greatest
-        left.remove(chosen)
-        weight, moves = _without(chosen, left, weight, moves)
+        adjusted[hypothesis] = greatest
+        remaining.remove(hypothesis)
+        weight, moves = _without(hypothesis, remaining, weight, moves)
     return adjusted
 
 
 def _without(
-    gone: int, left: Sequence[int], weight: list[Fraction], moves: list[list[Fraction]]
+    removed: int, remaining: Sequence[int], weight: list[Fraction], moves: list[list[Fraction]]
 ) -> tuple[list[Fraction], list[list[Fraction]]]:
     """Return the weights and transitions of the tests that are left once one is rejected."""
     after, moved = list(weight), [list(row) for row in moves]
-    for i in left:
-        after[i] += weight[gone] * moves[gone][i]
-        there_and_back = moves[i][gone] * moves[gone][i]
-        for j in left:
-            through = moves[i][j] + moves[i][gone] * moves[gone][j]
+    for i in remaining:
+        after[i] += weight[removed] * moves[removed][i]
+        there_and_back = moves[i][removed] * moves[removed][i]
+        for j in remaining:
+            through = moves[i][j] + moves[i][removed] * moves[removed][j]
             moved[i][j] = (
                 through / (1 - there_and_back) if i != j and there_and_back < 1 else Fraction(0)
             )

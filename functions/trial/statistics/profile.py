@@ -64,8 +64,8 @@ class _Profile:
 
     def at(self, value: float, others: Sequence[float]) -> "_Height | None":
         """Return how far above the target it is at a value of the coefficient."""
-        held = _Held(self.whole, self.place, value)
-        maximum = maximisation.climbed(held, list(others)) if held.size else []
+        fixed = _Held(self.whole, self.place, value)
+        maximum = maximisation.climbed(fixed, list(others)) if fixed.size else []
         if maximum is None:
             return None
         point = [*maximum[: self.place], value, *maximum[self.place :]]
@@ -133,8 +133,8 @@ def limits(
     """
     with localcontext(WORKING):
         target = highest - fall
-        others = [float(number) for number in _without(start, place)]
-        profile = _Profile(likelihood, place, float(target), others)
+        start_values = [float(number) for number in _without(start, place)]
+        profile = _Profile(likelihood, place, float(target), start_values)
         inside = float(start[place]) if width is not None else _inside(profile)
         if inside is None:
             return None, None
@@ -188,7 +188,10 @@ def _polished(
         if not steep:
             return None
         change = (target - slope.value - _dot(gradient, pulled)) / steep
-        moved = [own - other * change for own, other in zip(pulled, tilted, strict=True)]
+        moved = [
+            pulled_value - tilted_value * change
+            for pulled_value, tilted_value in zip(pulled, tilted, strict=True)
+        ]
         changes = [*moved[:place], change, *moved[place:]]
         point = [number + step for number, step in zip(point, changes, strict=True)]
         if all(abs(step) < STEP for step in changes):

@@ -76,8 +76,8 @@ class RankSum:
     @cached_property
     def distance(self) -> Fraction:
         """The sum less what is expected where the groups do not differ."""
-        twice = sum(self._doubled[value] * n for value, n in self.first.items() if n)
-        return Fraction(twice - self.n * (self.size + 1), 2)
+        doubled = sum(self._doubled[value] * n for value, n in self.first.items() if n)
+        return Fraction(doubled - self.n * (self.size + 1), 2)
 
     @cached_property
     def variance(self) -> Fraction:
@@ -125,10 +125,10 @@ class RankSum:
     @property
     def _reach(self) -> int:
         """The greatest sum that a sample of the smaller group's size can have."""
-        left, total = self._fewer, 0
+        remaining, total = self._fewer, 0
         for score, n in reversed(self._scores):
-            taken = min(left, n)
-            total, left = total + taken * score, left - taken
+            used = min(remaining, n)
+            total, remaining = total + used * score, remaining - used
         return total
 
     def exact_p(self) -> Fraction | None:
@@ -147,8 +147,8 @@ class RankSum:
                 for j in range(fewer, 0, -1):
                     ways[j] += ways[j - 1] << (digit * score)
         scores = dict(zip(sorted(self._together), (s for s, _ in self._scores), strict=True))
-        chosen = self.first if self.n <= self.m else self.second
-        observed = sum(scores[value] * n for value, n in chosen.items() if n)
+        sample = self.first if self.n <= self.m else self.second
+        observed = sum(scores[value] * n for value, n in sample.items() if n)
         total = sum(score * n for score, n in self._scores)
         away = abs(observed * self.size - fewer * total)
         mask, counts, extreme, place = (1 << digit) - 1, ways[fewer], 0, 0

@@ -98,9 +98,9 @@ def rate_ratio_test(events1: int, exposure1: int, events2: int, exposure2: int) 
 def _weights(events1: int, exposure1: int, events2: int, exposure2: int) -> Iterator[Decimal]:
     """Yield how much likelier than the split observed it is that more events are the first's."""
     weight = Decimal(1)
-    for more in range(1, events2 + 1):
-        weight *= (events2 - more + 1) * exposure1
-        weight /= (events1 + more) * exposure2
+    for number in range(1, events2 + 1):
+        weight *= (events2 - number + 1) * exposure1
+        weight /= (events1 + number) * exposure2
         yield weight
 
 

@@ -148,8 +148,10 @@ class Regression:
         for tally in self.tallies.values():
             for (_, events), n in tally.items():
                 counts[events] = counts.get(events, 0) + n
-        most = max(counts, default=0)
-        return [sum(n for events, n in counts.items() if events > least) for least in range(most)]
+        highest = max(counts, default=0)
+        return [
+            sum(n for events, n in counts.items() if events > least) for least in range(highest)
+        ]
 
     @cached_property
     def _whole(self) -> CountLikelihood:
@@ -171,8 +173,8 @@ class Regression:
             if any(column not in fit.kept for column in tested):
                 return None
             return tail(fit.maximum.wald([fit.kept.index(i) for i in tested]), len(tested))
-        others = [column for column in self._whole.kept if column not in tested]
-        restricted = _fitted(self._likelihood(others))
+        untested = [column for column in self._whole.kept if column not in tested]
+        restricted = _fitted(self._likelihood(untested))
         if restricted is None:
             return None
         return tail(2 * (fit.maximum.value - restricted.maximum.value), len(tested))
@@ -226,13 +228,13 @@ def _fitted(likelihood: CountLikelihood) -> _Fit | None:
         direction = separation.direction(vectors)
         if direction is None:
             return None
-        left = [
+        separated = [
             group
             for group in mean.groups
             if not separation.product([group.pattern[column] for column in mean.kept], direction)
         ]
-        mean = replace(mean, groups=left, kept=_independent(left, mean.kept))
-        named = QUASI_COMPLETE if left else COMPLETE
+        mean = replace(mean, groups=separated, kept=_independent(separated, mean.kept))
+        named = QUASI_COMPLETE if separated else COMPLETE
     if family != NEGATIVE_BINOMIAL or not mean.groups:
         return _Fit(mean, maximum, named)
     return _dispersed(mean, maximum, named)

@@ -244,10 +244,10 @@ def score_odds_ratio(first: Group, second: Group) -> Contrast | None:
             return value * (a + b - cell) * (a + c - cell) - cell * (d - a + cell)
 
         cell = falling_root(excess, low, high)
-        others = (cell, a + b - cell, a + c - cell, d - a + cell)
-        if min(others) <= 0:
+        cells = (cell, a + b - cell, a + c - cell, d - a + cell)
+        if min(cells) <= 0:
             return Decimal(0) if a == cell else (a - cell) * _INFINITE
-        information = sum((1 / n for n in others), Decimal(0))
+        information = sum((1 / n for n in cells), Decimal(0))
         return standardised(a - cell, factor / information)
 
     return ScoreContrast(_odds_ratio(first, second), score, (Decimal(0), None))

@@ -174,7 +174,7 @@ class _Density:
 @cache
 def _legendre(n: int) -> list[tuple[Decimal, Decimal]]:
     """Return the nodes of Gauss and Legendre between 0 and 1, with their weights."""
-    found = []
+    nodes = []
     with localcontext(Context(prec=40)):
         for i in range(n):
             x = Decimal(2 * i + 1 - n) / n  # near enough to lead to a root of its own
@@ -185,8 +185,8 @@ def _legendre(n: int) -> list[tuple[Decimal, Decimal]]:
                 if abs(move) < Decimal("1e-35"):
                     break
             _, slope = _polynomial(n, x)
-            found.append(((x + 1) / 2, 1 / ((1 - x * x) * slope * slope)))
-    return sorted(found)
+            nodes.append(((x + 1) / 2, 1 / ((1 - x * x) * slope * slope)))
+    return sorted(nodes)
 
 
 def _polynomial(n: int, x: Decimal) -> tuple[Decimal, Decimal]:

@@ -29,8 +29,8 @@ class Activities:
 
     def note(self, study_id: str, principal: str, action: str, resource: str, reason: str) -> None:
         """Note what is about to be done or answered; where that cannot be, it is not."""
-        what = Activity("", principal, action, resource, reason)
-        fields = {name: text(value) for name, value in vars(what).items()}
+        activity = Activity("", principal, action, resource, reason)
+        fields = {name: text(value) for name, value in vars(activity).items()}
         put_at_free_instant(
             self._table,
             self._now(),

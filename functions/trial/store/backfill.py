@@ -194,13 +194,13 @@ class Backfill:
         own_name = generation_of(current.digest, self.definitions.version)
         # A clock decides here only how long the old sums are kept, never whether any is right.
         until = stamp_text(self.now() - OVERLAP)
-        others = [
+        other_names = [
             name
             for name, generation in current.live.items()
             if name != own_name and generation.since < until
         ]
-        if complete and others:
-            retired = current.retire_generations(others, self.now())
+        if complete and other_names:
+            retired = current.retire_generations(other_names, self.now())
             self.definitions.replan(plan.study, current, retired)
             return True
         return False

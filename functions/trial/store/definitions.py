@@ -262,9 +262,13 @@ class Definitions:
             raise _not_found()
         studies_needed = [self.load(study_id, digest) for digest in current.needed_digests]
         counted = tuple(study for study in studies_needed if study.generation in current.live)
-        others = tuple(sorted(current.live.keys() - {study.generation for study in counted}))
+        other_generations = tuple(
+            sorted(current.live.keys() - {study.generation for study in counted})
+        )
         retired = bool(current.retired)
-        plan = WritePlan(current.plan_number, studies_needed[0], counted, others, retired)
+        plan = WritePlan(
+            current.plan_number, studies_needed[0], counted, other_generations, retired
+        )
         return CachedStudy(read_at, current, plan)
 
     def _change(self, study: Study, current: Current | None) -> tuple[ChangeStatus, list[Action]]:

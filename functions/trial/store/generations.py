@@ -110,8 +110,8 @@ class Current:
     def activate(self, now: datetime) -> "Current":
         """Return the plan by which the definition that was filled is in force."""
         activated = replace(self, digest=self.backfilling, backfilling="", epoch=self.epoch + 1)
-        others = [name for name, live in self.live.items() if live.digest != activated.digest]
-        return activated.retire_generations(others, now)
+        other_names = [name for name, live in self.live.items() if live.digest != activated.digest]
+        return activated.retire_generations(other_names, now)
 
 
 @dataclass(frozen=True)

@@ -330,8 +330,8 @@ def study_of_record(record: Mapping[str, Any]) -> str:
 
 def subject_of_record(record: Mapping[str, Any]) -> str | None:
     """Read the subject out of a record of the table's stream; None where it is of no subject."""
-    written: Mapping[str, Mapping[str, str]] = record["dynamodb"]["Keys"]
-    row_key = subject_row_of((written["PK"]["S"], written["SK"]["S"]))
+    row_keys: Mapping[str, Mapping[str, str]] = record["dynamodb"]["Keys"]
+    row_key = subject_row_of((row_keys["PK"]["S"], row_keys["SK"]["S"]))
     return subject_id(row_key[1]) if row_key[1].startswith(SUBJECT) else None
 
 

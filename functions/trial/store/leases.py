@@ -103,8 +103,8 @@ class Leases:
 
 def read_lease(study: str, item: Item) -> Lease:
     """Read the row of a study's lease."""
-    named = json.loads(item["changed"]["S"] if "changed" in item else "null")
-    changed = None if named is None else frozenset(named)
+    subjects_named = json.loads(item["changed"]["S"] if "changed" in item else "null")
+    changed = None if subjects_named is None else frozenset(subjects_named)
     calls = int(item["calls"]["N"])
     return Lease(study, item["holder"]["S"], item["ends"]["S"], calls, changed)
 
@@ -116,10 +116,10 @@ def _either(first: ChangedSubjects, second: ChangedSubjects) -> ChangedSubjects:
 
 
 def _item(lease: Lease) -> Item:
-    named = None if lease.changed is None else sorted(lease.changed)
+    subjects_named = None if lease.changed is None else sorted(lease.changed)
     return key(keys.publishing_lease(lease.study)) | {
         "holder": text(lease.holder),
         "ends": text(lease.ends),
         "calls": number(lease.calls),
-        "changed": text(json.dumps(named)),
+        "changed": text(json.dumps(subjects_named)),
     }

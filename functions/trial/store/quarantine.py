@@ -126,8 +126,8 @@ def _with_bodies(table: Table, study_id: str, rows: Iterable[Item]) -> Iterator[
         ]
         for item in rows
     }
-    read = table.get_batch([part_key for listed in part_keys.values() for part_key in listed])
-    contents = {key_of(item): item["body"]["B"] for item in read if "body" in item}
+    items = table.get_batch([part_key for listed in part_keys.values() for part_key in listed])
+    contents = {key_of(item): item["body"]["B"] for item in items if "body" in item}
     for item in rows:
         parts = [contents.get(part_key) for part_key in part_keys[sort_key(item)]]
         joined = b"".join(filter(None, parts)) if parts and None not in parts else None
@@ -194,9 +194,9 @@ def _named_subjects(body: bytes) -> set[str] | None:
     except Rejected:
         return None
     events = value if isinstance(value, list) else [value]
-    named = [event.get("subject") if isinstance(event, dict) else None for event in events]
-    subjects = {subject for subject in named if isinstance(subject, str)}
-    return subjects if all(isinstance(subject, str) for subject in named) else None
+    subject_values = [event.get("subject") if isinstance(event, dict) else None for event in events]
+    subjects = {subject for subject in subject_values if isinstance(subject, str)}
+    return subjects if all(isinstance(subject, str) for subject in subject_values) else None
 
 
 def _is_erased(table: Table, study_id: str, body: bytes) -> bool:

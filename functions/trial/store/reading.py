@@ -126,8 +126,8 @@ def journal_rows(
     """Read some rows of a subject's journal by their sort keys, in the order asked for."""
     partition = keys.journal_partition(study_id, subject_id)
     for batch in batched(sort_keys, _BATCH_ROWS, strict=False):
-        read = table.get_batch([(partition, row_key) for row_key in batch])
-        items = {sort_key(item): item for item in read}
+        items_read = table.get_batch([(partition, row_key) for row_key in batch])
+        items = {sort_key(item): item for item in items_read}
         for row_key in batch:
             if row_key in items:
                 yield read_journal(study_id, subject_id, items[row_key], cipher_key)

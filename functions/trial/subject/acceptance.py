@@ -70,9 +70,9 @@ def _calendar(definition: Definition, entry: Entry) -> Iterator[FieldError]:
 
 def _spans(entry: Entry) -> Iterator[FieldError]:
     """No other date of a record lies before the first, which is when it happened."""
-    start, *others = date_fields(entry.kind) or ("",)
+    start, *ends = date_fields(entry.kind) or ("",)
     before = entry.data.get(start)
-    for end in others:
+    for end in ends:
         after = entry.data.get(end)
         if before and after and not _in_order(before, after):
             yield FieldError(f"/data/{end}", f"is before `{start}`")

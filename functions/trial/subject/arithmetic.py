@@ -47,16 +47,16 @@ def _value(node: Node, look: Look, level: Level) -> Fraction:
             parts = [_value(part, look, level) for part in node.parts]
             return _bounded(_OPERATIONS[node.function](parts))
         case Case():
-            here = level(node.characteristic)
+            current = level(node.characteristic)
             for name, number in node.numbers:
-                if name == here:
+                if name == current:
                     return _value(number, look, level)
             raise _Missing
         case _:
-            found = look(node)
-            if found is None:
+            value = look(node)
+            if value is None:
                 raise _Missing
-            return found
+            return value
 
 
 def _bounded(number: Fraction) -> Fraction:

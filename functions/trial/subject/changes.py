@@ -78,7 +78,11 @@ def undone(
     A record is as it was `before`, or not there at all.
     """
     for key in keys:
-        records = {kept: record for kept, record in subject.records.items() if kept != key}
+        records = {
+            record_key: record
+            for record_key, record in subject.records.items()
+            if record_key != key
+        }
         if key in before:
             records[key] = before[key]
         yield key, replace(subject, records=records)

@@ -80,11 +80,11 @@ def untold(observations: Sequence[Observation], choice: str) -> Sequence[Observa
         return observations
     if choice not in ("first", "last"):
         return ()
-    chosen = observations[0 if choice == "first" else -1]
+    choice_made = observations[0 if choice == "first" else -1]
     return [
         observation
         for observation in observations
-        if not dates.is_order_known(observation.collected, chosen.collected)
+        if not dates.is_order_known(observation.collected, choice_made.collected)
     ]
 
 

@@ -96,7 +96,11 @@ class Combination:
         """Yield the last result of each carried operand that is not after a group's day."""
         last_day = max(observation.day for observation in group.values())
         for name in self.parameter.carried:
-            earlier = [each for each in self.observations(name, ()) if each.day <= last_day]
+            earlier = [
+                observation
+                for observation in self.observations(name, ())
+                if observation.day <= last_day
+            ]
             if earlier:
                 yield name, earlier[-1]
 
@@ -104,14 +108,19 @@ class Combination:
         def look(of: Operand | Fact) -> Fraction | None:
             if isinstance(of, Fact):
                 return _number(self.fact(of.characteristic))
-            taken = previous.get(of.parameter) if of.taken == PREVIOUS else complete[of.parameter]
-            return None if taken is None else self._taken(of, taken)
+            observation = (
+                previous.get(of.parameter) if of.taken == PREVIOUS else complete[of.parameter]
+            )
+            return None if observation is None else self._taken(of, observation)
 
         number = evaluate(self.parameter.expression, look, self._level)
         if number is None:
             return None
-        last = max((each for taken in group.values() for each in taken.sources), key=accession)
-        visits = {each.visit for taken in group.values() for each in taken.sources}
+        last = max(
+            (source for observation in group.values() for source in observation.sources),
+            key=accession,
+        )
+        visits = {source.visit for observation in group.values() for source in observation.sources}
         return replace(
             last,
             text="",
@@ -120,15 +129,15 @@ class Combination:
             visit=last.visit if len(visits) == 1 else "",
         )
 
-    def _taken(self, operand: Operand, taken: Observation) -> Fraction | None:
+    def _taken(self, operand: Operand, observation: Observation) -> Fraction | None:
         """Return the number of a result, or a limit of its reference range in the same unit."""
         parameter = self.parameters[operand.parameter]
         if operand.taken in (UPPER, LOWER):
-            item = taken.sources[-1].item
+            item = observation.sources[-1].item
             limit = item.get("range_high" if operand.taken == UPPER else "range_low")
             return None if limit is None else converted(limit, item.get("unit"), parameter)
         places = parameter.precision.places
-        numbers = [Fraction(each.value.unrounded(places)) for each in taken.sources]
+        numbers = [Fraction(source.value.unrounded(places)) for source in observation.sources]
         return sum(numbers, Fraction(0)) / len(numbers)
 
     def _level(self, characteristic: str) -> str | None:

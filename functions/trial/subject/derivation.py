@@ -76,8 +76,8 @@ class Derivation:
         self._by_kind: dict[str, list[Record]] = {}
         for record in self.subject.records.values():
             if not record.void:
-                if more := implied(record.kind, record.data):
-                    record = replace(record, data={**record.data, **more})  # noqa: PLW2901
+                if extra := implied(record.kind, record.data):
+                    record = replace(record, data={**record.data, **extra})  # noqa: PLW2901
                 self._by_kind.setdefault(record.kind, []).append(record)
         self.imputation = Imputation(self._by_kind, cutoff)
 
@@ -354,8 +354,8 @@ class Derivation:
             case "last-dose":
                 return self.last_dose_day if self._treatment_over else None
             case "randomisation":
-                drawn = self.randomisation
-                return dates.earliest(drawn.data["date"]) if drawn else None
+                randomisation = self.randomisation
+                return dates.earliest(randomisation.data["date"]) if randomisation else None
             case _:
                 return self.day_zero
 

@@ -97,16 +97,16 @@ def _coded(
         record: record_codings[-1].data
         for record, record_codings in codings.by_record(coding_records, field).items()
     }
-    own = KINDS[coding_kind].derived
+    own_fields = KINDS[coding_kind].derived
     names = coded_fields(coding_kind)
 
     def coded(record: Record) -> Mapping[str, Any]:
         coding = latest.get(record.record)
         if coding is None:
-            return dict.fromkeys([*names, *own], UNCODED)
+            return dict.fromkeys([*names, *own_fields], UNCODED)
         fields = {name: coding[name] for name in names if name in coding}
         fields |= {level: NOT_CODED for level in LEVELS if level in names and level not in fields}
-        if not own:
+        if not own_fields:
             return fields
         unclassed = {} if coding.get("atc") else {"atc": UNCODED}
         return {**fields, **unclassed, **_classes(rules, coding)}

@@ -82,8 +82,8 @@ class Grader:
         return grades.pop() if len(grades) == 1 else None
 
     def _grade(self, observation: Observation, case: Case) -> int | None:
-        only = self.grading.term.only
-        if only is not None and not _supposed(only, case):
+        restriction = self.grading.term.only
+        if restriction is not None and not _supposed(restriction, case):
             return None
         for rule in self.grading.rules:
             truth = any_true(self._meets(criterion, observation, case) for criterion in rule.any)
@@ -205,11 +205,11 @@ def _number(observation: Observation, parameter: Parameter) -> Number:
     """Return the number of a result as it counts, exact; and on which side of it it lies."""
     item = observation.sources[-1].item
     reported = as_number(parameter, item) if item and not parameter.rounded else None
-    read = None if reported is None else read_result(reported)
-    if read is not None:
-        exact = converted(read[1], item.get("unit"), parameter)
+    parsed = None if reported is None else read_result(reported)
+    if parsed is not None:
+        exact = converted(parsed[1], item.get("unit"), parameter)
         if exact is not None:
-            return Number(exact, read[0])
+            return Number(exact, parsed[0])
     value, places = observation.value, parameter.precision.places
     if value.operator:
         return Number(Fraction(value.bound, 10**places), value.operator)

@@ -26,15 +26,17 @@ def by_date(records: Iterable[Record], field: str) -> list[Record]:
 
     Only records of one moment are compared by their content, which takes longer.
     """
-    same: dict[tuple[int, int, int], list[Record]] = {}
+    by_key: dict[tuple[int, int, int], list[Record]] = {}
     for record in records:
         text = record.data.get(field) or ""
         key = (*dates.moment(text), min(len(text), dates.FULL)) if text else (0, -1, 0)
-        same.setdefault(key, []).append(record)
+        by_key.setdefault(key, []).append(record)
     return [
         record
-        for key in sorted(same)
-        for record in (sorted(same[key], key=_by_content) if len(same[key]) > 1 else same[key])
+        for key in sorted(by_key)
+        for record in (
+            sorted(by_key[key], key=_by_content) if len(by_key[key]) > 1 else by_key[key]
+        )
     ]
 
 

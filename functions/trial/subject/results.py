@@ -148,7 +148,7 @@ def read_value(item: Mapping[str, Any], reported: Parameter, counts_as: Paramete
         return None
     conversion = reported.conversions.get(unit, _AS_IT_IS)
     limit = None
-    field = next((field for of, field in _LIMITS.items() if getattr(counts_as, of)), None)
+    field = next((field for bound, field in _LIMITS.items() if getattr(counts_as, bound)), None)
     if field is not None:
         limit = item.get(field)
         if not limit or limit <= 0:
@@ -175,10 +175,10 @@ def _value(
     log10: bool,
 ) -> Value | None:
     """Read a result; one below quantification counts as its limit, as half of it, or is missing."""
-    read = read_result(result)
-    if read is None:
+    parsed = read_result(result)
+    if parsed is None:
         return None
-    operator, number = read
+    operator, number = parsed
     if operator.startswith("<") and rule == "missing":
         return None
     bound = _converted(number, conversion)
@@ -254,15 +254,15 @@ def result_errors(parameter: Parameter, item: Mapping[str, Any]) -> Iterator[tup
     if not is_known_unit:
         accepted = ", ".join((parameter.unit, *parameter.units))
         yield "unit", f"is not a unit of this parameter: must be one of {accepted}"
-    read = None if result is None else read_result(result)
+    parsed = None if result is None else read_result(result)
     if result is None:
         yield "result", "counts as below the limit of quantification: `lloq` must be given"
-    elif read is None:
+    elif parsed is None:
         texts = f", or {' or '.join(parameter.texts)}" if parameter.texts else ""
         yield "result", f"must be a number, or a number after <, <=, > or >={texts}"
     elif is_known_unit:
-        own_unit = _converted(read[1], parameter.conversions.get(unit or "", _AS_IT_IS))
-        for detail in limit_errors([own_unit, read[1]], parameter):
+        own_unit = _converted(parsed[1], parameter.conversions.get(unit or "", _AS_IT_IS))
+        for detail in limit_errors([own_unit, parsed[1]], parameter):
             yield "result", detail
 
 

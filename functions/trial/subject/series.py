@@ -279,8 +279,8 @@ class Series:
         self, results: Iterable[Observation], visits: Iterable[str]
     ) -> list[Observation]:
         planned = (self._course.study.visits[name] for name in visits)
-        theirs = {id(result) for visit in planned for result in self._candidates(visit)}
-        return [result for result in results if id(result) in theirs]
+        candidate_ids = {id(result) for visit in planned for result in self._candidates(visit)}
+        return [result for result in results if id(result) in candidate_ids]
 
     def on_treatment(self, until: int | None) -> list[Observation]:
         """List the results after the first dose, not later than some days after the last."""
@@ -327,9 +327,9 @@ class Series:
         eligible = {id(observation) for observation in self._to_carry(visit, baseline)}
         latest = None
         for earlier in self._course.before(visit):
-            chosen = self.at_visit(earlier)
-            if chosen is not None and id(chosen.sources[-1]) in eligible:
-                latest = max(chosen, latest or chosen, key=moment)
+            candidate = self.at_visit(earlier)
+            if candidate is not None and id(candidate.sources[-1]) in eligible:
+                latest = max(candidate, latest or candidate, key=moment)
         return latest
 
     def _start(self, baseline: str) -> str | None:

@@ -64,7 +64,11 @@ class RowRecords:
         by_depth = f"{statistic}/{depth}"
         name = by_depth if by_depth in self.selections else statistic
         tests = self.selections.get(name, self.selections[""])
-        return next(other for other, selected in self.selections.items() if selected == tests)
+        return next(
+            selection_name
+            for selection_name, selected in self.selections.items()
+            if selected == tests
+        )
 
 
 @dataclass(frozen=True)

@@ -223,8 +223,8 @@ class Determined:
     def __init__(self, keys: Sequence[tuple[str, ...]], whole: Sequence[tuple[str, ...]]) -> None:
         """Return what the whole definition has with the index that it has there."""
         self.keys = keys
-        known = {key: index for index, key in enumerate(whole)}
-        self.arranged = {i: known.get(key, len(whole) + i) for i, key in enumerate(keys)}
+        indices = {key: index for index, key in enumerate(whole)}
+        self.arranged = {i: indices.get(key, len(whole) + i) for i, key in enumerate(keys)}
         self.positions = _inverse(self.arranged)
 
 

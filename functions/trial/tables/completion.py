@@ -68,8 +68,10 @@ def _reason(declared: CompletionDefinition, label: str, n: int, size: int) -> st
         missing.append(f"{incomplete} of {size} subjects ({label}) {verb} not {declared.label}")
     if missing:
         return "; ".join(missing)
-    all_ = f"all {size} subjects ({label}) have" if size > 1 else f"the one subject ({label}) has"
-    return f"{all_} {declared.label}"
+    subject_words = (
+        f"all {size} subjects ({label}) have" if size > 1 else f"the one subject ({label}) has"
+    )
+    return f"{subject_words} {declared.label}"
 
 
 def _look_words(look: Look | None, cut: CutSpec) -> str:

@@ -122,9 +122,9 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         return _forest(figure, Forest(figure, table, sums))
     if figure.kind == "stacked":
         return _stacked(figure, Stacks(figure, table, sums))
-    kind, read = _KINDS[figure.kind]
+    kind, read_series = _KINDS[figure.kind]
     panel = Panel.of(source.figure, table, sums)
-    series = read(source)
+    series = read_series(source)
     return replace(
         _bare(figure, kind, series),
         references=_references(figure),
@@ -136,8 +136,11 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
         panel_label=panel.label if panel else "",
         log=panel.is_ratio if panel else figure.log,
         heads=tuple(mark.label for mark in figure.marks),
-        x_references=tuple((exact_text(at.value), at.label) for at in figure.x_references),
-        quadrants=tuple(quadrants(figure, one.marks) for one in series)
+        x_references=tuple(
+            (exact_text(reference_line.value), reference_line.label)
+            for reference_line in figure.x_references
+        ),
+        quadrants=tuple(quadrants(figure, series_.marks) for series_ in series)
         if figure.kind == "scatter"
         else (),
         neutral=panel.neutral if panel else None,
@@ -231,7 +234,7 @@ def _survival(source: _Source) -> tuple[Series, ...]:
     columns = [position for position, _ in source.columns]
     times_by_column = {position: row.times(source.sums, position) for position in columns}
     incidences = row.incidences(source.sums, columns) if row.competing else None
-    drawn = row.interval.with_both_limits
+    interval = row.interval.with_both_limits
     longest = max((time for times in times_by_column.values() for time in times), default=0)
     days = (
         list(dict.fromkeys((0, *row.days)))
@@ -243,9 +246,9 @@ def _survival(source: _Source) -> tuple[Series, ...]:
             head.id,
             head.label,
             tuple(
-                _rising_steps(incidences.curves[position], times_by_column[position], drawn)
+                _rising_steps(incidences.curves[position], times_by_column[position], interval)
                 if incidences
-                else _steps(times_by_column[position], drawn)
+                else _steps(times_by_column[position], interval)
             ),
             tuple(
                 str(day)
@@ -267,22 +270,22 @@ def _survival(source: _Source) -> tuple[Series, ...]:
     )
 
 
-def _steps(times: Times, drawn: RowInterval) -> Iterator[Mark]:
+def _steps(times: Times, interval: RowInterval) -> Iterator[Mark]:
     """Return where a curve starts, its steps, and where its last stretch ends."""
     curve = kaplan_meier(times)
     if curve.last is None:
         return
     yield Mark("0", "100", n=curve.n)
     for step in curve.steps:
-        yield _step(step, step.time, step.at_risk, drawn)
+        yield _step(step, step.time, step.at_risk, interval)
     last = curve.steps[-1] if curve.steps else None
     if last is None:
         yield Mark(str(curve.last), "100", n=at_risk(times, curve.last))
     elif last.time < curve.last:
-        yield _step(last, curve.last, at_risk(times, curve.last), drawn)
+        yield _step(last, curve.last, at_risk(times, curve.last), interval)
 
 
-def _rising_steps(curve: IncidenceCurve, times: Times, drawn: RowInterval) -> Iterator[Mark]:
+def _rising_steps(curve: IncidenceCurve, times: Times, interval: RowInterval) -> Iterator[Mark]:
     """Return where a curve of cumulative incidence starts, its steps, and where it ends."""
     if curve.last is None:
         return
@@ -290,14 +293,14 @@ def _rising_steps(curve: IncidenceCurve, times: Times, drawn: RowInterval) -> It
     ends = curve.at(curve.last)
     last = () if ends is None or ends.time == curve.last else ((ends, curve.last),)
     for step, time in (*((step, step.time) for step in curve.steps), *last):
-        limits = step.interval(drawn.confidence.two_sided, drawn.method)
+        limits = step.interval(interval.confidence.two_sided, interval.method)
         low, high = _percents(*limits) if limits else (None, None)
         height = exact_text(step.incidence * 100)
         yield Mark(str(time), height, _text(low), _text(high), n=at_risk(times, time))
 
 
-def _step(step: Step, time: int, n: int, drawn: RowInterval) -> Mark:
-    limits = drawn.of_survival(step)
+def _step(step: Step, time: int, n: int, interval: RowInterval) -> Mark:
+    limits = interval.of_survival(step)
     low, high = _percents(*limits) if limits else (None, None)
     return Mark(str(time), exact_text(step.survival * 100), _text(low), _text(high), n=n)
 
@@ -385,8 +388,8 @@ def _scatter(source: _Source) -> tuple[Series, ...]:
 
 def _swimmer(source: _Source) -> tuple[Series, ...]:
     (row,) = source.compiled_rows(SummaryRow)
-    named = source.figure.marks
-    return source.series(lambda position, _head: tuple(lanes(row, source.sums, position, named)))
+    marks = source.figure.marks
+    return source.series(lambda position, _head: tuple(lanes(row, source.sums, position, marks)))
 
 
 def _profiles(source: _Source) -> tuple[Series, ...]:
@@ -430,17 +433,19 @@ def _interval_method(source: _Source) -> str:
     limits of which that is one.
     """
     for row in source.compiled_rows(SummaryRow):
-        drawn = row.interval.with_both_limits
+        interval = row.interval.with_both_limits
         name = (
-            "Student's t interval" if drawn.method == "t" else "interval by the normal distribution"
+            "Student's t interval"
+            if interval.method == "t"
+            else "interval by the normal distribution"
         )
-        return f"Mean with {name}, {drawn.confidence.words}"
+        return f"Mean with {name}, {interval.confidence.words}"
     for survival in source.compiled_rows(SurvivalRow):
-        drawn = survival.interval.with_both_limits
+        interval = survival.interval.with_both_limits
         if survival.competing:
-            scale = f"{TRANSFORMATIONS[drawn.method]}, {drawn.confidence.words}"
+            scale = f"{TRANSFORMATIONS[interval.method]}, {interval.confidence.words}"
             return f"{AALEN_JOHANSEN}; {AALEN_VARIANCE}, {scale}"
-        words = f"{GREENWOOD}, {TRANSFORMATIONS[drawn.method]}, {drawn.confidence.words}"
+        words = f"{GREENWOOD}, {TRANSFORMATIONS[interval.method]}, {interval.confidence.words}"
         return f"{KAPLAN_MEIER}; {words}"
     for count in source.compiled_rows(CountRow):
         return (count.interval or CLOPPER_PEARSON_95).with_both_limits.proportion_words

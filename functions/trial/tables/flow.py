@@ -71,12 +71,12 @@ class CompiledBox:
         n: int | None = cells.get(name, 0)
         if not n and box.absent:
             n = None
-        named = box.reasons.values if box.reasons else []
-        names = {level_text(reason.value): reason.label for reason in named}
+        reason_values = box.reasons.values if box.reasons else []
+        names = {level_text(reason.value): reason.label for reason in reason_values}
         start = f"{name}="
         counts = {cell[len(start) :]: n for cell, n in cells.items() if cell.startswith(start)}
-        others = sorted(counts.keys() - names.keys(), key=lambda text: (-counts[text], text))
-        labels = names | {text: text or UNREPORTED for text in others}
+        further = sorted(counts.keys() - names.keys(), key=lambda text: (-counts[text], text))
+        labels = names | {text: text or UNREPORTED for text in further}
         reasons = tuple(
             (label, counts.get(text, 0))
             for text, label in labels.items()
@@ -116,7 +116,7 @@ class CompiledFlow:
                 definition.id,
                 definition.label,
                 tuple(box.read(cells, not_due_counts)),
-                tuple(read for side_box in side for read in side_box.side(cells)),
+                tuple(read_box for side_box in side for read_box in side_box.side(cells)),
                 definition.apart,
             )
             for definition, (box, side) in zip(self.definition.stages, self.stages, strict=True)
@@ -153,10 +153,10 @@ def _violations(identity: Identity, boxes: Sequence[Box]) -> Iterator[str]:
         parts = sum(sizes[name] for name in identity.parts)
         if sizes[identity.total] != parts:
             labels = {name: isolated(group[0].label) for name, group in boxes_by_id.items()}
-            where = f"{isolated(arm)}: " if arm else ""
+            arm_words = f"{isolated(arm)}: " if arm else ""
             joined = " + ".join(labels[name] for name in identity.parts)
             total = f"{labels[identity.total]} ({sizes[identity.total]})"
-            yield f"{where}{total} is not {joined} ({parts})"
+            yield f"{arm_words}{total} is not {joined} ({parts})"
 
 
 def compile_flow(definition: FlowDefinition, rules: Rules) -> CompiledFlow:

@@ -133,17 +133,17 @@ class Forest:
 
     def _lines(self, row: TableRow) -> Iterator[Mark]:
         """Yield the lines of a row: one for each estimate, and the headings these stand under."""
-        printed = [line for line in self._grid.rows if line.id.partition("/")[0] == row.id]
-        by_id = {line.id: line for line in printed}
-        shown = {
+        row_lines = [line for line in self._grid.rows if line.id.partition("/")[0] == row.id]
+        by_id = {line.id: line for line in row_lines}
+        cells_shown = {
             line.id.removesuffix(f"/{HAZARD_ROW}") if row.survival is not None else line.id: cell
-            for line in printed
+            for line in row_lines
             if (cell := self._estimate(line, row)) is not None
         }
-        for line in printed:
-            if line.id in shown:
-                yield self._line(by_id[line.id], shown[line.id])
-            elif any(name.startswith(f"{line.id}/") for name in shown):
+        for line in row_lines:
+            if line.id in cells_shown:
+                yield self._line(by_id[line.id], cells_shown[line.id])
+            elif any(name.startswith(f"{line.id}/") for name in cells_shown):
                 interaction = self._interaction(row) if line.id == row.id else self._of_model(line)
                 beside = ("",) * len(self._compared) + (interaction,)
                 yield Mark(

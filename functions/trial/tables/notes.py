@@ -53,8 +53,8 @@ def changes(rows: Iterable[tuple[str, str, str]]) -> Iterator[str]:
             groups.setdefault((unit, direction), []).append(label)
     for (unit, direction), labels in groups.items():
         subject = "Changes" if len(groups) == 1 else ", ".join(map(isolated, dict.fromkeys(labels)))
-        where = f"{subject}: in {unit}. " if unit else f"{subject}: "
-        yield f"{where}{direction[0].upper()}{direction[1:]}."
+        prefix = f"{subject}: in {unit}. " if unit else f"{subject}: "
+        yield f"{prefix}{direction[0].upper()}{direction[1:]}."
 
 
 def scales(definition: Definition, parameters: Iterable[str]) -> Iterator[str]:
@@ -167,8 +167,10 @@ def no_logarithm(label: str, columns: Sequence[str]) -> tuple[str, ...]:
     """State in which columns there is no geometric statistic, as a value has no logarithm."""
     if not columns:
         return ()
-    named = ", ".join(map(isolated, columns))
-    return (f"{isolated(label)}: no geometric statistics where a value is 0 or less: {named}.",)
+    column_names = ", ".join(map(isolated, columns))
+    return (
+        f"{isolated(label)}: no geometric statistics where a value is 0 or less: {column_names}.",
+    )
 
 
 def _with_subjects(sentence: str, counts: Mapping[str, int]) -> tuple[str, ...]:
@@ -208,18 +210,18 @@ def terms_order(
 ) -> str:
     """Return how terms are sorted, at one depth or within their classes; by some columns."""
     subject = "Terms are" if depth == 1 else "Classes, and terms within each, are"
-    named = ", ".join(map(isolated, columns))
+    column_names = ", ".join(map(isolated, columns))
     if kind == "alphabetical":
         return f"{subject} in alphabetical order."
     if kind == "difference":
         return (
-            f"{subject} sorted by the difference of {compared} that {named} is about,"
+            f"{subject} sorted by the difference of {compared} that {column_names} is about,"
             " greatest first; equal ones by name."
         )
-    where = "summed over the columns" if len(columns) != 1 else f"in {named}"
+    scope = "summed over the columns" if len(columns) != 1 else f"in {column_names}"
     if len(columns) > 1:
-        where += f" {named}"
-    return f"{subject} sorted by their {counted}, {where}, most frequent first; equal ones by name."
+        scope += f" {column_names}"
+    return f"{subject} sorted by their {counted}, {scope}, most frequent first; equal ones by name."
 
 
 def levels_order(label: str) -> str:
@@ -287,16 +289,17 @@ def optional_fields_notes(
         yield optional_fields_note(label, " or ".join(fields), per_column)
 
 
-def margin(label: str, kept: Margin | None) -> Iterator[str]:
+def margin(label: str, limits: Margin | None) -> Iterator[str]:
     """Yield what a row's differences or ratios must keep, if anything."""
-    if kept is not None:
-        bounds = (("above", kept.lower), ("below", kept.upper))
-        where = " and ".join(
+    if limits is not None:
+        bounds = (("above", limits.lower), ("below", limits.upper))
+        bounds_text = " and ".join(
             f"{name} {exact_text(side)}" for name, side in bounds if side is not None
         )
         yield (
-            f"{isolated(label)}: a difference or ratio must lie {where}; shown by the interval of"
-            f" level {exact_text(kept.level)}, one-sided alpha {exact_text(kept.alpha)}."
+            f"{isolated(label)}: a difference or ratio must lie {bounds_text}; shown by the"
+            f" interval of level {exact_text(limits.level)},"
+            f" one-sided alpha {exact_text(limits.alpha)}."
         )
 
 
@@ -306,12 +309,12 @@ def strata_left_out(
     """Yield which strata add nothing, as one of the two columns compared has nobody there."""
     for column, strata in by_column:
         if strata:
-            named = [isolated(", ".join(levels)) for levels in strata[:_STRATA_NAMED]]
-            more = len(strata) - len(named)
-            named += [f"{more} more"] if more else []
+            stratum_names = [isolated(", ".join(levels)) for levels in strata[:_STRATA_NAMED]]
+            excess = len(strata) - len(stratum_names)
+            stratum_names += [f"{excess} more"] if excess else []
             yield (
                 f"{isolated(label)}, {isolated(column)}: nobody of one side is in"
-                f" {'stratum' if len(strata) == 1 else 'strata'} {'; '.join(named)}, which"
+                f" {'stratum' if len(strata) == 1 else 'strata'} {'; '.join(stratum_names)}, which"
                 f" {'adds' if len(strata) == 1 else 'add'} nothing."
             )
 
@@ -322,5 +325,5 @@ def denominator(label: str, base: OwnDenominator | None, *, whole_column: bool) 
         subjects = base.words or f"those with: {isolated(base.label)}"
         yield f"{isolated(label)}: percentages are of {subjects}."
     elif whole_column:
-        all_ = "percentages are of all of the column, whether the answer is known or not."
-        yield f"{isolated(label)}: {all_}"
+        sentence = "percentages are of all of the column, whether the answer is known or not."
+        yield f"{isolated(label)}: {sentence}"

@@ -32,14 +32,14 @@ class Panel:
         )
         column = next(column for column in table.columns if column.id == figure.differences)
         (definition,) = figure.rows_of(table.definition)
-        shown = estimated(table.definition, definition, column.definition)
+        estimate = estimated(table.definition, definition, column.definition)
         cells = {
             line.id: cell
             for line in table.read(sums, {row.id}).rows
             for cell in line.cells
             if cell.column == column.id
         }
-        return cls(row, column.id, column.label, shown[0] if shown else "", cells)
+        return cls(row, column.id, column.label, estimate[0] if estimate else "", cells)
 
     @property
     def is_ratio(self) -> bool:

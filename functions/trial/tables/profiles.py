@@ -99,8 +99,10 @@ class Profile:
     def happenings(self) -> tuple[Happening, ...]:
         """Everything on the axis but results, by day; what has none comes last."""
         groups = self.milestones, self.visits, self.doses, self.adverse_events, self.medications
-        every = [happening for group in groups for happening in group]
-        return tuple(sorted(every, key=lambda h: (h.first is None, h.first or 0, h.kind, h.record)))
+        happenings = [happening for group in groups for happening in group]
+        return tuple(
+            sorted(happenings, key=lambda h: (h.first is None, h.first or 0, h.kind, h.record))
+        )
 
     def document(self) -> Document:
         """Return it as data."""

@@ -139,15 +139,15 @@ def _unfit(
 def _check_visits(
     figure: FigureDefinition, row: TableRow, visits_by_id: Mapping[str, Visit], path: str
 ) -> None:
-    wrong = (row.visits is not None) != (figure.kind in BY_VISIT)
-    if wrong and figure.kind not in WITH_OR_WITHOUT_VISITS:
+    is_misplaced = (row.visits is not None) != (figure.kind in BY_VISIT)
+    if is_misplaced and figure.kind not in WITH_OR_WITHOUT_VISITS:
         with_or_without = "with" if row.visits is None else "without"
         raise refused(path, f"must be a row {with_or_without} visits for a figure of {figure.kind}")
     if figure.kind not in BY_VISIT:
         return
-    named = visits_by_id if row.visits == "all" else row.visits or ()
-    visits = [visits_by_id[name] for name in named if name in visits_by_id]
-    if without := [visit.id for visit in visits if visit.day is None]:
-        raise refused(path, f"must not have visits without a `day`: {', '.join(without)}")
+    visit_names = visits_by_id if row.visits == "all" else row.visits or ()
+    visits = [visits_by_id[name] for name in visit_names if name in visits_by_id]
+    if undated := [visit.id for visit in visits if visit.day is None]:
+        raise refused(path, f"must not have visits without a `day`: {', '.join(undated)}")
     if len({visit.days_from for visit in visits}) > 1:
         raise refused(path, "must have visits whose days all count from one date (`days_from`)")

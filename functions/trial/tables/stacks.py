@@ -36,8 +36,8 @@ class Stacks:
 
     @cached_property
     def _rows(self) -> Mapping[str, Row]:
-        wanted = {row.id for row in self.table.rows if row.id.partition("/")[0] == self._row.id}
-        grid = self.table.read(self.sums, wanted)
+        row_ids = {row.id for row in self.table.rows if row.id.partition("/")[0] == self._row.id}
+        grid = self.table.read(self.sums, row_ids)
         return {row.id: row for row in grid.rows if row.id.partition("/")[0] == self._row.id}
 
     @cached_property

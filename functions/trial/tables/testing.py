@@ -143,8 +143,8 @@ def _decisions(
             break
         succeeded = p_adjusted <= spent.alpha
         if cell_key in tested:
-            shown = None if testing.procedure is None else p_adjusted
-            decisions[cell_key] = _Decision(succeeded, shown)
+            p_value = None if testing.procedure is None else p_adjusted
+            decisions[cell_key] = _Decision(succeeded, p_value)
         if not succeeded and not testing.tests_all:
             break
     return decisions
@@ -180,7 +180,10 @@ def _mark_grid(grid: Grid, tests: _Tests | None) -> Grid:
         if cell_key[0] == grid.id
     }
     rows = tuple(
-        _mark_row(row, {column: one for (name, column), one in decisions.items() if name == row.id})
+        _mark_row(
+            row,
+            {column: decision for (name, column), decision in decisions.items() if name == row.id},
+        )
         for row in grid.rows
     )
     notes = [] if tests is None else [_test(grid, place, tests) for place in decisions]
@@ -252,9 +255,11 @@ def _test(grid: Grid, place: tuple[str, str], tests: _Tests) -> str:
     labels += [grid_column.name for grid_column in grid.columns if grid_column.id == column]
     order = [(ref.table, ref.row, ref.column) for ref in tests.testing.order]
     number, look = order.index((grid.id, row, column)) + 1, tests.look
-    named = f"{look.label}, " if look and tests.testing.looks else ""
+    look_words = f"{look.label}, " if look and tests.testing.looks else ""
     name, decision = ", ".join(map(isolated, labels)), tests.decisions[grid.id, row, column]
-    text = f"Confirmatory test {number} of {len(order)} ({named}alpha {tests.spent.text}): {name}"
+    text = (
+        f"Confirmatory test {number} of {len(order)} ({look_words}alpha {tests.spent.text}): {name}"
+    )
     if decision.adjusted is None:
         return f"{text}."
     p = p_text(decision.adjusted)

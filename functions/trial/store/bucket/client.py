@@ -112,8 +112,8 @@ class Bucket:
 
     def delete(self, versions: Iterable[ObjectVersion]) -> None:
         """Delete versions for good; one that is gone already is deleted."""
-        for some in batched(versions, _DELETED_TOGETHER, strict=False):
-            objects = [{"Key": key, "VersionId": version} for key, version in some]
+        for batch in batched(versions, _DELETED_TOGETHER, strict=False):
+            objects = [{"Key": key, "VersionId": version} for key, version in batch]
             with transient_as_unavailable():
                 answer = self._client.delete_objects(
                     Bucket=self.name, Delete={"Objects": objects, "Quiet": True}

@@ -108,13 +108,13 @@ class AnalysisData:
     @cached_property
     def _held(self) -> list[ListingColumn]:
         """The columns that one of the parameters can have values in."""
-        held = {
+        ids = {
             name
             for _, parameters in self._parameters
             for parameter in parameters
             for name in parameter.analysis.holds
         }
-        return [column for column in variables.COLUMNS[variables.HEAD :] if column.id in held]
+        return [column for column in variables.COLUMNS[variables.HEAD :] if column.id in ids]
 
     @cached_property
     def _records_name(self) -> str:
@@ -140,14 +140,16 @@ class AnalysisData:
             visit = self._visits.get(parts[-1], "") if parts and row.visits is not None else ""
             for variant, columns in _variants(table.definition, row).items():
                 analyses = {column: analysis_of(compiled_row, column) for column in columns}
-                shown = {column: analysis for column, analysis in analyses.items() if analysis}
-                if not shown:
+                analyses_shown = {
+                    column: analysis for column, analysis in analyses.items() if analysis
+                }
+                if not analyses_shown:
                     continue
                 code = self._code(table.definition.id, row.id, variant)
-                self._place(table.definition, row, code, shown, visit=bool(visit))
-                first = next(iter(shown.values()))
+                self._place(table.definition, row, code, analyses_shown, visit=bool(visit))
+                first = next(iter(analyses_shown.values()))
                 label = _label(table.definition, row, min(columns) if variant else None)
-                yield _Parameter(code, label, visit, tuple(shown), first)
+                yield _Parameter(code, label, visit, tuple(analyses_shown), first)
 
     def _code(self, *key: str) -> str:
         return self._codes.setdefault((key[0], key[1], key[2]), f"P{len(self._codes) + 1:05d}")
@@ -209,18 +211,20 @@ class _Members:
 
     def __init__(self, listings: Sequence[ListingDefinition], definition: Any) -> None:  # noqa: ANN401
         self._dataset = free_dataset(MEMBERS, listings)
-        wanted = {
+        sources = {
             f"set:{name}": (_flag(name), f"{item.label} flag")
             for name, item in definition.sets.items()
         }
         self._published = {
             source: variable
-            for source in (*wanted, *(source for source, *_ in _ARM_SOURCES.values()))
+            for source in (*sources, *(source for source, *_ in _ARM_SOURCES.values()))
             if (variable := _published(listings, source)) is not None
         }
         if definition.arms:
-            wanted |= {source: (name, label) for source, name, label in _ARM_SOURCES.values()}
-        lacking = {source: item for source, item in wanted.items() if source not in self._published}
+            sources |= {source: (name, label) for source, name, label in _ARM_SOURCES.values()}
+        lacking = {
+            source: item for source, item in sources.items() if source not in self._published
+        }
         names = variable_names([name for name, _ in lacking.values()])
         self._columns = {
             source: (name, label)

@@ -65,9 +65,9 @@ def study_warnings(study: Study) -> list[FieldError]:
 
 def definition_errors(study: Study, value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (the definition as posted)
     """Find what is wrong with a definition that has the right shape."""
-    yield from (named := list(references.reference_errors(value)))
+    yield from (unknown_names := list(references.reference_errors(value)))
     for fault in _built(study):
-        if not (named and isinstance(fault, UnknownName)):
+        if not (unknown_names and isinstance(fault, UnknownName)):
             yield fault
 
 

@@ -94,11 +94,11 @@ def limits_of(name: str, definition: JsonObject) -> Limits | None:
 
 def table_of(scope: Scope) -> JsonObject:
     """Find the table that a part is about: the one it names, or else the one it stands in."""
-    named = scope.own.get("table")
-    if named is None:
+    table_name = scope.own.get("table")
+    if table_name is None:
         return scope.nearest(Table)
     return next(
-        (table for table in parts(scope.definition, "tables") if table.get("id") == named), {}
+        (table for table in parts(scope.definition, "tables") if table.get("id") == table_name), {}
     )
 
 

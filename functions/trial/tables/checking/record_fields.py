@@ -52,12 +52,12 @@ def measured_fields() -> Mapping[str, Field]:
     return {**fields_of_kind("lab.result.reported"), **_fields(Measurement, frozenset())}
 
 
-def _fields(model: type[Any], without: frozenset[str]) -> Mapping[str, Field]:
+def _fields(model: type[Any], omitted: frozenset[str]) -> Mapping[str, Field]:
     hints = get_type_hints(model, include_extras=True)
     return {
         name: _field(hints[name], optional=not field.is_required())
         for name, field in model.model_fields.items()
-        if name not in without
+        if name not in omitted
     }
 
 

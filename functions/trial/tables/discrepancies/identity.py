@@ -39,9 +39,9 @@ def not_enrolled(derivation: Derivation) -> Iterator[Evidence]:
                 "randomised, and no enrolment to count days from",
             )
     elif data and _INTRODUCES.isdisjoint(record.kind for record in data):
-        named = sorted(data, key=lambda record: (record.kind, record.record))
+        records = sorted(data, key=lambda record: (record.kind, record.record))
         yield (
-            record_keys(*named),
+            record_keys(*records),
             f"{count_text(len(data), 'record')}, and none that enrols the subject",
         )
     elif derivation.doses:
@@ -63,8 +63,8 @@ def randomised_twice(derivation: Derivation) -> Iterator[Evidence]:
 
 def _again(derivation: Derivation, kind: str, consequence: str) -> Iterator[Evidence]:
     if len(derivation.records(kind)) > 1:
-        first, *others = derivation.ordered(kind)
-        for record in others:
+        first, *rest = derivation.ordered(kind)
+        for record in rest:
             yield (
                 record_keys(first, record),
                 f"dated {first.data['date']} and {record.data['date']}: {consequence}",
@@ -97,15 +97,15 @@ def superseded(derivation: Derivation) -> Iterator[Evidence]:
     """Find that another id stands for the subject: none of its records counts."""
     records = by_id(derivation.records(SUPERSEDED))
     if records:
-        others = sorted({record.data["by"] for record in records})
-        yield record_keys(*records), f"counted nowhere: {', '.join(others)} stands for it"
+        successors = sorted({record.data["by"] for record in records})
+        yield record_keys(*records), f"counted nowhere: {', '.join(successors)} stands for it"
 
 
 def superseded_by_two(derivation: Derivation) -> Iterator[Evidence]:
     """Find that two ids are said to stand for the subject."""
     records = by_id(derivation.records(SUPERSEDED))
-    if len(others := sorted({record.data["by"] for record in records})) > 1:
-        yield record_keys(*records), f"by {', '.join(others)}"
+    if len(successors := sorted({record.data["by"] for record in records})) > 1:
+        yield record_keys(*records), f"by {', '.join(successors)}"
 
 
 def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:

@@ -76,8 +76,8 @@ def event_twice(derivation: Derivation) -> Iterator[Evidence]:
             alike.setdefault((words, onset[: dates.FULL]), []).append(event)
     for (_, onset), events in alike.items():
         if len(events) > 1:
-            named = sorted(event.record for event in events)[:MAX_RECORDS_NAMED]
-            yield tuple((EVENTS, record) for record in named), f"one term, onset {onset}"
+            records_named = sorted(event.record for event in events)[:MAX_RECORDS_NAMED]
+            yield tuple((EVENTS, record) for record in records_named), f"one term, onset {onset}"
 
 
 def unresolved_with_end(derivation: Derivation) -> Iterator[Evidence]:
@@ -90,8 +90,8 @@ def unresolved_with_end(derivation: Derivation) -> Iterator[Evidence]:
 def died_twice(derivation: Derivation) -> Iterator[Evidence]:
     """Find every report of a death but the earliest."""
     if len(derivation.records(DEATHS)) > 1:
-        first, *others = derivation.ordered(DEATHS)
-        for death in others:
+        first, *later_deaths = derivation.ordered(DEATHS)
+        for death in later_deaths:
             yield record_keys(first, death), f"dated {first.data['date']} and {death.data['date']}"
 
 

@@ -184,9 +184,9 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
     """
     for name, parameter in derivation.rules.parameters.items():
         for record, *_, item in derivation.reported(name):
-            wrong = next(result_errors(parameter, item), None)
-            if wrong is not None:
-                field, detail = wrong
+            fault = next(result_errors(parameter, item), None)
+            if fault is not None:
+                field, detail = fault
                 yield record_keys(record), f"{name}: {field} {detail}"
     for record in by_id(derivation.records("subject.enrolled")):
         values = record.data.get("characteristics", {})

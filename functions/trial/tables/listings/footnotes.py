@@ -59,8 +59,8 @@ def _units(rules: Rules, definition: ListingDefinition) -> Iterator[str]:
     ]
     if {"result", "unit"} <= sources and "reported-unit" not in sources:
         for parameter in parameters:
-            if others := ", ".join(sorted(parameter.units)):
+            if units_text := ", ".join(sorted(parameter.units)):
                 yield (
                     f"{parameter.label}: the unit is that in which results count; one can have been"
-                    f" reported in another ({others})."
+                    f" reported in another ({units_text})."
                 )

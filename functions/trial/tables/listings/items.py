@@ -124,30 +124,33 @@ type _Admission = Callable[[Derivation, str, Observation], bool]
 
 def _admission(rules: Rules, definition: RecordSelection, path: str) -> _Admission:
     """Return the test of the results that a listing of observations shows."""
-    parameters, shown = rules.study.definition.parameters, parameters_of(definition.records)
-    for name in shown if definition.out_of_range else ():
+    parameters, parameter_names = (
+        rules.study.definition.parameters,
+        parameters_of(definition.records),
+    )
+    for name in parameter_names if definition.out_of_range else ():
         if name in parameters and parameters[name].is_derived:
             detail = f"must be of reported parameters: {name} is derived, and has no range"
             raise refused(f"{path}/out_of_range", detail)
-    wanted = []
+    filters = []
     for i, part in enumerate(definition.results):
         part_path = f"{path}/results/{i}"
-        if part.parameter not in shown:
-            detail = f"is none of those that are listed: {', '.join(shown)}"
+        if part.parameter not in parameter_names:
+            detail = f"is none of those that are listed: {', '.join(parameter_names)}"
             raise refused(f"{part_path}/parameter", detail)
         if part.parameter not in parameters:
             raise unknown(f"{part_path}/parameter", "parameter", part.parameter)
         holds = bounded(parameters[part.parameter].precision, part, part_path)
-        wanted.append((part.parameter, matcher(part.where), holds))
+        filters.append((part.parameter, matcher(part.where), holds))
 
     def is_listed(derivation: Derivation, name: str, observation: Observation) -> bool:
         if definition.after_first_dose and not _is_after(observation, derivation.first_dose):
             return False
         if definition.out_of_range and (distance(observation, parameters[name]) or 0) <= 0:
             return False
-        return not wanted or any(
+        return not filters or any(
             parameter == name and matches(observation.item) and holds(observation.value)
-            for parameter, matches, holds in wanted
+            for parameter, matches, holds in filters
         )
 
     return is_listed
@@ -191,9 +194,9 @@ def _with_not_done(rules: Rules, parameters: list[str], find: ItemFinder) -> Ite
     """Return the finder of observations and of what was not done, of each parameter by date."""
 
     def items(derivation: Derivation) -> Iterator[ListingItem]:
-        done = list(find(derivation))
+        all_items = list(find(derivation))
         for name in parameters:
-            lines = [item for item in done if item.parameter == name]
+            lines = [item for item in all_items if item.parameter == name]
             lines += _not_done(rules, derivation, name)
             yield from sorted(lines, key=lambda item: dates.moment(item.data["collected"]))
 
@@ -228,7 +231,7 @@ def _visit_labels(
     for visit in rules.study.definition.visits:
         if unless_in is not None and unless_in.at_visit(visit) is not None:
             continue
-        if (chosen := series.at_visit(visit)) is not None:
-            for source in chosen.sources:
+        if (observation := series.at_visit(visit)) is not None:
+            for source in observation.sources:
                 labels.setdefault((source.record, source.place), []).append(visit.label)
     return labels

@@ -15,13 +15,17 @@ def variable_names(ids: Sequence[str]) -> list[str]:
 
     Others are cut to letters, digits and the first eight, and numbered where that is taken.
     """
-    taken = {id_ for id_ in ids if _NAME.fullmatch(id_)}
+    names_taken = {id_ for id_ in ids if _NAME.fullmatch(id_)}
     names = []
-    seen: set[str] = set()
+    names_used: set[str] = set()
     for id_ in ids:
-        name = id_ if id_ in taken and id_ not in seen else _free(_shortened(id_), taken)
-        seen.add(name)
-        taken.add(name)
+        name = (
+            id_
+            if id_ in names_taken and id_ not in names_used
+            else _free(_shortened(id_), names_taken)
+        )
+        names_used.add(name)
+        names_taken.add(name)
         names.append(name)
     return names
 
@@ -31,8 +35,8 @@ def _shortened(id_: str) -> str:
     return (letters if letters[:1].isalpha() else f"V{letters}")[:_LONGEST]
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
-    used, number, candidate = set(taken), 1, name
+def _free(name: str, names_taken: Iterable[str]) -> str:
+    used, number, candidate = set(names_taken), 1, name
     while candidate in used:
         number += 1
         candidate = f"{name[: _LONGEST - len(str(number))]}{number}"

@@ -165,10 +165,11 @@ def _rates(
     if comparison.rates == "ratio":
         if (ratio_limits := rate_ratio_interval(*groups, confidence.two_sided)) is None:
             return NOTHING
-        chosen = confidence.chosen(ratio_limits)
-        limits = {side: limit for side, limit in chosen.items() if limit is not None}
+        limits_chosen = confidence.chosen(ratio_limits)
+        limits = {side: limit for side, limit in limits_chosen.items() if limit is not None}
         no_limit = tuple(
-            Statistic(LIMIT_NAMES[side], None, NO_LIMIT) for side in chosen.keys() - limits.keys()
+            Statistic(LIMIT_NAMES[side], None, NO_LIMIT)
+            for side in limits_chosen.keys() - limits.keys()
         )
         estimate = rate_ratio(*groups)
         return (
@@ -225,9 +226,9 @@ def _contrast(
         method, contrast = ODDS_INSTEAD, score_odds_ratio(compared, reference)
     if contrast is None:
         return NOTHING
-    estimate, *others = contrast_statistics(contrast_name, contrast, confidence, margin)
+    estimate, *rest = contrast_statistics(contrast_name, contrast, confidence, margin)
     error = _error_of_proportions(contrast) if comparison.standard_error else ()
-    return (estimate, *error, *others), f"{method}, {confidence.words}"
+    return (estimate, *error, *rest), f"{method}, {confidence.words}"
 
 
 def _error_of_proportions(contrast: Contrast) -> tuple[Statistic, ...]:
@@ -339,17 +340,17 @@ def _ranks(
         comparison.confidence,
     )
     method, p = _rank_test(ranks, comparison.means, head.budget)
-    unit, (printed, kept) = 10**tallies.places, places
+    unit, (decimals, kept) = 10**tallies.places, places
     of_units = shift.interval(confidence.two_sided)
     limits = None if of_units is None else tuple(limit / unit for limit in of_units)
 
     def statistic(name: str, value: Fraction | None, absent: str = "") -> Statistic:
-        return number_statistic(name, value, printed, absent, kept)
+        return number_statistic(name, value, decimals, absent, kept)
 
-    chosen: Mapping[str, Fraction | None] = confidence.chosen(limits or (None, None))
+    limits_chosen: Mapping[str, Fraction | None] = confidence.chosen(limits or (None, None))
     return (
         statistic("difference", (shift.estimate or Fraction(0)) / unit),
-        *(statistic(LIMIT_NAMES[side], limit, TOO_FEW) for side, limit in chosen.items()),
+        *(statistic(LIMIT_NAMES[side], limit, TOO_FEW) for side, limit in limits_chosen.items()),
         *margin_statistics(margin, limits, lambda _: None),
         p_value(p, ALL_TIED),
     ), f"{method}; difference by {HODGES_LEHMANN}, {MOSES} interval, {confidence.words}"

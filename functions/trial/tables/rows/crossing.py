@@ -163,9 +163,9 @@ class CrossRow(PlacedRow):
     def _levels(self, known: Mapping[str, str], place: int, table: "_Table") -> dict[str, str]:
         """Return the levels of one classification with their labels, in order; Missing last."""
         totals = table.totals(place)
-        others = sorted(totals.keys() - known.keys() - {""}, key=lambda x: (-totals[x], x))
+        further = sorted(totals.keys() - known.keys() - {""}, key=lambda x: (-totals[x], x))
         missing = {"": str(MISSING)} if self.options.missing else {}
-        return {**known, **{level: level for level in others}, **missing}
+        return {**known, **{level: level for level in further}, **missing}
 
     def _rows_of(
         self, first: str, label: str, seconds: Mapping[str, str], table: "_Table"

@@ -95,5 +95,5 @@ def duration(derivation: Derivation, event: AdverseEvent) -> int | str:
 
 def _of_events(cell: Cell) -> Cell:
     """Call the number of values what it is here: one of events, and not of subjects."""
-    first, *others = cell.statistics
-    return replace(cell, statistics=(replace(first, name="events"), *others))
+    first, *rest = cell.statistics
+    return replace(cell, statistics=(replace(first, name="events"), *rest))

@@ -100,10 +100,10 @@ class EventRateRow:
             Cell(heads[column].id, self._described(by_levels, marks.get((column, "u"), 0)))
             for column, by_levels in tallies.items()
         )
-        without = {heads[i].label: left_out(by_levels) for i, by_levels in tallies.items()}
+        omitted = {heads[i].label: left_out(by_levels) for i, by_levels in tallies.items()}
         undated = {heads[i].label: marks.get((i, "u"), 0) for i in tallies}
         footnotes = (
-            *notes.without_covariates(self.label, without),
+            *notes.without_covariates(self.label, omitted),
             *notes.undated(self.label, undated),
             *selection_notes(self.label, heads, self.selections, marks),
         )

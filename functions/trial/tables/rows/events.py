@@ -129,12 +129,12 @@ class EventSelection:
             return {}
         return {"v": n} if True in truths else {"v": n, "w": 1}
 
-    def narrowed(self, other: "EventSelection") -> "EventSelection":
+    def narrowed(self, second: "EventSelection") -> "EventSelection":
         """Return the selection of the events that another one selects too."""
-        both = (self.matches, other.matches)
-        fields = dict.fromkeys((*self.optional_fields, *other.optional_fields))
+        matchers = (self.matches, second.matches)
+        fields = dict.fromkeys((*self.optional_fields, *second.optional_fields))
         return EventSelection(
-            lambda event: all_true(matches(event) for matches in both), list(fields), self.worst
+            lambda event: all_true(matches(event) for matches in matchers), list(fields), self.worst
         )
 
     def of_worst(self, worst: WorstLevels) -> "EventSelection":

@@ -136,14 +136,14 @@ class _Model:
     is_of_all: bool
 
     @classmethod
-    def of(cls, asked: HazardModel, compared: Sequence[TimesByLevels], strata: int) -> "_Model":
+    def of(cls, model: HazardModel, compared: Sequence[TimesByLevels], strata: int) -> "_Model":
         """Design the model; who lacks a covariate is not in it."""
         complete = [
             {levels: times for levels, times in by_levels.items() if None not in levels}
             for by_levels in compared
         ]
-        first_number = strata + len(asked.covariates)
-        shown = [
+        first_number = strata + len(model.covariates)
+        contrasted = [
             sorted({str(levels[place]) for by_levels in complete for levels in by_levels})[1:]
             for place in range(strata, first_number)
         ]
@@ -155,7 +155,7 @@ class _Model:
             for levels, times in by_levels.items():
                 coded = [
                     int(level == other)
-                    for level, others in zip(levels[strata:first_number], shown, strict=True)
+                    for level, others in zip(levels[strata:first_number], contrasted, strict=True)
                     for other in others
                 ]
                 coded += [
@@ -163,10 +163,10 @@ class _Model:
                     for number, middle in zip(levels[first_number:], middles, strict=False)
                 ]
                 by_stratum.setdefault(levels[:strata], {})[*coded, *arms] = times
-        first = sum(map(len, shown)) + len(asked.continuous)
+        first = sum(map(len, contrasted)) + len(model.continuous)
         width = first + len(compared) - 1
         ordered = [by_stratum[levels] for levels in sorted(by_stratum, key=str)]
-        return cls(Cox(ordered, width, asked.ties), range(first, width), all(complete))
+        return cls(Cox(ordered, width, model.ties), range(first, width), all(complete))
 
 
 def _units(number: str | int | None) -> int:

@@ -28,13 +28,13 @@ class RowInterval:
     confidence: Confidence = CONFIDENCE_95
 
     @classmethod
-    def of(cls, asked: IntervalDefinition, kind: str, path: str) -> "RowInterval":
+    def of(cls, interval: IntervalDefinition, kind: str, path: str) -> "RowInterval":
         """Return the interval that a kind of row asks for; refuses a method of another kind."""
         methods = INTERVAL_METHODS[kind]
-        if asked.method is not None and asked.method not in methods:
-            detail = f"a row of {kind} takes one of {', '.join(methods)}: {asked.method}"
+        if interval.method is not None and interval.method not in methods:
+            detail = f"a row of {kind} takes one of {', '.join(methods)}: {interval.method}"
             raise refused(f"{path}/method", detail)
-        return cls(asked.method or methods[0], asked.confidence)
+        return cls(interval.method or methods[0], interval.confidence)
 
     @property
     def label(self) -> str:
@@ -95,8 +95,8 @@ LOG_LOG_95 = RowInterval(LOG_LOG)
 
 def percent_limits(interval: Interval | None, confidence: Confidence) -> tuple[Statistic, ...]:
     """Return the limits asked for of an interval of shares of 1, in percent."""
-    chosen = confidence.chosen(interval)
-    percents = {side: 100 * Fraction(limit) for side, limit in chosen.items()}
+    limits_chosen = confidence.chosen(interval)
+    percents = {side: 100 * Fraction(limit) for side, limit in limits_chosen.items()}
     return limit_statistics(percents, PERCENT_PLACES)
 
 

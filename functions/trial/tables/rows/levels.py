@@ -168,17 +168,17 @@ class LevelsRow(PlacedRow):
             for counts in counts_by_column.values()
             for value in counts
         }
-        named_levels, always = self.levels.labels, self.levels.always
+        named_levels, fixed = self.levels.labels, self.levels.always
         known_labels = {
             value: label
             for value, label in named_levels.items()
-            if value in always or value in highest_counts
+            if value in fixed or value in highest_counts
         }
-        others = sorted(
+        further = sorted(
             highest_counts.keys() - named_levels.keys() - {""},
             key=lambda value: (-highest_counts[value], value),
         )
-        return known_labels | {value: value for value in others}
+        return known_labels | {value: value for value in further}
 
     def _row(
         self,

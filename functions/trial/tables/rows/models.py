@@ -188,8 +188,8 @@ class StratifiedRow(InStrataRow):
             return Cell(head.id, tested, method)
         confidence = self.confidences[column]
         statistics = contrast_statistics(self.contrast, common, confidence, self.margin)
-        named = f"{name}, {confidence.words}; {method}"
-        return Cell(head.id, (*statistics, *tested), named, confidence.label)
+        method_words = f"{name}, {confidence.words}; {method}"
+        return Cell(head.id, (*statistics, *tested), method_words, confidence.label)
 
 
 @dataclass(frozen=True)
@@ -259,8 +259,8 @@ def _association(
 
 def arm_in_model(arms: Sequence[str | None], members: Members) -> str | None:
     """Return the arm that a model has a subject in: that of the first column it is shown in."""
-    shown = (arm for arm, is_member in zip(arms, members, strict=True) if arm and is_member)
-    return next(shown, None)
+    shown_arms = (arm for arm, is_member in zip(arms, members, strict=True) if arm and is_member)
+    return next(shown_arms, None)
 
 
 @dataclass(frozen=True)
@@ -325,8 +325,8 @@ class AncovaRow:
 
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
-        named = self.decimals != self.response.precision.decimals
-        decimals_path = f"{path}/decimals" if named else f"{path}/ancova/measure"
+        is_declared = self.decimals != self.response.precision.decimals
+        decimals_path = f"{path}/decimals" if is_declared else f"{path}/ancova/measure"
         check_printed(self.response.precision, self.decimals + EXTRA_DECIMALS, decimals_path)
 
     @cached_property
@@ -374,20 +374,25 @@ class AncovaRow:
 
     def _crossed(
         self,
-        asked: Interaction,
+        interaction: Interaction,
         moments: products.Sums,
         heads: Sequence[ColumnHead],
         widest: ColumnHead | None,
     ) -> Iterator[Row]:
         """Yield the test of an interaction and, at each level, means and differences."""
-        crossed = _ARM, list(self.factors)[asked.place]
+        crossed = _ARM, list(self.factors)[interaction.place]
         fit = replace(self._model(), crossed=crossed).fit(moments)
         test = fit.type_three("*".join(crossed))
         cells = () if widest is None else (Cell(widest.id, _test(test), f"{ANCOVA} of it"),)
         inner, unit, direction = self.level + 1, self.response.unit, self.response.direction
-        yield Row(row_id(self.id, INTERACTION), f"Interaction with {asked.label}", inner, cells)
+        yield Row(
+            row_id(self.id, INTERACTION), f"Interaction with {interaction.label}", inner, cells
+        )
         occurring = fit.model.levels(crossed[1], fit.sums)
-        labels = {level: asked.levels.get(level, level) for level in (*asked.levels, *occurring)}
+        labels = {
+            level: interaction.levels.get(level, level)
+            for level in (*interaction.levels, *occurring)
+        }
         for level, label in labels.items():
             estimates = tuple(
                 cell

@@ -98,8 +98,8 @@ class RepeatedRow:
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
         precision = self.responses[0].precision
-        named = self.decimals != precision.decimals
-        decimals_path = f"{path}/decimals" if named else f"{path}/mmrm/measure"
+        is_declared = self.decimals != precision.decimals
+        decimals_path = f"{path}/decimals" if is_declared else f"{path}/mmrm/measure"
         check_printed(precision, self.decimals + EXTRA_DECIMALS, decimals_path)
 
     def touched(self) -> set[str]:
@@ -158,8 +158,8 @@ class RepeatedRow:
 
     @cached_property
     def _method(self) -> str:
-        by = DEGREES_OF_FREEDOM[self.degrees_of_freedom]
-        return f"{MMRM}, {COVARIANCES[self.covariance]}, {by}"
+        df_words = DEGREES_OF_FREEDOM[self.degrees_of_freedom]
+        return f"{MMRM}, {COVARIANCES[self.covariance]}, {df_words}"
 
     def _cells(self, model: Repeated, visit: int, heads: Sequence[ColumnHead]) -> Iterator[Cell]:
         for place, head in enumerate(heads):

@@ -199,10 +199,10 @@ class SummaryRow(PlacedRow):
             for i, column_moments in moments.items()
         ]
         places = self.places(next(iter(moments)), "mean") if moments else 0
-        kept = fewest_places(*self.precisions)
+        places_kept = fewest_places(*self.precisions)
         tally_places = max((precision.places for precision in self.precisions), default=0)
         tallies = Tallies(tally_places, partial(self._scaled, sums, tally_places))
-        compared = compare_means(heads, moments, places, kept, tallies, self.margin)
+        compared = compare_means(heads, moments, places, places_kept, tallies, self.margin)
         measured = ((heads[i].label, quantity) for i, quantity, *_ in self._measured)
         unit, direction = notes.units_and_directions(measured)
         cells = (*described, *compared)
@@ -248,8 +248,8 @@ class SummaryRow(PlacedRow):
         assert quantity is not None
         if isinstance(decimals, Mapping) and statistic in decimals:
             return decimals[statistic]
-        if (own := SUMMARY_STATISTICS[statistic].own_decimals) is not None:
-            return own
+        if (own_decimals := SUMMARY_STATISTICS[statistic].own_decimals) is not None:
+            return own_decimals
         of_data = decimals if isinstance(decimals, int) else quantity.precision.decimals
         quotient = statistic == "sum" and self.per is not None
         return of_data + (1 if quotient else SUMMARY_STATISTICS[statistic].more_decimals)
@@ -403,21 +403,21 @@ class _Described:
             value, error = self._bounded(name)
             exact = None if value is None else nearest_tie(value, places, error)
             return number_statistic(name, exact, places, absent)
-        kept = fewest_places(self.precision)
+        places_kept = fewest_places(self.precision)
         value = self._quantile(name) if name in _QUANTILES else getattr(self.moments, name)
-        return number_statistic(name, value, places, absent, kept)
+        return number_statistic(name, value, places, absent, places_kept)
 
     def limits(self, name: str, places: int) -> tuple[Statistic, ...]:
         """Return the limits of an interval that are asked for."""
-        confidence, kept = self.interval.confidence, fewest_places(self.precision)
+        confidence, places_kept = self.interval.confidence, fewest_places(self.precision)
         prefix = INTERVALS[name][0].removesuffix("ci_low")
         if name == "ci":
             limits = confidence.chosen(self.interval.of_mean(self.moments))
-            return limit_statistics(limits, places, kept)
+            return limit_statistics(limits, places, places_kept)
         if name == "median_ci":
             ranked = confidence.chosen(self.values.median_interval(confidence.two_sided))
             in_unit = {side: Fraction(units, self._unit) for side, units in ranked.items()}
-            return limit_statistics(in_unit, places, kept, prefix)
+            return limit_statistics(in_unit, places, places_kept, prefix)
         return limit_statistics(self._geometric_limits(places), places, prefix=prefix)
 
     @property
@@ -432,8 +432,8 @@ class _Described:
     @property
     def _error(self) -> Fraction:
         """How far a value may be off."""
-        kept = fewest_places(self.precision)
-        return Fraction(0) if kept is None else Fraction(1, 10**kept)
+        places_kept = fewest_places(self.precision)
+        return Fraction(0) if places_kept is None else Fraction(1, 10**places_kept)
 
     def _bounded(self, name: str) -> tuple[Exact | None, Fraction]:
         """Return a statistic, and how far it may be off."""
