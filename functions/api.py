@@ -179,7 +179,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
 
 @routes("POST", "/studies/{study}/subjects/{subject}/discrepancies/{discrepancy}")
 def post_discrepancy_state(request: Request, study: str, subject: str, discrepancy: str) -> Answer:
-    """Say that a discrepancy is answered or accepted, or open again, and why."""
+    """Record that a discrepancy is answered or accepted, or open again, and why."""
     from trial.commands import clarification  # noqa: PLC0415 (who posts events needs no reports)
 
     defined = wiring.store().study(study)

@@ -241,7 +241,7 @@ def _tables(page_request: PageRequest, in_force: Study, admitted: Study) -> Iter
 
 
 def _of_whom(shown: Preview, in_force: Study) -> str:
-    """Say which subjects the tables are of."""
+    """Write which subjects the tables are of."""
     size = f"{shown.subjects:,} subjects with {shown.records:,} records"
     blinded = " Arms are pooled." if in_force.definition.blinded else ""
     if shown.is_whole:
@@ -287,7 +287,7 @@ class _ByTable:
         return cls({name: (old.get(name), new.get(name)) for name in {**new, **old}}, numbers)
 
     def state(self, name: str) -> str:
-        """Say what becomes of a table."""
+        """Return what becomes of a table."""
         before, after = self.tables[name]
         if before is None or after is None:
             return "new" if before is None else "gone"

@@ -94,7 +94,7 @@ def _row(page_request: PageRequest, request: ReportRequest) -> Sequence[Html]:
 
 
 def _what(request: ReportRequest) -> Html:
-    """Say of when it is, and as what it was asked for."""
+    """Write of when it is, and as what it was asked for."""
     words = [f"clinical cut-off {request.cutoff}"] if request.cutoff else []
     words += [f"as recorded by {request.as_of[:19]}"] if request.as_of else []
     words += [f"look {request.look}"] if request.look else []
@@ -376,7 +376,7 @@ def _text(value: Mapping[str, Any] | None) -> Html:
 
 
 def _same_text(statistic: Mapping[str, Any]) -> Html:
-    """Say why a number stands here that reads as before."""
+    """Return why a number stands here that reads as before."""
     before, after = statistic["before"], statistic["after"]
     if not before or not after or before["text"] != after["text"]:
         return EMPTY
@@ -384,7 +384,7 @@ def _same_text(statistic: Mapping[str, Any]) -> Html:
 
 
 def _movers(page_request: PageRequest, names: Sequence[str]) -> Html:
-    """Name some of those who moved a number, and say how many more there are."""
+    """Write some of those who moved a number, and how many more there are."""
     some = joined((_subject(page_request, name) for name in names[:_MOST_MOVERS]), html(", "))
     more = len(names) - _MOST_MOVERS
     return html("{} and {} more", some, more) if more > 0 else some or DASH

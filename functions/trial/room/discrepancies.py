@@ -141,7 +141,7 @@ def _row(page_request: PageRequest, discrepancy: Mapping[str, Any]) -> Sequence[
 
 
 def _records(page_request: PageRequest, subject: str, records: Sequence[Mapping[str, str]]) -> Html:
-    """Name records, each with the way to its rows of the journal."""
+    """Write records, each with a link to its rows of the journal."""
     names = (
         html(
             '<a href="{}">{}</a> <span class="quiet">{}</span>',

@@ -38,7 +38,7 @@ def _link(page_request: PageRequest, name: str) -> Answer:
 
 @page("/studies/{study}/cuts/{cut}/zip", READERS, subjects=True, action=DOWNLOAD)
 def get_zip(page_request: PageRequest) -> Answer:
-    """Give all documents of a cut in one file, the same bytes each time."""
+    """Answer with all documents of a cut in one file, the same bytes each time."""
     view = page_request.view
     cut = files.cut_of(view, page_request.parts["cut"])
     manifest = wiring.documents().manifest(view.id, view.audience, cut)

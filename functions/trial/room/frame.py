@@ -106,7 +106,7 @@ def _is_there(page_request: PageRequest) -> bool:
 
 
 def refusal(error: Rejected) -> Html:
-    """Say what is wrong, and in which fields."""
+    """Write what is wrong, and in which fields."""
     faults = [html("<b>{}</b> {}", escape(f.pointer[1:]), escape(f.detail)) for f in error.faults]
     return html(
         '<div class="warning" role="alert"><p>{}</p>{}</div>\n',
@@ -162,7 +162,7 @@ def _answer(
 
 
 def _bar(request: RoomRequest, person: Person) -> Html:
-    """Name the person, who can sign out; who has not signed in is not named."""
+    """Write the person's name, with a way to sign out; nobody's before they sign in."""
     who = html(
         '<span class="who">{}</span>{}',
         bdi(person.name or person.principal),
@@ -241,7 +241,7 @@ def _is_current(asked_path: str, path: str, segments: Sequence[str]) -> bool:
 
 
 def _notices(page_request: PageRequest, view: Study) -> Iterator[Html]:
-    """Say what the data are, and on which side of the blind this page is."""
+    """Write what the data are, and on which side of the blind this page is."""
     if view.definition.notice:
         yield html('<p class="notice">{}</p>\n', escape(view.definition.notice))
     if page_request.route.unblinded:

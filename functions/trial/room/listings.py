@@ -263,7 +263,7 @@ def _downloads(page_request: PageRequest, listing: ListingDefinition) -> Html:
 
 @page("/studies/{study}/listings/{listing}/csv", READERS, subjects=True, action=DOWNLOAD)
 def get_csv(page_request: PageRequest) -> Answer:
-    """Give the rows and columns that are chosen, all pages of them, as CSV."""
+    """Answer with the rows and columns that are chosen, all pages of them, as CSV."""
     listing, latest = _listing(page_request), rows.publication(page_request.view)
     source = rows.source(page_request.view, latest, listing.data_name)
     head, selection = rows.head(source), _selection(page_request)

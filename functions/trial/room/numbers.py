@@ -200,7 +200,7 @@ def _row(page_request: PageRequest, subject: Mapping[str, Any]) -> list[Html]:
 
 
 def _records(page_request: PageRequest, subject: str, records: Sequence[Mapping[str, Any]]) -> Html:
-    """Name the records, each with the way to its rows of the journal; the decisive ones first."""
+    """Write the records, each with a link to its rows of the journal; the decisive ones first."""
     if not records:
         return frame.DASH
     ordered = sorted(records, key=lambda record: not record["decisive"])

@@ -120,7 +120,7 @@ def _tile(page_request: PageRequest, segment: str, count: int, label: str) -> Ht
 
 
 def _publication(page_request: PageRequest) -> Html:
-    """Say how the last publication went; when, could tell of a blinded study what nobody may."""
+    """Write how the last publication went; when, could tell of a blinded study what nobody may."""
     rendering = wiring.reports().last_rendering(page_request.view.id)
     if rendering is None:
         return html("<b>\u2013</b>no documents published yet")

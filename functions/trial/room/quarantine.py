@@ -105,7 +105,7 @@ def _row(
 
 
 def _mended(page_request: PageRequest, settlement: Mapping[str, Any] | None) -> Html:
-    """Say who mended it and why, with the way to what is recorded instead."""
+    """Write who mended it and why, with a link to what is recorded instead."""
     if not settlement:
         return EMPTY
     return html(
@@ -145,7 +145,7 @@ def _mending_link(page_request: PageRequest, document: Mapping[str, Any], body: 
 
 
 def _faults(problem: Mapping[str, Any]) -> Html:
-    """Say in words what is wrong: each field with what it must be."""
+    """Write in words what is wrong: each field with what it must be."""
     words = [bdi(problem["detail"])] if problem.get("detail") else []
     errors = (problem.get("errors") or [])[:20]
     words += [

@@ -63,7 +63,7 @@ def sign_out() -> Reply:
 
 
 def signed_out(visit: Visit) -> Reply:
-    """Say that the session is closed here, and where that of the issuer is closed.
+    """Show that the session is closed here, and where that of the issuer is closed.
 
     It is a link: a form may lead nowhere but to this host, nor be redirected elsewhere.
     """
@@ -87,7 +87,7 @@ def _issuer_link() -> Html:
 
 
 def start_again(visit: Visit, error: Rejected) -> Reply:
-    """Say why somebody is not signed in, and offer to begin anew; what was begun is forgotten."""
+    """Show why somebody is not signed in, and offer to begin anew; what was begun is forgotten."""
     body = (
         html('<p class="warning" role="alert">{}</p>\n', escape(error.detail or error.title)),
         html('<p><a class="button" href="{}">Sign in</a></p>\n', escape(SIGN_IN)),

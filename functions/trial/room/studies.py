@@ -61,7 +61,7 @@ def _rows(page_request: PageRequest, names: Sequence[str]) -> Iterator[Sequence[
 
 
 def _entry(page_request: PageRequest, name: str) -> Html:
-    """Name a study, with the way to the first of its pages that the person may see."""
+    """Write a study's name, with a link to the first of its pages that the person may see."""
     start = f"/studies/{quote(name)}"
     if page_request.person.may(name, *READERS):
         return html('<a href="{}">{}</a>', escape(start), escape(name))
@@ -71,7 +71,7 @@ def _entry(page_request: PageRequest, name: str) -> Html:
 
 
 def _documents(study: str) -> Html:
-    """Say when the documents were last made, and whether that succeeded."""
+    """Write when the documents were last made, and whether that succeeded."""
     latest = wiring.documents().latest(study, OPEN).document
     if latest is None:
         return escape("none yet")

@@ -285,7 +285,7 @@ def _record(page_request: PageRequest, subject: str, happening: Happening) -> Se
 
 
 def _history(page_request: PageRequest, subject: str, kind: str, record: str) -> Html:
-    """Name a record, with the way to its rows of the journal."""
+    """Write a record's name, with a link to its rows of the journal."""
     link = page_request.link("subjects", subject, "history", records=f"{kind}/{record}")
     return html('<a href="{}">{}</a>', link, escape(record))
 
@@ -401,7 +401,7 @@ def _event(
 
 
 def _replaced(document: Mapping[str, Any], stored: StoredSubject) -> Html:
-    """Say of an earlier revision which one counts in its place, whatever order they came in."""
+    """Write of an earlier revision which one counts in its place, in whatever order they came."""
     record = stored.subject.records.get((document["kind"], document["record"]))
     if record is None or document["revision"] == record.revision:
         return EMPTY

@@ -132,7 +132,7 @@ def _activities(page_request: PageRequest, wanted: _Wanted) -> tuple[list[_Deed]
 
 
 def _covered(wanted: _Wanted) -> Html:
-    """Say what a subject's deeds are, and what is not recorded."""
+    """Write what the trail of a subject covers, and what is not recorded."""
     if not wanted.subject:
         return EMPTY
     return html(

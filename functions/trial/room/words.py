@@ -16,7 +16,7 @@ from trial.web.routing import Answer
 
 @page("/studies/{study}/definition/words", STAFF, subjects=False)
 def get_words(page_request: PageRequest) -> Answer:
-    """Say in words how every number is counted: all, or the rows in which a word is."""
+    """Show in words how every number is counted: all, or the rows in which a word is."""
     wanted = page_request.parameter("find").strip()
     sections = list(_containing(methods(page_request.view.definition), wanted.casefold()))
     body = [

@@ -102,7 +102,7 @@ _IN_ONE_GO = {"done": "shards", "subjects": "subjects"}
 
 
 def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
-    """Say what becomes of the live documents.
+    """Return what becomes of the live documents.
 
     Of a blinded study only that they failed: a second content of a treatment event has them looked
     at and a repetition has not, so that when they are would tell a right guess from a wrong one.

@@ -78,7 +78,7 @@ def _days(profile: Profile) -> Iterator[int]:
 
 
 def _legend(canvas: Canvas, profile: Profile) -> None:
-    """Say what bars and marks are whose row does not: as many on a line as fit."""
+    """Draw the legend of bars and marks whose row has no label: as many on a line as fit."""
     events = [event for event in profile.adverse_events if event.first is not None]
     dated = [medication for medication in profile.medications if medication.first is not None]
     entries = [

@@ -77,7 +77,7 @@ def listings(listings: Sequence[Listing], files: Sequence[str]) -> Iterator[Html
 
 
 def narratives(narratives: Sequence[Narratives], files: Sequence[str]) -> Iterator[Html]:
-    """Name the narratives, which are a page of their own; nothing where none are defined."""
+    """Link to the narratives, a page of their own; nothing where none are defined."""
     if not narratives:
         return
     yield html('<section aria-labelledby="narratives">\n<h2 id="narratives">Narratives</h2>\n')

@@ -135,7 +135,7 @@ def _listing(listing: ListingDefinition, words: Wording) -> str:
 
 
 def _selected(selection: RecordSelection, words: Wording) -> str:
-    """Say which records, or results, are shown one by one."""
+    """Return which records, or results, are shown one by one."""
     if parameters := parameters_of(selection.records):
         text = f"result of {joined(map(words.parameter, parameters))}"
         text += " after the first dose" if selection.after_first_dose else ""
@@ -160,7 +160,7 @@ def _narrative(narrative: NarrativeDefinition, words: Wording) -> Iterator[tuple
 
 
 def _paragraph(paragraph: Paragraph, words: Wording) -> str:
-    """Say what a paragraph is of, and its template."""
+    """Return what a paragraph is of, and its template."""
     if paragraph.records == SUBJECTS:
         return f"Of the subject: {_quoted(paragraph.text)}"
     around = [

@@ -364,7 +364,7 @@ def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (th
 
 @analysis_of.register
 def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the same in each)
-    """Give a record a visit that is due of who is in the model; an imputed one has no value."""
+    """Make a record a visit that is due of who is in the model; an imputed one has no value."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
         arm = arm_in_model(row.arms, members)
