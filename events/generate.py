@@ -19,6 +19,7 @@ import yaml
 HERE = Path(__file__).parent
 STUDY = "TMB-301"
 CALLER = "arn:aws:iam::123456789012:role/upstream"
+RUN = "20260301T090000000000Z"
 REPORTS = ["0" * 32, "1" * 32]
 FIRST_VISIT = "visit.recorded"
 FIRST_EVENT = "adverse-event.reported"
@@ -123,11 +124,12 @@ def publish() -> dict[str, Any]:
 
 
 def audit() -> dict[str, Any]:
-    """Make what calls for an audit: the schedule, an amendment, a request."""
+    """Make what calls for an audit: the schedule, an amendment, a request, a step of a run."""
     return {
         "audit/nightly": {},
         "audit/definition-changed": streamed((f"STUDY#{STUDY}", "CURRENT")),
         "audit/asked-for": streamed((f"STUDY#{STUDY}", "AUDIT#" + "0" * 32)),
+        "audit/step": {"study": STUDY, "run": RUN, "task": "audit", "shard": 0},
     }
 
 
