@@ -130,7 +130,7 @@ def _information_errors(definition: Definition) -> Iterator[FieldError]:
 def _filled(table: Table, row: TableRow, column: TableColumn) -> bool:
     """Return whether a row can show something in a column, or in all that it compares."""
     names = {column.id, *(column.compare or ())}
-    return all(row.fills(other) for other in table.columns if other.id in names)
+    return all(row.fills(candidate) for candidate in table.columns if candidate.id in names)
 
 
 def _of_pairs(table: Table, row: TableRow) -> str | None:
@@ -162,19 +162,19 @@ def _counted(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> froze
 def _measured(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     if bool(inner) != (row.visits is not None):
         return _NOTHING
-    named = row.statistics_of(column.id)
-    asked = row.interval_asked or IntervalDefinition()
-    limits = (_limits(asked, INTERVALS[name]) for name in named if name in INTERVALS)
-    return frozenset(("n", *named)) - INTERVALS.keys() | frozenset().union(*limits) | _IMPUTED
+    statistics = row.statistics_of(column.id)
+    interval = row.interval_asked or IntervalDefinition()
+    limits = (_limits(interval, INTERVALS[name]) for name in statistics if name in INTERVALS)
+    return frozenset(("n", *statistics)) - INTERVALS.keys() | frozenset().union(*limits) | _IMPUTED
 
 
 def _limits(
-    asked: IntervalDefinition | None, names: tuple[str, str] = INTERVALS["ci"]
+    interval: IntervalDefinition | None, names: tuple[str, str] = INTERVALS["ci"]
 ) -> frozenset[str]:
     """Return the names of an interval's limits that are asked for."""
     sides = zip(("lower", "upper"), names, strict=True)
     return frozenset(
-        name for side, name in sides if asked is not None and asked.limits in ("both", side)
+        name for side, name in sides if interval is not None and interval.limits in ("both", side)
     )
 
 
@@ -202,8 +202,8 @@ def _of_terms(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
 def _surviving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
     incidence = row.survival is not None and row.survival.estimate == "cumulative-incidence"
     if not inner:
-        others = {"competing"} if incidence else _NOTHING
-        return _COUNT | _OPEN | _UNDATED | {"censored"} | others
+        extra = {"competing"} if incidence else _NOTHING
+        return _COUNT | _OPEN | _UNDATED | {"censored"} | extra
     if inner[0] in _HAZARDS or inner[0].endswith("-ratio"):
         return _NOTHING
     if inner[0].startswith("mean-"):
@@ -262,8 +262,8 @@ def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
     counted = frozenset(("n" if row.resolution.occurrences == "first" else "events", "resolved"))
     if row.by_term is None:
         return _surviving(row, _column, inner) if inner else counted
-    asked = row.interval_asked or IntervalDefinition()
-    return counted | {"median"} | _limits(asked, INTERVALS["median_ci"]) if inner else _NOTHING
+    interval = row.interval_asked or IntervalDefinition()
+    return counted | {"median"} | _limits(interval, INTERVALS["median_ci"]) if inner else _NOTHING
 
 
 _SHOWN: Mapping[str, Callable[[TableRow, TableColumn, Sequence[str]], frozenset[str]]] = {
@@ -301,8 +301,8 @@ def _compared(
     """Return the names of what a row has in a column that compares some others."""
     if not _fills(row, compared_columns):
         return _NOTHING
-    if (found := _COMPARED.get(str(row.kind))) is not None:
-        return found(row, column, inner)
+    if (statistics_of := _COMPARED.get(str(row.kind))) is not None:
+        return statistics_of(row, column, inner)
     if row.kind in MODELS_OF_MEANS:
         modelled = _modelled(table, row, column, compared_columns, inner)
         return modelled if inner else modelled | _kept(row, column)
@@ -321,12 +321,12 @@ def _ratio(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozense
     if len(inner) == 1:
         return _P
     dispersed = row.event_rate is not None and row.event_rate.distribution != "poisson"
-    others = _P | ({"dispersion"} if dispersed else _NOTHING)
+    extra = _P | ({"dispersion"} if dispersed else _NOTHING)
     if len(column.compare or ()) != _PAIR:
-        return others
+        return extra
     limits = _limits(column.interval) if column.interval else _always(row)
-    kept = _NOTHING if inner else _kept(row, column)
-    return limits | others | kept | {_RATIOS[str(row.kind)]}
+    of_margin = _NOTHING if inner else _kept(row, column)
+    return limits | extra | of_margin | {_RATIOS[str(row.kind)]}
 
 
 def _compared_levels(row: TableRow, column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -372,9 +372,13 @@ def _below_curve(
 def _of_restricted_means(
     row: TableRow, survival: Survival, column: TableColumn, inner: str
 ) -> frozenset[str]:
-    asked, (_, day, *ratio) = survival.restricted_mean, inner.split("-")
+    restricted_mean, (_, day, *ratio) = survival.restricted_mean, inner.split("-")
     contrast = "ratio" if ratio else "difference"
-    if asked is None or day not in map(str, asked.to) or contrast not in asked.contrasts:
+    if (
+        restricted_mean is None
+        or day not in map(str, restricted_mean.to)
+        or contrast not in restricted_mean.contrasts
+    ):
         return _NOTHING
     if len(column.compare or ()) != 2:  # noqa: PLR2004 (a contrast is between two)
         return _NOTHING
@@ -475,8 +479,8 @@ def _widest(table: Table, row: TableRow, test: str) -> TableColumn | None:
     """Return the column of a test of trend or interaction, if there is one: the widest."""
     if row.ancova is None:
         return None
-    asked = {"trend": row.ancova.scores, "interaction": row.ancova.interaction}
-    if asked.get(test) is None:
+    options = {"trend": row.ancova.scores, "interaction": row.ancova.interaction}
+    if options.get(test) is None:
         return None
     compared = [candidate for candidate in table.columns if candidate.compare is not None]
     return max(compared, key=lambda candidate: len(candidate.compare or ()), default=None)

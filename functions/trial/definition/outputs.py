@@ -664,9 +664,11 @@ class Survival(Model):
 
     @model_validator(mode="after")
     def _strata_are_no_covariates(self) -> "Survival":
-        asked = self.hazard_ratio_asked
-        if asked is not None and (twice := sorted({*asked.covariates} & {*self.strata})):
-            raise ValueError(f"must not list a stratum as a covariate too: {', '.join(twice)}")
+        hazard_ratio = self.hazard_ratio_asked
+        if hazard_ratio is not None and (
+            repeated := sorted({*hazard_ratio.covariates} & {*self.strata})
+        ):
+            raise ValueError(f"must not list a stratum as a covariate too: {', '.join(repeated)}")
         return self
 
     @property
@@ -976,10 +978,10 @@ class TableRow(Model):
 
     def statistics_of(self, column: str) -> Statistics:
         """Return the statistics that a summary shows in a column."""
-        chosen = self.statistics
-        if isinstance(chosen, dict):
-            return chosen.get(column, DEFAULT_STATISTICS)
-        return chosen or DEFAULT_STATISTICS
+        statistics = self.statistics
+        if isinstance(statistics, dict):
+            return statistics.get(column, DEFAULT_STATISTICS)
+        return statistics or DEFAULT_STATISTICS
 
     def tallied(self, column: str) -> bool:
         """Return whether a summary keeps each value of a column, for order statistics."""
@@ -1200,8 +1202,8 @@ def default_dataset_name(listing: str) -> str:
 def check_unique_dataset_names(listings: list[ListingDefinition]) -> list[ListingDefinition]:
     """Refuse two listings whose data would be one file."""
     names = [listing.data_name for listing in listings]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(
-            f"each listing needs its own data set name: {', '.join(twice)} is used twice"
+            f"each listing needs its own data set name: {', '.join(repeated)} is used twice"
         )
     return listings

@@ -44,18 +44,18 @@ type _Stands = Mapping[str, str]
 
 def pooled(definition: Definition) -> Definition:
     """Leave out whatever tells arms apart."""
-    tells = ArmDependence(definition)
+    dependence = ArmDependence(definition)
     tables = [
         open_table
         for table in definition.tables
-        if (open_table := _table(table, definition, tells)) is not None
+        if (open_table := _table(table, definition, dependence)) is not None
     ]
     parts: Mapping[str, Callable[[str], bool]] = {
-        "measures": tells.measure,
-        "classes": tells.category,
-        "times": tells.time,
-        "conditions": tells.condition,
-        "sets": tells.set,
+        "measures": dependence.measure,
+        "classes": dependence.category,
+        "times": dependence.time,
+        "conditions": dependence.condition,
+        "sets": dependence.set,
     }
     named = {
         name: {key: part for key, part in getattr(definition, name).items() if not tells_of(key)}
@@ -67,11 +67,11 @@ def pooled(definition: Definition) -> Definition:
             "classes": in_place.of_rows(named["classes"], tables),
             "arms": [],
             "tables": tables,
-            "completion": _completion(definition.completion, tells),
+            "completion": _completion(definition.completion, dependence),
             "estimands": [
                 estimand
                 for estimand in definition.estimands
-                if _stands(estimand.source, tables) and not tells.set(estimand.population)
+                if _stands(estimand.source, tables) and not dependence.set(estimand.population)
             ],
             "testing": _testing(definition.testing, tables),
             "key_results": [
@@ -82,16 +82,16 @@ def pooled(definition: Definition) -> Definition:
                 for figure in definition.figures
                 if (open_figure := _figure(figure, tables)) is not None
             ],
-            "flow": _flow(definition.flow, tables, tells),
+            "flow": _flow(definition.flow, tables, dependence),
             "listings": [
                 open_listing
                 for listing in definition.listings
-                if (open_listing := _listing(listing, tells)) is not None
+                if (open_listing := _listing(listing, dependence)) is not None
             ],
             "narratives": [
                 open_narrative
                 for narrative in definition.narratives
-                if (open_narrative := _narrative(narrative, tells)) is not None
+                if (open_narrative := _narrative(narrative, dependence)) is not None
             ],
         }
     )
@@ -105,10 +105,10 @@ def pooled(definition: Definition) -> Definition:
 
 
 def _completion(
-    declared: CompletionDefinition | None, tells: ArmDependence
+    declared: CompletionDefinition | None, dependence: ArmDependence
 ) -> CompletionDefinition | None:
     """Leave out a condition of completion that tells the arm: who has met it would too."""
-    if declared is None or tells.set(declared.set) or tells.condition(declared.condition):
+    if declared is None or dependence.set(declared.set) or dependence.condition(declared.condition):
         return None
     return declared
 
@@ -129,10 +129,10 @@ def _testing(testing: Testing | None, tables: list[Table]) -> Testing | None:
     return testing.model_copy(update={"order": order}) if order else None
 
 
-def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table | None:
-    columns, stands = _columns(table, definition, tells)
+def _table(table: Table, definition: Definition, dependence: ArmDependence) -> Table | None:
+    columns, column_of = _columns(table, definition, dependence)
     pooled_rows = {
-        row.id: _row(row, stands, tells)
+        row.id: _row(row, column_of, dependence)
         if row.kind is None or any(map(row.fills, columns))
         else None
         for row in table.rows
@@ -153,11 +153,13 @@ def _table(table: Table, definition: Definition, tells: ArmDependence) -> Table 
 
 
 def _columns(
-    table: Table, definition: Definition, tells: ArmDependence
+    table: Table, definition: Definition, dependence: ArmDependence
 ) -> tuple[list[TableColumn], _Stands]:
     """Return the columns of all arms or, where there is none, one of each set of subjects."""
     visible = [
-        column for column in table.columns if column.set is not None and not _hidden(column, tells)
+        column
+        for column in table.columns
+        if column.set is not None and not _hidden(column, dependence)
     ]
     if of_all_arms := [column for column in visible if not column.arms_counted]:
         return of_all_arms, {column.id: column.id for column in of_all_arms}
@@ -176,8 +178,8 @@ def _columns(
             "id": f"all-arms-{i}", "label": label, "under": under, "arm": None, "arms": None,
         }  # fmt: skip
         columns.append(first.model_copy(update=update))
-    stands = zip(columns, groups, strict=True)
-    return columns, {member.id: column.id for column, group in stands for member in group}
+    pairs = zip(columns, groups, strict=True)
+    return columns, {member.id: column.id for column, group in pairs for member in group}
 
 
 def _alike(first: TableColumn, second: TableColumn) -> bool:
@@ -194,32 +196,32 @@ def _label_of_part(columns: Sequence[TableColumn]) -> str:
     return "Some grades" if columns[0].events is None else "Some adverse events"
 
 
-def _hidden(column: TableColumn, tells: ArmDependence) -> bool:
-    narrowed = column.where is not None and tells.condition(column.where)
-    by_treatment = column.events is not None and tells.events(column.events)
-    return narrowed or by_treatment or tells.set(str(column.set))
+def _hidden(column: TableColumn, dependence: ArmDependence) -> bool:
+    narrowed = column.where is not None and dependence.condition(column.where)
+    by_treatment = column.events is not None and dependence.events(column.events)
+    return narrowed or by_treatment or dependence.set(str(column.set))
 
 
-def _row(row: TableRow, stands: _Stands, tells: ArmDependence) -> TableRow | None:
+def _row(row: TableRow, column_of: _Stands, dependence: ArmDependence) -> TableRow | None:
     if row.kind is None:
         return row
-    if row.kind in _BY_ARM or tells.row(row):
+    if row.kind in _BY_ARM or dependence.row(row):
         return None
     update: dict[str, Any] = {"margin": None} if row.margin is not None else {}
     for name in _BY_COLUMN:
         if isinstance(value := getattr(row, name), dict):
-            update[name] = _by_column(value, stands, _TELLS[name](tells))
+            update[name] = _by_column(value, column_of, _TELLS[name](dependence))
             if name == row.kind and not update[name]:
                 return None
-    update |= _sorted(row, stands)
+    update |= _sorted(row, column_of)
     if row.column is not None:
-        if row.column not in stands:
+        if row.column not in column_of:
             return None
-        update["column"] = stands[row.column]
+        update["column"] = column_of[row.column]
     return row.model_copy(update=update)
 
 
-def _sorted(row: TableRow, stands: _Stands) -> dict[str, TermSorting]:
+def _sorted(row: TableRow, column_of: _Stands) -> dict[str, TermSorting]:
     """Sort terms by what is left: a difference between arms would tell which term is whose."""
     parts: Mapping[str, TermSorting | None] = {
         "terms": row.terms,
@@ -231,7 +233,7 @@ def _sorted(row: TableRow, stands: _Stands) -> dict[str, TermSorting]:
         name: part.model_copy(
             update={
                 "order": "frequency" if part.order == "difference" else part.order,
-                "order_by": stands.get(part.order_by or ""),
+                "order_by": column_of.get(part.order_by or ""),
                 **_of_one_column(part),
             }
         )
@@ -247,26 +249,28 @@ def _of_one_column(part: TermSorting) -> dict[str, None]:
 
 
 _TELLS: Mapping[str, Callable[[ArmDependence], Callable[[Any], bool]]] = {
-    "count": lambda tells: tells.condition,
-    "not_due": lambda tells: tells.condition,
-    "summary": lambda tells: tells.measure,
+    "count": lambda dependence: dependence.condition,
+    "not_due": lambda dependence: dependence.condition,
+    "summary": lambda dependence: dependence.measure,
     "statistics": lambda _: lambda _statistics: False,
 }
 
 
 def _by_column(
-    values: Mapping[str, Any], stands: _Stands, tells: Callable[[Any], bool]
+    values: Mapping[str, Any], column_of: _Stands, is_dependent: Callable[[Any], bool]
 ) -> dict[str, Any]:
     """Keep what each column shows; one that stands for several must show the same of each."""
     shared = {}
-    for name in dict.fromkeys(stands.values()):
-        first, *others = [
-            values.get(source_column) for source_column, column in stands.items() if column == name
+    for name in dict.fromkeys(column_of.values()):
+        first, *rest = [
+            values.get(source_column)
+            for source_column, column in column_of.items()
+            if column == name
         ]
         if (
             first is not None
-            and all(other_value == first for other_value in others)
-            and not tells(first)
+            and all(other_value == first for other_value in rest)
+            and not is_dependent(first)
         ):
             shared[name] = first
     return shared
@@ -298,11 +302,11 @@ def _figure(figure: FigureDefinition, tables: list[Table]) -> FigureDefinition |
     return None
 
 
-def _flow(flow: FlowDefinition, tables: list[Table], tells: ArmDependence) -> FlowDefinition:
+def _flow(flow: FlowDefinition, tables: list[Table], dependence: ArmDependence) -> FlowDefinition:
     stages = [
         pooled_stage
         for stage in flow.stages
-        if (pooled_stage := _stage(stage, tables, tells)) is not None
+        if (pooled_stage := _stage(stage, tables, dependence)) is not None
     ]
     box_ids = {box.id for open_stage in stages for box in (open_stage.box, *open_stage.side)}
     identities = [
@@ -313,46 +317,48 @@ def _flow(flow: FlowDefinition, tables: list[Table], tells: ArmDependence) -> Fl
     return flow.model_copy(update={"stages": stages, "identities": identities})
 
 
-def _stage(stage: FlowStage, tables: list[Table], tells: ArmDependence) -> FlowStage | None:
-    box, *side = (_box(part, tables, tells) for part in (stage.box, *stage.side))
+def _stage(stage: FlowStage, tables: list[Table], dependence: ArmDependence) -> FlowStage | None:
+    box, *side = (_box(part, tables, dependence) for part in (stage.box, *stage.side))
     if box is None:
         return None
     side_boxes = [side_box for side_box in side if side_box is not None]
     return stage.model_copy(update={"box": box, "side": side_boxes, "by_arm": False})
 
 
-def _box(box: FlowBox, tables: list[Table], tells: ArmDependence) -> FlowBox | None:
-    if tells.condition(box.count):
+def _box(box: FlowBox, tables: list[Table], dependence: ArmDependence) -> FlowBox | None:
+    if dependence.condition(box.count):
         return None
     update: dict[str, None] = {}
-    if box.reasons is not None and tells.levels(box.reasons):
+    if box.reasons is not None and dependence.levels(box.reasons):
         update["reasons"] = None
     if box.not_due is not None and not _stands(box.not_due, tables):
         update["not_due"] = None
     return box.model_copy(update=update)
 
 
-def _listing(listing: ListingDefinition, tells: ArmDependence) -> ListingDefinition | None:
-    if tells.selection(listing):
+def _listing(listing: ListingDefinition, dependence: ArmDependence) -> ListingDefinition | None:
+    if dependence.selection(listing):
         return None
-    if listing.subjects is not None and tells.condition(listing.subjects):
+    if listing.subjects is not None and dependence.condition(listing.subjects):
         return None
     columns = [
         column
         for column in listing.columns
-        if column.source is None or not tells.source(column.source, listing.records)
+        if column.source is None or not dependence.source(column.source, listing.records)
     ]
     return listing.model_copy(update={"columns": columns}) if columns else None
 
 
-def _narrative(narrative: NarrativeDefinition, tells: ArmDependence) -> NarrativeDefinition | None:
+def _narrative(
+    narrative: NarrativeDefinition, dependence: ArmDependence
+) -> NarrativeDefinition | None:
     """Keep the paragraphs of which no one can tell from what stands there whose arm it is."""
     paragraphs = [
-        _paragraph(paragraph, tells)
+        _paragraph(paragraph, dependence)
         for paragraph in narrative.paragraphs
-        if not tells.selection(paragraph)
+        if not dependence.selection(paragraph)
     ]
-    if not paragraphs or tells.condition(narrative.subjects):
+    if not paragraphs or dependence.condition(narrative.subjects):
         return None
     words = words_shown(narrative.words, paragraphs)
     return narrative.model_copy(
@@ -360,7 +366,9 @@ def _narrative(narrative: NarrativeDefinition, tells: ArmDependence) -> Narrativ
     )
 
 
-def _paragraph(paragraph: Paragraph, tells: ArmDependence) -> Paragraph:
+def _paragraph(paragraph: Paragraph, dependence: ArmDependence) -> Paragraph:
     """Hide the values that tell the arm, and each optional part that shows one."""
-    text = without(paragraph.text, lambda name: tells.source(name, paragraph.records), HIDDEN_VALUE)
+    text = without(
+        paragraph.text, lambda name: dependence.source(name, paragraph.records), HIDDEN_VALUE
+    )
     return paragraph.model_copy(update={"text": text})

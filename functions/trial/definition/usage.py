@@ -65,8 +65,10 @@ def _measures(
         visits = [visit.id for visit in definition.visits] if part.visits == "all" else part.visits
         for measure, _ in _measures(_resolved(part, definition), definition):
             yield measure, visits
-        for measure, own in _measures(part.where if part.shift or part.cross else None, definition):
-            yield measure, visits if measure.without_date else own
+        for measure, own_visits in _measures(
+            part.where if part.shift or part.cross else None, definition
+        ):
+            yield measure, visits if measure.without_date else own_visits
         yield from _measures(_covariates(part), definition)
         return
     for inner in _inside(part):

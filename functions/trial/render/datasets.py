@@ -48,11 +48,11 @@ def labels(report: Report) -> Labels:
 
     Those of the analysis data come before all: they are called so wherever they stand.
     """
-    found = {column.id: column.label for column in STANDARD_VARIABLES}
+    labels_by_name = {column.id: column.label for column in STANDARD_VARIABLES}
     for listing in (*report.listings, *report.analysis_data):
         for name, column in _variables(listing).items():
-            found.setdefault(name, _shortened(column.label))
-    return found
+            labels_by_name.setdefault(name, _shortened(column.label))
+    return labels_by_name
 
 
 def dataset(listing: Listing, cut: Cut, labels_by_name: Labels | None = None) -> Iterator[bytes]:

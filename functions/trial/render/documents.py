@@ -112,9 +112,9 @@ def render(
     """
     entries = []
     for file in _files(report, study, segments):
-        known = (earlier or {}).get(file.name)
-        if known is not None and file.inputs and file.inputs == known.inputs:
-            entries.append(_ManifestEntry(replace(file, content=(), earlier=known)))
+        earlier_file = (earlier or {}).get(file.name)
+        if earlier_file is not None and file.inputs and file.inputs == earlier_file.inputs:
+            entries.append(_ManifestEntry(replace(file, content=(), earlier=earlier_file)))
             yield entries[-1].file
         else:
             entries.append(_ManifestEntry(file))

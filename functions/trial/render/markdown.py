@@ -202,7 +202,7 @@ def cell_text(cell: Cell, column: Column) -> str:
         for name, names in INTERVALS.items()
     }
     interval = _bracketed(limits.pop("ci"), cell.interval)
-    others = [
+    remaining = [
         f"{SUMMARY_STATISTICS[name].of.replace('_', ' ')}{_bracketed(ends, cell.interval)}"
         for name, ends in limits.items()
         if ends
@@ -213,14 +213,14 @@ def cell_text(cell: Cell, column: Column) -> str:
         for take in (_take_count, _take_events, _take_mean, _take_median)
         if (part := take(texts, column))
     ]
-    named = [
+    labelled = [
         _named(name, text) + (interval if name == cell.estimate else "")
         for name, text in texts.items()
     ]
     if cell.estimate in {"", "mean"} and interval:
         first[:1] = [(first or [""])[0] + interval]
     absent = {NOT_REPORTED for statistic in cell.statistics if statistic.text == NOT_REPORTED}
-    return "; ".join(filter(None, (*first, *named, *others, stands_in, *absent)))
+    return "; ".join(filter(None, (*first, *labelled, *remaining, stands_in, *absent)))
 
 
 def _bracketed(limits: Sequence[str], label: str) -> str:

@@ -182,16 +182,16 @@ class InBlocks:
     narratives: tuple[Narratives, ...]
 
 
-def _rows_of(shown: Listing | Narratives, derivations: Sequence[Derivation]) -> list[Row]:
-    assert isinstance(shown.rows, ListingRows)
-    return list(ListingRows(derivations, shown.rows.rows_of))
+def _rows_of(part: Listing | Narratives, derivations: Sequence[Derivation]) -> list[Row]:
+    assert isinstance(part.rows, ListingRows)
+    return list(ListingRows(derivations, part.rows.rows_of))
 
 
-def _rows_name(shown: Listing | Narratives) -> str:
+def _rows_name(part: Listing | Narratives) -> str:
     """Return the name of rows in a block: no data set's has a slash."""
-    if isinstance(shown, Narratives):
-        return f"narratives/{shown.id}"
-    return datasets.dataset_name(shown)
+    if isinstance(part, Narratives):
+        return f"narratives/{part.id}"
+    return datasets.dataset_name(part)
 
 
 def _packed_rows(
@@ -209,9 +209,9 @@ def _packed_rows(
 def _blocked[Shown: (Listing, Narratives)](
     several: Iterable[Shown], blocks: Sequence[Block]
 ) -> Iterator[Shown]:
-    for shown in several:
-        kept = [block.rows[_rows_name(shown)] for block in blocks]
-        yield replace(shown, rows=RowsInBlocks(kept, shown.rows))
+    for part in several:
+        block_rows = [block.rows[_rows_name(part)] for block in blocks]
+        yield replace(part, rows=RowsInBlocks(block_rows, part.rows))
 
 
 _compact = json.JSONEncoder(separators=(",", ":")).encode

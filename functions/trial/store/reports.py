@@ -130,12 +130,12 @@ class Reports:
 
     def same_look_or_final(self, study: str, report: ReportRequest) -> list[str]:
         """Return the ids of the reports requested at the same look, or as final too, in order."""
-        same = [
+        requests = [
             earlier
             for earlier in self.all(study)
             if (earlier.look, earlier.final) == (report.look, report.final)
         ]
-        return [earlier.id for earlier in sorted(same, key=lambda earlier: earlier.order)]
+        return [earlier.id for earlier in sorted(requests, key=lambda earlier: earlier.order)]
 
     def waiting(self, study: str) -> list[ReportRequest]:
         """List the reports that are not made yet, in the order in which they were requested."""

@@ -71,8 +71,8 @@ def read_work(table: Table, study_id: str, shards: int, version: int) -> Work:
             for digest in current.needed_digests
             if (name := generation(digest, version)) in current.live
         }
-        wanted = list(_wanted(study_id, shards, needed))
-        items = {key_of(item): item for item in table.get_batch(wanted)}
+        row_keys = list(_wanted(study_id, shards, needed))
+        items = {key_of(item): item for item in table.get_batch(row_keys)}
         if read_current(items[keys.current(study_id)]).plan_number == current.plan_number:
             return _work(study_id, shards, current, needed, items)
     raise Unavailable("the study's generations are being changed")

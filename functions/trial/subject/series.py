@@ -257,19 +257,19 @@ class Series:
             if first and dates.not_after(observation.collected, first)
         ]
 
-    def after_first_dose(self, wanted: AfterFirstDose) -> Observation | None:
+    def after_first_dose(self, choice: AfterFirstDose) -> Observation | None:
         """Find the first, last or an extreme result after the first dose."""
-        results = self._wanted(wanted)
-        if wanted.choice in _SIZES:
-            return CHOICES["last" if wanted.tie == "later" else "first"](
-                self._most_extreme(results, wanted.choice)
+        results = self._wanted(choice)
+        if choice.choice in _SIZES:
+            return CHOICES["last" if choice.tie == "later" else "first"](
+                self._most_extreme(results, choice.choice)
             )
-        return CHOICES[wanted.choice](results)
+        return CHOICES[choice.choice](results)
 
-    def _wanted(self, wanted: AfterFirstDose) -> list[Observation]:
+    def _wanted(self, choice: AfterFirstDose) -> list[Observation]:
         """List the results after the first dose of which one is taken."""
-        results = self.on_treatment(wanted.until)
-        return self._of_visits(results, wanted.visits) if wanted.visits else results
+        results = self.on_treatment(choice.until)
+        return self._of_visits(results, choice.visits) if choice.visits else results
 
     def of_visits(self, visits: Sequence[str]) -> list[Observation]:
         """List the results that may count for one of some visits."""
@@ -385,13 +385,13 @@ class Series:
         elif self.at_visit(visit) is None and self._course.due(visit):
             yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
 
-    def _extremes(self, wanted: AfterFirstDose) -> Iterator[tuple[str, list[Observation], str]]:
+    def _extremes(self, choice: AfterFirstDose) -> Iterator[tuple[str, list[Observation], str]]:
         """Return what was chosen from after the first dose; of equally extreme results one is."""
-        if wanted.tie is None and wanted.choice != FARTHEST:
-            yield wanted.choice, self._wanted(wanted), wanted.choice
-        elif wanted.choice in _SIZES:
-            extremes = self._most_extreme(self._wanted(wanted), wanted.choice)
-            yield wanted.choice, extremes, "last" if wanted.tie == "later" else "first"
+        if choice.tie is None and choice.choice != FARTHEST:
+            yield choice.choice, self._wanted(choice), choice.choice
+        elif choice.choice in _SIZES:
+            extremes = self._most_extreme(self._wanted(choice), choice.choice)
+            yield choice.choice, extremes, "last" if choice.tie == "later" else "first"
 
 
 def _observation(

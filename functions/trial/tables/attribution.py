@@ -164,10 +164,11 @@ class SingleSubject:
 
     def adds_like(self, other: "SingleSubject", table: CompiledTable, row: CompiledRow) -> bool:
         """Return whether another adds the same to all columns of a row: then all of it is alike."""
-        mine, theirs = self.members(table), other.members(table)
-        return (mine.belongs, mine.where) == (theirs.belongs, theirs.where) and (
-            self.whole(table, row) == other.whole(table, row)
-        )
+        own_members, second_members = self.members(table), other.members(table)
+        return (own_members.belongs, own_members.where) == (
+            second_members.belongs,
+            second_members.where,
+        ) and (self.whole(table, row) == other.whole(table, row))
 
     def whole(self, table: CompiledTable, row: CompiledRow) -> Share:
         """Return what the subject contributes to a row in all columns."""
@@ -210,12 +211,12 @@ class SingleSubject:
         """Return the statistics of a cell of a table that holds this subject alone."""
         printed_row = self.printed_row(table, row, name)
         cells = printed_row.cells if printed_row else ()
-        wanted = table.columns[column].id
+        column_id = table.columns[column].id
         return next(
             (
                 tuple((statistic.name, statistic.raw) for statistic in cell.statistics)
                 for cell in cells
-                if cell.column == wanted
+                if cell.column == column_id
             ),
             None,
         )
@@ -230,15 +231,15 @@ class SingleSubject:
         return self._rows[id(row)].get(name)
 
     def _head(self, table: CompiledTable, index: int, column: CompiledColumn) -> ColumnHead:
-        n, shown = int(self.in_denominator(table, index)), self.members(table).where[index]
+        n, is_shown = int(self.in_denominator(table, index)), self.members(table).where[index]
         return ColumnHead(
             column.id,
             column.label,
             n,
             column.population.arm if column.population else None,
             column.comparison,
-            hidden=n * (shown is False),
-            undetermined=n * (shown is None),
+            hidden=n * (is_shown is False),
+            undetermined=n * (is_shown is None),
         )
 
     def members(self, table: CompiledTable) -> Members:

@@ -181,8 +181,8 @@ class CompiledTable:
     def _takes_budget(self, row: CompiledRow) -> bool:
         """Return whether reading a row may leave less work for the exact tests of later ones."""
         if isinstance(narrowed_row(row), SummaryRow):
-            return any(how.means == "wilcoxon-exact" for how in self._comparisons)
-        return any(how.counts in ("fisher", "exact") for how in self._comparisons)
+            return any(comparison.means == "wilcoxon-exact" for comparison in self._comparisons)
+        return any(comparison.counts in ("fisher", "exact") for comparison in self._comparisons)
 
     @cached_property
     def _comparisons(self) -> Sequence[Comparison]:
@@ -231,18 +231,20 @@ class CompiledTable:
             )
             for head, column in zip(heads, self.columns, strict=True)
         )
-        read = [
+        rows_read = [
             (compiled_row, self.read_row(compiled_row, sums, heads))
             for compiled_row in self.rows
             if rows_wanted is None
             or _gives(compiled_row, rows_wanted)
             or self._takes_budget(compiled_row)
         ]
-        rows = tuple(notes.unreported((row for _, plan_rows in read for row in plan_rows), columns))
+        rows = tuple(
+            notes.unreported((row for _, plan_rows in rows_read for row in plan_rows), columns)
+        )
         changes = notes.changes((row.label, row.unit, row.direction) for row in rows)
         order = (
             note
-            for compiled_row, plan_rows in read
+            for compiled_row, plan_rows in rows_read
             for note in _order(
                 narrowed_row(compiled_row), plan_rows, [head.label for head in heads]
             )

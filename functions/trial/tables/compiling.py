@@ -465,13 +465,16 @@ class Compiler:
         None where it is those determined or the column. A condition of such a name could not be
         told from the word, so it is refused.
         """
-        denominator_path, named = f"{path}/denominator", row.denominator
+        denominator_path, denominator_name = f"{path}/denominator", row.denominator
         definition = self._study.definition
-        if named in DENOMINATORS and named in definition.conditions:
-            detail = f"is a reserved word here: rename the condition {named}"
+        if denominator_name in DENOMINATORS and denominator_name in definition.conditions:
+            detail = f"is a reserved word here: rename the condition {denominator_name}"
             raise refused(denominator_path, detail)
-        if isinstance(named, SetDenominator) and named.set not in definition.sets:
-            raise unknown(f"{denominator_path}/set", "analysis set", named.set)
+        if (
+            isinstance(denominator_name, SetDenominator)
+            and denominator_name.set not in definition.sets
+        ):
+            raise unknown(f"{denominator_path}/set", "analysis set", denominator_name.set)
         ref = denominator_condition(definition, row, counted)
         if ref is None:
             if counted is not None and means_assessed(definition, row):
@@ -482,8 +485,8 @@ class Compiler:
         test = self._rules.condition(ref, denominator_path)
         key = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
         words = ""
-        if isinstance(named, SetDenominator):
-            words = f"those in the set {definition.sets[named.set].label}"
+        if isinstance(denominator_name, SetDenominator):
+            words = f"those in the set {definition.sets[denominator_name.set].label}"
         elif means_assessed(definition, row):
             words = "those assessed"
         elif isinstance(ref, Condition):
@@ -543,11 +546,11 @@ class Compiler:
     @staticmethod
     def _confidence(row: TableRow, path: str, always: str) -> Confidence:
         """Return the level and limits that a row of one method asks for; refuses to name one."""
-        if (asked := row.interval_asked) is None:
+        if (interval := row.interval_asked) is None:
             return CONFIDENCE_95
-        if asked.method is not None:
+        if interval.method is not None:
             raise refused(f"{path}/interval/method", always)
-        return asked.confidence
+        return interval.confidence
 
     def _by_visit(self, row: TableRow, path: str) -> Iterator[tuple[str, str, Visit | None]]:
         """Yield the id, label and visit of the row, or of each of its rows by visit."""
@@ -598,20 +601,20 @@ class Compiler:
         definition = self._study.definition
         visits = [visit.id for visit in definition.visits]
         if row.visits is not None and visits:
-            first, *others = (
+            first, *rest = (
                 [definition.at_visit(name, visit) for name in categories] for visit in visits
             )
-            if all(named == first for named in others):
+            if all(reference == first for reference in rest):
                 raise refused(path, _SAME_CLASSES_AT_EVERY_VISIT)
 
     def _known_levels(self, definition: Levels) -> KnownLevels:
         """Return the levels in order: those named, which are always shown, then those declared."""
-        named = {level_text(level.value): level.label for level in definition.values}
+        labels = {level_text(level.value): level.label for level in definition.values}
         declared = self._level_labels(definition.characteristic or "")
-        if not named and definition.characteristic in self._study.definition.classes:
-            named = declared
-        others = {value: label for value, label in declared.items() if value not in named}
-        return KnownLevels(named | others, frozenset(named), frozenset(others))
+        if not labels and definition.characteristic in self._study.definition.classes:
+            labels = declared
+        unnamed_levels = {value: label for value, label in declared.items() if value not in labels}
+        return KnownLevels(labels | unnamed_levels, frozenset(labels), frozenset(unnamed_levels))
 
     def _level_labels(self, name: str) -> dict[str, str]:
         return {level.value: level.label for level in known_levels(self._study, name) or ()}
@@ -894,17 +897,17 @@ class Compiler:
         from trial.tables.rows.logistic import LogisticRow  # noqa: PLC0415 (see above)
 
         assert row.logistic is not None
-        asked, logistic_path = row.logistic, f"{path}/logistic"
-        counted = self._in_strata(asked.count, asked.covariates, logistic_path, "covariates")
-        model = self._ratio_model(row, asked, LOGISTIC, path)
-        placed = self._placed(row, 2 * self._patterns(asked.covariates))
+        logistic, logistic_path = row.logistic, f"{path}/logistic"
+        counted = self._in_strata(logistic.count, logistic.covariates, logistic_path, "covariates")
+        model = self._ratio_model(row, logistic, LOGISTIC, path)
+        placed = self._placed(row, 2 * self._patterns(logistic.covariates))
         yield LogisticRow(*placed, *counted, model=model)
 
     def _event_rate(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         from trial.tables.rows.event_rates import EventRateRow  # noqa: PLC0415 (see above)
 
         assert row.event_rate is not None
-        asked, rate_path = row.event_rate, f"{path}/event_rate"
+        event_rate, rate_path = row.event_rate, f"{path}/event_rate"
         _, index = self._place(0)
         yield EventRateRow(
             row.id,
@@ -912,20 +915,20 @@ class Compiler:
             row.level,
             f"{self._table.id}#rate{index}.",
             [column.arm for column in self._table.columns],
-            self._event_selections(asked.filter, f"{rate_path}/filter"),
-            self._categories(asked.covariates, f"{rate_path}/covariates"),
-            asked.per,
-            self._ratio_model(row, asked, asked.distribution, path),
+            self._event_selections(event_rate.filter, f"{rate_path}/filter"),
+            self._categories(event_rate.covariates, f"{rate_path}/covariates"),
+            event_rate.per,
+            self._ratio_model(row, event_rate, event_rate.distribution, path),
         )
 
     def _ratio_model(
-        self, row: TableRow, asked: RatioModelDefinition, family: str, path: str
+        self, row: TableRow, model: RatioModelDefinition, family: str, path: str
     ) -> "RatioModel":
         """Return the model of ratios of a row; refuses one of too many patterns of covariates."""
         from trial.tables.rows.ratios import WALD, RatioModel  # noqa: PLC0415 (see above)
 
         model_path = f"{path}/{row.kind}"
-        if (patterns := self._patterns(asked.covariates)) > MOST_PATTERNS:
+        if (patterns := self._patterns(model.covariates)) > MOST_PATTERNS:
             detail = (
                 f"have {patterns} combinations of levels, and a model of at most {MOST_PATTERNS} is"
                 " fitted while a reader waits: name fewer, or classes with fewer levels"
@@ -934,11 +937,11 @@ class Compiler:
         interval = self._interval(row, path) or RowInterval(WALD)
         return RatioModel(
             family,
-            len(asked.covariates),
-            asked.test,
+            len(model.covariates),
+            model.test,
             interval.method,
-            asked.decimals,
-            self._crossing(asked.interaction, asked.covariates),
+            model.decimals,
+            self._crossing(model.interaction, model.covariates),
             self._levels_of_contrasts(row),
             self._margin(row, path),
         )
@@ -954,8 +957,8 @@ class Compiler:
             for key, part in parts.items()
         }
         levels = known_levels(self._study, name) or ()
-        named = {level_text(level.value): level.label for level in levels}
-        return Interaction(names.index(name), labels.get(name, name), named)
+        level_labels = {level_text(level.value): level.label for level in levels}
+        return Interaction(names.index(name), labels.get(name, name), level_labels)
 
     def _stratified_levels(self, row: TableRow, name: str, path: str) -> CompiledRow:
         """Return the row of levels that are declared: of free text the test would have no end."""
@@ -964,13 +967,15 @@ class Compiler:
         assert row.stratified is not None
         names = [name, *row.stratified.strata]
         paths = [f"{path}/levels", *(f"{path}/strata/{i}" for i in range(len(names) - 1))]
-        first, *others = map(self._rules.category, names, paths)
+        first, *rest = map(self._rules.category, names, paths)
         if not (levels := known_levels(self._study, name)):
             raise refused(f"{path}/levels", f"{name} has no declared levels")
-        sizes = (len(known_levels(self._study, other) or range(8)) for other in names[1:])
-        pending = self._any_pending(list(zip((first, *others), names, strict=True)), path)
+        sizes = (
+            len(known_levels(self._study, category_name) or range(8)) for category_name in names[1:]
+        )
+        pending = self._any_pending(list(zip((first, *rest), names, strict=True)), path)
         placed = self._placed(row, len(levels) * prod(sizes))
-        return StratifiedLevelsRow(*placed, first, others, pending)
+        return StratifiedLevelsRow(*placed, first, rest, pending)
 
     def _stratified_ranks(self, row: TableRow, measure: str | Measure, path: str) -> CompiledRow:
         """Return the row of a measure; who lacks it or a stratum may still come, or is missing."""
@@ -1073,17 +1078,17 @@ class Compiler:
         )
 
         assert row.multiple_imputation is not None
-        asked, model_path = row.multiple_imputation, f"{path}/multiple_imputation"
-        visits, responses = self._visits_modelled(row, asked.measure, path)
+        imputation, model_path = row.multiple_imputation, f"{path}/multiple_imputation"
+        visits, responses = self._visits_modelled(row, imputation.measure, path)
         arms = self._model_arms(model_path)
         in_order = [arm for arm in arms if arm is not None]
-        if asked.reference is not None and asked.reference not in in_order:
-            raise unknown(f"{model_path}/reference", "arm of a column", asked.reference)
-        deltas = asked.deltas
+        if imputation.reference is not None and imputation.reference not in in_order:
+            raise unknown(f"{model_path}/reference", "arm of a column", imputation.reference)
+        deltas = imputation.deltas
         for name in (deltas.by_arm if deltas else {}).keys() - set(in_order):
             raise unknown(f"{model_path}/deltas/by_arm", "arm of a column", name)
         labels = {arm.id: arm.label for arm in self._study.definition.arms}
-        reference = asked.reference or ""
+        reference = imputation.reference or ""
         _, index = self._place(0)
         compiled_row = ImputedRow(
             row.id,
@@ -1096,11 +1101,13 @@ class Compiler:
             responses,
             [
                 self._rules.measure(ref, f"{model_path}/covariates/{i}")
-                for i, ref in enumerate(asked.covariates)
+                for i, ref in enumerate(imputation.covariates)
             ],
-            self._categories_by_name(asked.factors, f"{model_path}/factors"),
-            asked.weights,
-            Imputing(asked.method, reference, labels.get(reference, ""), asked.imputations),
+            self._categories_by_name(imputation.factors, f"{model_path}/factors"),
+            imputation.weights,
+            Imputing(
+                imputation.method, reference, labels.get(reference, ""), imputation.imputations
+            ),
             DeltaGrid(
                 {arm: deltas.by_arm[arm] for arm in in_order if arm in deltas.by_arm},
                 deltas.alpha,
@@ -1176,10 +1183,10 @@ class Compiler:
             ratio = contrast_of(row, column) != DIFFERENCE
             if ratio and any(side is not None and side <= 0 for side in (low, high)):
                 raise refused(margin_path, f"must be above 0: column {column.id} shows a ratio")
-            asked = column.interval or of_row or IntervalDefinition()
+            interval = column.interval or of_row or IntervalDefinition()
             sides = {"lower": low, "upper": high}
-            if asked.confidence.two_sided != margin.level or any(
-                side is not None and asked.limits not in ("both", name)
+            if interval.confidence.two_sided != margin.level or any(
+                side is not None and interval.limits not in ("both", name)
                 for name, side in sides.items()
             ):
                 level = f"{2 * (Decimal('0.5') - declared.alpha):f}"
@@ -1234,10 +1241,12 @@ class Compiler:
         """Return the means up to some days that a row of times asks for, if any."""
         from trial.tables.rows.restricted import RestrictedMeans  # noqa: PLC0415 (see above)
 
-        if (asked := survival.restricted_mean) is None:
+        if (restricted_mean := survival.restricted_mean) is None:
             return None
         confidences = self._levels_of_contrasts(row)
-        return RestrictedMeans(asked.to, asked.contrasts, asked.decimals, confidences)
+        return RestrictedMeans(
+            restricted_mean.to, restricted_mean.contrasts, restricted_mean.decimals, confidences
+        )
 
     def _levels_of_contrasts(self, row: TableRow) -> Sequence[Confidence]:
         """Return the level and limits by column: its own, else those of the row."""
@@ -1250,19 +1259,19 @@ class Compiler:
         from trial.tables.rows.hazards import HazardModel  # noqa: PLC0415 (see above)
 
         margin = self._margin(row, path.removesuffix("/survival"))
-        if (asked := survival.hazard_ratio_asked) is None:
+        if (hazard_ratio := survival.hazard_ratio_asked) is None:
             return None
-        names = asked.covariates
+        names = hazard_ratio.covariates
         return HazardModel(
             self._categories_by_name(names, f"{path}/hazard_ratio/covariates"),
             [
                 self._rules.measure(ref, f"{path}/hazard_ratio/continuous/{i}")
-                for i, ref in enumerate(asked.continuous)
+                for i, ref in enumerate(hazard_ratio.continuous)
             ],
-            asked.ties,
-            asked.test,
-            asked.proportional_hazards,
-            asked.decimals,
+            hazard_ratio.ties,
+            hazard_ratio.test,
+            hazard_ratio.proportional_hazards,
+            hazard_ratio.decimals,
             self._levels_of_contrasts(row),
             margin,
         )
@@ -1393,7 +1402,7 @@ class Compiler:
 
     def _hierarchy(self, terms: ByTerm, column: TableColumn, path: str) -> Hierarchy:
         labels_by_term: dict[str, list[str]] = {}
-        named = [
+        label_sets = [
             event_filter.groups
             for event_filter in (terms.filter, column.events)
             if event_filter is not None and event_filter.groups
@@ -1401,7 +1410,7 @@ class Compiler:
         groups = [
             group
             for group in self._study.definition.adverse_events.groups
-            if terms.pooled or all(group.label in labels for labels in named)
+            if terms.pooled or all(group.label in labels for labels in label_sets)
         ]
         scope: Scope = "broad" if _term_scope(terms, column) == "broad" else "narrow"
         for group in groups:
@@ -1409,9 +1418,9 @@ class Compiler:
                 labels_by_term.setdefault(name, []).append(group.label)
         if not terms.pooled:
             return Hierarchy(terms.levels, {}, labels_by_term)
-        if twice := sorted(name for name, labels in labels_by_term.items() if len(labels) > 1):
+        if repeated := sorted(name for name, labels in labels_by_term.items() if len(labels) > 1):
             raise refused(
-                f"{path}/pooled", f"must not have one term in two groups: {', '.join(twice)}"
+                f"{path}/pooled", f"must not have one term in two groups: {', '.join(repeated)}"
             )
         pooled = {name: label for name, (label,) in labels_by_term.items()}
         return Hierarchy(terms.levels, pooled, labels_by_term)
@@ -1426,8 +1435,10 @@ class Compiler:
             if len(column.compare or ()) == 2  # noqa: PLR2004 (a difference is between two)
         ]
         if comparing and terms.order_by is None and len(pairs) != 1:
-            named = ", ".join(pairs) or "none"
-            detail = f"must name the column whose difference decides: these compare two: {named}"
+            pair_names = ", ".join(pairs) or "none"
+            detail = (
+                f"must name the column whose difference decides: these compare two: {pair_names}"
+            )
             raise refused(order_path, detail)
         name = terms.order_by or (pairs[0] if comparing else None)
         if name is None:
@@ -1630,8 +1641,8 @@ def _worst_levels(worst: WorstGrade, study: Study, path: str) -> WorstLevels:
         if word not in words:
             raise unknown(f"{path}/severity{'_at_least' if least else ''}", "severity", word)
     places: dict[object, int] = {word: place for place, word in enumerate(words)}
-    named = words[words.index(least) :] if least else worst.severity
-    return WorstLevels("severity", places, tuple(places[word] for word in named))
+    severities = words[words.index(least) :] if least else worst.severity
+    return WorstLevels("severity", places, tuple(places[word] for word in severities))
 
 
 def _severity(worst: Worst, study: Study) -> Severity:
@@ -1640,11 +1651,15 @@ def _severity(worst: Worst, study: Study) -> Severity:
     The scale of severity is the study's vocabulary. Levels that are not all on the scale come in
     the order in which the definition names them, before the rest of the scale.
     """
-    named = {level.value: level.label for level in worst.levels}
+    level_labels = {level.value: level.label for level in worst.levels}
     words = study.vocabularies.get("adverse-event.reported", {})
     scale = _GRADES if worst.field == "grade" else words.get(worst.field, ())
     ordered = (
-        scale if named.keys() <= set(scale) else [*named, *(x for x in scale if x not in named)]
+        scale
+        if level_labels.keys() <= set(scale)
+        else [*level_labels, *(x for x in scale if x not in level_labels)]
     )
-    labels = {level: named.get(level, f"{worst.field.capitalize()} {level}") for level in ordered}
-    return Severity(worst.field, labels, frozenset(named))
+    labels = {
+        level: level_labels.get(level, f"{worst.field.capitalize()} {level}") for level in ordered
+    }
+    return Severity(worst.field, labels, frozenset(level_labels))

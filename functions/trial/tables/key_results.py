@@ -103,9 +103,9 @@ def _check_level(compiled_study: CompiledStudy, ref: CellRef, path: str) -> None
     """Refuse the difference of several levels together: each has its own."""
     for row in _rows(compiled_study, ref):
         if isinstance(row, LevelsRow) and row.id == ref.row and not row.contrasts_first:
-            known = [row_id(row.id, level) for level in row.levels.labels]
-            named = abbreviated(known or [f"{row.id}/<level>"])
-            detail = f"has a difference for each level: name one of {named}"
+            row_ids = [row_id(row.id, level) for level in row.levels.labels]
+            choices = abbreviated(row_ids or [f"{row.id}/<level>"])
+            detail = f"has a difference for each level: name one of {choices}"
             raise refused(f"{path}/source/row", detail)
 
 

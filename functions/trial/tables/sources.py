@@ -74,13 +74,15 @@ def _check_forest(figure: FigureDefinition, table: Table, row: TableRow, path: s
     (column,) = (candidate for candidate in table.columns if candidate.id == names[0])
     first = estimated(table, row, column)
     for i, name in enumerate(figure.source.rows):
-        other = _row(figure, table, name, f"{path}/rows/{i}")
-        shown = estimated(table, other, column)
-        if shown is None:
+        other_row = _row(figure, table, name, f"{path}/rows/{i}")
+        estimate = estimated(table, other_row, column)
+        if estimate is None:
             detail = f"has no estimate with two limits in column {column.id}"
             raise refused(f"{path}/rows/{i}", detail)
-        if first is not None and shown != first:
-            of_each = " and ".join(f"{_words(name)} of {of}" for name, of in (shown, first))
+        if first is not None and estimate != first:
+            of_each = " and ".join(
+                f"{_words(name)} of {row_name}" for name, row_name in (estimate, first)
+            )
             raise refused(
                 f"{path}/rows/{i}", f"cannot stand on one axis with row {row.id}: {of_each}"
             )

@@ -37,14 +37,16 @@ def quadrants(figure: FigureDefinition, marks: Sequence[Mark]) -> tuple[tuple[st
     return tuple(counts.items())
 
 
-def lanes(row: SummaryRow, sums: Sums, column: int, named: Sequence[LaneMark]) -> Iterator[Mark]:
+def lanes(
+    row: SummaryRow, sums: Sums, column: int, lane_marks: Sequence[LaneMark]
+) -> Iterator[Mark]:
     """Yield a lane a subject, the longest first, with what happened and whether it goes on."""
     rank = 0
     for (length, *values), n in row.together(sums, column):
         happened = tuple(
             (place, exact_text(value)) for place, value in enumerate(values) if value is not None
         )
-        ends = [value for value, mark in zip(values, named, strict=True) if mark.ends]
+        ends = [value for value, mark in zip(values, lane_marks, strict=True) if mark.ends]
         goes_on = bool(ends) and all(value is None for value in ends)
         for _ in range(n if length is not None else 0):
             rank += 1

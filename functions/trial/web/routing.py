@@ -163,8 +163,8 @@ def conditional(request: Request, answer: Answer) -> Answer:
         return answer
     tag = f'"{hashlib.sha256(answer.text.encode()).hexdigest()[:32]}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
-    held = request.headers.get("if-none-match", "").split(",")
-    if {"*", tag} & {held_tag.strip().removeprefix("W/") for held_tag in held}:
+    tags = request.headers.get("if-none-match", "").split(",")
+    if {"*", tag} & {held_tag.strip().removeprefix("W/") for held_tag in tags}:
         return Answer(NOT_MODIFIED, headers)
     return replace(answer, headers={**answer.headers, **headers})
 

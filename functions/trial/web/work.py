@@ -55,8 +55,8 @@ def _is_auditing(work: Work) -> bool:
 def _removal(work: Work) -> Iterator[dict[str, Any]]:
     if (removed := work.current.removed) is None:
         return
-    done = sum(shard.ended for shard in work.progress if shard.task == "remove")
-    shards = {"done": done, "total": MAX_SHARDS, "unit": "shards"} if work.audit.run else {}
+    n_ended = sum(shard.ended for shard in work.progress if shard.task == "remove")
+    shards = {"done": n_ended, "total": MAX_SHARDS, "unit": "shards"} if work.audit.run else {}
     last_step = work.audit.seen or None
     yield _entry("removal", RUNNING, removed.at, last_step=last_step, **shards)
 
@@ -93,8 +93,8 @@ def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
     else:
         progress = state.progress or {}
         facts |= {name: progress.get(key) for name, key in _IN_ONE_GO.items()}
-    lost = state.run and not state.is_spread_since(_stamp(now - LOST_AFTER))
-    status, detail = (WAITING, _LOST) if lost else (RUNNING, None)
+    is_lost = state.run and not state.is_spread_since(_stamp(now - LOST_AFTER))
+    status, detail = (WAITING, _LOST) if is_lost else (RUNNING, None)
     yield _entry("audit", status, state.last_begun, detail=detail, **facts)
 
 
@@ -114,11 +114,11 @@ def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, An
         yield _entry("publication", FAILED, "", detail=last["detail"])
     if wiring.store().study(study).definition.blinded:
         return
-    done, total = work.blocks or (None, None)
-    blocks = {"done": done, "total": total, "unit": "blocks" if work.blocks else None}
+    n_done, total = work.blocks or (None, None)
+    blocks = {"done": n_done, "total": total, "unit": "blocks" if work.blocks else None}
     if work.lease is not None and work.lease.ends > stamp_text(now):
-        begun = datetime.fromisoformat(work.lease.ends) - leases.DURATION
-        yield _entry("publication", RUNNING, _stamp(begun), **blocks)
+        started = datetime.fromisoformat(work.lease.ends) - leases.DURATION
+        yield _entry("publication", RUNNING, _stamp(started), **blocks)
     elif last.get("behind_since") or work.blocks:
         yield _entry("publication", WAITING, last.get("behind_since", ""), **blocks)
 

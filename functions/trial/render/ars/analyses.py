@@ -268,8 +268,8 @@ def _key(ref: AnalysisRef, records: CellRecords | None, factors: Sequence[str]) 
     """Return what tells a factor's grouping from others of a row: those above, if they matter."""
     of_rows, factor = _of_rows(ref), factors[-1]
     path = ",".join(above for above in factors if above not in of_rows) or factor
-    known = records.records.factors if records is not None else {}
-    return factor if factor in known and known[factor] == known.get(path) else path
+    by_path = records.records.factors if records is not None else {}
+    return factor if factor in by_path and by_path[factor] == by_path.get(path) else path
 
 
 def _of_rows(ref: AnalysisRef) -> Mapping[str, str]:

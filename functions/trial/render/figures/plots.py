@@ -181,14 +181,14 @@ def _bars(
 ) -> None:
     """Draw a series' bars; of very many, as many as can be told non_overlapping."""
     (start, size), series = place, figure.series[number]
-    every = -(-len(series.marks) // _MOST_BARS)
+    stride = -(-len(series.marks) // _MOST_BARS)
     gap = _GAP if size > 3 * _GAP else size / 5 if size > 2 else 0  # noqa: PLR2004 (dots)
     zero = plot.y(Decimal(0))
-    for i in range(0, len(series.marks), every or 1):
+    for i in range(0, len(series.marks), stride or 1):
         mark = series.marks[i]
         top = plot.y(mark.y or "0")
         top = top if abs(top - zero) > 1 else zero - 1  # a bar of 0 is there too
-        x, width = start + i * size + gap / 2, size * every - gap
+        x, width = start + i * size + gap / 2, size * stride - gap
         corners = (coordinates(x, zero), *map(coordinates, (top, x + width, zero)))
         shape = "M{} V{} H{} V{} Z".format(*corners)
         canvas.area(shape, series_style(number).colour, title=alt_text.of_mark(figure, mark))

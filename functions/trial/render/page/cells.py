@@ -90,8 +90,8 @@ def lines(cell: Cell, column: Column) -> tuple[Line, ...]:
             text = NOT_REPORTED if absent else pattern.format(*parts)
             results.append(Line(name, text, statistic=names[0]))
     results += _other_intervals(texts, cell.interval)
-    others = (Line(_label(name), text, statistic=name) for name, text in texts.items())
-    return (*results, *others)
+    remaining = (Line(_label(name), text, statistic=name) for name, text in texts.items())
+    return (*results, *remaining)
 
 
 def in_reading_order(labels: Iterable[str]) -> tuple[str, ...]:
@@ -110,9 +110,9 @@ def _other_intervals(texts: dict[str, str], label: str) -> Iterator[Line]:
     """Take the intervals of other statistics, each with what it is of."""
     for name, limits in _OTHER_INTERVALS:
         if parts := [texts.pop(limit) for limit in limits if limit in texts]:
-            of = SUMMARY_STATISTICS[name].label
-            shown = f"{label} of the {of[0].lower()}{of[1:]}"
-            yield Line(shown, " to ".join(parts), statistic=name)
+            statistic_label = SUMMARY_STATISTICS[name].label
+            title = f"{label} of the {statistic_label[0].lower()}{statistic_label[1:]}"
+            yield Line(title, " to ".join(parts), statistic=name)
 
 
 def _label(name: str) -> str:

@@ -102,17 +102,17 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
         for column in columns
         for sub in [sub for sub in subcolumns if (column, sub) in filled] or ["value"]
     ]
-    named = any(name != "count" for name, _ in lines)
+    has_names = any(name != "count" for name, _ in lines)
     valued = {column for name, line in lines if name != "count" for column, _ in line}
     heads = [
         CellValue("Category", "head"),
-        *([CellValue("Statistic", "head text")] if named else []),
+        *([CellValue("Statistic", "head text")] if has_names else []),
     ]
     bands = [CellValue("", "band") for _ in heads]
     spans = [CellValue("", "band") for _ in heads]
     above = ""
     for number, (column_id, sub) in enumerate(places):
-        alone = sum(other == column_id for other, _ in places) == 1
+        alone = sum(candidate == column_id for candidate, _ in places) == 1
         first = not number or places[number - 1][0] != column_id
         column = columns[column_id]
         band = f"{isolated(column.label)}{'\n' if alone else ' '}{column.size}".rstrip()
@@ -125,7 +125,7 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
     body = [
         items
         for row, row_lines in rows
-        for items in _table_rows(row, row_lines, places, named=named)
+        for items in _table_rows(row, row_lines, places, named=has_names)
     ]
     methods = "; ".join(dict.fromkeys(c.method for r in grid.rows for c in r.cells if c.method))
     notes = (*grid.footnotes, f"Methods: {methods}.") if methods else grid.footnotes
@@ -145,9 +145,9 @@ def lay_out(grid: Grid) -> tuple[SheetLayout, list[list[CellValue]]]:
 def _subcolumns(grid: Grid) -> list[str]:
     """Return the sub-columns that there can be: intervals of other levels follow the usual one."""
     intervals = dict.fromkeys(cell.interval for row in grid.rows for cell in row.cells)
-    others = [interval for interval in intervals if interval != INTERVAL]
+    extra = [interval for interval in intervals if interval != INTERVAL]
     place = _SUBCOLUMNS.index(INTERVAL) + 1
-    return [*_SUBCOLUMNS[:place], *others, *_SUBCOLUMNS[place:]]
+    return [*_SUBCOLUMNS[:place], *extra, *_SUBCOLUMNS[place:]]
 
 
 def _table_rows(

@@ -23,8 +23,8 @@ def files(listings: Iterable[Listing], earlier: Mapping[str, EarlierFile]) -> It
             continue
         name = columns.file_name(datasets.dataset_name(listing))
         inputs = hashlib.sha256(" ".join(digests).encode()).hexdigest()
-        known = earlier.get(name)
-        if known is not None and known.inputs == inputs:
-            yield File(name, (), inputs, known)
+        former = earlier.get(name)
+        if former is not None and former.inputs == inputs:
+            yield File(name, (), inputs, former)
         else:
             yield File(name, (block.columns or b"" for block in blocks), inputs)

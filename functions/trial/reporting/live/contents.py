@@ -102,10 +102,12 @@ class ChangedRows:
         self, ids: Iterable[str], positions: Mapping[str, JournalPosition]
     ) -> KnownSubjects | None:
         """Read subjects whose versions are known; None where one of them has another by now."""
-        wanted = frozenset(ids)
-        rows = self._by_id(self.store.some_subjects(self.study, wanted)) if wanted else {}
-        known = {name: row for name, row in rows.items() if row.version == positions[name].version}
-        return known if known.keys() == wanted else None
+        id_set = frozenset(ids)
+        rows = self._by_id(self.store.some_subjects(self.study, id_set)) if id_set else {}
+        unchanged_rows = {
+            name: row for name, row in rows.items() if row.version == positions[name].version
+        }
+        return unchanged_rows if unchanged_rows.keys() == id_set else None
 
     def _counted(self, rows: Iterable[StoredSubject]) -> Iterator[StoredSubject]:
         for row in rows:
@@ -168,12 +170,14 @@ def contents(
         }
         if not anyway and not rows and disputes == list(state.disputes):
             return None
-        kept = read_blocks(in_use.pieces, state.blocks)
-        lost = (name for place in state.blocks if place not in kept for name in place.ids)
-        restored = changes.unchanged(lost, state.positions)
+        kept_blocks = read_blocks(in_use.pieces, state.blocks)
+        lost_ids = (
+            name for place in state.blocks if place not in kept_blocks for name in place.ids
+        )
+        restored = changes.unchanged(lost_ids, state.positions)
         if restored is not None:
             changed = _ChangedSince(rows, restored)
-            return _Update(changes.study, view, disputes, changed, state, kept).contents()
+            return _Update(changes.study, view, disputes, changed, state, kept_blocks).contents()
     return _from_nothing(view, disputes, changes, in_use)
 
 
@@ -181,51 +185,56 @@ def _from_nothing(
     view: Study, disputes: Sequence[Dispute], changes: ChangedRows, in_use: PiecesInUse
 ) -> LiveContents:
     rows = changes.all_rows
-    known, sums = _InOrder(rows), changes.all_sums
-    open_disputes = report.open_disputes_of(known, disputes)
-    survey = CrossSubjectSurvey(known)
-    shown = Contents(view, known, LIVE_SPEC, open_disputes, survey)
+    people, sums = _InOrder(rows), changes.all_sums
+    open_disputes = report.open_disputes_of(people, disputes)
+    survey = CrossSubjectSurvey(people)
+    contents_ = Contents(view, people, LIVE_SPEC, open_disputes, survey)
     positions = _positions(rows)
     unfinished = UnfinishedBlocks.read(
         in_use.pieces, in_use.inputs, positions, open_disputes, survey
     )
-    blocks = list(_blocks_kept_early(shown, changes, unfinished))
+    blocks = list(_blocks_kept_early(contents_, changes, unfinished))
     return LiveContents(
-        positions, sums, survey, disputes, open_disputes,
-        [(kept, None) for kept in blocks], shown.report(sums, [kept.block for kept in blocks]),
-    )  # fmt: skip
+        positions,
+        sums,
+        survey,
+        disputes,
+        open_disputes,
+        [(block_, None) for block_ in blocks],
+        contents_.report(sums, [block_.block for block_ in blocks]),
+    )
 
 
 def _blocks_kept_early(
-    shown: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
+    contents_: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
 ) -> Iterator[KeptBlock]:
     """Yield all blocks: found where a publication that did not end kept them, or made."""
     rows = changes.all_rows
     ids = list(in_blocks(sorted(rows), str))
     unfinished.limit_to(ids)
     for batch in batched(ids, unfinished_blocks.AT_ONCE, strict=False):
-        found, made = unfinished.find(batch), dict[tuple[str, ...], KeptBlock]()
+        early_blocks, new_blocks = unfinished.find(batch), dict[tuple[str, ...], KeptBlock]()
         for names in map(tuple, batch):
             changes.beat()
-            if names not in found:
-                made[names] = _keep(shown, [rows[name].subject for name in names])
-        if made and len(ids) > len(batch):
-            unfinished.keep(found.values(), list(made.values()))
-            changes.blocks_kept += len(made)
+            if names not in early_blocks:
+                new_blocks[names] = _keep(contents_, [rows[name].subject for name in names])
+        if new_blocks and len(ids) > len(batch):
+            unfinished.keep(early_blocks.values(), list(new_blocks.values()))
+            changes.blocks_kept += len(new_blocks)
             changes.note_blocks(len(unfinished.kept), len(ids))
-        yield from ((found.get(names) or made[names]) for names in map(tuple, batch))
+        yield from ((early_blocks.get(names) or new_blocks[names]) for names in map(tuple, batch))
 
 
 def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
     return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
 
 
-def _keep(shown: Contents, known: Sequence[Subject]) -> KeptBlock:
+def _keep(contents_: Contents, people: Sequence[Subject]) -> KeptBlock:
     """Make a block of subjects, with what it takes to make it anew."""
     return KeptBlock(
-        shown.maker.make(known),
-        tuple(map(subjects.encode, known)),
-        frozenset(mark(verdict) for subject in known for verdict in terms_of(subject)),
+        contents_.maker.make(people),
+        tuple(map(subjects.encode, people)),
+        frozenset(mark(verdict) for subject in people for verdict in terms_of(subject)),
     )
 
 
@@ -242,13 +251,13 @@ class _Update:
 
     def __init__(
         self, study: Study, view: Study, disputes: Sequence[Dispute],
-        since: _ChangedSince, state: LiveState, kept: Mapping[BlockPlace, KeptBlock],
+        since: _ChangedSince, state: LiveState, kept_blocks: Mapping[BlockPlace, KeptBlock],
     ) -> None:  # fmt: skip
         self._study, self._view = study, view
         self._disputes, self._rows, self._state = disputes, since.rows, state
         self._restored = since.restored
-        self._kept = {place.ids: (block, place) for place, block in kept.items()}
-        self._block_of = {name: block for block in kept.values() for name in block.block.ids}
+        self._kept = {place.ids: (block, place) for place, block in kept_blocks.items()}
+        self._block_of = {name: block for block in kept_blocks.values() for name in block.block.ids}
 
     def contents(self) -> LiveContents:
         """Return the contents, of which most is as it was."""
@@ -261,11 +270,11 @@ class _Update:
             if verdicts.get(verdict) != survey.verdicts.get(verdict)
         }
         open_disputes = self._open_disputes()
-        shown = Contents(self._view, self, LIVE_SPEC, open_disputes, survey)
-        blocks = list(self._blocks(shown, moved))
+        contents_ = Contents(self._view, self, LIVE_SPEC, open_disputes, survey)
+        blocks = list(self._blocks(contents_, moved))
         return LiveContents(
             self._positions, sums, survey, self._disputes, open_disputes, blocks,
-            shown.report(sums, [kept.block for kept, _ in blocks]), self._state,
+            contents_.report(sums, [block_.block for block_, _ in blocks]), self._state,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Subject]:
@@ -301,27 +310,27 @@ class _Update:
         disputed = {dispute.subject for dispute in {*self._disputes} ^ {*self._state.disputes}} | {
             dispute.subject for dispute in self._disputes if dispute.subject in self._rows
         }
-        known = (self._subject(name) for name in sorted(disputed & self._positions.keys()))
-        kept = {
+        present = (self._subject(name) for name in sorted(disputed & self._positions.keys()))
+        unchanged = {
             name: tuple(rows)
             for name, rows in self._state.open_disputes.items()
             if name not in disputed
         }
-        open_disputes = {**kept, **report.open_disputes_of(known, self._disputes)}
+        open_disputes = {**unchanged, **report.open_disputes_of(present, self._disputes)}
         return dict(sorted(open_disputes.items()))
 
     def _blocks(
-        self, shown: Contents, moved: Collection[str]
+        self, contents_: Contents, moved: Collection[str]
     ) -> Iterator[tuple[KeptBlock, BlockPlace | None]]:
         """Yield the blocks: those as they are that are there and nothing changed for."""
         changed = {
             name
-            for name in shown.disputes.keys() | self._state.open_disputes.keys()
-            if shown.disputes.get(name) != self._state.open_disputes.get(name)
+            for name in contents_.disputes.keys() | self._state.open_disputes.keys()
+            if contents_.disputes.get(name) != self._state.open_disputes.get(name)
         } | self._rows.keys()
         for ids in in_blocks(sorted(self._positions), str):
-            kept = self._kept.get(tuple(ids))
-            if kept and changed.isdisjoint(ids) and kept[0].verdicts.isdisjoint(moved):
-                yield kept
+            block_ = self._kept.get(tuple(ids))
+            if block_ and changed.isdisjoint(ids) and block_[0].verdicts.isdisjoint(moved):
+                yield block_
             else:
-                yield _keep(shown, [*map(self._subject, ids)]), None
+                yield _keep(contents_, [*map(self._subject, ids)]), None

@@ -73,9 +73,9 @@ def publish(
         if changes.blocks_kept:
             raise Unavailable("documents are begun: the next call goes on with them") from error
         raise
-    made = [live for live in advanced if live is not None]
-    counted = store.header_cells(study) if made else {}
-    agree = all(_agrees(counted, live.sums) for live in made)
+    advances = [live for live in advanced if live is not None]
+    counted = store.header_cells(study) if advances else {}
+    agree = all(_agrees(counted, live.sums) for live in advances)
     return Outcome(advanced[0].report.cut if advanced[0] else None, agree)
 
 
@@ -85,7 +85,7 @@ def _advance(
     """Publish to one audience what changed, unless what it has is newer."""
     documents, code_version = writer.documents, writer.code_version
     pieces = documents.pieces(view.id, view.audience)
-    latest, tag, written = documents.latest(view.id, view.audience)
+    latest, tag, written_at = documents.latest(view.id, view.audience)
     inputs = inputs_of(view, epoch, code_version)
     state = read_state(pieces, latest, inputs)
     overtaken = is_overtaken(pieces, state)
@@ -96,8 +96,8 @@ def _advance(
     if latest is not None and not overtaken and not is_newer(entry, latest):
         return None
     unchanged = live.state.files if live.state and not overtaken else {}
-    named = [] if latest is None else [*_named(documents, view, latest, state)]
-    superseding = Superseding.of(written, state.former if state else (), named)
+    versions = [] if latest is None else [*_named(documents, view, latest, state)]
+    superseding = Superseding.of(written_at, state.former if state else (), versions)
     documents.bucket.delete(superseding.due())
     entry |= _write(writer, view, epoch, live, unchanged, superseding)
     if documents.replace_latest(view.id, view.audience, entry, tag):
@@ -117,8 +117,8 @@ def _named(
         yield from _pieces_of(pieces, state.begun, state.blocks)
 
 
-def _pieces_of(pieces: Pieces, begun: str, blocks: Iterable[BlockPlace]) -> Iterator[ObjectVersion]:
-    yield pieces.version(BEGUN, begun)
+def _pieces_of(pieces: Pieces, start: str, blocks: Iterable[BlockPlace]) -> Iterator[ObjectVersion]:
+    yield pieces.version(BEGUN, start)
     for place in blocks:
         yield pieces.version(place.name, place.version)
 
@@ -151,9 +151,9 @@ def _write(
     `unchanged` files are left as they are where they would be the same.
     """
     pieces = writer.documents.pieces(view.id, view.audience)
-    begun, segments = begin(pieces), _segments_of(writer.documents, view, live.state)
-    made = render(live.report, view, writer.code_version, unchanged, segments)
-    files = writer.write(view, LIVE, made, unchanged)
+    start, segments = begin(pieces), _segments_of(writer.documents, view, live.state)
+    new_files = render(live.report, view, writer.code_version, unchanged, segments)
+    files = writer.write(view, LIVE, new_files, unchanged)
     columns = writer.write(view, LIVE, by_column.files(live.report.listings, unchanged))
     prefix = f"{AUDIT}/{LIVE}"
     heads = writer.write(view, prefix, _heads(view, live))
@@ -166,16 +166,18 @@ def _write(
         COLUMNS: columns.versions,
         "audit": {**heads.versions, **signature.versions},
     }
-    written = iter(write_blocks(pieces, [kept for kept, place in live.blocks if place is None]))
-    blocks = [place or next(written) for _, place in live.blocks]
-    named = chain(
+    new_places = iter(
+        write_blocks(pieces, [block_ for block_, place in live.blocks if place is None])
+    )
+    blocks = [place or next(new_places) for _, place in live.blocks]
+    versions = chain(
         writer.documents.named_versions(view.id, view.audience, entry),
-        _pieces_of(pieces, begun, blocks),
+        _pieces_of(pieces, start, blocks),
     )
     state = LiveState(
-        live.report.cut.id, inputs, begun, live.positions, live.sums, live.survey.document(),
+        live.report.cut.id, inputs, start, live.positions, live.sums, live.survey.document(),
         live.disputes, live.open_disputes, blocks, {**files.files, **columns.files},
-        segments.places, segments.known_widths, superseding.remaining(named),
+        segments.places, segments.known_widths, superseding.remaining(versions),
     )  # fmt: skip
     return entry | {STATE: write_state(pieces, state)}
 
@@ -203,5 +205,5 @@ def _agrees(counted: Cells, sums: Share) -> bool:
     Of a subject's version nobody can know more than the headers count, so where both know as many
     events they know the same.
     """
-    shown = sums.get(STUDY_SUMS, {})
-    return counted.get(ACCEPTED) != shown.get(ACCEPTED) or counted == shown
+    study_sums = sums.get(STUDY_SUMS, {})
+    return counted.get(ACCEPTED) != study_sums.get(ACCEPTED) or counted == study_sums

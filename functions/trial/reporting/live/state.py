@@ -56,13 +56,13 @@ class KeptBlock:
         parts = [block.packed_root_lines, *self.packed]
         rows = {}
         for name, packed_rows in block.rows.items():
-            kept = (
+            encoded = (
                 packed_rows.packed_values, packed_rows.packed_lines, packed_rows.columns,
                 packed_rows.packed_template,
             )  # fmt: skip
-            named = (packed_rows.count, packed_rows.digest, packed_rows.shape)
-            rows[name] = [*named, *map(len, kept)]
-            parts += kept
+            description = (packed_rows.count, packed_rows.digest, packed_rows.shape)
+            rows[name] = [*description, *map(len, encoded)]
+            parts += encoded
         head = {
             "ids": block.ids,
             "last_contact": block.last_contact,
@@ -255,10 +255,10 @@ def read_blocks(pieces: Pieces, places: Sequence[BlockPlace]) -> Mapping[BlockPl
 def write_blocks(pieces: Pieces, blocks: Sequence[KeptBlock]) -> list[BlockPlace]:
     """Keep blocks, several at a time; return where they are, in their order."""
 
-    def write(kept: KeptBlock) -> BlockPlace:
+    def write(block: KeptBlock) -> BlockPlace:
         # A block has its name as long as it begins with the same subject.
-        name, content = f"block-{sha256(kept.block.ids[0].encode())[:24]}", kept.encode()
-        return BlockPlace(name, pieces.write(name, content), sha256(content), kept.block.ids)
+        name, content = f"block-{sha256(block.block.ids[0].encode())[:24]}", block.encode()
+        return BlockPlace(name, pieces.write(name, content), sha256(content), block.block.ids)
 
     with ThreadPoolExecutor(_THREADS) as threads:
         return list(threads.map(write, blocks))

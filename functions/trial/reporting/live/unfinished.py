@@ -87,13 +87,13 @@ class UnfinishedBlocks:
             if block.verdicts.isdisjoint(self.moved)
         }
 
-    def keep(self, found: Iterable[KeptBlock], made: Sequence[KeptBlock]) -> None:
+    def keep(self, early_blocks: Iterable[KeptBlock], new_blocks: Sequence[KeptBlock]) -> None:
         """Keep blocks that were made, and those found that are still right."""
         if self.moved:  # of the others it is not known
-            known = {self._key(block.block.ids) for block in found}
-            self.kept = {key: place for key, place in self.kept.items() if key in known}
+            keys_in_use = {self._key(block.block.ids) for block in early_blocks}
+            self.kept = {key: place for key, place in self.kept.items() if key in keys_in_use}
             self.moved = frozenset()
-        for block, place in zip(made, write_blocks(self.pieces, made), strict=True):
+        for block, place in zip(new_blocks, write_blocks(self.pieces, new_blocks), strict=True):
             self.kept[self._key(block.block.ids)] = place
         document = {
             "inputs": self.inputs,

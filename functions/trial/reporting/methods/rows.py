@@ -134,19 +134,19 @@ def _margin(row: TableRow) -> str:
 
 def _interval_of_percentages(row: TableRow) -> str:
     """Return the interval that a row of percentages has, if any."""
-    if (asked := row.interval_asked) is None:
+    if (interval := row.interval_asked) is None:
         return ""
-    method, words = asked.method or "clopper-pearson", asked.confidence.words
+    method, words = interval.method or "clopper-pearson", interval.confidence.words
     name = PROPORTION_INTERVALS[method][0]
     if method == "clopper-pearson":
         return f", with the exact interval ({name}, {words})"
     return f", with the interval by {name}, {words}"
 
 
-def _interval_of_means(asked: IntervalDefinition) -> str:
+def _interval_of_means(interval: IntervalDefinition) -> str:
     """Return how the intervals of a summary are computed."""
-    name = "the normal distribution" if asked.method == "z" else "Student's t"
-    return f"intervals: {asked.confidence.words}, of means by {name}"
+    name = "the normal distribution" if interval.method == "z" else "Student's t"
+    return f"intervals: {interval.confidence.words}, of means by {name}"
 
 
 _OF_EACH_LEVEL = (
@@ -183,15 +183,20 @@ _EFFECTS = ("with one effect", "with an effect at each visit")
 
 def _restricted_means(row: TableRow, survival: Survival) -> str:
     """Return how means up to some days are computed and compared; nothing where none are."""
-    asked = survival.restricted_mean
-    if asked is None:
+    restricted_mean = survival.restricted_mean
+    if restricted_mean is None:
         return ""
-    contrasts = f", of two columns their {joined(asked.contrasts)}" if asked.contrasts else ""
+    contrasts = (
+        f", of two columns their {joined(restricted_mean.contrasts)}"
+        if restricted_mean.contrasts
+        else ""
+    )
     return (
-        f"; {RESTRICTED_MEAN} from 0 to days {joined(map(str, asked.to))}, variance by {GREENWOOD}"
-        f" from the area beyond each event{contrasts}, limits and P by the normal distribution (of"
-        f" a ratio, of its logarithm), {_confidence(row).words}, to {asked.decimals} decimals; none"
-        " where the last time observed is before that day and somebody is without the event then"
+        f"; {RESTRICTED_MEAN} from 0 to days {joined(map(str, restricted_mean.to))}, variance"
+        f" by {GREENWOOD} from the area beyond each event{contrasts}, limits and P by the normal"
+        f" distribution (of a ratio, of its logarithm), {_confidence(row).words},"
+        f" to {restricted_mean.decimals} decimals; none where the last time observed"
+        " is before that day and somebody is without the event then"
     )
 
 
@@ -242,12 +247,15 @@ class Rows:
         columns_by_text: dict[str, list[str]] = {}
         for column in table.columns:
             columns_by_text.setdefault(self._column(column, labels), []).append(column.name)
-        yield from ((table.id, ", ".join(named), text) for text, named in columns_by_text.items())
+        yield from (
+            (table.id, ", ".join(column_labels), text)
+            for text, column_labels in columns_by_text.items()
+        )
 
     def _column(self, column: TableColumn, labels: Mapping[str, str]) -> str:
         if column.compare is not None:
-            reference, *others = (labels[compared] for compared in column.compare)
-            against = f"Compares {joined(others)} with {reference}, the reference"
+            reference, *compared_labels = (labels[compared] for compared in column.compare)
+            against = f"Compares {joined(compared_labels)} with {reference}, the reference"
             level = f"; intervals: {column.interval.confidence.words}" if column.interval else ""
             rates = f", {RATES[column.rates]}" if column.rates else ""
             error = "; with the standard error of the difference" if column.standard_error else ""
@@ -267,19 +275,19 @@ class Rows:
 
     def _of_worst(self, column: TableColumn, worst: WorstGrade) -> str:
         """Return which subjects a column of grades shows."""
-        rows, of = "rows of adverse events and of graded results", ""
+        rows, events_words = "rows of adverse events and of graded results", ""
         if column.events is not None or worst.field == "severity":
             rows = "rows of adverse events"
         if column.events is not None:
-            of = f", of {self._words.events(column.events)}"
+            events_words = f", of {self._words.events(column.events)}"
         least, field = worst.grade_at_least or worst.severity_at_least, worst.field
         plural = "grades" if field == "grade" else "severities"
         cumulative = f"{least} or more; who is in it is in the columns of milder {plural} too"
         levels = joined(worst.severity or map(str, worst.grades), "or")
         return (
-            f"Only {rows} fill it: subjects by the worst {field} of what a row counts{of}, those"
-            f" for whom it is {cumulative if least else levels}. Events counted are those of these"
-            f" {plural}."
+            f"Only {rows} fill it: subjects by the worst {field} of what a row counts"
+            f"{events_words}, those for whom it is {cumulative if least else levels}."
+            f" Events counted are those of these {plural}."
         )
 
     def rows(self, table: Table) -> Iterator[tuple[str, str, str]]:
@@ -311,19 +319,23 @@ class Rows:
         if row.counts_events and row.denominator is not None:
             text += f", in percent of {self._of(row)}"
         text += self._of_records(row) + _margin(row)
-        only = f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
-        return f"{text}{only}{visits}{self._subgroups(row)}"
+        restriction = (
+            f"; only of subjects of whom {self._words.condition(row.where)}" if row.where else ""
+        )
+        return f"{text}{restriction}{visits}{self._subgroups(row)}"
 
     def _subgroups(self, row: TableRow) -> str:
         """Return which subgroups a row is made for, if any."""
         subgroups = row.subgroups
         if subgroups is None:
             return ""
-        named = joined(f"{level.label} ({level.value})" for level in subgroups.values)
-        levels = f": {named}" if named else ""
-        of = "of its subjects alone" if row.kind in _FITTED else "with the subgroup's denominators"
+        level_labels = joined(f"{level.label} ({level.value})" for level in subgroups.values)
+        levels = f": {level_labels}" if level_labels else ""
+        basis = (
+            "of its subjects alone" if row.kind in _FITTED else "with the subgroup's denominators"
+        )
         category = self._words.category(subgroups.characteristic)
-        return f"; for each subgroup by {category}{levels}, {of}"
+        return f"; for each subgroup by {category}{levels}, {basis}"
 
     def _visits(self, row: TableRow) -> str:
         visits = {visit.id: visit.label for visit in self._definition.visits}
@@ -393,8 +405,10 @@ class Rows:
             text = f"Subjects by the field {levels.field} of {records}, once at each of its levels"
         text += f", in percent of {self._of(row)}" if row.denominator is not None else ""
         text += _interval_of_percentages(row)
-        named = joined(f"{level.label} ({level.value})" for level in levels.values)
-        return f"{text}; in this order: {named}; others by frequency" if levels.values else text
+        level_labels = joined(f"{level.label} ({level.value})" for level in levels.values)
+        return (
+            f"{text}; in this order: {level_labels}; others by frequency" if levels.values else text
+        )
 
     def _summary(self, row: TableRow, columns: Mapping[str, str]) -> str:
         text = self._by_column(row.summary, self._words.measure, columns)

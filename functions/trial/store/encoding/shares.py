@@ -146,20 +146,20 @@ def decode_share(body: bytes) -> tuple[Share, int]:
     for row in rows:
         name, *cells = row.split(_CELL)
         # The text is kept beside the cells and not in a table by row: it cannot outlive them.
-        read = share[_unescaped(name)] = _read_cells(cells)
-        read.text = row
+        row_cells = share[_unescaped(name)] = _read_cells(cells)
+        row_cells.text = row
     _add_tallied(share)
     return share, int(version)
 
 
 def _add_tallied(share: Share) -> None:
     """Add the cells of tallies that moments tell."""
-    told: Share = {}
+    tally_rows: Share = {}
     for row, cells in share.items():
         for stem, place in cells.tallied.items() if isinstance(cells, _CellsRead) else ():
             column = stem.partition(".")[2]
-            told.setdefault(place.row(row, stem), {})[f"{column}={cells[f'{stem}.s']}"] = 1
-    for row, cells in told.items():
+            tally_rows.setdefault(place.row(row, stem), {})[f"{column}={cells[f'{stem}.s']}"] = 1
+    for row, cells in tally_rows.items():
         share[row] = {**share.get(row, {}), **cells}
 
 
@@ -205,8 +205,8 @@ def _read_cells(texts: list[str]) -> _CellsRead:
             stem, x = _unescaped(stem), int(value)
             if place:
                 tallied = _Tallied(_unescaped(place[1]), int(place[0]))
-                counting_cell, one = count_of(tallied.number)
-                cells[f"{stem}.{counting_cell}"] = one
+                counting_cell, count = count_of(tallied.number)
+                cells[f"{stem}.{counting_cell}"] = count
                 cells.tallied[stem] = tallied
             cells[f"{stem}.n"], cells[f"{stem}.s"] = 1, x
             cells |= {f"{stem}.{name}": part for name, part in to_limbs("q", x * x)}

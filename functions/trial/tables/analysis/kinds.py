@@ -378,8 +378,8 @@ def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the 
                 if units is None
                 else _numbers(row.responses[place], derivation, units)
             )
-            named = {variables.VISIT: row.visits[place].id, category(1): arm}
-            yield {**numbers, **_stratum(levels), **named, ANALYSED: YES}
+            place_values = {variables.VISIT: row.visits[place].id, category(1): arm}
+            yield {**numbers, **_stratum(levels), **place_values, ANALYSED: YES}
 
     response = row.responses[0]
     selections = {
@@ -651,13 +651,13 @@ def _found_events(
         is_shown = members.where[column]
         if is_shown is None or (base is not None and not base.test(derivation)):
             return
-        found = list(records_of(derivation)) if is_shown else []
+        records = list(records_of(derivation)) if is_shown else []
         names = dict.fromkeys(all_of(derivation) if all_of and is_shown else ())
         flags = {name: {IN_RECORDS: YES} for name in names}
-        for record in found or [{}]:
+        for record in records or [{}]:
             analysed = {**record, ANALYSED: YES} if record else {}
             yield {**analysed, **flags.get(str(record.get(EVENT)), {}), IN_DENOMINATOR: YES}
-        analysed_names = {record[EVENT] for record in found}
+        analysed_names = {record[EVENT] for record in records}
         for name in flags:
             if name not in analysed_names:
                 yield {EVENT: name, IN_RECORDS: YES}

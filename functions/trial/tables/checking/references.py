@@ -214,9 +214,9 @@ def _case(case: formulas.Case, reference: NamedReference) -> Iterator[FieldError
 
 
 def _one_of(
-    reference: NamedReference, target: str, name: str, known: NameLister
+    reference: NamedReference, target: str, name: str, lister: NameLister
 ) -> Iterator[FieldError]:
-    known_names = known(reference.scope) or ()
+    known_names = lister(reference.scope) or ()
     if name not in known_names:
         yield unknown_name(reference.path, target, name, known_names)
 
@@ -351,10 +351,10 @@ def _of_times(row: JsonObject) -> Sequence[str]:
 
 def _of_restricted_means(row: JsonObject) -> Iterator[str]:
     """Yield the rows of restricted means, and of their ratios."""
-    asked = row.get("restricted_mean") or {}
-    for day in asked.get("to") or ():
+    restricted_mean = row.get("restricted_mean") or {}
+    for day in restricted_mean.get("to") or ():
         yield f"mean-{day}"
-        if "ratio" in (asked.get("contrasts") or ()):
+        if "ratio" in (restricted_mean.get("contrasts") or ()):
             yield f"mean-{day}-ratio"
 
 

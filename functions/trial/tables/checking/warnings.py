@@ -50,10 +50,10 @@ def _unused(
             f"results are accepted, but no measure, row or listing uses {abbreviated(unseen)}",
         )
     for i, visit in enumerate(parts(value, "visits")):
-        every = any(row.get("visits") == "all" for row in _rows(value))
+        at_all_visits = any(row.get("visits") == "all" for row in _rows(value))
         if (
             ("visits", visit.get("id")) not in references
-            and not every
+            and not at_all_visits
             and visit.get("day") is not None
         ):
             yield FieldError(
@@ -214,8 +214,8 @@ def _schedules(
     schedules = Counter(visit.schedule for visit in definition.visits)
     shared = [name for name, n in schedules.items() if n > 1]
     for i, visit in enumerate(definition.visits):
-        if schedules[visit.schedule] == 1 and (meant := closest_match(visit.schedule, shared)):
-            detail = f"is used by this visit only. Did you mean {meant}, used by several?"
+        if schedules[visit.schedule] == 1 and (suggestion := closest_match(visit.schedule, shared)):
+            detail = f"is used by this visit only. Did you mean {suggestion}, used by several?"
             yield FieldError(f"/visits/{i}/schedule", detail)
 
 

@@ -307,14 +307,18 @@ def _means(
     comparison_of_means = (pooled_t if equal else welch_t)(groups[1], groups[0])
     if comparison_of_means is None:
         return NOTHING
-    printed, kept = places
+    decimals, places_kept = places
     limits = comparison_of_means.interval(confidence.two_sided)
     error = comparison_of_means.se if comparison.standard_error else None
-    shown = () if error is None else (number_statistic("se", error, printed + 1, "", kept),)
+    errors = (
+        () if error is None else (number_statistic("se", error, decimals + 1, "", places_kept),)
+    )
     return (
-        number_statistic("difference", comparison_of_means.estimate, printed, places_kept=kept),
-        *shown,
-        *limit_statistics(confidence.chosen(limits), printed, kept),
+        number_statistic(
+            "difference", comparison_of_means.estimate, decimals, places_kept=places_kept
+        ),
+        *errors,
+        *limit_statistics(confidence.chosen(limits), decimals, places_kept),
         *margin_statistics(margin, limits, comparison_of_means.tails),
         p_value(comparison_of_means.p),
     ), confidence.named(POOLED_T if equal else WELCH_T)
@@ -340,12 +344,12 @@ def _ranks(
         comparison.confidence,
     )
     method, p = _rank_test(ranks, comparison.means, head.budget)
-    unit, (decimals, kept) = 10**tallies.places, places
+    unit, (decimals, places_kept) = 10**tallies.places, places
     of_units = shift.interval(confidence.two_sided)
     limits = None if of_units is None else tuple(limit / unit for limit in of_units)
 
     def statistic(name: str, value: Fraction | None, absent: str = "") -> Statistic:
-        return number_statistic(name, value, decimals, absent, kept)
+        return number_statistic(name, value, decimals, absent, places_kept)
 
     limits_chosen: Mapping[str, Fraction | None] = confidence.chosen(limits or (None, None))
     return (

@@ -139,8 +139,8 @@ class CrossRow(PlacedRow):
         columns = {i: head for i, head in enumerate(heads) if head.comparison is None}
         table = _Table(self._counts(cells), columns, self.options)
         firsts, seconds = (
-            self._levels(known, place, table)
-            for place, known in enumerate((self.firsts, self.seconds))
+            self._levels(labels_known, place, table)
+            for place, labels_known in enumerate((self.firsts, self.seconds))
         )
         rows = [
             row
@@ -160,12 +160,12 @@ class CrossRow(PlacedRow):
                 counts.setdefault(int(column), {})[self._pair(pair)] = n
         return counts
 
-    def _levels(self, known: Mapping[str, str], place: int, table: "_Table") -> dict[str, str]:
+    def _levels(self, labels: Mapping[str, str], place: int, table: "_Table") -> dict[str, str]:
         """Return the levels of one classification with their labels, in order; Missing last."""
         totals = table.totals(place)
-        further = sorted(totals.keys() - known.keys() - {""}, key=lambda x: (-totals[x], x))
+        further = sorted(totals.keys() - labels.keys() - {""}, key=lambda x: (-totals[x], x))
         missing = {"": str(MISSING)} if self.options.missing else {}
-        return {**known, **{level: level for level in further}, **missing}
+        return {**labels, **{level: level for level in further}, **missing}
 
     def _rows_of(
         self, first: str, label: str, seconds: Mapping[str, str], table: "_Table"

@@ -151,12 +151,14 @@ class _Model:
                             for by_levels in complete for levels in by_levels])  # fmt: skip
         by_stratum: dict[Levels, dict[Design, Times]] = {}
         for arm, by_levels in enumerate(complete):
-            arms = [int(arm == other) for other in range(1, len(compared))]
+            arms = [int(arm == compared_arm) for compared_arm in range(1, len(compared))]
             for levels, times in by_levels.items():
                 coded = [
-                    int(level == other)
-                    for level, others in zip(levels[strata:first_number], contrasted, strict=True)
-                    for other in others
+                    int(level == contrast_level)
+                    for level, level_list in zip(
+                        levels[strata:first_number], contrasted, strict=True
+                    )
+                    for contrast_level in level_list
                 ]
                 coded += [
                     _units(number) - middle

@@ -147,8 +147,8 @@ class ImputedRow:
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
         precision = self.responses[0].precision
-        named = self.decimals != precision.decimals
-        decimals_path = f"{path}/decimals" if named else f"{path}/multiple_imputation/measure"
+        is_declared = self.decimals != precision.decimals
+        decimals_path = f"{path}/decimals" if is_declared else f"{path}/multiple_imputation/measure"
         check_printed(precision, self.decimals + EXTRA_DECIMALS, decimals_path)
 
     def touched(self) -> set[str]:
@@ -236,8 +236,8 @@ class ImputedRow:
                 observed, imputed = model.n(arm, visit)
                 counts = {"n": observed + imputed, "observed": observed, "imputed": imputed}
                 mean = self._estimate("lsmean", model.mean(arm, visit), model, confidence)
-                shown = *(integer_statistic(*count) for count in counts.items()), *mean
-                yield Cell(head.id, shown, confidence.named(self._method), confidence.label)
+                statistics = *(integer_statistic(*count) for count in counts.items()), *mean
+                yield Cell(head.id, statistics, confidence.named(self._method), confidence.label)
 
     @property
     def _method(self) -> str:
@@ -273,14 +273,14 @@ class ImputedRow:
         if estimate is None:
             return (Statistic(name, None, model.reason or NOT_ESTIMABLE),)
         places = self.decimals + 1
-        shown = (
+        statistics = (
             number_statistic(name, estimate.estimate, places),
             number_statistic("se", estimate.se, places + 1),
         )
         if estimate.df < _SMALLEST_DF:
-            return shown
+            return statistics
         limits = confidence.chosen(estimate.interval(confidence.two_sided))
-        return (*shown, *limit_statistics(limits, places))
+        return (*statistics, *limit_statistics(limits, places))
 
     # Deltas
 
@@ -292,30 +292,35 @@ class ImputedRow:
             return
         last, name = len(self.visits) - 1, row_id(self.id, self.visits[-1].id)
         for deltas in self.deltas.combinations():
-            named = self.deltas.named(deltas)
+            delta_words = self.deltas.named(deltas)
             cells = (
                 cell
                 for place, head in enumerate(heads)
-                for cell in self._difference(model, last, head, self.confidences[place], named)
+                for cell in self._difference(
+                    model, last, head, self.confidences[place], delta_words
+                )
             )
             yield self._row(
-                f"{name}/{DELTA}/{_text(deltas)}", f"Delta: {self._words(named)}", level, cells
+                f"{name}/{DELTA}/{_text(deltas)}",
+                f"Delta: {self._words(delta_words)}",
+                level,
+                cells,
             )
-        *others, tipping = self.deltas.by_arm
-        for given in itertools.product(*(self.deltas.by_arm[arm] for arm in others)):
-            named = self.deltas.named(given)
+        *fixed_arms, tipping = self.deltas.by_arm
+        for fixed_deltas in itertools.product(*(self.deltas.by_arm[arm] for arm in fixed_arms)):
+            delta_words = self.deltas.named(fixed_deltas)
             cells = (
-                Cell(head.id, (self._tipping(model, pair, named, tipping),), self._method)
+                Cell(head.id, (self._tipping(model, pair, delta_words, tipping),), self._method)
                 for head in heads
                 if (pair := self._pair(head)) is not None
             )
-            beside = f", {self._words(named)}" if named else ""
-            below = f"/{_text(given)}" if given else ""
+            beside = f", {self._words(delta_words)}" if delta_words else ""
+            below = f"/{_text(fixed_deltas)}" if fixed_deltas else ""
             label = f"Tipping point: delta of {self.labels[tipping]}{beside}"
             yield self._row(f"{name}/{TIPPING}{below}", label, level, cells)
 
     def _tipping(
-        self, model: MultipleImputation, pair: tuple[str, str], given: Deltas, tipping: str
+        self, model: MultipleImputation, pair: tuple[str, str], fixed: Deltas, tipping: str
     ) -> Statistic:
         """Return the first delta, of those asked for, with which P exceeds alpha."""
         assert self.deltas is not None
@@ -330,7 +335,7 @@ class ImputedRow:
         if p > self.deltas.alpha:
             return Statistic(TIPPING_DELTA, None, NOT_SIGNIFICANT)
         for delta in self.deltas.by_arm[tipping]:
-            p = p_with({**given, tipping: delta})
+            p = p_with({**fixed, tipping: delta})
             if p is None or p > self.deltas.alpha:
                 return Statistic(TIPPING_DELTA, f"{delta:f}", f"{delta:f}")
         return Statistic(TIPPING_DELTA, None, NOT_REACHED)
@@ -350,4 +355,4 @@ def _p(estimate: StudentT | None) -> Decimal | None:
 def _indicators(levels: Sequence[str], by_factor: Sequence[Sequence[str]]) -> Iterator[float]:
     """Yield whether a subject is at each level of each factor but the first."""
     for level, declared in zip(levels, by_factor, strict=True):
-        yield from (float(level == other) for other in declared[1:])
+        yield from (float(level == reference_level) for reference_level in declared[1:])

@@ -111,8 +111,8 @@ class InStrataRow(PlacedRow):
                 n, others = counts.get(i, (0, 0))
                 missing = sums.get(self.sums, {}).get(f"{self.index}.{i}.m", 0)
                 not_counted = not_counted_statistics(head.shown - n - others - missing, missing)
-                shown = count_statistics(n, head, denominator=n + others)
-                cells[i] = Cell(head.id, (*shown, *not_counted))
+                statistics = count_statistics(n, head, denominator=n + others)
+                cells[i] = Cell(head.id, (*statistics, *not_counted))
         return cells
 
     def lack_notes(self, sums: Sums, heads: Sequence[ColumnHead]) -> Iterator[str]:
@@ -421,9 +421,9 @@ class AncovaRow:
             estimate = None
         if estimate is not None:
             statistics = _estimate(name, estimate, self.decimals + 1, self._kept, confidence)
-        shown = statistics if name == "difference" else statistics[:-1]
+        statistics_shown = statistics if name == "difference" else statistics[:-1]
         method = _WEIGHTS["equal"] if name == "lsmean" else ANCOVA
-        return Cell(head.id, shown, confidence.named(method), confidence.label)
+        return Cell(head.id, statistics_shown, confidence.named(method), confidence.label)
 
     def _model(self, *, scored: bool = False) -> Model:
         scores = {arm: Fraction(score) for arm, score in self.scores.items()}

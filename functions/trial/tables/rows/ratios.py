@@ -69,16 +69,22 @@ class RatioModel:
         self, row: Row, heads: Sequence[ColumnHead], designs: "Mapping[int, _Designs]"
     ) -> Iterator[Row]:
         """Yield the test of an interaction and, at each level, the ratio of the model with it."""
-        asked = self.interaction
-        assert asked is not None
+        interaction = self.interaction
+        assert interaction is not None
         cells = tuple(
             self._test(heads[place].id, design.crossed, design.products)
             for place, design in designs.items()
         )
         inner = row.level + 1
-        yield Row(row_id(row.id, INTERACTION), f"Interaction with {asked.label}", inner, cells)
-        shown = sorted({level for design in designs.values() for level in design.crossing})
-        for level, label in (asked.levels or dict(zip(shown, shown, strict=True))).items():
+        yield Row(
+            row_id(row.id, INTERACTION), f"Interaction with {interaction.label}", inner, cells
+        )
+        crossing_levels = sorted(
+            {level for design in designs.values() for level in design.crossing}
+        )
+        for level, label in (
+            interaction.levels or dict(zip(crossing_levels, crossing_levels, strict=True))
+        ).items():
             cells = tuple(
                 self._cell(heads[place].id, place, design.nested, design.at(level))
                 for place, design in designs.items()
@@ -134,8 +140,8 @@ class RatioModel:
         self, limits: _Limits | None, absent: str, confidence: Confidence
     ) -> Iterator[Statistic]:
         """Yield the limits that are asked for."""
-        chosen: Mapping[str, Decimal | None] = confidence.chosen(limits)
-        for side, limit in chosen.items():
+        by_side: Mapping[str, Decimal | None] = confidence.chosen(limits)
+        for side, limit in by_side.items():
             yield number_statistic(LIMIT_NAMES[side], limit, self.places, absent)
 
     def _tails(self, term: Term, ratio: Fraction) -> Tails | None:
@@ -194,7 +200,7 @@ class _Designs:
     @property
     def _first(self) -> int:
         """The place of the first column of arms: an intercept and covariates stand before it."""
-        return 1 + sum(len(shown) - 1 for shown in self._shown)
+        return 1 + sum(len(level_list) - 1 for level_list in self._shown)
 
     @property
     def _others(self) -> range:
@@ -246,15 +252,15 @@ class _Designs:
         for arm, by_levels in enumerate(self._complete):
             for levels, tally in by_levels.items():
                 coded = (
-                    int(level == other)
-                    for level, shown in zip(levels, self._shown, strict=True)
-                    for other in shown[1:]
+                    int(level == reference)
+                    for level, level_list in zip(levels, self._shown, strict=True)
+                    for reference in level_list[1:]
                 )
-                own = levels[self.asked.interaction.place] if self.asked.interaction else None
+                own_level = levels[self.asked.interaction.place] if self.asked.interaction else None
                 effects = (
-                    int(arm == other and level in (None, own))
+                    int(arm == arm_ and level in (None, own_level))
                     for level in at
-                    for other in self._others
+                    for arm_ in self._others
                 )
                 into = tallies.setdefault((1, *coded, *effects), {})
                 for key, n in tally.items():

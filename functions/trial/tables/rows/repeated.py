@@ -129,11 +129,15 @@ class RepeatedRow:
     def _model(self, sums: Sums) -> Repeated:
         summed = self._summed(sums)
         levels = tuple(
-            tuple(sorted({found[place] for _, found in summed}))
+            tuple(sorted({factor_levels[place] for _, factor_levels in summed}))
             for place in range(1, len(self.factors) + 1)
         )
         design = Design(
-            tuple(sorted({found[0] for _, found in summed} | set(filter(None, self.arms)))),
+            tuple(
+                sorted(
+                    {factor_levels[0] for _, factor_levels in summed} | set(filter(None, self.arms))
+                )
+            ),
             len(self.visits),
             len(self.covariates),
             levels,
@@ -202,11 +206,11 @@ class RepeatedRow:
         if estimate is None:
             return (Statistic(name, None, model.reason or NOT_ESTIMABLE),)
         places = self.decimals + 1
-        shown = (
+        statistics = (
             number_statistic(name, estimate.estimate, places),
             number_statistic("se", estimate.se, places + 1),
         )
         if estimate.df < _SMALLEST_DF:
-            return shown
+            return statistics
         limits = confidence.chosen(estimate.interval(confidence.two_sided))
-        return (*shown, *limit_statistics(limits, places))
+        return (*statistics, *limit_statistics(limits, places))

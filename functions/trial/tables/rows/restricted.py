@@ -109,12 +109,12 @@ class RestrictedMeans:
             statistics = Statistic("mean_ratio", None, NOT_ESTIMABLE), p_value(None, NOT_ESTIMABLE)
             return self._made(head, statistics, method, confidence)
         limits = confidence.chosen(ratio.ratio_interval(confidence.two_sided))
-        shown = (
+        cell_statistics = (
             number_statistic("mean_ratio", ratio.ratio(), _RATIO_PLACES),
             *limit_statistics(limits, _RATIO_PLACES),
             p_value(ratio.p, NOT_ESTIMABLE),
         )
-        return self._made(head, shown, method, confidence)
+        return self._made(head, cell_statistics, method, confidence)
 
     @staticmethod
     def _made(

@@ -46,17 +46,19 @@ class SubgroupRow:
         if self.category(derivation) != self.level:
             return
         sums, index = self.place
-        for column, (belongs, shown) in enumerate(zip(members.belongs, members.where, strict=True)):
+        for column, (belongs, is_shown) in enumerate(
+            zip(members.belongs, members.where, strict=True)
+        ):
             if belongs:
-                known = "" if shown is None else "k" if shown else "h"
-                for cell in ("n", *known):
+                letters = "" if is_shown is None else "k" if is_shown else "h"
+                for cell in ("n", *letters):
                     share.setdefault(sums, {})[f"{index}.{column}.{cell}"] = 1
         self.inner.contribute(derivation, members, share)
 
     def head(self, sums: Share, column: int, head: ColumnHead) -> ColumnHead:
         """Return a column with the sizes that it has in the subgroup."""
-        n, shown, hidden = (self._size(sums, self.place, column, cell) for cell in "nkh")
-        return replace(head, n=n, hidden=hidden, undetermined=n - shown - hidden)
+        n, n_shown, hidden = (self._size(sums, self.place, column, cell) for cell in "nkh")
+        return replace(head, n=n, hidden=hidden, undetermined=n - n_shown - hidden)
 
     @staticmethod
     def _size(sums: Share, place: Place, column: int, cell: str) -> int:

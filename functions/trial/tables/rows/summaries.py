@@ -101,12 +101,12 @@ class SummaryRow(PlacedRow):
         """
         quantity = self.quantities[column]
         assert quantity is not None
-        values = [value, *(other.evaluate(derivation) for other in self.joint)]
-        if all(other is None for other in values):
+        values = [value, *(joint_quantity.evaluate(derivation) for joint_quantity in self.joint)]
+        if all(value_ is None for value_ in values):
             return
         reach = tally_reach(quantity.precision)
         number = "none" if value is None else ranges.range_of(value.units // reach)
-        together = canonical([None if other is None else other.units for other in values])
+        together = canonical([None if value_ is None else value_.units for value_ in values])
         put_cell(share, f"{self._together}#{number}", f"{column}{together}", 1)
 
     def put_in_tally(self, share: Share, column: int, units: int) -> None:
@@ -114,9 +114,9 @@ class SummaryRow(PlacedRow):
         quantity = self.quantities[column]
         assert quantity is not None
         number = ranges.range_of(units // tally_reach(quantity.precision))
-        counting_cell, one = ranges.count_of(number)
+        counting_cell, count = ranges.count_of(number)
         put_cell(share, self._range_row(number), f"{column}={units}", 1)
-        put_cell(share, self.sums, f"{self.index}.{column}.{counting_cell}", one)
+        put_cell(share, self.sums, f"{self.index}.{column}.{counting_cell}", count)
 
     @property
     def precisions(self) -> list[Precision]:
