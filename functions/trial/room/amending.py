@@ -53,15 +53,15 @@ def post_check(page_request: PageRequest) -> Answer:
     form = page_request.request.fields
     text = form.get("file") or form.get("text", "")
     try:
-        written = definition_text.read(text)
+        definition_read = definition_text.read(text)
     except Rejected as rejected:
         return _refused(page_request, text, rejected, None)
     try:
-        admitted = admission.admit_for(page_request.study, written.body)
+        admitted = admission.admit_for(page_request.study, definition_read.body)
         check_stays_blinded(page_request.view.whole, admitted)
     except Rejected as rejected:
-        return _refused(page_request, text, rejected, written)
-    return _page(page_request, _accepted(page_request, written, admitted))
+        return _refused(page_request, text, rejected, definition_read)
+    return _page(page_request, _accepted(page_request, definition_read, admitted))
 
 
 @page(_PATH, AUDITORS, subjects=False, method="POST", action=CHANGE, twin=False)
@@ -111,7 +111,7 @@ def _check_path(page_request: PageRequest) -> str:
 
 
 def _refused(
-    page_request: PageRequest, text: str, rejected: Rejected, written: DefinitionText | None
+    page_request: PageRequest, text: str, rejected: Rejected, document: DefinitionText | None
 ) -> Answer:
     """Answer with every fault, each with its line, above the text: that is what was asked for."""
     faults = rejected.faults[:MAX_FIELD_ERRORS]
@@ -121,7 +121,7 @@ def _refused(
             '<p class="warning" role="alert">{} Nothing was changed.</p>\n',
             escape(rejected.detail or f"It is not accepted: {len(rejected.faults)} faults."),
         ),
-        _faults("Fault", faults, written) if faults and written else EMPTY,
+        _faults("Fault", faults, document) if faults and document else EMPTY,
         html("<p>{} more are left out.</p>\n", more) if more else EMPTY,
         _form(page_request, text),
     )
@@ -148,7 +148,7 @@ def _faults(label: str, faults: Iterable[FieldError], written: DefinitionText) -
 
 
 def _accepted(
-    page_request: PageRequest, written: DefinitionText, admitted: Study
+    page_request: PageRequest, document: DefinitionText, admitted: Study
 ) -> Iterator[Html]:
     """Yield what a sound definition would change, and the form that amends."""
     in_force = page_request.view.whole
@@ -156,13 +156,13 @@ def _accepted(
     lead = "It is the one in force." if unchanged else "It is accepted; nothing is changed yet."
     yield html("<p>{}</p>\n", escape(lead))
     if odd := checking.study_warnings(admitted):
-        yield frame.section("odd", "What is odd about it", _faults("Oddity", odd, written))
+        yield frame.section("odd", "What is odd about it", _faults("Oddity", odd, document))
     if unchanged:
-        yield _form(page_request, written.text)
+        yield _form(page_request, document.text)
         return
     yield frame.section("differences", "Against the one in force", _differences(in_force, admitted))
     yield from _tables(page_request, in_force, admitted)
-    yield _amending(page_request, written, in_force, admitted)
+    yield _amending(page_request, document, in_force, admitted)
 
 
 def _differences(in_force: Study, admitted: Study) -> Html:
@@ -183,7 +183,7 @@ def _differences(in_force: Study, admitted: Study) -> Html:
 
 
 def _amending(
-    page_request: PageRequest, written: DefinitionText, in_force: Study, admitted: Study
+    page_request: PageRequest, document: DefinitionText, in_force: Study, admitted: Study
 ) -> Html:
     """Write the form that amends, with the text that was checked; it can be checked anew, too."""
     fields = html(
@@ -196,7 +196,7 @@ def _amending(
         " the text again</button></p>",
         escape(admitted.digest),
         escape(in_force.digest),
-        escape(written.text),
+        escape(document.text),
         page_request.link("definition"),
     )
     path, request = _check_path(page_request), page_request.request
@@ -225,26 +225,26 @@ def _tables(page_request: PageRequest, in_force: Study, admitted: Study) -> Iter
         )  # fmt: skip
         return
     rows = wiring.store().subjects_after(in_force)
-    shown = preview(rows, in_force, admitted, page_request.request.beat)
+    tables_shown = preview(rows, in_force, admitted, page_request.request.beat)
     yield frame.section(
         "tables", "Its tables on today's data",
-        html("<p>{}</p>\n", escape(_of_whom(shown, in_force))),
-        _ByTable.of(shown).summary(),
+        html("<p>{}</p>\n", escape(_of_whom(tables_shown, in_force))),
+        _ByTable.of(tables_shown).summary(),
         frame.data_table(
             "Numbers that differ",
             frame.heads("Table", "Row, column", "Statistic", "In force", "New"),
-            islice(_numbers(shown), _MOST_NUMBERS),
+            islice(_numbers(tables_shown), _MOST_NUMBERS),
             "No number differs.",
         ),
-        *_beside(shown),
+        *_beside(tables_shown),
     )  # fmt: skip
 
 
-def _of_whom(shown: Preview, in_force: Study) -> str:
+def _of_whom(tables_preview: Preview, in_force: Study) -> str:
     """Write which subjects the tables are of."""
-    size = f"{shown.subjects:,} subjects with {shown.records:,} records"
+    size = f"{tables_preview.subjects:,} subjects with {tables_preview.records:,} records"
     blinded = " Arms are pooled." if in_force.definition.blinded else ""
-    if shown.is_whole:
+    if tables_preview.is_whole:
         return f"Of all {size}, by both definitions.{blinded}"
     total = wiring.store().accepted(in_force)
     return (
@@ -253,14 +253,14 @@ def _of_whom(shown: Preview, in_force: Study) -> str:
     )
 
 
-def _numbers(shown: Preview) -> Iterator[Sequence[Html]]:
+def _numbers(previewed: Preview) -> Iterator[Sequence[Html]]:
     """Yield a row a number that differs, in tables that both definitions have."""
-    both = {grid.id for grid in shown.in_force} & {grid.id for grid in shown.proposed}
-    heads = {grid.id: {c.id: c.label for c in grid.columns} for grid in shown.in_force}
-    for grid in shown.proposed:
+    common_ids = {grid.id for grid in previewed.in_force} & {grid.id for grid in previewed.proposed}
+    heads = {grid.id: {c.id: c.label for c in grid.columns} for grid in previewed.in_force}
+    for grid in previewed.proposed:
         heads.setdefault(grid.id, {}).update({c.id: c.label for c in grid.columns})
-    for address, diff in shown.changed.items():
-        if address.table not in both:
+    for address, diff in previewed.changed.items():
+        if address.table not in common_ids:
             continue
         column = heads[address.table].get(address.column, address.column)
         label = f"{diff.label}, {column}" if address.row else column
@@ -278,11 +278,11 @@ class _ByTable:
     """How many numbers differ."""
 
     @classmethod
-    def of(cls, shown: Preview) -> "_ByTable":
+    def of(cls, previewed: Preview) -> "_ByTable":
         """Match the tables of a preview."""
-        old, new = ({grid.id: grid for grid in g} for g in (shown.in_force, shown.proposed))
+        old, new = ({grid.id: grid for grid in g} for g in (previewed.in_force, previewed.proposed))
         numbers: dict[str, int] = {}
-        for address, diff in shown.changed.items():
+        for address, diff in previewed.changed.items():
             numbers[address.table] = numbers.get(address.table, 0) + len(diff.statistics)
         return cls({name: (old.get(name), new.get(name)) for name in {**new, **old}}, numbers)
 
@@ -304,19 +304,19 @@ class _ByTable:
             assert grid is not None
             if states[name] != _SAME:
                 rows.append((escape(name), bdi(grid.title), escape(states[name])))
-        same = ", ".join(name for name, state in states.items() if state == _SAME)
+        unchanged = ", ".join(name for name, state in states.items() if state == _SAME)
         heads = frame.heads("Table", "Title", "By the new definition")
         return joined(
             (
-                html("<p>As in force: {}.</p>\n", escape(same)) if same else EMPTY,
+                html("<p>As in force: {}.</p>\n", escape(unchanged)) if unchanged else EMPTY,
                 frame.data_table("Tables that differ", heads, rows, "No table differs."),
             )
         )
 
 
-def _beside(shown: Preview) -> Iterator[Html]:
+def _beside(previewed: Preview) -> Iterator[Html]:
     """Yield each table that differs, as it is in force and as it would be."""
-    by_table, anchors, size = _ByTable.of(shown), Anchors(), 0
+    by_table, anchors, size = _ByTable.of(previewed), Anchors(), 0
     for name, pair in by_table.tables.items():
         if by_table.state(name) == _SAME:
             continue

@@ -86,13 +86,13 @@ def _at_site(page_request: PageRequest, rule: str, site: Mapping[str, Any]) -> H
     """Write how many of a rule a site has, and how many of them are open, where not all are."""
     count, open_count = site["rules"].get(rule, 0), site["open"].get(rule, 0)
     name = site["site"] or ""
-    every = _count(page_request, count, rule=rule, site=name)
+    total_link = _count(page_request, count, rule=rule, site=name)
     if count == open_count:
-        return every
+        return total_link
     if not open_count:
-        return html("{} (none open)", every)
+        return html("{} (none open)", total_link)
     still_open = _count(page_request, open_count, rule=rule, site=name, state=OPEN)
-    return html("{} ({} open)", every, still_open)
+    return html("{} ({} open)", total_link, still_open)
 
 
 def _count(page_request: PageRequest, count: int, **filters: str) -> Html:
@@ -159,16 +159,16 @@ def get_discrepancy(page_request: PageRequest) -> Answer:
     """Show a discrepancy: its records, what was decided of it, and the form that decides."""
     subject, name = page_request.parts["subject"], page_request.parts["discrepancy"]
     view, states = page_request.view, wiring.discrepancy_states()
-    found = discrepancies.find_one(wiring.store(), states, view, subject, name)
-    document: Mapping[str, Any] = found.document()
-    others = (
+    discrepancy = discrepancies.find_one(wiring.store(), states, view, subject, name)
+    document: Mapping[str, Any] = discrepancy.document()
+    earlier_decisions = (
         change
         for other, changes in states.of_subject(view.id, subject).items()
         for change in changes
-        if other != name and change.rule == found.discrepancy.rule
+        if other != name and change.rule == discrepancy.discrepancy.rule
     )
     facts = (
-        ("State", html("<b>{}</b>", escape(found.state))),
+        ("State", html("<b>{}</b>", escape(discrepancy.state))),
         (
             "Subject",
             html('<a href="{}">{}</a>', page_request.link("subjects", subject), escape(subject)),
@@ -183,12 +183,17 @@ def get_discrepancy(page_request: PageRequest) -> Answer:
             '<dl class="source">{}</dl>\n',
             joined(html("<dt>{}</dt><dd>{}</dd>\n", escape(k), v) for k, v in facts if v),
         ),
-        _deciding(page_request, found),
-        frame.section("decided", "What was decided of it", _decisions("Decisions", found.changes)),
+        _deciding(page_request, discrepancy),
+        frame.section(
+            "decided", "What was decided of it", _decisions("Decisions", discrepancy.changes)
+        ),
         frame.section(
             "earlier",
             "Of the same rule and subject, when the records were others",
-            _decisions("Earlier decisions", sorted(others, key=lambda change: change.decision.at)),
+            _decisions(
+                "Earlier decisions",
+                sorted(earlier_decisions, key=lambda change: change.decision.at),
+            ),
         ),
     ]
     crumbs = [Crumb("Discrepancies", page_request.link("discrepancies"))]
@@ -208,11 +213,11 @@ def _decisions(label: str, changes: Sequence[StateChange]) -> Html:
     return frame.data_table(label, frame.heads("When", "Who", "State", "Why"), rows, "Nothing yet.")
 
 
-def _deciding(page_request: PageRequest, found: FoundDiscrepancy) -> Html:
+def _deciding(page_request: PageRequest, discrepancy: FoundDiscrepancy) -> Html:
     """Write the form that changes the state, for those who may; what is decided is decided open."""
     if page_request.route.unblinded or not page_request.person.may(page_request.study, *MANAGERS):
         return EMPTY
-    choices = [(state, label) for state, label in _LABELS.items() if state != found.state]
+    choices = [(state, label) for state, label in _LABELS.items() if state != discrepancy.state]
     fields = html(
         '<div class="fields">{}</div>\n<p><label>Why <span>(name no person)</span>'
         '<textarea name="reason" required maxlength="{}"></textarea></label></p>\n'
@@ -220,7 +225,7 @@ def _deciding(page_request: PageRequest, found: FoundDiscrepancy) -> Html:
         frame.select("state", "State", choices, choices[0][0]),
         LONGEST_TEXT,
     )
-    path = page_request.path("discrepancies", found.subject, found.id)
+    path = page_request.path("discrepancies", discrepancy.subject, discrepancy.id)
     form = frame.form(path, page_request.request, fields, "panel")
     return frame.section("decide", "Decide", form)
 
@@ -230,8 +235,8 @@ def post_discrepancy(page_request: PageRequest) -> Answer:
     """Change the state of a discrepancy, with the reason."""
     subject, name = page_request.parts["subject"], page_request.parts["discrepancy"]
     form = page_request.request.fields
-    asked = {field: form.get(field, "").strip() for field in ("state", "reason")}
-    body = request_bodies.parse_state(asked)
+    values = {field: form.get(field, "").strip() for field in ("state", "reason")}
+    body = request_bodies.parse_state(values)
     clarification.change_state(
         wiring.store(),
         wiring.discrepancy_states(),

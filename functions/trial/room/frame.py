@@ -163,14 +163,14 @@ def _answer(
 
 def _bar(request: RoomRequest, person: Person) -> Html:
     """Write the person's name, with a way to sign out; nobody's before they sign in."""
-    who = html(
+    sign_out = html(
         '<span class="who">{}</span>{}',
         bdi(person.name or person.principal),
         form("/sign-out", request, html("<button>Sign out</button>"), css_class="inline"),
     )
     return html(
         '<div class="bar" role="banner"><a class="place" href="/">Reading room</a>{}</div>\n',
-        who if person.principal else EMPTY,
+        sign_out if person.principal else EMPTY,
     )
 
 
@@ -189,16 +189,16 @@ def form(
     )
 
 
-def select(name: str, label: str, choices: Sequence[tuple[str, str]], chosen: str) -> Html:
+def select(name: str, label: str, choices: Sequence[tuple[str, str]], selected: str) -> Html:
     """Write a field in which one of some values is chosen."""
     options = joined(
         html(
             '<option value="{}"{}>{}</option>',
             escape(value),
-            html(" selected") if value == chosen else EMPTY,
-            escape(shown),
+            html(" selected") if value == selected else EMPTY,
+            escape(text),
         )
-        for value, shown in choices
+        for value, text in choices
     )
     return html(
         '<label>{} <select name="{}">{}</select></label>', escape(label), escape(name), options

@@ -127,10 +127,10 @@ def _note(page_request: PageRequest) -> None:
         return
     route, request = page_request.route, page_request.request
     action = "read unblinded" if route.unblinded and route.action == _READ else route.action
-    sent = (
+    values = (
         {"reason": page_request.parameter("reason")} if request.method == "GET" else request.fields
     )
-    reason = sent.get("reason", "")[:_LONGEST_REASON]
+    reason = values.get("reason", "")[:_LONGEST_REASON]
     wiring.activities().note(
         page_request.study, page_request.person.principal, action, request.path, reason
     )

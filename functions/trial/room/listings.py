@@ -74,13 +74,13 @@ def _selection(page_request: PageRequest) -> Selection:
     """Read which rows are asked for; a filter without a column, or that needs a value, is none."""
     filters = []
     for number in range(1, _FILTERS + 1):
-        column, how = (
+        column, comparison = (
             page_request.parameter(f"column{number}"),
             page_request.parameter(f"how{number}"),
         )
         value = page_request.parameter(f"value{number}")
-        if column and how in COMPARISONS and (value or how == "blank"):
-            filters.append(Filter(column, how, value))
+        if column and comparison in COMPARISONS and (value or comparison == "blank"):
+            filters.append(Filter(column, comparison, value))
     return Selection(
         page_request.parameter("any").strip(), tuple(filters), page_request.parameter("sort")
     )
@@ -138,13 +138,13 @@ def _as_chosen(
     page_request: PageRequest, source: Source, selection: Selection
 ) -> tuple[list[Row], Html, Html]:
     """Return a page of the rows that are chosen, how many there are, and the way to others."""
-    chosen = rows.chosen(source, selection)
-    last_page = max(-(-len(chosen) // _ROWS), 1)
+    selected_rows = rows.chosen(source, selection)
+    last_page = max(-(-len(selected_rows) // _ROWS), 1)
     number = min(page_request.number("page", 1, _MOST_PAGES), last_page)
-    visible = [*rows.rows_of(source, chosen[(number - 1) * _ROWS : number * _ROWS])]
+    visible = [*rows.rows_of(source, selected_rows[(number - 1) * _ROWS : number * _ROWS])]
     summary = html(
         "{} of {} rows, page {} of {}.",
-        escape(f"{len(chosen):,}"),
+        escape(f"{len(selected_rows):,}"),
         escape(f"{rows.head(source).records:,}"),
         number,
         last_page,
@@ -184,13 +184,16 @@ def _form(page_request: PageRequest, data: Head, columns: Sequence[int]) -> Html
 
 
 def _filter(page_request: PageRequest, data: Head, number: int) -> Html:
-    column, how = page_request.parameter(f"column{number}"), page_request.parameter(f"how{number}")
+    column, comparison = (
+        page_request.parameter(f"column{number}"),
+        page_request.parameter(f"how{number}"),
+    )
     names = [("", "\u2013"), *((column.name, column.label) for column in data.columns)]
     return html(
         '<fieldset><legend>And</legend><div class="fields">{}{}'
         '<label>Value <input name="value{}" value="{}" size="12"></label></div></fieldset>',
         frame.select(f"column{number}", "Column", names, column),
-        frame.select(f"how{number}", "Comparison", list(COMPARISONS.items()), how),
+        frame.select(f"how{number}", "Comparison", list(COMPARISONS.items()), comparison),
         number,
         escape(page_request.parameter(f"value{number}")),
     )
@@ -220,8 +223,8 @@ def _head(page_request: PageRequest, column: DataColumn) -> Html:
     """Write a column's head as the link that sorts by it, or the other way round."""
     sort = page_request.parameter("sort")
     arrow = {column.name: " \u2191", f"-{column.name}": " \u2193"}.get(sort, "")
-    wanted = f"-{column.name}" if sort == column.name else column.name
-    link = page_request.again(sort=wanted, page="", at="", row="")
+    sort_link = f"-{column.name}" if sort == column.name else column.name
+    link = page_request.again(sort=sort_link, page="", at="", row="")
     return html('<a href="{}">{}{}</a>', link, bdi(column.label), escape(arrow))
 
 

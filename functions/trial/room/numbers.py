@@ -85,7 +85,7 @@ def get_box_subjects(page_request: PageRequest) -> Answer:
     reason = (
         "" if page_request.parameter("unreported") else page_request.parameter("reason") or None
     )
-    number, wanted = numbers.box_number(among.view, name, arm, reason, statistic)
+    number, statistic_shown = numbers.box_number(among.view, name, arm, reason, statistic)
     flow = among.view.definition.flow
     labels = (
         {box.id: box.label for stage in flow.stages for box in (stage.box, *stage.side)}
@@ -94,7 +94,9 @@ def get_box_subjects(page_request: PageRequest) -> Answer:
     )
     description = [bdi(labels.get(name, name)), *([bdi(reason)] if reason else [])]
     crumbs = [Crumb("Overview", page_request.link())]
-    return _answer(page_request, among, (number, wanted), "Box of the flow", description, crumbs)
+    return _answer(
+        page_request, among, (number, statistic_shown), "Box of the flow", description, crumbs
+    )
 
 
 @page("/studies/{study}/figures/{figure}/subjects", READERS, subjects=True)
@@ -106,14 +108,16 @@ def get_mark_subjects(page_request: PageRequest) -> Answer:
         _statistic(page_request),
     )
     series, mark = page_request.parameter("series"), page_request.parameter("mark")
-    number, wanted = numbers.mark_number(among.view, name, series, mark, statistic)
+    number, statistic_shown = numbers.mark_number(among.view, name, series, mark, statistic)
     title = next(f.title for f in among.view.definition.figures if f.id == name)
     crumbs = [
         tables.contents(page_request),
         Crumb(f"Figure {name}", page_request.link("figures", name)),
     ]
     description = [bdi(title), bdi(series), *([bdi(mark)] if mark else [])]
-    return _answer(page_request, among, (number, wanted), f"Figure {name}", description, crumbs)
+    return _answer(
+        page_request, among, (number, statistic_shown), f"Figure {name}", description, crumbs
+    )
 
 
 def _people(page_request: PageRequest) -> people.People:
@@ -131,12 +135,12 @@ def _statistic(page_request: PageRequest) -> str:
 def _answer(
     page_request: PageRequest,
     among: people.People,
-    wanted: tuple[numbers.Number, str],
+    number_and_statistic: tuple[numbers.Number, str],
     title: str,
     description: Sequence[Html],
     crumbs: Sequence[Crumb],
 ) -> Answer:
-    number, statistic = wanted
+    number, statistic = number_and_statistic
     document = tracing.trace(among, number, statistic, page_request.parameter("after"))
     subjects = document["subjects"]
     labels = "Subject", "Stands in it as", "Value", "Why", "Records that the rule used"
@@ -208,11 +212,11 @@ def _records(page_request: PageRequest, subject: str, records: Sequence[Mapping[
     lines = [_record(page_request, subject, record) for record in ordered[:_RECORDS]]
     if len(ordered) > _RECORDS:
         lines.append(html("and {} more", len(ordered) - _RECORDS))
-    every = html(
+    all_link = html(
         '<a href="{}">Journal of these</a>',
         page_request.link("subjects", subject, "history", records=names),
     )
-    return html("{}{}", unordered(lines), every)
+    return html("{}{}", unordered(lines), all_link)
 
 
 def _record(page_request: PageRequest, subject: str, record: Mapping[str, Any]) -> Html:

@@ -263,13 +263,13 @@ def page_from(of: Source, start: int, count: int) -> Page:
     while True:
         content = of.read((start, length))
         lines = content.split(b"\n")[:-1][:count]  # the last is cut off, or nothing
-        taken = sum(len(line) + 1 for line in lines)
+        size = sum(len(line) + 1 for line in lines)
         # What ends with the last row of the page does not tell whether another follows.
-        if (len(lines) == count and taken < len(content)) or len(content) < length:
+        if (len(lines) == count and size < len(content)) or len(content) < length:
             break
         length *= 4
-    more = taken < len(content)
-    return Page([json.loads(line) for line in lines], start + taken if more else 0)
+    more = size < len(content)
+    return Page([json.loads(line) for line in lines], start + size if more else 0)
 
 
 def whole(of: Source) -> Dataset:

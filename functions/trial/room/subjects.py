@@ -158,7 +158,7 @@ def _listed(
 
 def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
     """Write the form that chooses among subjects; the order stays."""
-    kept = (
+    filter_words = (
         html('<input type="hidden" name="sort" value="{}">', escape(choice.sort))
         if choice.sort
         else EMPTY
@@ -168,7 +168,7 @@ def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
         '<label>Site <input name="site" value="{}"></label>{}'
         "<button>Show these</button></form>\n",
         page_request.link("subjects"),
-        kept,
+        filter_words,
         escape(choice.site),
         frame.select("ended", "End of study", list(_STATES.items()), choice.ended),
     )
@@ -274,11 +274,11 @@ def _record(page_request: PageRequest, subject: str, happening: Happening) -> Se
     until = f" to {happening.end}" if happening.end else ""
     details = "; ".join(f"{name}: {value}" for name, value in happening.details)
     noun = KINDS[happening.kind].noun.partition(" ")[2]
-    named = happening.label if noun in happening.label else f"{noun}: {happening.label}"
+    title = happening.label if noun in happening.label else f"{noun}: {happening.label}"
     return (
         escape(f"{happening.start or 'not dated'}{until}"),
         DASH if happening.study_day is None else escape(happening.study_day),
-        bdi(named),
+        bdi(title),
         bdi(details) if details else DASH,
         _history(page_request, subject, happening.kind, happening.record),
     )

@@ -29,7 +29,9 @@ def get_tables(page_request: PageRequest) -> Answer:
     tables = [
         _entry(page_request, "tables", t.id, t.title, t.population) for t in definition.tables
     ]
-    drawn = [_entry(page_request, "figures", f.id, f.title, "") for f in definition.figures]
+    figure_entries = [
+        _entry(page_request, "figures", f.id, f.title, "") for f in definition.figures
+    ]
     body = [
         html(
             '<p class="pages"><a class="button" href="{}">The last published report</a>'
@@ -40,8 +42,8 @@ def get_tables(page_request: PageRequest) -> Answer:
         frame.section("tables", "Tables", unordered(tables, "contents-list"))
         if tables
         else html("<p>No tables are defined.</p>\n"),
-        frame.section("figures", "Figures", unordered(drawn, "contents-list"))
-        if drawn
+        frame.section("figures", "Figures", unordered(figure_entries, "contents-list"))
+        if figure_entries
         else html(""),
     ]
     return frame.page_answer(page_request, "Tables and figures", body)
@@ -105,29 +107,29 @@ def get_figure(page_request: PageRequest) -> Answer:
     view, name = page_request.view, page_request.parts["figure"]
     if name not in {figure.id for figure in view.definition.figures}:
         raise Rejected(404, "Figure not found", f"The definition has no figure {name}.")
-    every = figures.figures(view, wiring.store().sums(view))
-    drawn = next(figure for figure in every if figure.id == name)
-    notes = [escape(note) for note in drawn.footnotes]
-    notes += [html("Method: {}.", bdi(drawn.method))] if drawn.method else []
+    all_figures = figures.figures(view, wiring.store().sums(view))
+    figure_ = next(figure for figure in all_figures if figure.id == name)
+    notes = [escape(note) for note in figure_.footnotes]
+    notes += [html("Method: {}.", bdi(figure_.method))] if figure_.method else []
     source = html(
         'From the same sums as <a href="{}">Table {}</a>, where each number leads to its subjects.',
-        page_request.link("tables", drawn.source),
-        escape(drawn.source),
+        page_request.link("tables", figure_.source),
+        escape(figure_.source),
     )
     body = [
-        html('<figure class="figure"><p>{}</p>\n', bdi(drawn.title)),
-        drawing(figure_svg(drawn), f"Figure {name}: {isolated(drawn.title)}", "chart"),
+        html('<figure class="figure"><p>{}</p>\n', bdi(figure_.title)),
+        drawing(figure_svg(figure_), f"Figure {name}: {isolated(figure_.title)}", "chart"),
         html("<figcaption>{}</figcaption></figure>\n", unordered([*notes, source], "notes")),
-        frame.section("numbers", "Its numbers", _numbers(page_request, drawn)),
+        frame.section("numbers", "Its numbers", _numbers(page_request, figure_)),
     ]
     return frame.page_answer(page_request, f"Figure {name}", body, crumbs=[contents(page_request)])
 
 
-def _numbers(page_request: PageRequest, drawn: Figure) -> Html:
-    axes = [drawn.x_label or "Value", drawn.y_label or "Value"]
-    along = axes.pop(1 if drawn.kind in alt_text.LYING else 0)
+def _numbers(page_request: PageRequest, figure: Figure) -> Html:
+    axes = [figure.x_label or "Value", figure.y_label or "Value"]
+    along = axes.pop(1 if figure.kind in alt_text.LYING else 0)
     labels = "Series", "At" if along == "Value" else along, *axes, "Interval", "n"
-    rows = _marks(page_request, drawn)
+    rows = _marks(page_request, figure)
     return frame.data_table("Numbers of the figure", frame.heads(*labels), rows)
 
 
@@ -158,20 +160,20 @@ def _name_of(kind: str, mark: Mark, visits: Mapping[str, str]) -> str:
     return (mark.y if kind == "waterfall" else mark.x if kind == "survival" else "") or ""
 
 
-def _mark(drawn: Figure, mark: Mark) -> tuple[Html, Html, Html, Html]:
+def _mark(figure: Figure, mark: Mark) -> tuple[Html, Html, Html, Html]:
     """Return what a mark stands at, its value, its interval and its n, to the figure's decimals."""
     place, value = mark.x, mark.y
-    if drawn.kind in alt_text.LYING or (value is None and mark.label):
+    if figure.kind in alt_text.LYING or (value is None and mark.label):
         place, value = value, place
     name = bdi(mark.label) if mark.label else _shown(place)
-    low, high = _number(drawn, mark.low), _number(drawn, mark.high)
+    low, high = _number(figure, mark.low), _number(figure, mark.high)
     has_both = mark.low is not None and mark.high is not None
     interval = html("{} to {}", low, high) if has_both else DASH
-    return name, _number(drawn, value), interval, _shown(mark.n)
+    return name, _number(figure, value), interval, _shown(mark.n)
 
 
-def _number(drawn: Figure, value: str | None) -> Html:
-    return DASH if value is None else escape(alt_text.number(drawn, value))
+def _number(figure: Figure, value: str | None) -> Html:
+    return DASH if value is None else escape(alt_text.number(figure, value))
 
 
 def _shown(value: object) -> Html:

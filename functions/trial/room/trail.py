@@ -80,84 +80,84 @@ class _Wanted:
 @page("/studies/{study}/trail", AUDITORS, subjects=True, twin=False)
 def get_trail(page_request: PageRequest) -> Answer:
     """List what was done with a study beside posting events."""
-    wanted = _Wanted(
+    query = _Wanted(
         page_request.parameter("person").strip(),
         page_request.parameter("from").strip(),
         page_request.parameter("to").strip(),
         page_request.parameter("subject").strip(),
     )
-    deeds, more = _activities(page_request, wanted)
+    deeds, more = _activities(page_request, query)
     body = [
-        _form(page_request, wanted),
-        _journal_link(page_request, wanted),
+        _form(page_request, query),
+        _journal_link(page_request, query),
         frame.section(
             "seen",
             "Seen, downloaded, changed",
-            _covered(wanted),
-            _table("Seen, downloaded, changed", filter(wanted.includes, deeds)),
-            _possible(wanted, deeds),
+            _covered(query),
+            _table("Seen, downloaded, changed", filter(query.includes, deeds)),
+            _possible(query, deeds),
             frame.next_link(page_request, after=more),
         ),
         frame.section(
             "states",
             "Decisions on discrepancies",
-            _table("Decisions", _decisions(page_request, wanted)),
+            _table("Decisions", _decisions(page_request, query)),
         ),
         frame.section(
-            "decided", "Definition and senders", _table("Changes", _changes(page_request, wanted))
+            "decided", "Definition and senders", _table("Changes", _changes(page_request, query))
         ),
         frame.section(
-            "asked", "Cuts that were asked for", _table("Cuts", _cuts(page_request, wanted))
+            "asked", "Cuts that were asked for", _table("Cuts", _cuts(page_request, query))
         ),
     ]
     return frame.page_answer(page_request, "Audit trail", body)
 
 
-def _activities(page_request: PageRequest, wanted: _Wanted) -> tuple[list[_Deed], str]:
+def _activities(page_request: PageRequest, query: _Wanted) -> tuple[list[_Deed], str]:
     """Return a page of what was noted, and the instant after which the next begins."""
-    after = max(page_request.parameter("after"), wanted.first)
+    after = max(page_request.parameter("after"), query.first)
     listed: list[_Deed] = []
     rows = wiring.activities().all(page_request.study, after)
     last = ""
     for number, activity in enumerate(rows, 1):
-        if wanted.last and activity.at[:10] > wanted.last:
+        if query.last and activity.at[:10] > query.last:
             return listed, ""
         if len(listed) == _MOST or number > _MOST_READ:
             return listed, last
         deed = _Deed(**vars(activity))
         last = deed.at
-        if wanted.includes(deed) or wanted.may_include(deed):
+        if query.includes(deed) or query.may_include(deed):
             listed.append(deed)
     return listed, ""
 
 
-def _covered(wanted: _Wanted) -> Html:
+def _covered(query: _Wanted) -> Html:
     """Write what the trail of a subject covers, and what is not recorded."""
-    if not wanted.subject:
+    if not query.subject:
         return EMPTY
     return html(
         "<p>First what was of {} alone. Of a list or a file it is recorded that somebody had it,"
         " not whom it showed: below stand those that may have shown {}. Calls of the API with AWS"
         " keys are recorded where they read by arm or fetch a file.</p>\n",
-        bdi(wanted.subject),
-        bdi(wanted.subject),
+        bdi(query.subject),
+        bdi(query.subject),
     )
 
 
-def _possible(wanted: _Wanted, deeds: Sequence[_Deed]) -> Html:
+def _possible(query: _Wanted, deeds: Sequence[_Deed]) -> Html:
     """Write the lists and files that may have shown the subject that is asked for."""
-    if not wanted.subject:
+    if not query.subject:
         return EMPTY
     label = "Lists and files that may have shown the subject"
-    return html("<h3>{}</h3>\n{}", escape(label), _table(label, filter(wanted.may_include, deeds)))
+    return html("<h3>{}</h3>\n{}", escape(label), _table(label, filter(query.may_include, deeds)))
 
 
-def _decisions(page_request: PageRequest, wanted: _Wanted) -> Sequence[_Deed]:
+def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[_Deed]:
     """Return what was decided of discrepancies, in order of time."""
     states, study = wiring.discrepancy_states(), page_request.study
     of_subjects = (
-        {wanted.subject: states.of_subject(study, wanted.subject)}
-        if wanted.subject
+        {query.subject: states.of_subject(study, query.subject)}
+        if query.subject
         else states.all(study)
     )
     deeds = (
@@ -172,7 +172,7 @@ def _decisions(page_request: PageRequest, wanted: _Wanted) -> Sequence[_Deed]:
         for changes in of_subject.values()
         for change in changes
     )
-    ordered = sorted(filter(wanted.includes, deeds), key=lambda deed: deed.at)
+    ordered = sorted(filter(query.includes, deeds), key=lambda deed: deed.at)
     return ordered[-_MOST:]
 
 
@@ -181,7 +181,7 @@ def _label(rule: str) -> str:
     return RULES[rule].label if rule in RULES else rule
 
 
-def _changes(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+def _changes(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
     """Yield the changes of the definition and of the senders."""
     for amendment in islice(wiring.store().amendments(page_request.study), _MOST_READ):
         deed = _Deed(
@@ -191,7 +191,7 @@ def _changes(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
             amendment.definition,
             amendment.reason,
         )
-        if wanted.includes(deed):
+        if query.includes(deed):
             yield deed
     for version in wiring.senders().all(page_request.study):
         document = version.document()
@@ -202,11 +202,11 @@ def _changes(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
             f"{len(document['senders'])} senders",
             str(document["reason"]),
         )
-        if wanted.includes(deed):
+        if query.includes(deed):
             yield deed
 
 
-def _cuts(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
+def _cuts(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
     requests = sorted(wiring.reports().all(page_request.study), key=lambda request: request.order)
     for request in requests:
         deed = _Deed(
@@ -216,7 +216,7 @@ def _cuts(page_request: PageRequest, wanted: _Wanted) -> Iterator[_Deed]:
             request.id,
             request.reason,
         )
-        if wanted.includes(deed):
+        if query.includes(deed):
             yield deed
 
 
@@ -235,7 +235,7 @@ def _table(label: str, deeds: Iterable[_Deed]) -> Html:
     return frame.data_table(label, heads, rows, "Nothing, as chosen.")
 
 
-def _form(page_request: PageRequest, wanted: _Wanted) -> Html:
+def _form(page_request: PageRequest, query: _Wanted) -> Html:
     return html(
         '<form class="panel fields" method="get" action="{}">'
         '<label>Person <input name="person" value="{}"></label>'
@@ -244,20 +244,20 @@ def _form(page_request: PageRequest, wanted: _Wanted) -> Html:
         '<label>Subject <input name="subject" value="{}"></label>'
         '<button class="main">Show these</button></form>\n',
         escape(page_request.request.path),
-        escape(wanted.person),
-        escape(wanted.first),
-        escape(wanted.last),
-        escape(wanted.subject),
+        escape(query.person),
+        escape(query.first),
+        escape(query.last),
+        escape(query.subject),
     )
 
 
-def _journal_link(page_request: PageRequest, wanted: _Wanted) -> Html:
+def _journal_link(page_request: PageRequest, query: _Wanted) -> Html:
     """Lead to who sent what of a subject: that is its journal, for those who may read it."""
-    if not wanted.subject or not page_request.person.may(page_request.study, *READERS):
+    if not query.subject or not page_request.person.may(page_request.study, *READERS):
         return EMPTY
-    link = page_request.link("subjects", wanted.subject, "history")
+    link = page_request.link("subjects", query.subject, "history")
     return html(
         '<p><a href="{}">The journal of {}</a> says who sent its events.</p>\n',
         link,
-        escape(wanted.subject),
+        escape(query.subject),
     )

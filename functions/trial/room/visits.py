@@ -72,5 +72,7 @@ def parse_visit(event: Mapping[str, Any], beat: Beat) -> Visit:
         headers.get("content-type", ""),
         beat=beat,
     )
-    sent = event.get("cookies") or [headers.get("cookie", "")]  # an emulator leaves them there
-    return Visit(request, headers, cookies.read(sent))
+    cookie_headers = event.get("cookies") or [
+        headers.get("cookie", "")
+    ]  # an emulator leaves them there
+    return Visit(request, headers, cookies.read(cookie_headers))

@@ -17,15 +17,15 @@ from trial.web.routing import Answer
 @page("/studies/{study}/definition/words", STAFF, subjects=False)
 def get_words(page_request: PageRequest) -> Answer:
     """Show in words how every number is counted: all, or the rows in which a word is."""
-    wanted = page_request.parameter("find").strip()
-    sections = list(_containing(methods(page_request.view.definition), wanted.casefold()))
+    phrase = page_request.parameter("find").strip()
+    sections = list(_containing(methods(page_request.view.definition), phrase.casefold()))
     body = [
         html(
             '<form class="fields" method="get" action="{}"><label>Find'
             ' <input name="find" type="search" value="{}"></label>'
             '<button class="main">Show these</button></form>\n',
             page_request.link("definition", "words"),
-            escape(wanted),
+            escape(phrase),
         ),
         _contents(sections),
         html("<p>How every number is counted, written from the study's definition.</p>\n"),

@@ -322,12 +322,12 @@ class Measures:
 
     def _observation_of(self, measure: Measure, path: str) -> tuple[Observe, Due]:
         name = measure.at
-        if (wanted := measure.after) is not None:
+        if (rule := measure.after) is not None:
             parameter = self.study.definition.parameters[str(measure.parameter)]
-            if wanted.choice == MOST_ABNORMAL and parameter.is_derived:
+            if rule.choice == MOST_ABNORMAL and parameter.is_derived:
                 detail = "must be of a reported parameter: a derived one has no reference range"
                 raise refused(f"{path}/after_first_dose", detail)
-            return lambda series: series.after_first_dose(wanted), self._due_after(wanted, path)
+            return lambda series: series.after_first_dose(rule), self._due_after(rule, path)
         if name is None:
             raise refused(path, "a measure of a parameter must have `at` or `after_first_dose`")
         if (visit := self.study.visits.get(name)) is not None:
@@ -336,12 +336,12 @@ class Measures:
             raise unknown(path, "visit or baseline", name)
         return lambda series: series.at_baseline(name), Derivation.baseline_due
 
-    def _due_after(self, wanted: AfterFirstDose, path: str) -> Due:
+    def _due_after(self, rule: AfterFirstDose, path: str) -> Due:
         """Return whether no more result can come: all visits are due, or the study is over."""
-        for name in wanted.visits:
+        for name in rule.visits:
             if name not in self.study.visits:
                 raise unknown(f"{path}/at_visits", "visit", name)
-        visits = [self.study.visits[name] for name in wanted.visits]
+        visits = [self.study.visits[name] for name in rule.visits]
         if not visits:
             return lambda derivation: derivation.over
         return lambda derivation: all(map(derivation.due, visits))
@@ -440,9 +440,9 @@ def _not_done_test(measure: Measure, where: Selection, observe: Observe, due: Du
     return not_done
 
 
-def _sources(chosen: _Chosen | None) -> Iterator[Source]:
-    if chosen is not None:
-        yield Source("carried" if chosen.imputed else "value", chosen.observation)
+def _sources(choice: _Chosen | None) -> Iterator[Source]:
+    if choice is not None:
+        yield Source("carried" if choice.imputed else "value", choice.observation)
 
 
 def _with_baseline(sources: FindSources, find_baseline: Find) -> FindSources:

@@ -111,18 +111,25 @@ class _Regression:
         Squared residuals of no more than `least` are what rounding left of 0.
         """
         *columns, last = products
-        kept: list[int] = []
+        columns_kept: list[int] = []
         factor: Matrix = []
         for j, row_of_products in enumerate(columns):
-            row = _forward(factor, [row_of_products[i] for i in kept])
+            row = _forward(factor, [row_of_products[i] for i in columns_kept])
             pivot = row_of_products[j] - math.sumprod(row, row)
             if pivot > _DETERMINED * row_of_products[j]:
-                kept.append(j)
+                columns_kept.append(j)
                 factor.append([*row, math.sqrt(pivot)])
-        solution = _forward(factor, [last[i] for i in kept])
+        solution = _forward(factor, [last[i] for i in columns_kept])
         squares = last[-1] - math.sumprod(solution, solution)
         squares = squares if squares > least else 0.0
-        return cls(len(columns), kept, factor, _back(factor, solution), squares, n - len(kept))
+        return cls(
+            len(columns),
+            columns_kept,
+            factor,
+            _back(factor, solution),
+            squares,
+            n - len(columns_kept),
+        )
 
     def drawn(self, numbers: RandomNumbers) -> tuple[list[float], float]:
         """Draw coefficients of all columns, and the standard deviation, from their posterior."""
@@ -271,9 +278,9 @@ class MultipleImputation:
         """About the mean of each visit: the analyses are the same from any origin."""
         origins = []
         for visit in range(self._model.visits):
-            known = [v for s in self._subjects for v in s.values[visit : visit + 1]
+            observed = [v for s in self._subjects for v in s.values[visit : visit + 1]
                      if v is not None]  # fmt: skip
-            origins.append(sum(known) / len(known) if known else 0.0)
+            origins.append(sum(observed) / len(observed) if observed else 0.0)
         return origins
 
     def _start(self) -> list[Column]:
@@ -305,11 +312,11 @@ class MultipleImputation:
         for imputation in range(self._model.number):
             cycles = (BETWEEN if imputation else BURN_IN) if gaps else 1
             for _ in range(cycles):
-                drawn = self._draw(regressions, numbers)
+                draw = self._draw(regressions, numbers)
                 if gaps:
-                    self._fill(values, drawn, gaps, numbers)
+                    self._fill(values, draw, gaps, numbers)
                     regressions = self._regressions(values, gaps)
-            self._impute(values, drawn, numbers)
+            self._impute(values, draw, numbers)
             fits.append([self._fit(visit, values[visit]) for visit in range(self._model.visits)])
         return fits
 
@@ -369,7 +376,7 @@ class MultipleImputation:
         return _Drawn([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
     def _fill(
-        self, values: Sequence[Column], drawn: _Drawn, gaps: Sequence[tuple[int, list[int]]],
+        self, values: Sequence[Column], draw: _Drawn, gaps: Sequence[tuple[int, list[int]]],
         numbers: RandomNumbers,
     ) -> None:  # fmt: skip
         """Draw each gap given all other values of the subject up to the last one observed."""
@@ -380,11 +387,11 @@ class MultipleImputation:
                 history[gap] = 0.0
                 precision = pull = 0.0
                 for visit in range(gap, reached):
-                    slopes = drawn.coefficients[visit][self._width :]
-                    rest = history[visit] - self._base(drawn, visit, i, arm)
+                    slopes = draw.coefficients[visit][self._width :]
+                    rest = history[visit] - self._base(draw, visit, i, arm)
                     rest -= math.sumprod(slopes, history[:visit])
                     effect = 1.0 if visit == gap else -slopes[gap]
-                    variance = drawn.deviations[visit] * drawn.deviations[visit]
+                    variance = draw.deviations[visit] * draw.deviations[visit]
                     if variance:
                         precision += effect * effect / variance
                         pull -= effect * rest / variance
@@ -393,47 +400,47 @@ class MultipleImputation:
                     history[gap] = pull / precision + noise / math.sqrt(precision)
                 values[gap][i] = history[gap]
 
-    def _base(self, drawn: _Drawn, visit: int, subject: int, arm: str) -> float:
+    def _base(self, draw: _Drawn, visit: int, subject: int, arm: str) -> float:
         """Return what arm and covariates make of a visit, without the visits before it."""
-        coefficients = drawn.coefficients[visit]
+        coefficients = draw.coefficients[visit]
         base = coefficients[self._model.arms.index(arm)]
         for place in range(len(self._model.arms), self._width):
             base += coefficients[place] * self._design[place][subject]
         return base
 
-    def _impute(self, values: Sequence[Column], drawn: _Drawn, numbers: RandomNumbers) -> None:
+    def _impute(self, values: Sequence[Column], draw: _Drawn, numbers: RandomNumbers) -> None:
         """Draw the values after the last one observed, as far as visits are due."""
         for i, subject in enumerate(self._subjects):
             if subject.reached == len(subject.values):
                 continue
-            means = self._means(drawn, i)
+            means = self._means(draw, i)
             apart = [values[visit][i] - means[visit] for visit in range(subject.reached)]
             for visit in range(subject.reached, len(subject.values)):
-                slopes = drawn.coefficients[visit][self._width :]
-                error = drawn.deviations[visit] * numbers.normal()
+                slopes = draw.coefficients[visit][self._width :]
+                error = draw.deviations[visit] * numbers.normal()
                 apart.append(math.sumprod(slopes, apart) + error)
                 values[visit][i] = means[visit] + apart[visit]
 
-    def _means(self, drawn: _Drawn, place: int) -> list[float]:
+    def _means(self, draw: _Drawn, place: int) -> list[float]:
         """Return the means by visit that a subject's values are taken to lie about."""
         subject, method = self._subjects[place], self._model.method
-        own = self._means_of(drawn, place, subject.arm)
+        own_means = self._means_of(draw, place, subject.arm)
         if method == AT_RANDOM or subject.arm == self._model.reference:
-            return own
-        reference = self._means_of(drawn, place, self._model.reference)
+            return own_means
+        reference = self._means_of(draw, place, self._model.reference)
         if method == COPY:
             return reference
         reached = subject.reached
         gained = 0.0
         if method == INCREMENTS and reached:
-            gained = own[reached - 1] - reference[reached - 1]
-        return [*own[:reached], *(mean + gained for mean in reference[reached:])]
+            gained = own_means[reached - 1] - reference[reached - 1]
+        return [*own_means[:reached], *(mean + gained for mean in reference[reached:])]
 
-    def _means_of(self, drawn: _Drawn, place: int, arm: str) -> list[float]:
+    def _means_of(self, draw: _Drawn, place: int, arm: str) -> list[float]:
         means: list[float] = []
         for visit in range(self._model.visits):
-            slopes = drawn.coefficients[visit][self._width :]
-            means.append(self._base(drawn, visit, place, arm) + math.sumprod(slopes, means))
+            slopes = draw.coefficients[visit][self._width :]
+            means.append(self._base(draw, visit, place, arm) + math.sumprod(slopes, means))
         return means
 
     # Analysing
@@ -454,13 +461,17 @@ class MultipleImputation:
         }
         regression = _Regression.of([*_products(columns), [0.0] * (len(columns) + 1)], len(rows))
         self._check(regression)
-        kept = [columns[j] for j in regression.kept]
+        columns_kept = [columns[j] for j in regression.kept]
         moved = {
-            arm: regression.solved([math.sumprod(column, other) for other in kept])
+            arm: regression.solved([math.sumprod(column, other) for other in columns_kept])
             for arm, column in flags.items()
         }
-        unmoved = {arm: _residuals(kept, moved[arm], column) for arm, column in flags.items()}
-        return _Analysis(rows, kept, flags, regression, regression.inverse(), moved, unmoved)
+        unmoved = {
+            arm: _residuals(columns_kept, moved[arm], column) for arm, column in flags.items()
+        }
+        return _Analysis(
+            rows, columns_kept, flags, regression, regression.inverse(), moved, unmoved
+        )
 
     def _fit(self, visit: int, values: Column) -> _Fitted:
         analysis = self._analyses[visit]

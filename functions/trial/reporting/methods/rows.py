@@ -415,8 +415,8 @@ class Rows:
         if row.per is not None:
             text += f"; the sum divided by {row.per:f}"
         if row.joint:
-            others = joined(map(self._words.measure, row.joint))
-            text += f"; with each value those of the same subject of {others}"
+            joint_measures = joined(map(self._words.measure, row.joint))
+            text += f"; with each value those of the same subject of {joint_measures}"
         if row.interval_asked is None:
             return f"Describes {text}"
         return f"Describes {text}; {_interval_of_means(row.interval_asked)}"
@@ -485,20 +485,20 @@ class Rows:
         followed, apart = f"each of {events}", _NOT_INDEPENDENT
         if resolution.occurrences == "first":
             followed, apart = f"the first of {events} of each subject{_SAME_DAY}", ""
-        asked, scale = row.interval_asked, _scale(row)
-        level = f", {asked.confidence.words}" if asked else ""
-        shown = f"quartiles with limits by {BROOKMEYER_CROWLEY}, {scale}{level}"
+        interval, scale = row.interval_asked, _scale(row)
+        level = f", {interval.confidence.words}" if interval else ""
+        estimates = f"quartiles with limits by {BROOKMEYER_CROWLEY}, {scale}{level}"
         if row.by_term is not None:
-            shown = f"by {_levels(resolution)}: the median{shown.removeprefix('quartiles')}"
+            estimates = f"by {_levels(resolution)}: the median{estimates.removeprefix('quartiles')}"
         elif resolution.at:
             days = joined(map(str, resolution.at))
-            shown += f"; percentage not resolved at days {days}, limits by {GREENWOOD}, {scale}"
+            estimates += f"; percentage not resolved at days {days}, limits by {GREENWOOD}, {scale}"
         tests = f"; compared by the {LOG_RANK} test" if resolution.occurrences == "first" else ""
         text = (
             f"The days from onset to end, both counted, of {followed}, by {KAPLAN_MEIER}: one that"
             " goes on is censored at the subject's last contact, a fatal one at its end"
         )
-        parts = [text, f"{shown}{tests}{apart}"]
+        parts = [text, f"{estimates}{tests}{apart}"]
         if row.by_term is not None:
             parts += self._sorted(resolution, columns)
         return "; ".join(parts)
@@ -663,12 +663,12 @@ class Rows:
             f" {_confidence(row).words}; who lacks a covariate or factor is left out"
         )
         if (deltas := model.deltas) is not None:
-            named = joined(
+            delta_arms = joined(
                 f"{arms[arm]} {joined(f'{number:f}' for number in numbers)}"
                 for arm, numbers in by_name(deltas.by_arm)
             )
             parts.append(
-                f"at the last visit also with deltas added to imputed values, of {named}; the"
+                f"at the last visit also with deltas added to imputed values, of {delta_arms}; the"
                 " tipping point is the first delta, of the arm whose column is last of these, with"
                 f" which P exceeds {deltas.alpha:f}"
             )
@@ -712,32 +712,32 @@ class Rows:
         labels = [*map(self._words.category, covariates), *map(self._words.measure, continuous)]
         return f", adjusted for {joined(labels)} (who lacks one is left out)" if labels else ""
 
-    def _modelled(self, row: TableRow, asked: RatioModelDefinition) -> str:
+    def _modelled(self, row: TableRow, model: RatioModelDefinition) -> str:
         """Return what a model of ratios is adjusted for and how its limits and its P are found."""
-        adjusted = self._adjusted(asked.covariates)
+        adjusted = self._adjusted(model.covariates)
         by_profile = row.interval_asked is not None and row.interval_asked.method == "profile"
         limits = "profile likelihood" if by_profile else "the normal distribution of its logarithm"
-        test = MODEL_TESTS[asked.test]
+        test = MODEL_TESTS[model.test]
         text = (
-            f"{adjusted}; limits by {limits}, {_confidence(row).words}, to {asked.decimals}"
+            f"{adjusted}; limits by {limits}, {_confidence(row).words}, to {model.decimals}"
             f" decimals; P by the {test} of the columns. What separates the outcome is named: then"
             " the estimate is that of the subjects whom it does not decide, or there is none"
         )
-        if asked.interaction is None:
+        if model.interaction is None:
             return text
         return (
-            f"{text}; interaction of the columns with {self._words.category(asked.interaction)} by"
+            f"{text}; interaction of the columns with {self._words.category(model.interaction)} by"
             f" the {test}, and the ratio at each level by the model with it"
         )
 
     def _survival(self, row: TableRow, _columns: Mapping[str, str]) -> str:
         survival = row.survival
         assert survival is not None
-        named = joined(map(self._words.category, survival.strata))
-        strata = f", stratified by {named}" if survival.strata else ""
+        categories = joined(map(self._words.category, survival.strata))
+        strata = f", stratified by {categories}" if survival.strata else ""
         days = f", at days {joined(map(str, survival.at))}" if survival.at else ""
-        asked, scale = row.interval_asked, _scale(row)
-        level = f"; intervals: {asked.confidence.words}" if asked else ""
+        interval, scale = row.interval_asked, _scale(row)
+        level = f"; intervals: {interval.confidence.words}" if interval else ""
         words = time(self._definition.times[survival.time], self._words)
         if survival.estimate == "cumulative-incidence":
             return (
@@ -754,24 +754,24 @@ class Rows:
 
     def _hazards(self, row: TableRow, survival: Survival) -> str:
         """Return how the ratio of hazards is computed; nothing where it is not."""
-        asked = survival.hazard_ratio_asked
-        if asked is None:
+        hazard_ratio = survival.hazard_ratio_asked
+        if hazard_ratio is None:
             return ""
-        adjusted = self._adjusted(asked.covariates, asked.continuous)
+        adjusted = self._adjusted(hazard_ratio.covariates, hazard_ratio.continuous)
         strata = ", with hazards of its own in each stratum" if survival.strata else ""
         if survival.estimate == "cumulative-incidence":
             strata += ", whoever had a competing event being censored then"
         text = (
             f"; hazard ratio to the first column compared by {COX} of the columns compared"
-            f"{adjusted}{strata}, ties by {TIES[asked.ties]}, limits by the normal distribution of"
-            f" its logarithm, {_confidence(row).words}, to {asked.decimals} decimals; P by the"
-            f" {MODEL_TESTS[asked.test]} of the columns"
+            f"{adjusted}{strata}, ties by {TIES[hazard_ratio.ties]}, limits by the normal"
+            f" distribution of its logarithm, {_confidence(row).words},"
+            f" to {hazard_ratio.decimals} decimals; P by the {MODEL_TESTS[hazard_ratio.test]} of the columns"
         )
-        if asked.proportional_hazards is None:
+        if hazard_ratio.proportional_hazards is None:
             return text
         return (
             f"{text}; proportional hazards by the {GRAMBSCH_THERNEAU} against a change with"
-            f" {TRANSFORMS[asked.proportional_hazards]}"
+            f" {TRANSFORMS[hazard_ratio.proportional_hazards]}"
         )
 
     def _incidence(self, row: TableRow, columns: Mapping[str, str]) -> str:

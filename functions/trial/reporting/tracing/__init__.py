@@ -90,7 +90,7 @@ def _add(page: _Page, people: People, number: Number, statistic: str, recorded: 
     derivation = Derivation(people.view, subject, people.spec.day)
     alone = SingleSubject(derivation)
     standings = number.standings(alone)
-    standing = next((each for each in standings if each.is_in(statistic)), None)
+    standing = next((member for member in standings if member.is_in(statistic)), None)
     if standing is None:
         return
     evidence = list(number.evidence(derivation, standing))
@@ -103,7 +103,7 @@ def _add(page: _Page, people: People, number: Number, statistic: str, recorded: 
     document = {
         "subject": subject.id,
         "in": standing.place,
-        "columns": [each.column for each in standings if each.is_in(statistic)],
+        "columns": [member.column for member in standings if member.is_in(statistic)],
         "counts": dict(standing.counts),
         "values": [vars(value) for value in values],
         "analysis": [_plain(record) for record in standing.records],

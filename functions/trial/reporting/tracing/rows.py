@@ -155,11 +155,11 @@ class RowReason:
         if (model := row.logistic or row.event_rate) is not None:
             names = model.covariates
         if row.survival is not None:
-            asked = row.survival.hazard_ratio_asked
-            names = [*row.survival.strata, *(asked.covariates if asked else ())]
-        known = [name for name in names if name is not None]
+            hazard_ratio = row.survival.hazard_ratio_asked
+            names = [*row.survival.strata, *(hazard_ratio.covariates if hazard_ratio else ())]
+        present = [name for name in names if name is not None]
         at_visit = self.definition.at_visit
-        return [at_visit(name, self.visit) for name in known] if self.visit else known
+        return [at_visit(name, self.visit) for name in present] if self.visit else present
 
     def _at_visit(self, ref: Ref) -> Ref:
         return ref.at_visit(self.visit) if self.visit and isinstance(ref, Condition) else ref

@@ -67,12 +67,12 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     """
     cells_before = before or {}
     tallied = _tallied(share)
-    kept = _without_tallied(share, tallied) if tallied else share
+    untallied = _without_tallied(share, tallied) if tallied else share
     # Sorted, so that equal shares are equal bytes in whatever order their events came; what both
     # audiences have of a row side by side, so that the second is found in the first.
     rows = (
-        _row_text(row, kept[row], cells_before.get(row), tallied.get(row, _NONE))
-        for row in sorted(kept, key=_place)
+        _row_text(row, untallied[row], cells_before.get(row), tallied.get(row, _NONE))
+        for row in sorted(untallied, key=_place)
     )
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
 
@@ -93,8 +93,8 @@ def _tallied(share: Share) -> dict[str, dict[str, _Tallied]]:
             tallied = tallies.get((is_unblinded_row(row), f"{stem}={cells[name]}"))
             if tallied is None or not _is_moments(cells, stem):
                 continue
-            counting_cell, one = count_of(tallied.number)
-            if cells.get(f"{stem}.{counting_cell}") == one:
+            counting_cell, count = count_of(tallied.number)
+            if cells.get(f"{stem}.{counting_cell}") == count:
                 tallied_by_row.setdefault(row, {})[stem] = tallied
     return tallied_by_row
 
@@ -118,18 +118,20 @@ def _tallies(share: Share) -> dict[tuple[bool, str], _Tallied]:
 
 def _without_tallied(share: Share, tallied: Mapping[str, _TalliedByStem]) -> Share:
     """Return a share without the cells of tallies that their moments tell."""
-    told: dict[str, set[str]] = {}
+    tallied_names: dict[str, set[str]] = {}
     for row, by_stem in tallied.items():
         for stem, place in by_stem.items():
             column = stem.partition(".")[2]
-            told.setdefault(place.row(row, stem), set()).add(f"{column}={share[row][f'{stem}.s']}")
-    kept = {
-        row: {name: n for name, n in cells.items() if name not in told[row]}
-        if row in told
+            tallied_names.setdefault(place.row(row, stem), set()).add(
+                f"{column}={share[row][f'{stem}.s']}"
+            )
+    remaining = {
+        row: {name: n for name, n in cells.items() if name not in tallied_names[row]}
+        if row in tallied_names
         else cells
         for row, cells in share.items()
     }
-    return {row: cells for row, cells in kept.items() if cells or row not in told}
+    return {row: cells for row, cells in remaining.items() if cells or row not in tallied_names}
 
 
 def _row_text(row: str, cells: Cells, before: Cells | None, tallied: _TalliedByStem = _NONE) -> str:
