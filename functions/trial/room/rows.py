@@ -243,11 +243,11 @@ def _not_published() -> Rejected:
 
 
 @lru_cache(maxsize=256)
-def head(of: Source) -> Head:
+def head(data_source: Source) -> Head:
     """Return the head of a data set."""
     length = _PART
     while True:
-        content = of.read((0, length))
+        content = data_source.read((0, length))
         line, ended, _ = content.partition(b"\n")
         if ended or len(content) < length:
             if not line:
@@ -256,12 +256,12 @@ def head(of: Source) -> Head:
         length *= 4
 
 
-def page_from(of: Source, start: int, count: int) -> Page:
+def page_from(data_source: Source, start: int, count: int) -> Page:
     """Return so many rows that begin at a byte, or at the first where that is none of theirs."""
-    start = max(start, head(of).length)
+    start = max(start, head(data_source).length)
     length = _PART
     while True:
-        content = of.read((start, length))
+        content = data_source.read((start, length))
         lines = content.split(b"\n")[:-1][:count]  # the last is cut off, or nothing
         size = sum(len(line) + 1 for line in lines)
         # What ends with the last row of the page does not tell whether another follows.
@@ -272,18 +272,18 @@ def page_from(of: Source, start: int, count: int) -> Page:
     return Page([json.loads(line) for line in lines], start + size if more else 0)
 
 
-def whole(of: Source) -> Dataset:
+def whole(data_source: Source) -> Dataset:
     """Return all rows of a data set; raises `Rejected` (422) where they are too many for that."""
-    header = head(of)
-    if of.columns:
+    header = head(data_source)
+    if data_source.columns:
         if header.records > MOST_ROWS:
             raise _too_many(header.records)
-        return _by_column(of)
-    sample = page_from(of, 0, _SAMPLE).rows
+        return _by_column(data_source)
+    sample = page_from(data_source, 0, _SAMPLE).rows
     row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
     if header.records * row_bytes > MOST_BYTES:
         raise _too_many(header.records)
-    return _whole(of)
+    return _whole(data_source)
 
 
 def _too_many(records: int) -> Rejected:
@@ -295,28 +295,28 @@ def _too_many(records: int) -> Rejected:
 
 
 @lru_cache(maxsize=_KEPT)
-def _whole(of: Source) -> Dataset:
-    return Dataset.read(of.read())
+def _whole(data_source: Source) -> Dataset:
+    return Dataset.read(data_source.read())
 
 
 @lru_cache(maxsize=_KEPT)
-def _by_column(of: Source) -> Dataset:
+def _by_column(data_source: Source) -> Dataset:
     """Read the columns of a long data set, packed as they are."""
-    data = Dataset(head(of), tuple(columns.read(of.read_columns())))
+    data = Dataset(head(data_source), tuple(columns.read(data_source.read_columns())))
     if data.starts[-1] != data.head.records:
         raise Unavailable("the columns of a data set are not of its rows")
     return data
 
 
 @lru_cache(maxsize=_CHOICES)
-def chosen(of: Source, selection: Selection) -> Sequence[int]:
+def chosen(data_source: Source, selection: Selection) -> Sequence[int]:
     """Return the numbers of the rows that a selection shows; kept, to turn their pages."""
-    return select(whole(of), selection)
+    return select(whole(data_source), selection)
 
 
-def rows_of(of: Source, numbers: Iterable[int]) -> Iterator[Row]:
+def rows_of(data_source: Source, numbers: Iterable[int]) -> Iterator[Row]:
     """Yield rows of a data set by their numbers."""
-    return whole(of).rows(numbers)
+    return whole(data_source).rows(numbers)
 
 
 def select(data: Dataset, selection: Selection) -> Sequence[int]:
