@@ -765,7 +765,8 @@ class Rows:
             f"; hazard ratio to the first column compared by {COX} of the columns compared"
             f"{adjusted}{strata}, ties by {TIES[hazard_ratio.ties]}, limits by the normal"
             f" distribution of its logarithm, {_confidence(row).words},"
-            f" to {hazard_ratio.decimals} decimals; P by the {MODEL_TESTS[hazard_ratio.test]} of the columns"
+            f" to {hazard_ratio.decimals} decimals; P by the"
+            f" {MODEL_TESTS[hazard_ratio.test]} of the columns"
         )
         if hazard_ratio.proportional_hazards is None:
             return text
