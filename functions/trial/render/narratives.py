@@ -47,7 +47,7 @@ def _contents(anchored: _Anchored) -> Iterator[Html]:
         yield html('<li><a href="#{}">{}</a>', anchor, bdi(narratives.title))
         yield unordered(
             html('<a href="#{}">{}</a>', _anchor(anchor, row), bdi(row[0]))
-            for row in narratives.rows
+            for row in row_blocks.kept(narratives.rows)
         )
         yield html("</li>")
     yield html("</ul>\n</details>\n</nav>\n")
@@ -73,7 +73,7 @@ def _part(anchor: Html, narratives: Narratives) -> Iterator[Html]:
         bdi(narratives.population),
         escape(f"{number:,} {'narrative' if number == 1 else 'narratives'}" if number else "none"),
     )
-    for row in narratives.rows:
+    for row in row_blocks.kept(narratives.rows):
         yield narrative(row, _anchor(anchor, row))
     yield html("</section>\n")
 

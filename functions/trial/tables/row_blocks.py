@@ -7,7 +7,7 @@ put together from the others as they were. Rows that come one by one are taken i
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import batched
+from itertools import batched, chain
 from typing import Protocol, runtime_checkable
 
 from trial.tables.grid import Value
@@ -83,6 +83,11 @@ def blocks_of(rows: Iterable[Row]) -> Iterator[RowBlock]:
         yield from rows.blocks
     else:
         yield from map(Run, batched(rows, _RUN, strict=False))
+
+
+def kept(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows as their blocks hold them: none is made anew where they are kept."""
+    return chain.from_iterable(blocks_of(rows))
 
 
 def count(rows: Iterable[Row]) -> int:
