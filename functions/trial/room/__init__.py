@@ -24,6 +24,7 @@ from trial.room import (  # noqa: F401 (their pages)
     subjects,
     tables,
     trail,
+    verifying,
     words,
 )
 from trial.room.frame import error_page

@@ -261,11 +261,9 @@ def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> It
         "Files",
         frame.data_table("Files", frame.heads("File", "Bytes", "SHA-256"), rows),
         html(
-            "<p>To verify: compare the SHA-256 of each file with {}, which {} signs; {} offline"
-            " remakes every file from the journals.</p>\n",
-            escape(MANIFEST),
-            escape(SIGNATURE),
-            html("<code>make verify</code>"),
+            '<p><a href="{}">Verify these files</a>: are they those that were published and signed?'
+            "</p>\n",
+            page_request.link("cuts", request.id, "verify"),
         ),
     )
 

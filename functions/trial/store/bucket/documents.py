@@ -80,9 +80,7 @@ class Documents:
 
     def signature(self, study: str, audience: str, cut: str) -> bytes | None:
         """Read a cut's signature; None while the cut is not complete: it is written last."""
-        key = _key(study, audience, f"{object_keys.audit_prefix(cut)}/{SIGNATURE}")
-        stored = self.bucket.read(key)
-        return stored.content if stored else None
+        return self.find(study, audience, object_keys.audit_prefix(cut), SIGNATURE)
 
     def write_signature_once(self, study: str, audience: str, cut: str, content: bytes) -> None:
         """Write a cut's signature, unless it is there."""
@@ -102,10 +100,15 @@ class Documents:
 
     def read(self, study: str, audience: str, prefix: str, name: str) -> bytes:
         """Read a document; raises `Rejected` (404)."""
-        stored = self.bucket.read(_key(study, audience, f"{prefix}/{name}"))
-        if stored is None:
+        content = self.find(study, audience, prefix, name)
+        if content is None:
             raise _not_published()
-        return stored.content
+        return content
+
+    def find(self, study: str, audience: str, prefix: str, name: str) -> bytes | None:
+        """Read a document; None where it is not there."""
+        stored = self.bucket.read(_key(study, audience, f"{prefix}/{name}"))
+        return stored.content if stored else None
 
     def read_live(
         self,
