@@ -45,7 +45,7 @@ def due_studies() -> list[str]:
         name
         for name, state in states.items()
         if (state.is_interrupted or state.last_ended <= due_before)
-        and not state.is_spread_since((now - runs.LOST_AFTER).isoformat(timespec="seconds"))
+        and not state.is_spread_since(_stamp(now - runs.LOST_AFTER))
     ]
     return sorted(due, key=lambda name: (states[name].last_begun, name))
 
@@ -76,7 +76,7 @@ def audit(name: str, beat: Beat) -> None:
     )
     store.drop_generations(name, wiring.now() - runs.DORMANT_FOR, beat)
     store.clear_sums(audited.study)
-    auditing.publish(wiring.documents(), audited, wiring.now().isoformat(timespec="seconds"))
+    auditing.publish(wiring.documents(), audited, _stamp(wiring.now()))
     audits.end(name, _stamp(wiring.now()))
     report(audited)
 

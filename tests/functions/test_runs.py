@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 import toy
 from doubles import Clock
+from faults import Faulty, refuse
 from invoking import Context, Service, forget, request, streamed
 from toy import definition
 
 import wiring
 from trial.commands import auditing, engine, runs
+from trial.store.audits import Audits
 from trial.store.dynamodb import Store
+from trial.store.table import Table
 from trial.web import queries
 
 STUDY = "A"
@@ -256,3 +259,13 @@ def test_a_removed_study_is_deleted_shard_by_shard(
     assert large.get("work", STUDY).status == 404
     audit(large)
     assert machine.begun == []
+
+
+def test_who_writes_at_the_same_moment_keeps_no_run_from_ending(large: Service) -> None:
+    client = Faulty(large.dynamodb)
+    audits = Audits(Table(client, large.table))
+    assert audits.begin_run(STUDY, "1", "2026-03-01", "2026-02-28")
+    client.faults = [refuse("TransactionConflict")] * 2
+    assert audits.end_run(STUDY, "1", "2026-03-02")
+    assert (audits.get(STUDY).run, audits.get(STUDY).last_ended) == ("", "2026-03-02")
+    assert not audits.end_run(STUDY, "1", "2026-03-03")

@@ -188,18 +188,18 @@ class Runs:
     def _audit(self, study_id: str, run: str, shard: int) -> None:
         current = self.store.current(study_id)
         retired = current is not None and current.retired is not None
-        if not retired:
-            self.store.drop_shares(study_id, self.now() - DORMANT_FOR, shard, self.beat)
         rows_of_shard = [row for row in self.audits.shards(study_id, run) if row.shard == shard]
         row = rows_of_shard[0] if rows_of_shard else ShardProgress(shard, run, "audit")
         if row.ended:
             return
+        study, progress = self.store.study(study_id), ShardAudit.resumed(shard, row.content)
+        if not (retired or progress.after):  # else it was done before any subject was looked at
+            self.store.drop_shares(study_id, self.now() - DORMANT_FOR, shard, self.beat)
 
         def save(audited: ShardAudit, *, ended: bool = False) -> None:
             content, subjects = audited.progress(), audited.subjects
             self._save(study_id, replace(row, content=content, subjects=subjects, ended=ended))
 
-        study, progress = self.store.study(study_id), ShardAudit.resumed(shard, row.content)
         audited = auditing.audit_shard(
             self.store, study, progress, self.beat, save, retired=retired
         )

@@ -180,22 +180,20 @@ class Audits:
 
     def _write_heard(self, changes: Sequence[Action], study: str, run: str, moment: str) -> None:
         heard = self._update(study, "run = :run", {"seen": moment}, run=run)
+        if not self._try_write(*changes, heard):
+            raise Overtaken("the study's work is another run's")
+
+    def _try_write(self, *changes: Action) -> bool:
+        """Write, and again where others write too; say whether what it depends on was so."""
         for _ in range(_TRIES):
             try:
-                self._table.write([*changes, heard])
+                self._table.write(changes)
             except TransactionCancelled as error:
                 if "ConditionalCheckFailed" in error.codes:
-                    raise Overtaken("the study's work is another run's") from error
+                    return False
             else:
-                return
+                return True
         raise Unavailable("the study's work is being noted by others")
-
-    def _try_write(self, change: Action) -> bool:
-        try:
-            self._table.write([change])
-        except TransactionCancelled:
-            return False
-        return True
 
     def _set(self, study: str, **values: str) -> None:
         self._table.write([self._update(study, "", values)])
