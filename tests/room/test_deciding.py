@@ -14,6 +14,7 @@ from trial.commands import clarification
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.reporting import discrepancies
+from trial.room import trail
 from trial.web.routing import Answer
 
 START = "/studies/TINY"
@@ -85,6 +86,21 @@ def test_a_decision_is_shown_with_who_when_and_why_counted_and_found_by_its_stat
     assert "Certificates ordered" not in text_of(
         room.page(f"{START}/trail?subject=S-2", ADMINISTRATOR)
     )
+
+
+def test_the_trail_says_where_it_leaves_decisions_out(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = ids(room)["died-twice"]
+    for reason in ("Certificates ordered", "Certificates came"):
+        decide(room, one, reason=reason)
+    path = f"{START}/trail?subject=S-1"
+    assert "The latest" not in room.page(path, ADMINISTRATOR)
+    monkeypatch.setattr(trail, "_MOST", 1)
+    page = text_of(room.page(path, ADMINISTRATOR))
+    assert "The latest 1 of 2" in page
+    assert "Certificates came" in page
+    assert "Certificates ordered" not in page.partition("The latest 1 of 2")[2]
 
 
 def test_what_was_decided_is_of_these_revisions_and_of_no_others(room: Room) -> None:

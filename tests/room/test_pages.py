@@ -444,6 +444,13 @@ def test_the_trail_is_chosen_by_person_period_and_subject(example: Example) -> N
     assert "alice" not in rows("from=2999-01-01")
 
 
+def test_a_first_publication_that_goes_on_is_none_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    room = Room(monkeypatch)
+    study = room.define(json.dumps(read_definition(EXAMPLE / "definition.yaml")))
+    room.reports.note_blocks(study.id, 64, 300)
+    assert "no documents published yet" in room.page(START)
+
+
 def test_the_overview_asks_for_itself_anew_until_that_is_stopped(example: Example) -> None:
     assert example.room.answer(START).headers["Refresh"] == "120"
     stopped = example.room.answer(f"{START}?refresh=off")

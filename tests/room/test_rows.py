@@ -139,6 +139,25 @@ def test_a_listing_that_is_too_long_to_be_sorted_says_so(monkeypatch: pytest.Mon
     rows.head.cache_clear()
 
 
+def test_another_page_of_a_choice_reads_nothing_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    content, parts = document([("S-1", "1", "x")] * 50), []
+
+    def read(_: rows.Source, part: tuple[int, int] | None = None) -> bytes:
+        parts.append(part)
+        return content if part is None else content[part[0] : sum(part)]
+
+    monkeypatch.setattr(rows.Source, "read", read)
+    for kept in (rows.head, rows._whole, rows.chosen):
+        kept.cache_clear()
+    source, selection = rows.Source("S", "open", "datasets/x.ndjson", "v2"), rows.Selection("x")
+    first = [*rows.rows_of(source, rows.chosen(source, selection)[:20])]
+    parts.clear()
+    assert len([*rows.rows_of(source, rows.chosen(source, selection)[20:40])]) == len(first) == 20
+    assert parts == []
+    for kept in (rows.head, rows._whole, rows.chosen):
+        kept.cache_clear()
+
+
 def test_a_number_is_compared_with_numbers_alone_and_a_column_must_be_there() -> None:
     data = dataset([("S-1", "1", None)])
     for chosen in (

@@ -1,7 +1,8 @@
 """Mend what was refused: a corrected event is taken in like any other, and settles the refused one.
 
 It is recorded under whoever mended it, not under the first sender: what is recorded is what that
-person wrote. A correction that is refused too changes nothing, and the refused body waits on.
+person wrote. A correction that is refused too changes nothing, and the refused body waits on; of
+several events in one body those that are accepted are recorded, and it waits until all are.
 """
 
 import re

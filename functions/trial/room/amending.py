@@ -226,17 +226,20 @@ def _tables(page_request: PageRequest, in_force: Study, admitted: Study) -> Iter
         return
     rows = wiring.store().subjects_after(in_force)
     tables_shown = preview(rows, in_force, admitted, page_request.request.beat)
+    by_table, numbers = _ByTable.of(tables_shown), list(_numbers(tables_shown))
+    more = html("<p>The first {} of {} numbers.</p>\n", _MOST_NUMBERS, len(numbers))
     yield frame.section(
         "tables", "Its tables on today's data",
         html("<p>{}</p>\n", escape(_of_whom(tables_shown, in_force))),
-        _ByTable.of(tables_shown).summary(),
+        by_table.summary(),
         frame.data_table(
             "Numbers that differ",
             frame.heads("Table", "Row, column", "Statistic", "In force", "New"),
-            islice(_numbers(tables_shown), _MOST_NUMBERS),
+            numbers[:_MOST_NUMBERS],
             "No number differs.",
         ),
-        *_beside(tables_shown),
+        more if len(numbers) > _MOST_NUMBERS else EMPTY,
+        *_beside(by_table),
     )  # fmt: skip
 
 
@@ -314,9 +317,9 @@ class _ByTable:
         )
 
 
-def _beside(previewed: Preview) -> Iterator[Html]:
+def _beside(by_table: _ByTable) -> Iterator[Html]:
     """Yield each table that differs, as it is in force and as it would be."""
-    by_table, anchors, size = _ByTable.of(previewed), Anchors(), 0
+    anchors, size = Anchors(), 0
     for name, pair in by_table.tables.items():
         if by_table.state(name) == _SAME:
             continue

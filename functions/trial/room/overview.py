@@ -122,7 +122,7 @@ def _tile(page_request: PageRequest, segment: str, count: int, label: str) -> Ht
 def _publication(page_request: PageRequest) -> Html:
     """Write how the last publication went; when, could tell of a blinded study what nobody may."""
     rendering = wiring.reports().last_rendering(page_request.view.id)
-    if rendering is None:
+    if rendering is None or not rendering["status"]:  # the first is under way, or waits
         return html("<b>\u2013</b>no documents published yet")
     if page_request.view.pooled:
         rendering |= dict.fromkeys(("at", "behind_since"), HIDDEN)

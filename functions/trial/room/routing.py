@@ -52,7 +52,7 @@ class RoomRequest:
         """The parameters of the query, in their order; those left blank are left out."""
         return parse_qsl(self.query, max_num_fields=200)
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, str]:
         """The fields of the form; raises `Rejected` (413, 415) where it is none."""
         media_type = self.content_type.partition(";")[0].strip().lower()

@@ -274,16 +274,7 @@ def page_from(data_source: Source, start: int, count: int) -> Page:
 
 def whole(data_source: Source) -> Dataset:
     """Return all rows of a data set; raises `Rejected` (422) where they are too many for that."""
-    header = head(data_source)
-    if data_source.columns:
-        if header.records > MOST_ROWS:
-            raise _too_many(header.records)
-        return _by_column(data_source)
-    sample = page_from(data_source, 0, _SAMPLE).rows
-    row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
-    if header.records * row_bytes > MOST_BYTES:
-        raise _too_many(header.records)
-    return _whole(data_source)
+    return _by_column(data_source) if data_source.columns else _whole(data_source)
 
 
 def _too_many(records: int) -> Rejected:
@@ -296,12 +287,18 @@ def _too_many(records: int) -> Rejected:
 
 @lru_cache(maxsize=_KEPT)
 def _whole(data_source: Source) -> Dataset:
+    sample, records = page_from(data_source, 0, _SAMPLE).rows, head(data_source).records
+    row_bytes = sum(len(json.dumps(row)) for row in sample) // max(len(sample), 1)
+    if records * row_bytes > MOST_BYTES:
+        raise _too_many(records)
     return Dataset.read(data_source.read())
 
 
 @lru_cache(maxsize=_KEPT)
 def _by_column(data_source: Source) -> Dataset:
     """Read the columns of a long data set, packed as they are."""
+    if (records := head(data_source).records) > MOST_ROWS:
+        raise _too_many(records)
     data = Dataset(head(data_source), tuple(columns.read(data_source.read_columns())))
     if data.starts[-1] != data.head.records:
         raise Unavailable("the columns of a data set are not of its rows")

@@ -1,6 +1,6 @@
 """Subjects: a list to find them in, the profile of one, and its journal."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
@@ -127,7 +127,7 @@ class _Choice:
         has_ended = "yes" if listed.end else "no"
         return self.site in ("", listed.site) and self.ended in ("", has_ended)
 
-    def arrange(self, listed: Iterable[_Listed]) -> list[_Listed]:
+    def arrange(self, listed: Sequence[_Listed]) -> list[_Listed]:
         """Put subjects in order; those without a value come last, whichever way it goes."""
         name = self.sort.removeprefix("-") or "subject"
         present = [item for item in listed if getattr(item, name) != ""]
@@ -158,7 +158,7 @@ def _listed(
 
 def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
     """Write the form that chooses among subjects; the order stays."""
-    filter_words = (
+    order_field = (
         html('<input type="hidden" name="sort" value="{}">', escape(choice.sort))
         if choice.sort
         else EMPTY
@@ -168,7 +168,7 @@ def _choosing(page_request: PageRequest, choice: _Choice) -> Html:
         '<label>Site <input name="site" value="{}"></label>{}'
         "<button>Show these</button></form>\n",
         page_request.link("subjects"),
-        filter_words,
+        order_field,
         escape(choice.site),
         frame.select("ended", "End of study", list(_STATES.items()), choice.ended),
     )

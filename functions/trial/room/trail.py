@@ -101,7 +101,7 @@ def get_trail(page_request: PageRequest) -> Answer:
         frame.section(
             "states",
             "Decisions on discrepancies",
-            _table("Decisions", _decisions(page_request, query)),
+            *_latest("Decisions", _decisions(page_request, query)),
         ),
         frame.section(
             "decided", "Definition and senders", _table("Changes", _changes(page_request, query))
@@ -172,8 +172,15 @@ def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[_Deed]:
         for changes in of_subject.values()
         for change in changes
     )
-    ordered = sorted(filter(query.includes, deeds), key=lambda deed: deed.at)
-    return ordered[-_MOST:]
+    return sorted(filter(query.includes, deeds), key=lambda deed: deed.at)
+
+
+def _latest(label: str, deeds: Sequence[_Deed]) -> Iterator[Html]:
+    """Yield the latest deeds; of others only that there are some."""
+    if len(deeds) > _MOST:
+        text = f"The latest {_MOST} of {len(deeds):,}: choose a period or a subject for others."
+        yield html("<p>{}</p>\n", escape(text))
+    yield _table(label, deeds[-_MOST:])
 
 
 def _label(rule: str) -> str:
