@@ -41,12 +41,12 @@ def tables(frames: Frames) -> dict[Cell, float]:
     masks |= dict(tmb301.counts(s))
     (row,) = wide.select(
         *(mask.sum().alias(str(i)) for i, mask in enumerate(masks.values())),
-        *(_statistic(measure_.value.filter(measure_.mask), name).alias(f"{i} {name}")
-          for i, measure_ in enumerate(measures) for name in measure_.statistics),
+        *(_statistic(measure.value.filter(measure.mask), name).alias(f"{i} {name}")
+          for i, measure in enumerate(measures) for name in measure.statistics),
     ).iter_rows(named=True)  # fmt: skip
     cells: dict[Cell, float] = {cell: row[str(i)] for i, cell in enumerate(masks)}
-    for i, measure_ in enumerate(measures):
-        cells |= measure_.described([row[f"{i} {name}"] for name in measure_.statistics])
+    for i, measure in enumerate(measures):
+        cells |= measure.described([row[f"{i} {name}"] for name in measure.statistics])
     cells |= _levels(frames, wide)
     return cells | dict(_adverse_events(frames, wide, cells["sets", "", "safety", "N"]))
 

@@ -58,11 +58,11 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
         first, second = (world.open_store(world.client(server)) for server in (first_server, two))
         gc.collect()
         gc.freeze()
-        for slice_ in slices:
-            items = _rows(slice_)
+        for batch_bodies in slices:
+            items = _rows(batch_bodies)
             bare += _cpu(lambda items=items: _put_all(plain, items))
-            single += _cpu(lambda slice_=slice_: _one_by_one(first, slice_))
-            batch += _cpu(lambda slice_=slice_: world.take(second, slice_))
+            single += _cpu(lambda bodies=batch_bodies: _one_by_one(first, bodies))
+            batch += _cpu(lambda bodies=batch_bodies: world.take(second, bodies))
     detail = f"bare {1000 * bare / (len(slices) * BATCH):.2f} ms"
     return [
         Measured("CPU per event / bare put_item, API", single / bare, 2.2, detail),

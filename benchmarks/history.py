@@ -58,7 +58,7 @@ def _made(kind: str, number: int, day: date, instant: str, chance: random.Random
                      ("temperature", f"{chance.gauss(36.6, 0.3):.1f}", "C"),
                      ("pulse", str(chance.randint(55, 99)), "beats/min")]  # fmt: skip
             names = ("parameter", "result", "unit")
-            measurements = [dict(zip(names, values_, strict=True)) for values_ in values]
+            measurements = [dict(zip(names, result, strict=True)) for result in values]
             data = {"visit": "day-0", "date": str(day), "measurements": measurements}
             return _event("visit.recorded", f"V{number}", day, data)
         case "dose":

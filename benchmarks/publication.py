@@ -135,7 +135,7 @@ def _rows(service: Service, lines: list[Line]) -> list[Measured]:
     wait_until_published(service.stack, STUDY)
     singles = delays(service, late[:SINGLES])
     answer_seconds, published = (
-        sorted(seconds_)[SINGLES // 2] for seconds_ in zip(*singles, strict=True)
+        sorted(delays_of)[SINGLES // 2] for delays_of in zip(*singles, strict=True)
     )
     documents, spent = burst(service, late[SINGLES:])
     stages = parts(service)

@@ -110,13 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         status, answer = 200, _CALLS.get(operation, _unknown)
         try:
-            answer_ = answer(self.memory, request)
+            content = answer(self.memory, request)
         except ClientError as error:
             status = 400
-            answer_ = {"__type": error.response["Error"]["Code"], "message": ""} | {
+            content = {"__type": error.response["Error"]["Code"], "message": ""} | {
                 name: item for name, item in error.response.items() if name == "CancellationReasons"
             }
-        body = json.dumps(answer_).encode()
+        body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))

@@ -20,5 +20,5 @@ def change_state(
     409 where the study is retired.
     """
     store.check_open(study.id)
-    discrepancy_ = discrepancies.find_one(store, states, study.open, *discrepancy)
-    return states.change(study.id, (*discrepancy, discrepancy_.discrepancy.rule), *decision)
+    rule = discrepancies.find_one(store, states, study.open, *discrepancy).discrepancy.rule
+    return states.change(study.id, (*discrepancy, rule), *decision)

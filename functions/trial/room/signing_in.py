@@ -30,31 +30,31 @@ _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 
 def sign_in(visit: Visit) -> Reply:
     """Send the browser to the issuer; it keeps what it will be asked when it comes back."""
-    sign_in_ = cookies.begin(_query(visit).get("to", "/"))
+    attempt = cookies.begin(_query(visit).get("to", "/"))
     address = wiring.issuer().sign_in_address(
-        wiring.room_address() + CALLBACK, sign_in_.state, sign_in_.nonce, sign_in_.verifier
+        wiring.room_address() + CALLBACK, attempt.state, attempt.nonce, attempt.verifier
     )
-    cookie = cookies.write(cookies.SIGN_IN, sign_in_.text(), cookies.SIGN_IN_SECONDS)
+    cookie = cookies.write(cookies.SIGN_IN, attempt.text(), cookies.SIGN_IN_SECONDS)
     return Reply(redirect(address), (cookie,))
 
 
 def come_back(visit: Visit) -> Reply:
     """Take the issuer's code for a token, and open the session that the token allows."""
     query = _query(visit)
-    sign_in_ = cookies.read_sign_in(visit.cookies.get(cookies.SIGN_IN, ""))
-    if sign_in_ is None or not cookies.same(query.get("state", ""), sign_in_.state):
+    attempt = cookies.read_sign_in(visit.cookies.get(cookies.SIGN_IN, ""))
+    if attempt is None or not cookies.same(query.get("state", ""), attempt.state):
         raise Rejected(400, "Sign-in not completed", "It was begun elsewhere, or too long ago.")
     if error := query.get("error"):
         code = error if _ERROR_CODE.fullmatch(error) else "an error"
         raise not_signed_in(f"The issuer did not sign you in: it says {code}.")
     back = wiring.room_address() + CALLBACK
-    token = wiring.issuer().exchange(query.get("code", ""), sign_in_.verifier, back)
-    wiring.issuer().person(token, sign_in_.nonce)
+    token = wiring.issuer().exchange(query.get("code", ""), attempt.verifier, back)
+    wiring.issuer().person(token, attempt.nonce)
     if len(token) > cookies.LONGEST_COOKIE:
         detail = "Your token is too long for a browser to keep: it needs fewer claims or groups."
         raise Rejected(400, "Sign-in not completed", detail)
     session = cookies.write(cookies.SESSION, token, wiring.issuer().seconds_left(token))
-    return Reply(redirect(sign_in_.to), (session, cookies.clear(cookies.SIGN_IN)))
+    return Reply(redirect(attempt.to), (session, cookies.clear(cookies.SIGN_IN)))
 
 
 def sign_out() -> Reply:

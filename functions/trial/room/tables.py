@@ -108,19 +108,19 @@ def get_figure(page_request: PageRequest) -> Answer:
     if name not in {figure.id for figure in view.definition.figures}:
         raise Rejected(404, "Figure not found", f"The definition has no figure {name}.")
     all_figures = figures.figures(view, wiring.store().sums(view))
-    figure_ = next(figure for figure in all_figures if figure.id == name)
-    notes = [escape(note) for note in figure_.footnotes]
-    notes += [html("Method: {}.", bdi(figure_.method))] if figure_.method else []
+    figure = next(figure for figure in all_figures if figure.id == name)
+    notes = [escape(note) for note in figure.footnotes]
+    notes += [html("Method: {}.", bdi(figure.method))] if figure.method else []
     source = html(
         'From the same sums as <a href="{}">Table {}</a>, where each number leads to its subjects.',
-        page_request.link("tables", figure_.source),
-        escape(figure_.source),
+        page_request.link("tables", figure.source),
+        escape(figure.source),
     )
     body = [
-        html('<figure class="figure"><p>{}</p>\n', bdi(figure_.title)),
-        drawing(figure_svg(figure_), f"Figure {name}: {isolated(figure_.title)}", "chart"),
+        html('<figure class="figure"><p>{}</p>\n', bdi(figure.title)),
+        drawing(figure_svg(figure), f"Figure {name}: {isolated(figure.title)}", "chart"),
         html("<figcaption>{}</figcaption></figure>\n", unordered([*notes, source], "notes")),
-        frame.section("numbers", "Its numbers", _numbers(page_request, figure_)),
+        frame.section("numbers", "Its numbers", _numbers(page_request, figure)),
     ]
     return frame.page_answer(page_request, f"Figure {name}", body, crumbs=[contents(page_request)])
 
@@ -133,21 +133,23 @@ def _numbers(page_request: PageRequest, figure: Figure) -> Html:
     return frame.data_table("Numbers of the figure", frame.heads(*labels), rows)
 
 
-def _marks(page_request: PageRequest, drawn: Figure) -> Iterator[list[Html]]:
+def _marks(page_request: PageRequest, figure: Figure) -> Iterator[list[Html]]:
     """Yield a row a mark; its value leads to its subjects where it has a cell or a name."""
-    kinds = {figure.id: figure.kind for figure in page_request.view.definition.figures}
+    kinds = {f.id: f.kind for f in page_request.view.definition.figures}
     visits = {visit.label: visit.id for visit in page_request.view.definition.visits}
-    for series in (*drawn.series, *([drawn.panel] if drawn.panel is not None else [])):
+    for series in (*figure.series, *([figure.panel] if figure.panel is not None else [])):
         for mark in series.marks:
-            place, value, interval, n = _mark(drawn, mark)
-            name = _name_of(kinds[drawn.id], mark, visits)
+            place, value, interval, n = _mark(figure, mark)
+            name = _name_of(kinds[figure.id], mark, visits)
             if mark.cell is not None and value != DASH:
                 row, column = mark.cell
-                link = page_request.link("tables", drawn.source, "subjects", row=row, column=column)
+                link = page_request.link(
+                    "tables", figure.source, "subjects", row=row, column=column
+                )
                 value = html('<a href="{}">{}</a>', link, value)
             elif name and mark.y is not None:
                 link = page_request.link(
-                    "figures", drawn.id, "subjects", series=series.id, mark=name
+                    "figures", figure.id, "subjects", series=series.id, mark=name
                 )
                 value = html('<a href="{}">{}</a>', link, value)
             yield [bdi(series.label), place, value, interval, n]

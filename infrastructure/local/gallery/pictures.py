@@ -62,8 +62,8 @@ def pictures(page: str, folder: Path) -> dict[str, str]:
     groups = [together, *([snippet] for snippet in parts if snippet not in together)]
     pictures_of: dict[str, str] = {}
     for group in filter(None, groups):
-        report_ = _report(_study(trial, group), subjects)
-        pictures_of |= {snippet.file: _picture(snippet, report_) for snippet in group}
+        contents = _report(_study(trial, group), subjects)
+        pictures_of |= {snippet.file: _picture(snippet, contents) for snippet in group}
     return {snippet.file: pictures_of[snippet.file] for snippet in parts}
 
 
@@ -136,18 +136,18 @@ def _report(study: Study, subjects: list[Subject]) -> Report:
     return report.report(study.open, subjects, cells.total(shares))
 
 
-def _picture(snippet: Snippet, report_: Report) -> str:
+def _picture(snippet: Snippet, contents: Report) -> str:
     """Draw what a snippet is about: a figure, the flow, a listing, narratives or a table."""
     part = snippet.part
     if "figures" in part:
-        return _on_white(figure_svg(_named(report_.figures, snippet.file)))
+        return _on_white(figure_svg(_named(contents.figures, snippet.file)))
     if "flow" in part:
-        return flow_svg(report_.flow, report_.cut)
+        return flow_svg(contents.flow, contents.cut)
     if "listings" in part:
-        return listing_svg(_named(report_.listings, snippet.file), snippet.name)
+        return listing_svg(_named(contents.listings, snippet.file), snippet.name)
     if "narratives" in part:
-        return narratives_svg(_named(report_.narratives, snippet.file), snippet.name)
-    return table_svg(_named(report_.grids, snippet.file), snippet.name)
+        return narratives_svg(_named(contents.narratives, snippet.file), snippet.name)
+    return table_svg(_named(contents.grids, snippet.file), snippet.name)
 
 
 def _named[Output: (Figure, Grid, Listing, Narratives)](

@@ -188,25 +188,25 @@ def _from_nothing(
     people, sums = _InOrder(rows), changes.all_sums
     open_disputes = report.open_disputes_of(people, disputes)
     survey = CrossSubjectSurvey(people)
-    contents_ = Contents(view, people, LIVE_SPEC, open_disputes, survey)
+    audience_contents = Contents(view, people, LIVE_SPEC, open_disputes, survey)
     positions = _positions(rows)
     unfinished = UnfinishedBlocks.read(
         in_use.pieces, in_use.inputs, positions, open_disputes, survey
     )
-    blocks = list(_blocks_kept_early(contents_, changes, unfinished))
+    blocks = list(_blocks_kept_early(audience_contents, changes, unfinished))
     return LiveContents(
         positions,
         sums,
         survey,
         disputes,
         open_disputes,
-        [(block_, None) for block_ in blocks],
-        contents_.report(sums, [block_.block for block_ in blocks]),
+        [(kept_block, None) for kept_block in blocks],
+        audience_contents.report(sums, [kept_block.block for kept_block in blocks]),
     )
 
 
 def _blocks_kept_early(
-    contents_: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
+    audience_contents: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
 ) -> Iterator[KeptBlock]:
     """Yield all blocks: found where a publication that did not end kept them, or made."""
     rows = changes.all_rows
@@ -217,7 +217,7 @@ def _blocks_kept_early(
         for names in map(tuple, batch):
             changes.beat()
             if names not in early_blocks:
-                new_blocks[names] = _keep(contents_, [rows[name].subject for name in names])
+                new_blocks[names] = _keep(audience_contents, [rows[name].subject for name in names])
         if new_blocks and len(ids) > len(batch):
             unfinished.keep(early_blocks.values(), list(new_blocks.values()))
             changes.blocks_kept += len(new_blocks)
@@ -229,10 +229,10 @@ def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
     return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
 
 
-def _keep(contents_: Contents, people: Sequence[Subject]) -> KeptBlock:
+def _keep(audience_contents: Contents, people: Sequence[Subject]) -> KeptBlock:
     """Make a block of subjects, with what it takes to make it anew."""
     return KeptBlock(
-        contents_.maker.make(people),
+        audience_contents.maker.make(people),
         tuple(map(subjects.encode, people)),
         frozenset(mark(verdict) for subject in people for verdict in terms_of(subject)),
     )
@@ -270,11 +270,11 @@ class _Update:
             if verdicts.get(verdict) != survey.verdicts.get(verdict)
         }
         open_disputes = self._open_disputes()
-        contents_ = Contents(self._view, self, LIVE_SPEC, open_disputes, survey)
-        blocks = list(self._blocks(contents_, moved))
+        audience_contents = Contents(self._view, self, LIVE_SPEC, open_disputes, survey)
+        blocks = list(self._blocks(audience_contents, moved))
         return LiveContents(
             self._positions, sums, survey, self._disputes, open_disputes, blocks,
-            contents_.report(sums, [block_.block for block_, _ in blocks]), self._state,
+            audience_contents.report(sums, [kept.block for kept, _ in blocks]), self._state,
         )  # fmt: skip
 
     def __iter__(self) -> Iterator[Subject]:
@@ -320,17 +320,17 @@ class _Update:
         return dict(sorted(open_disputes.items()))
 
     def _blocks(
-        self, contents_: Contents, moved: Collection[str]
+        self, audience_contents: Contents, moved: Collection[str]
     ) -> Iterator[tuple[KeptBlock, BlockPlace | None]]:
         """Yield the blocks: those as they are that are there and nothing changed for."""
         changed = {
             name
-            for name in contents_.disputes.keys() | self._state.open_disputes.keys()
-            if contents_.disputes.get(name) != self._state.open_disputes.get(name)
+            for name in audience_contents.disputes.keys() | self._state.open_disputes.keys()
+            if audience_contents.disputes.get(name) != self._state.open_disputes.get(name)
         } | self._rows.keys()
         for ids in in_blocks(sorted(self._positions), str):
-            block_ = self._kept.get(tuple(ids))
-            if block_ and changed.isdisjoint(ids) and block_[0].verdicts.isdisjoint(moved):
-                yield block_
+            kept_block = self._kept.get(tuple(ids))
+            if kept_block and changed.isdisjoint(ids) and kept_block[0].verdicts.isdisjoint(moved):
+                yield kept_block
             else:
-                yield _keep(contents_, [*map(self._subject, ids)]), None
+                yield _keep(audience_contents, [*map(self._subject, ids)]), None

@@ -167,7 +167,7 @@ def _write(
         "audit": {**heads.versions, **signature.versions},
     }
     new_places = iter(
-        write_blocks(pieces, [block_ for block_, place in live.blocks if place is None])
+        write_blocks(pieces, [block for block, place in live.blocks if place is None])
     )
     blocks = [place or next(new_places) for _, place in live.blocks]
     versions = chain(

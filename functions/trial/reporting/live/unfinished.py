@@ -7,7 +7,7 @@ what was kept is made anew, and documents are the same with it and without.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,7 +98,7 @@ class UnfinishedBlocks:
         document = {
             "inputs": self.inputs,
             "verdicts": self.verdicts,
-            "blocks": {key: list(_fields(place)) for key, place in self.kept.items()},
+            "blocks": {key: list(vars(place).values()) for key, place in self.kept.items()},
         }
         body = json.dumps(document).encode()
         self.pieces.write(UNFINISHED, hashlib.sha256(body).digest() + body)
@@ -111,10 +111,6 @@ class UnfinishedBlocks:
             for name in ids
         ]  # fmt: skip
         return sha256(json.dumps(states).encode())
-
-
-def _fields(place: BlockPlace) -> Iterator[str | tuple[str, ...]]:
-    yield from (place.name, place.version, place.sha256, place.ids)
 
 
 def _read(pieces: Pieces) -> Mapping[str, Any] | None:

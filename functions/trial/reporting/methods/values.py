@@ -129,7 +129,7 @@ def _formula(parameter: Parameter, definition: Definition) -> Iterator[str]:
         yield f"of {joined(parameter.carried)} the last result up to that day, whenever it was"
     used = {part.taken for part in formulas.nodes(parameter.expression)
             if isinstance(part, formulas.Operand)}  # fmt: skip
-    yield from (words for kind_, words in _TAKEN.items() if kind_ in used)
+    yield from (words for taken, words in _TAKEN.items() if taken in used)
     yield "missing where an operand is, or where it has no value"
 
 

@@ -244,9 +244,9 @@ class Wording:
         One that is made of others goes by its name: `Measures` spell it out.
         """
         if isinstance(ref, str):
-            measure_ = self._definition.measures[ref]
-            composed = measure_.by_arm is not None or measure_.difference is not None
-            return f"the measure {ref}" if composed else self.measure(measure_)
+            measure = self._definition.measures[ref]
+            composed = measure.by_arm is not None or measure.difference is not None
+            return f"the measure {ref}" if composed else self.measure(measure)
         form = next(name for name in MEASURE_FORMS if getattr(ref, name) is not None)
         text: str = getattr(self, f"_of_{form}")(ref)
         return text

@@ -325,7 +325,7 @@ class Explanations:
         }[outcome]
         ends = [self._date(ref, derivation, day) for ref in refs]
         last = day + time.days - 1
-        yield from (part for day_, evidence in ends if day_ == last for part in evidence)
+        yield from (part for end_day, evidence in ends if end_day == last for part in evidence)
         yield Evidence(
             f"{definition.label}: {time.days} days, {outcome} on {dates.iso(last)}",
             value=Taken(definition.label, f"{time.days}, {outcome}", "days"),

@@ -228,7 +228,7 @@ def box_number(
     if name not in boxes:
         raise _not_found(view, "Box", "box in its flow", name, boxes)
     box = boxes[name]
-    arms = [arm_id.id for arm_id in box.arms]
+    arms = [box_arm.id for box_arm in box.arms]
     if arm and arm not in arms:
         raise _not_found(view, "Arm", f"arm in box {name}", arm, arms)
     if reason is not None and box.reasons is None:
