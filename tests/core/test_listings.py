@@ -806,6 +806,13 @@ class TestRows:
             checking.check_definition(tiny(listings=[listing]))
         assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/columns/0/source"]
 
+    def test_a_change_of_records_without_results_is_refused_at_its_source(self):
+        column = {"id": "X", "label": "X", "source": "change:baseline"}
+        listing = {**TINY["listings"][1], "columns": [column]}
+        with pytest.raises(Rejected) as caught:
+            checking.check_definition(tiny(listings=[listing]))
+        assert [fault.pointer for fault in caught.value.faults] == ["/listings/0/columns/0/source"]
+
     def test_a_coded_event_shows_its_term_and_class(self):
         column = {"id": "PT", "label": "PT", "source": "pt"}
         study = tiny(listings=[{**TINY["listings"][1], "columns": [column]}])

@@ -130,7 +130,7 @@ def _of_baseline(rules: Rules, prefix: str, name: str, records: str, path: str) 
     if name not in rules.study.definition.baselines:
         raise unknown(path, "baseline", name)
     if not parameters_of(records):
-        raise refused(f"{path}/source", "is of a listing of observations")
+        raise refused(path, "is of a listing of observations")
     value = OF_BASELINE[prefix]
     return lambda derivation, item: value(derivation, name, item)
 
