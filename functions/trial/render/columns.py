@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _SIZES = struct.Struct(">II")
+_CUT_OFF = "the columns of a data set end in their midst"
 _LEVEL = 1  # of compression: these bytes are written once and read often
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -61,9 +62,11 @@ def read(content: bytes) -> Iterator[ColumnBlock]:
             for length in lengths:
                 packed.append(content[position : position + length])
                 position += length
+            if position > len(content):
+                raise ValueError(_CUT_OFF)
             yield ColumnBlock(count, tuple(packed))
     except struct.error as error:
-        raise ValueError("the columns of a data set end in their midst") from error
+        raise ValueError(_CUT_OFF) from error
 
 
 def file_name(dataset: str) -> str:
