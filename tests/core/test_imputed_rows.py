@@ -5,6 +5,7 @@ from builders import cd4, cell, disposition, dose, enrolment, report_of
 from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
 
 from trial.errors import Rejected
+from trial.statistics.multiple_imputation import multiple_imputation
 from trial.tables import checking
 
 COLUMNS = [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["b", "a"]}]
@@ -63,6 +64,14 @@ def test_means_and_differences_stand_at_each_visit():
     assert cell(grid, "row/week-5", "p").method == (
         "analysis of covariance, multiple imputation (missing at random, 20)"
     )
+
+
+def test_what_is_read_again_is_not_drawn_again():
+    table(imputations=22)
+    drawn = multiple_imputation.cache_info()
+    table(imputations=22)
+    again = multiple_imputation.cache_info()
+    assert (again.misses, again.hits > drawn.hits) == (drawn.misses, True)
 
 
 def test_the_order_of_events_and_other_subjects_names_change_nothing():

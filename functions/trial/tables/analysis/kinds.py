@@ -343,17 +343,13 @@ def _repeated(row: RepeatedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (th
     """Make a record a visit observed of who is in the model."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
-        arm = arm_in_model(row.arms, members)
-        levels = [find_level(derivation) for find_level in row.factors.values()]
-        covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
-        if arm is None or None in levels or None in covariates:
+        if (in_model := _in_model(row, derivation, members)) is None:
             return
         for visit, response in zip(row.visits, row.responses, strict=True):
             value = response.evaluate(derivation)
             if value is not None:
                 numbers = _numbers(response, derivation, value.units)
-                place = {variables.VISIT: visit.id, category(1): arm}
-                yield {**numbers, **_stratum(levels), **place, ANALYSED: YES}
+                yield {**numbers, **in_model, variables.VISIT: visit.id}
 
     response = row.responses[0]
     records = RowRecords(
@@ -367,10 +363,7 @@ def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the 
     """Make a record a visit that is due of who is in the model; an imputed one has no value."""
 
     def find(derivation: Derivation, members: Members) -> Iterator[AnalysisRecord]:
-        arm = arm_in_model(row.arms, members)
-        levels = [find_level(derivation) for find_level in row.factors.values()]
-        covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
-        if arm is None or None in levels or None in covariates:
+        if (in_model := _in_model(row, derivation, members)) is None:
             return
         for place, units in enumerate(row.due_values(derivation)):
             numbers = (
@@ -378,8 +371,7 @@ def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the 
                 if units is None
                 else _numbers(row.responses[place], derivation, units)
             )
-            place_values = {variables.VISIT: row.visits[place].id, category(1): arm}
-            yield {**numbers, **_stratum(levels), **place_values, ANALYSED: YES}
+            yield {**numbers, **in_model, variables.VISIT: row.visits[place].id}
 
     response = row.responses[0]
     selections = {
@@ -391,6 +383,18 @@ def _imputed(row: ImputedRow, column: int) -> RowAnalysis:  # noqa: ARG001 (the 
         _variable(response), selections, (_ANALYSED,), arm=category(1), by_visit=True
     )
     return RowAnalysis.of(records, find, *_held(response), STRATUM, IMPUTATION, category(1))
+
+
+def _in_model(
+    row: RepeatedRow | ImputedRow, derivation: Derivation, members: Members
+) -> AnalysisRecord | None:
+    """Return what the records of a subject have at each visit; None of who is not in the model."""
+    arm = arm_in_model(row.arms, members)
+    levels = [find_level(derivation) for find_level in row.factors.values()]
+    covariates = [covariate.evaluate(derivation) for covariate in row.covariates]
+    if arm is None or None in levels or None in covariates:
+        return None
+    return {**_stratum(levels), category(1): arm, ANALYSED: YES}
 
 
 _MULTIPLE = "MI"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from trial.definition.design import Visit
-from trial.definition.precision import EXTRA_DECIMALS, Precision
+from trial.definition.precision import Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
@@ -26,28 +26,32 @@ from trial.statistics.multiple_imputation import (
     ImputationModel,
     Incomplete,
     MultipleImputation,
+    multiple_imputation,
 )
 from trial.subject.derivation import Derivation
 from trial.tables.grid import TIPPING_DELTA, Cell, Row, Statistic
-from trial.tables.rows.intervals import limit_statistics
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
-    check_printed,
     integer_statistic,
-    number_statistic,
     p_value,
     put_cell,
     row_id,
 )
-from trial.tables.rows.models import CHUNKS, arm_in_model
+from trial.tables.rows.models import (
+    CHUNKS,
+    SMALLEST_DF,
+    arm_in_model,
+    check_decimals,
+    estimate_statistics,
+)
 
 DELTA, TIPPING = "delta", "tipping"
 """What ids of rows below a visit hold: those of a delta, and that of the tipping point."""
 NOT_REACHED, NOT_SIGNIFICANT = "not reached", "P is above alpha without a delta"
 """In place of a tipping point that no delta asked for comes to, or that there is nothing to tip."""
 COVARIANCE = "analysis of covariance"
-_PAIR, _SMALLEST_DF = 2, 1
+_PAIR = 2
 
 type Deltas = Mapping[str, Decimal]
 """By arm, what is added to its imputed values."""
@@ -146,10 +150,7 @@ class ImputedRow:
 
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
-        precision = self.responses[0].precision
-        is_declared = self.decimals != precision.decimals
-        decimals_path = f"{path}/decimals" if is_declared else f"{path}/multiple_imputation/measure"
-        check_printed(precision, self.decimals + EXTRA_DECIMALS, decimals_path)
+        check_decimals(self.responses[0].precision, self.decimals, path, "multiple_imputation")
 
     def touched(self) -> set[str]:
         """Return the rows of its values before and after a change."""
@@ -202,9 +203,8 @@ class ImputedRow:
             self.imputing.reference,
             self.imputing.number,
         )
-        return MultipleImputation(
-            model, subjects, hashlib.sha256(canonical(texts).encode()).digest()
-        )
+        seed = hashlib.sha256(canonical(texts).encode()).digest()
+        return multiple_imputation(model, subjects, seed)
 
     def _numbers(self, units: Sequence[int]) -> Iterator[float]:
         for quantity, unit in zip(self.covariates, units, strict=True):
@@ -269,18 +269,7 @@ class ImputedRow:
         self, name: str, estimate: StudentT | None, model: MultipleImputation,
         confidence: Confidence,
     ) -> tuple[Statistic, ...]:  # fmt: skip
-        """Return an estimate with its error and, from one degree of freedom on, its limits."""
-        if estimate is None:
-            return (Statistic(name, None, model.reason or NOT_ESTIMABLE),)
-        places = self.decimals + 1
-        statistics = (
-            number_statistic(name, estimate.estimate, places),
-            number_statistic("se", estimate.se, places + 1),
-        )
-        if estimate.df < _SMALLEST_DF:
-            return statistics
-        limits = confidence.chosen(estimate.interval(confidence.two_sided))
-        return (*statistics, *limit_statistics(limits, places))
+        return estimate_statistics(name, estimate, model.reason, self.decimals + 1, confidence)
 
     # Deltas
 
@@ -292,29 +281,27 @@ class ImputedRow:
             return
         last, name = len(self.visits) - 1, row_id(self.id, self.visits[-1].id)
         for deltas in self.deltas.combinations():
-            delta_words = self.deltas.named(deltas)
+            by_arm = self.deltas.named(deltas)
             cells = (
                 cell
                 for place, head in enumerate(heads)
-                for cell in self._difference(
-                    model, last, head, self.confidences[place], delta_words
-                )
+                for cell in self._difference(model, last, head, self.confidences[place], by_arm)
             )
             yield self._row(
                 f"{name}/{DELTA}/{_text(deltas)}",
-                f"Delta: {self._words(delta_words)}",
+                f"Delta: {self._words(by_arm)}",
                 level,
                 cells,
             )
         *fixed_arms, tipping = self.deltas.by_arm
         for fixed_deltas in itertools.product(*(self.deltas.by_arm[arm] for arm in fixed_arms)):
-            delta_words = self.deltas.named(fixed_deltas)
+            fixed = self.deltas.named(fixed_deltas)
             cells = (
-                Cell(head.id, (self._tipping(model, pair, delta_words, tipping),), self._method)
+                Cell(head.id, (self._tipping(model, pair, fixed, tipping),), self._method)
                 for head in heads
                 if (pair := self._pair(head)) is not None
             )
-            beside = f", {self._words(delta_words)}" if delta_words else ""
+            beside = f", {self._words(fixed)}" if fixed else ""
             below = f"/{_text(fixed_deltas)}" if fixed_deltas else ""
             label = f"Tipping point: delta of {self.labels[tipping]}{beside}"
             yield self._row(f"{name}/{TIPPING}{below}", label, level, cells)
@@ -349,7 +336,7 @@ def _text(deltas: Sequence[Decimal]) -> str:
 
 
 def _p(estimate: StudentT | None) -> Decimal | None:
-    return None if estimate is None or estimate.df < _SMALLEST_DF else estimate.p
+    return None if estimate is None or estimate.df < SMALLEST_DF else estimate.p
 
 
 def _indicators(levels: Sequence[str], by_factor: Sequence[Sequence[str]]) -> Iterator[float]:

@@ -22,7 +22,7 @@ from trial.statistics.contingency import (
     cochran_mantel_haenszel,
     general_association,
 )
-from trial.statistics.inference import Confidence, FRatio, StudentT
+from trial.statistics.inference import NOT_ESTIMABLE, Confidence, FRatio, StudentT
 from trial.statistics.linear import ANCOVA, EQUAL, OBSERVED, TREND, Fit, Model
 from trial.statistics.margins import Margin
 from trial.statistics.products import Levels, Products, pool_levels
@@ -52,6 +52,8 @@ CHUNKS = 16
 """Rows of sums that the levels of factors are spread over."""
 POOLED = "(pooled)"
 """The level that the small levels of a factor are pooled to."""
+SMALLEST_DF = 1
+"""The least degrees of freedom, which can be fractions, of an interval and of a P value."""
 _ARM = "arm"
 _WEIGHTS = {"equal": EQUAL, "observed": OBSERVED}
 _PAIR = 2
@@ -263,6 +265,32 @@ def arm_in_model(arms: Sequence[str | None], members: Members) -> str | None:
     return next(shown_arms, None)
 
 
+def check_decimals(precision: Precision, decimals: int, path: str, kind: str) -> None:
+    """Refuse decimals that are not kept, where a row at a path names them or else its measure."""
+    is_declared = decimals != precision.decimals
+    decimals_path = f"{path}/decimals" if is_declared else f"{path}/{kind}/measure"
+    check_printed(precision, decimals + EXTRA_DECIMALS, decimals_path)
+
+
+def estimate_statistics(
+    name: str, estimate: StudentT | None, reason: str, places: int, confidence: Confidence
+) -> tuple[Statistic, ...]:
+    """Return an estimate with its error and, from one degree of freedom on, its limits.
+
+    Where there is none, `reason` says why if that is known.
+    """
+    if estimate is None:
+        return (Statistic(name, None, reason or NOT_ESTIMABLE),)
+    statistics = (
+        number_statistic(name, estimate.estimate, places),
+        number_statistic("se", estimate.se, places + 1),
+    )
+    if estimate.df < SMALLEST_DF:
+        return statistics
+    limits = confidence.chosen(estimate.interval(confidence.two_sided))
+    return (*statistics, *limit_statistics(limits, places))
+
+
 @dataclass(frozen=True)
 class Pool:
     """The levels of a factor to pool: those with fewer than `minimum` of a set in any arm."""
@@ -325,9 +353,7 @@ class AncovaRow:
 
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
-        is_declared = self.decimals != self.response.precision.decimals
-        decimals_path = f"{path}/decimals" if is_declared else f"{path}/ancova/measure"
-        check_printed(self.response.precision, self.decimals + EXTRA_DECIMALS, decimals_path)
+        check_decimals(self.response.precision, self.decimals, path, "ancova")
 
     @cached_property
     def _kept(self) -> int | None:

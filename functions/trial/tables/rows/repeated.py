@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from trial.definition.design import Visit
-from trial.definition.precision import EXTRA_DECIMALS, Precision
+from trial.definition.precision import Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
@@ -24,20 +24,23 @@ from trial.statistics.mmrm import (
 from trial.statistics.products import Products
 from trial.subject.derivation import Derivation
 from trial.tables.grid import Cell, Row, Statistic
-from trial.tables.rows.intervals import limit_statistics
 from trial.tables.rows.kinds import (
     ColumnHead,
     Members,
-    check_printed,
     integer_statistic,
-    number_statistic,
     p_value,
     put_cell,
     row_id,
 )
-from trial.tables.rows.models import CHUNKS, arm_in_model
+from trial.tables.rows.models import (
+    CHUNKS,
+    SMALLEST_DF,
+    arm_in_model,
+    check_decimals,
+    estimate_statistics,
+)
 
-_PAIR, _SMALLEST_DF = 2, 1
+_PAIR = 2
 
 
 @dataclass(frozen=True)
@@ -97,10 +100,7 @@ class RepeatedRow:
 
     def check(self, path: str) -> None:
         """Refuse decimals that are not kept, where the row names them or else its measure."""
-        precision = self.responses[0].precision
-        is_declared = self.decimals != precision.decimals
-        decimals_path = f"{path}/decimals" if is_declared else f"{path}/mmrm/measure"
-        check_printed(precision, self.decimals + EXTRA_DECIMALS, decimals_path)
+        check_decimals(self.responses[0].precision, self.decimals, path, "mmrm")
 
     def touched(self) -> set[str]:
         """Return the rows of its pattern and levels before and after a change."""
@@ -197,20 +197,9 @@ class RepeatedRow:
         statistics = self._estimate("difference", estimate, model, confidence)
         if estimate is None:
             return (*statistics, p_value(None, model.reason or NOT_ESTIMABLE))
-        return (*statistics, p_value(estimate.p if estimate.df >= _SMALLEST_DF else None))
+        return (*statistics, p_value(estimate.p if estimate.df >= SMALLEST_DF else None))
 
     def _estimate(
         self, name: str, estimate: StudentT | None, model: Repeated, confidence: Confidence
     ) -> tuple[Statistic, ...]:
-        """Return an estimate with its error and, from one degree of freedom on, its limits."""
-        if estimate is None:
-            return (Statistic(name, None, model.reason or NOT_ESTIMABLE),)
-        places = self.decimals + 1
-        statistics = (
-            number_statistic(name, estimate.estimate, places),
-            number_statistic("se", estimate.se, places + 1),
-        )
-        if estimate.df < _SMALLEST_DF:
-            return statistics
-        limits = confidence.chosen(estimate.interval(confidence.two_sided))
-        return (*statistics, *limit_statistics(limits, places))
+        return estimate_statistics(name, estimate, model.reason, self.decimals + 1, confidence)
