@@ -48,10 +48,10 @@ class ArmDependence:
         """Return whether a selection of a kind's records depends on the arm."""
         return not blinding.unblinding_fields(kind).isdisjoint(where)
 
-    def selection(self, selection_: RecordSelection) -> bool:
+    def selection(self, shown: RecordSelection) -> bool:
         """Return whether which records are shown one by one does."""
-        by_events = selection_.events is not None and self.events(selection_.events)
-        return by_events or self.records(selection_.records, selection_.where)
+        by_events = shown.events is not None and self.events(shown.events)
+        return by_events or self.records(shown.records, shown.where)
 
     def date(self, ref: DateRef) -> bool:
         """Return whether a date does."""

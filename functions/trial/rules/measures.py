@@ -364,7 +364,7 @@ class Measures:
                 yield visits[name]
         visit = visits.get(str(measure.at))
         if visit and (measure.missing == "locf-visit" or self._from_previous_visit(measure)):
-            yield from (visit_ for visit_ in visits.values() if visit_.schedule == visit.schedule)
+            yield from (part for part in visits.values() if part.schedule == visit.schedule)
 
     def _imputed(self, parameter: str, choose: "Choose") -> Evaluate:
         """Return the value of the result that counts; a stand-in has no limit of quantification."""

@@ -318,7 +318,7 @@ class _Scores:
         sign: int = 1,
     ) -> None:
         state.spread += ahead * ahead * weight
-        for i, effect in enumerate(effects):
-            state.mixed[i] += sign * effect * ahead * weight
-            for j, effect_ in enumerate(effects):
-                variance[i][j] += effect * effect_ * weight
+        for i, first in enumerate(effects):
+            state.mixed[i] += sign * first * ahead * weight
+            for j, second in enumerate(effects):
+                variance[i][j] += first * second * weight

@@ -398,9 +398,9 @@ def _preferences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[
         last = {pattern: max(times) for pattern, times in stratum.items() if times}
         for pattern, times in stratum.items():
             first = _first_event([times])
-            for pattern_, until in last.items():
+            for at_risk, until in last.items():
                 if first is not None and until >= first:
-                    yield tuple(pattern[i] - pattern_[i] for i in columns)
+                    yield tuple(pattern[i] - at_risk[i] for i in columns)
 
 
 def _parted(

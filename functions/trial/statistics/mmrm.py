@@ -350,9 +350,9 @@ class Repeated:
         for (pattern, levels), moments in self.sums.items():
             for visit in pattern:
                 row = self.design.row(levels, visit)
-                for column, i in row:
-                    for column_, j in row:
-                        matrix[column][column_] += moments.of(
+                for first, i in row:
+                    for second, j in row:
+                        matrix[first][second] += moments.of(
                             i - 1 if i else None, j - 1 if j else None
                         )
         return matrix
@@ -627,8 +627,8 @@ class _Evaluation[Number: (float, Decimal)]:
             middle = self._square(width)
             for k, slope in enumerate(slopes):
                 combined = self._square(width)
-                for m, slope_ in enumerate(slopes):
-                    for a, b, weight in _within(observed.pattern, slope_):
+                for m, inner_slope in enumerate(slopes):
+                    for a, b, weight in _within(observed.pattern, inner_slope):
                         combined[a][b] += uncertainty[k][m] * weight
                 around = _product(inverse, combined)
                 for a, b, weight in _within(observed.pattern, slope):

@@ -140,7 +140,7 @@ def _figure(figure: FigureDefinition, compiled_study: CompiledStudy, sums: Sums)
             (exact_text(reference_line.value), reference_line.label)
             for reference_line in figure.x_references
         ),
-        quadrants=tuple(quadrants(figure, series_.marks) for series_ in series)
+        quadrants=tuple(quadrants(figure, dots.marks) for dots in series)
         if figure.kind == "scatter"
         else (),
         neutral=panel.neutral if panel else None,

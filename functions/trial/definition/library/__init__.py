@@ -78,9 +78,8 @@ class Resolved:
         inside, origin, rest = self.value, ("", ""), list(json_pointer.parts(pointer))
         while rest:
             layers = self._layers.get(id(inside), ())
-            layer = next(
-                (layer_ for layer_ in layers if _holds(layer_.container, rest[0])), None
-            ) or next(iter(layers), None)
+            holders = (layer for layer in layers if _holds(layer.container, rest[0]))
+            layer = next(holders, None) or next(iter(layers), None)
             if layer is not None:
                 origin = layer.piece, f"{layer.pointer}{_written(rest)}"
             inside = _member(inside, rest.pop(0))

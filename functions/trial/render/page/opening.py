@@ -48,7 +48,7 @@ def head(cut: Cut, name: str = "", rules: Html = EMPTY) -> Html:
 
 
 def banner(cut: Cut, extra: Html = EMPTY) -> Iterator[Html]:
-    """Write notice, protocol, title, and which state of the study the page shows; and `more`."""
+    """Write notice, protocol, title, and the state of the study; then `extra` facts."""
     yield html("<header>\n")
     if cut.notice:
         yield html('<p class="notice">{}</p>\n', escape(cut.notice))

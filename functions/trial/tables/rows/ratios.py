@@ -258,9 +258,9 @@ class _Designs:
                 )
                 own_level = levels[self.asked.interaction.place] if self.asked.interaction else None
                 effects = (
-                    int(arm == arm_ and level in (None, own_level))
+                    int(arm == compared_arm and level in (None, own_level))
                     for level in at
-                    for arm_ in self._others
+                    for compared_arm in self._others
                 )
                 into = tallies.setdefault((1, *coded, *effects), {})
                 for key, n in tally.items():

@@ -102,12 +102,12 @@ class SummaryRow(PlacedRow):
         quantity = self.quantities[column]
         assert quantity is not None
         values = [value, *(joint_quantity.evaluate(derivation) for joint_quantity in self.joint)]
-        if all(value_ is None for value_ in values):
+        units = [None if number is None else number.units for number in values]
+        if all(number is None for number in units):
             return
         reach = tally_reach(quantity.precision)
         number = "none" if value is None else ranges.range_of(value.units // reach)
-        together = canonical([None if value_ is None else value_.units for value_ in values])
-        put_cell(share, f"{self._together}#{number}", f"{column}{together}", 1)
+        put_cell(share, f"{self._together}#{number}", f"{column}{canonical(units)}", 1)
 
     def put_in_tally(self, share: Share, column: int, units: int) -> None:
         """Add a value to a column's tally, and to the count of those in its range."""
