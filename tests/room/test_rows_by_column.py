@@ -11,7 +11,9 @@ from local.feed import read_definition
 from trial.render import columns
 from trial.reporting.live import by_column
 from trial.room import rows
-from trial.store.bucket.documents import COLUMNS
+from trial.store.bucket.documents import COLUMNS, STATE
+from trial.web import queries
+from trial.web.routing import Request
 
 CHOICES = (
     "sort=-AETERM",
@@ -68,6 +70,8 @@ def test_pages_and_downloads_are_the_same_by_columns_as_by_rows(
     first = published()
     name = columns.file_name("l1627")
     assert first[COLUMNS][name]
+    answer = queries.get_reports(Request("GET", "/", {}, {}, b"", "p"), study.id)
+    assert json.loads(answer.text)["live"].keys() == first.keys() - {COLUMNS, STATE}
     with_zoster = pages(room)
     assert "Zoster" in with_zoster[0]
     room.record(study, [reported(revision=2, action="void", reason_for_change="Not so")])

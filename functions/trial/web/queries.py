@@ -18,7 +18,7 @@ from trial.reporting import comparison, discrepancies, report
 from trial.reporting.narratives import narratives_document
 from trial.reporting.profile import profile
 from trial.statistics.cells import Share
-from trial.store.bucket.documents import STATE
+from trial.store.bucket.documents import COLUMNS, STATE
 from trial.store.bucket.object_keys import AUDIT
 from trial.store.rows import JournalRow
 from trial.subject.fold import Subject
@@ -263,7 +263,7 @@ def get_reports(request: Request, study: str) -> Answer:
     page = pagination.fill_page(requests, lambda report_request: report_request.document(study))
     return routing.json_answer({
         "study": study,
-        "live": latest and {name: latest[name] for name in latest if name != STATE},
+        "live": latest and {name: latest[name] for name in latest if name not in (STATE, COLUMNS)},
         "last_rendering": marked,
         "reports": page.rows,
         "next": page.last and pagination.next_call(request, after=page.last.id),
