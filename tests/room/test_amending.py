@@ -20,7 +20,7 @@ import wiring
 from local.checking import check
 from local.feed import DefinitionRefusedError, read_definition, read_source
 from trial.access.person import Person
-from trial.definition.study import Study
+from trial.definition.study import Study, load
 from trial.errors import OutOfTime, Rejected
 from trial.room import definition_text
 from trial.store import keys
@@ -126,6 +126,28 @@ def test_only_what_was_checked_is_amended_and_only_beside_what_it_was_compared_w
     answer = checked(room, text=other)
     assert "must equal the study" in answer.text
     assert "Amend" not in answer.text
+
+
+def test_what_comes_into_force_at_the_same_moment_is_not_amended_away(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, rival = json.dumps(changed(title="First")), json.dumps(changed(title="Second"))
+    form = amendment(checked(room, text=text))
+    put, current = room.store.put_definition, room.store.current
+
+    def put_after_another(*arguments: Any, **options: Any) -> str:
+        put(load(rival), rival, "sponsor", "Sooner")
+        room.store.fill("DEMO-1")
+        return put(*arguments, **options)
+
+    monkeypatch.setattr(room.store, "put_definition", put_after_another)
+    answer = room.answer(
+        f"{START}/definition", BOTH, "POST", csrf=TOKEN, text=text, reason="x", **form
+    )
+    assert (answer.status, "has come into force meanwhile" in answer.text) == (409, True)
+    in_force = current("DEMO-1")
+    assert in_force is not None
+    assert (in_force.digest, in_force.backfilling) == (load(rival).digest, "")
 
 
 def test_results_are_previewed_for_readers_alone(room: Room) -> None:

@@ -70,20 +70,21 @@ def post_definition(page_request: PageRequest) -> Answer:
 
     At once while the study has no events; else it is prepared first, as by the API.
     """
-    form, store, name = page_request.request.fields, wiring.store(), page_request.study
+    form, name = page_request.request.fields, page_request.study
     reason = request_bodies.parse_reason({"reason": form.get("reason", "")}, "Not amended")
     admitted = admission.admit_for(name, definition_text.read(form.get("text", "")).body)
-    current = store.current(name)
-    if admitted.digest != form.get("checked"):
-        raise _changed_meanwhile("The text is not the one that was checked.")
-    if current is None or current.digest != form.get("in_force"):
-        raise _changed_meanwhile("Another definition has come into force since it was checked.")
-    store.put_definition(admitted, admitted.source, page_request.person.principal, reason)
+    in_force = form.get("in_force")
+    if not in_force or admitted.digest != form.get("checked"):
+        detail = "The text is not the one that was checked. Go back and check it again."
+        raise Rejected(_CONFLICT, "Not amended", detail)
+    wiring.store().put_definition(
+        admitted,
+        admitted.source,
+        page_request.person.principal,
+        reason,
+        compared_with=in_force,
+    )
     return Answer(_SEE_OTHER, {"Location": page_request.path("definition")})
-
-
-def _changed_meanwhile(detail: str) -> Rejected:
-    return Rejected(_CONFLICT, "Not amended", f"{detail} Go back and check it again.")
 
 
 def _page(page_request: PageRequest, body: Iterable[Html]) -> Answer:

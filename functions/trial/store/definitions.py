@@ -87,17 +87,27 @@ class Definitions:
         return studies.CONTRIBUTION_VERSION if self._version is None else self._version
 
     def put(
-        self, study: Study, source: str | bytes, decision: Decision, *, unblinds: bool = False
+        self,
+        study: Study,
+        source: str | bytes,
+        decision: Decision,
+        *,
+        unblinds: bool = False,
+        compared_with: str = "",
     ) -> PutStatus:
         """Bring a definition into force: at once while the study has no events, else by Fill.
 
-        Refused (403) where it opens a study that is blinded, unless the decision is to do that.
+        Refused: 403 where it opens a study that is blinded, unless the decision is to do that; 409
+        where the decision was made beside another definition than the one in force.
         """
         stored = self._stored(study, source)
         for _ in range(_TRIES):
             current = self.current(study.id)
             if current and current.retired:
                 raise retired_error()
+            if compared_with and (current is None or current.digest != compared_with):
+                detail = "another definition has come into force meanwhile: check it again"
+                raise Rejected(409, "Definition changed meanwhile", detail)
             if current and current.digest == study.digest and not current.backfilling:
                 return "unchanged"
             if current and current.backfilling == study.digest:

@@ -97,14 +97,18 @@ class Store:
         reason: str = "",
         *,
         unblinds: bool = False,
+        compared_with: str = "",
     ) -> PutStatus:
         """Bring a definition into force, at once while the study has no events.
 
         Else it is filled beside the one in force, and takes over when `fill` has completed it.
         Putting the one in force again cancels the backfill of another. Who did so and why is kept.
+        Refused (409) where it was compared with a definition, by its digest, that is not in force.
         """
         decision = Decision(stamp_text(self._now()), principal, reason)
-        return self._definitions.put(study, source, decision, unblinds=unblinds)
+        return self._definitions.put(
+            study, source, decision, unblinds=unblinds, compared_with=compared_with
+        )
 
     def amendments(self, study_id: str, after: str = "") -> Iterator[Amendment]:
         """Read every change of the study's definition, in order; those beyond one of them."""
