@@ -51,14 +51,14 @@ def coincidence(study: Study, condition: Condition, path: str, *, strict: bool =
     together = _together(condition)
 
     def evaluate(derivation: Derivation) -> Value | None:
-        matches_of = [find(derivation, condition.days_after_last_dose) for find in finders]
-        if together(_matching(matches_of, (True,))):
+        occurrences_of = [find(derivation, condition.days_after_last_dose) for find in finders]
+        if together(_matching(occurrences_of, (True,))):
             return YES
-        if strict and together(_matching(matches_of, (True, None))):
+        if strict and together(_matching(occurrences_of, (True, None))):
             return None
         are_known = all(
             occurrences
-            for occurrences, is_needed in zip(matches_of, needed, strict=True)
+            for occurrences, is_needed in zip(occurrences_of, needed, strict=True)
             if is_needed
         )
         return NO if are_known else None
@@ -80,7 +80,7 @@ def _together(condition: Condition) -> Callable[[Sequence[Sequence[Occurrence]]]
 def coincidence_test(
     study: Study, condition: Condition, path: str, *, strict: bool = False
 ) -> Test:
-    """Return the test of the same."""
+    """Return the test of whether what a condition lists comes together."""
     quantity = coincidence(study, condition, path, strict=strict)
 
     def test(derivation: Derivation) -> Truth:
