@@ -184,6 +184,8 @@ def test_an_amendment_is_filled_by_shards_and_comes_into_force(
     assert large.get("definition", STUDY).json["definition"]["title"] == "Amended"
     assert machine.tasks == [(task, shard) for task in ("fill", "audit") for shard in range(SHARDS)]
     assert (report(large)["complete"], report(large)["differences"]) == (True, [])
+    assert large.define(amended | {"title": "Amended again"}).status == 202
+    assert [entry["last_step"] for entry in work(large)] == [None]  # of the run that has ended
 
 
 def test_a_run_that_was_lost_is_replaced_and_what_is_left_of_it_changes_nothing(

@@ -46,6 +46,11 @@ def _stamp(moment: datetime) -> str:
     return moment.isoformat(timespec="seconds")
 
 
+def _last_step(work: Work) -> str | None:
+    """Return when a run that is under way was last heard of."""
+    return work.audit.seen if work.audit.run else None
+
+
 def _is_auditing(work: Work) -> bool:
     """Return whether Audit has begun with the study and not ended."""
     state = work.audit
@@ -57,8 +62,7 @@ def _removal(work: Work) -> Iterator[dict[str, Any]]:
         return
     n_ended = sum(shard.ended for shard in work.progress if shard.task == "remove")
     shards = {"done": n_ended, "total": MAX_SHARDS, "unit": "shards"} if work.audit.run else {}
-    last_step = work.audit.seen or None
-    yield _entry("removal", RUNNING, removed.at, last_step=last_step, **shards)
+    yield _entry("removal", RUNNING, removed.at, last_step=_last_step(work), **shards)
 
 
 def _fills(work: Work) -> Iterator[dict[str, Any]]:
@@ -72,7 +76,7 @@ def _fills(work: Work) -> Iterator[dict[str, Any]]:
             done=filling.filled,
             total=filling.shards,
             unit="shards",
-            last_step=work.audit.seen or None,
+            last_step=_last_step(work),
         )
 
 
