@@ -111,6 +111,13 @@ class Case:
 
 _LOAD = TINY["parameters"]["viral-load"]
 NARROWED = tiny(parameters=TINY["parameters"] | {"viral-load": _LOAD | {"maximum": 100}})
+_BY_DAYS = [{"grade": 1, "any": [{"below": 9, "age_in_days_below": 56}]}]
+BY_DAYS = tiny(
+    scales={"own": {"label": "Own", "version": "1", "terms": {"low": {
+        "label": "Low", "direction": "low", "by_unit": {"copies/mL": _BY_DAYS}}}}},
+    parameters=TINY["parameters"] | {"low": {"label": "Low", "unit": "grade", "grades": {
+        "of": "viral-load", "scale": "own", "term": "low"}}},
+)  # fmt: skip
 
 WHODRUG = {"dictionary": "WHODrug", "version": "1", "preferred_name": "ASPIRIN"}
 CASES: dict[str, list[Case]] = {
@@ -254,6 +261,13 @@ CASES: dict[str, list[Case]] = {
               [*ENROLLED, viral_load(0, 9, range_low=5)]], words="upper limit 4"),
         Case([*ENROLLED, viral_load(0, 9, range_high=0)], "VL-0", []),
     ],
+    "age-in-days-missing": [Case(
+        [enrolment(age=0), viral_load(55, 9), viral_load(60, 9)], "R",
+        [[enrolment(age=0, age_in_days=1), viral_load(55, 9)], [enrolment(age=0)],
+         [enrolment(age=0), viral_load(56, 9)], [enrolment(age=1), viral_load(55, 9)],
+         [enrolment(), viral_load(55, 9)]],
+        BY_DAYS, words="viral-load",
+    )],
     "no-longer-accepted": [
         Case([*ENROLLED, viral_load(0, 101)], "VL-0", [[*ENROLLED, viral_load(0, 100)]], NARROWED,
              words="result is above 100"),

@@ -312,13 +312,15 @@ CHANGES: dict[type[BaseModel], dict[str, dict[str, Any]]] = {
     Criterion: {"scales/own/terms/low/by_unit/count/0/any/0": {
         "times": "baseline", "beyond": "upper-limit", "below": 60, "at_least": 1, "at_most": 49,
         "more_than": 2, "sex": "M", "age_at_least": 18, "age_below": 60, "fasting": False,
+        "age_in_days_at_least": 2, "age_in_days_below": 8,
         "baseline": "high", "also": {"below": 9}}},
     Comparison: {
         "scales/own/terms/low/by_unit/count/0/any/0/also": {
             "times": "baseline", "below": 2, "at_least": 0.5, "at_most": 0.9, "more_than": 0.1},
         "scales/own/terms/low/by_unit/count/1/any/0/also": {"beyond": "upper-limit"}},
     Premise: {"scales/own/terms/low/only": {
-        "sex": "M", "age_at_least": 18, "age_below": 60, "fasting": False, "baseline": "low"}},
+        "sex": "M", "age_at_least": 18, "age_below": 60, "fasting": False, "baseline": "low",
+        "age_in_days_at_least": 2, "age_in_days_below": 8}},
     Baseline: {"baselines/control": {"visit": "day-7"}},
     Measure: {
         "measures/age": {"characteristic": "score", "label": "Years"},

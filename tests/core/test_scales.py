@@ -25,12 +25,19 @@ def written(scale: str) -> dict[str, Any]:
 
 ANY_UNIT = Parameter(label="X", unit="u")
 
+ELAPSED = 1
+"""Days from enrolment to each sample."""
+
 
 class Person:
     """A subject of whom all is known, and the limits that are reported with each result."""
 
-    def __init__(self, low: str, high: str, base: str, sex: str, age: int, *, fasting: bool):
-        """Write down what a grade may depend on."""
+    def __init__(
+        self, low: str, high: str, base: str, sex: str, age: int, days: int | None = None, *,
+        fasting: bool,
+    ):  # fmt: skip
+        """Write down what a grade may depend on; `days` are an infant's at the sample."""
+        self.days = days
         self.low, self.high, self.base = Decimal(low), Decimal(high), Decimal(base)
         self.sex, self.age, self.fasting = sex, age, fasting
 
@@ -46,6 +53,8 @@ class Person:
             Parameter(label="X", unit=unit),
             self.result(self.base),
             facts.get,
+            None if self.days is None else self.days - ELAPSED,
+            lambda _: ELAPSED,
         )
 
     def result(self, value: Decimal) -> Observation:
@@ -57,6 +66,7 @@ class Person:
 
     def supposed(self, premise: Mapping[str, Any]) -> bool:
         """Recount whether what a rule supposes is so."""
+        days = 366 * self.age if self.days is None else self.days
         places = {
             "high": self.base > self.high, "not-high": self.base <= self.high,
             "low": self.base < self.low, "not-low": self.base >= self.low,
@@ -64,6 +74,8 @@ class Person:
         return (
             premise.get("sex", self.sex) == self.sex
             and premise.get("age_at_least", 0) <= self.age < premise.get("age_below", 999)
+            and premise.get("age_in_days_at_least", 0) <= days
+            and days < premise.get("age_in_days_below", 99999)
             and premise.get("fasting", self.fasting) == self.fasting
             and ("baseline" not in premise or places[premise["baseline"]])
         )
@@ -101,12 +113,14 @@ class Person:
         return max(met, default=0)
 
 
+LIMITS = [("10", "50", "40"), ("10", "50", "80"), ("10", "50", "5"), ("100", "300", "100")]
 PEOPLE = [
-    Person(low, high, base, sex, age, fasting=fasting)
-    for (low, high, base), (sex, age, fasting) in product(
-        [("10", "50", "40"), ("10", "50", "80"), ("10", "50", "5"), ("100", "300", "100")],
-        [("F", 40, True), ("M", 16, False), ("M", 10, True), ("F", 0, False)],
-    )
+    Person(low, high, base, sex, age, days, fasting=fasting)
+    for (low, high, base), (sex, age, days, fasting) in [
+        *product(LIMITS, [("F", 40, None, True), ("M", 16, None, False), ("M", 10, None, True),
+                          ("F", 0, 1, False)]),
+        *product(LIMITS[:1], [("M", 0, days, False) for days in (5, 14, 28, 40, 57)]),
+    ]
 ]  # fmt: skip
 STEP = Fraction(1, 10**9)
 
@@ -217,3 +231,64 @@ def test_bounds_are_those_published(scales, term, unit, limits, graded):
         grader = person.grader(loaded, term, unit)
         for value, grade in (pair.split() for pair in graded.split(", ")):
             assert grader.grade(person.result(Decimal(value))) == int(grade), (scale, value)
+
+
+INFANTS: list[tuple[str, str, str, str]] = [
+    # the term, the unit, the first and the last day of a group, and values with the grade of each
+    ("absolute-neutrophil-count-low", "/uL", "0 1",
+     "5001 0, 5000 1, 4000 1, 3999 2, 3000 2, 2999 3, 1500 3, 1499 4"),
+    ("absolute-neutrophil-count-low", "10^9/L", "2 7",
+     "1.501 0, 1.5 1, 1.25 1, 1.249 2, 1 2, 0.999 3, 0.75 3, 0.749 4"),
+    ("absolute-neutrophil-count-low", "/uL", "8 300",
+     "1001 0, 1000 1, 800 1, 799 2, 600 2, 599 3, 400 3, 399 4"),
+    ("hemoglobin-low", "g/dL", "0 7",
+     "14.1 0, 14 1, 13 1, 12.9 2, 10 2, 9.9 3, 9 3, 8.9 4"),
+    ("hemoglobin-low", "g/dL", "8 21",
+     "13.1 0, 13 1, 11 1, 10.9 2, 9 2, 8.9 3, 8 3, 7.9 4"),
+    ("hemoglobin-low", "g/L", "22 35",
+     "111 0, 110 1, 95 1, 94 2, 80 2, 79 3, 67 3, 66 4"),
+    ("hemoglobin-low", "mmol/L", "36 56",
+     "6 0, 5.99 1, 5.26 1, 5.25 2, 4.32 2, 4.31 3, 3.72 3, 3.71 4"),
+    ("hemoglobin-low", "g/dL", "57 300",
+     "10.5 0, 10.4 1, 9.5 1, 9.4 2, 8.5 2, 8.4 3, 6.5 3, 6.4 4"),
+    ("wbc-decreased", "/uL", "0 7",
+     "7000 0, 6999 1, 5500 1, 5499 2, 4000 2, 3999 3, 2500 3, 2499 4"),
+    ("wbc-decreased", "10^9/L", "8 300",
+     "2.5 0, 2.499 1, 2 1, 1.999 2, 1.5 2, 1.499 3, 1 3, 0.999 4"),
+    ("calcium-high", "mg/dL", "0 6",
+     "11.4 0, 11.5 1, 12.3 1, 12.4 2, 12.8 2, 12.9 3, 13.4 3, 13.5 4"),
+    ("calcium-high", "mmol/L", "7 300",
+     "2.64 0, 2.65 1, 2.87 1, 2.88 2, 3.12 2, 3.13 3, 3.37 3, 3.38 4"),
+    ("calcium-low", "mmol/L", "0 6",
+     "1.88 0, 1.87 1, 1.63 1, 1.62 2, 1.5 2, 1.49 3, 1.38 3, 1.37 4"),
+    ("calcium-low", "mg/dL", "7 300",
+     "8.4 0, 8.3 1, 7.8 1, 7.7 2, 7 2, 6.9 3, 6.1 3, 6 4"),
+    ("glucose-low", "mg/dL", "0 29",
+     "55 0, 54 1, 50 1, 49 2, 40 2, 39 3, 30 3, 29 4"),
+    ("glucose-low", "mmol/L", "30 300",
+     "3.55 0, 3.54 1, 3.05 1, 3.04 2, 2.22 2, 2.21 3, 1.67 3, 1.66 4"),
+    ("direct-bilirubin-high", "mg/dL", "0 28",
+     "0.3 0, 0.4 1, 1 1, 1.1 2, 1.5 2, 1.6 3, 2 3, 2.1 4"),
+    ("direct-bilirubin-high", "mg/dL", "29 300",
+     "0.4 0, 0.5 4"),
+    ("total-bilirubin-high", "mg/dL", "29 300",
+     "0.43 0, 0.44 1, 0.64 2, 1.04 3, 2 4"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("term", "unit", "ends", "graded"), INFANTS)
+def test_bounds_by_days_of_age_are_those_published(term, unit, ends, graded):
+    """Of a boy and a girl on the first and the last day of each group, with a limit of 0.4."""
+    loaded = Scale.model_validate(written(DAIDS))
+    for days, sex in product(map(int, ends.split()), "FM"):
+        person = Person("0.2", "0.4", "0.4", sex, 0, days, fasting=False)
+        grader = person.grader(loaded, term, unit)
+        for value, grade in (pair.split() for pair in graded.split(", ")):
+            assert grader.grade(person.result(Decimal(value))) == int(grade), (days, value)
+
+
+@pytest.mark.parametrize("days", [0, 28])
+def test_total_bilirubin_of_newborns_is_not_graded(days):
+    person = Person("0.2", "0.4", "0.4", "F", 0, days, fasting=False)
+    grader = person.grader(Scale.model_validate(written(DAIDS)), "total-bilirubin-high", "mg/dL")
+    assert grader.grade(person.result(Decimal(9))) is None

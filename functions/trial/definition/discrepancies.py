@@ -76,6 +76,7 @@ RULES: Mapping[str, Rule] = {
     ),
     "limits-changed": _notable("Unit or limit of quantification changed"),
     "reference-range": _contradictory("Reference range that ends before it begins, or not above 0"),
+    "age-in-days-missing": _notable("Infant without an age in days, by which results are graded"),
     "no-longer-accepted": _contradictory(
         "Number that the definition in force would refuse: it was amended since"
     ),

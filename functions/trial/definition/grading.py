@@ -4,7 +4,7 @@ A scale is part of the definition, shipped as a piece of the library or the stud
 are on the value itself, or on it against a limit of its reference range or the baseline.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -18,20 +18,21 @@ UPPER, LOWER, BASELINE = "upper-limit", "lower-limit", "baseline"
 Reference = Literal["upper-limit", "lower-limit", "baseline"]
 Sex = Literal["F", "M"]
 BaselineClass = Literal["high", "not-high", "low", "not-low"]
-PREMISES = ("sex", "age_at_least", "age_below", "fasting", "baseline")
-"""What a criterion may suppose of the subject or the sample."""
 MAX_GRADE = 5
 
 
 class Premise(Model):
     """What is supposed of a subject or a sample; all that is given must hold.
 
-    `age` is in years at enrolment; `baseline` is the baseline's place in its own reference range.
+    `age` is in years at enrolment, `age_in_days` that when the sample was taken; `baseline` is the
+    baseline's place in its own reference range.
     """
 
     sex: Sex | None = None
     age_at_least: Annotated[int, Field(ge=0)] | None = None
     age_below: Annotated[int, Field(ge=1)] | None = None
+    age_in_days_at_least: Annotated[int, Field(ge=0)] | None = None
+    age_in_days_below: Annotated[int, Field(ge=1)] | None = None
     fasting: bool | None = None
     baseline: BaselineClass | None = None
 
@@ -171,10 +172,30 @@ class Grading:
         return frozenset(name for name in (*references, *premises) if name is not None)
 
     @property
+    def years_of_age(self) -> tuple[int, ...]:
+        """The ages in years at enrolment from which on other rules apply, in order."""
+        return _ordered(
+            bound for part in self.premises for bound in (part.age_at_least, part.age_below)
+        )
+
+    @property
+    def days_of_age(self) -> tuple[int, ...]:
+        """The same of ages in days when the sample was taken."""
+        return _ordered(
+            bound
+            for part in self.premises
+            for bound in (part.age_in_days_at_least, part.age_in_days_below)
+        )
+
+    @property
     def premises(self) -> tuple[Premise, ...]:
         """All that is supposed somewhere: by a criterion, or of whose results are graded."""
         supposed = [criterion for rule in self.rules for criterion in rule.any]
         return (*supposed, *([] if self.term.only is None else [self.term.only]))
+
+
+def _ordered(bounds: Iterable[int | None]) -> tuple[int, ...]:
+    return tuple(sorted({bound for bound in bounds if bound is not None}))
 
 
 def rules_for(

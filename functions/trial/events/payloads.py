@@ -146,6 +146,7 @@ class SubjectEnrolled(Data):
     country: Text | None = None
     investigator: Personal[Text | None] = None
     age: Annotated[int, Field(ge=0, le=130)] | None = None
+    age_in_days: Annotated[int, Field(ge=0, le=365)] | None = None  # on `date`, of infants alone
     sex: Literal["F", "M", "U", "UNDIFFERENTIATED"] | None = None
     race: Text | None = None
     ethnicity: Text | None = None

@@ -19,6 +19,7 @@ from trial.events.field_errors import not_in_list
 from trial.events.fields import has_accepted_digits
 from trial.events.kinds import date_fields
 from trial.events.payloads import ERASURE, KINDS
+from trial.subject.ages import years
 from trial.subject.results import limit_errors, result_errors
 
 _DAY_OF_TIME_ZONES = 1  # a site's calendar can be a day ahead of the sender's clock
@@ -163,6 +164,9 @@ def _result(study: Study, item: Mapping[str, Any], pointer: str) -> Iterator[Fie
 
 
 def _enrolment(study: Study, data: Mapping[str, Any]) -> Iterator[FieldError]:
+    age, days = data.get("age"), data.get("age_in_days")
+    if age is not None and days is not None and age not in years(days):
+        yield FieldError("/data/age_in_days", "does not agree with `age`, which is in years")
     for name, value in data.get("characteristics", {}).items():
         pointer = f"/data/characteristics/{json_pointer.escape(name)}"
         characteristic = study.definition.characteristics.get(name)

@@ -280,6 +280,11 @@ class Derivation:
         defined = name in self.rules.characteristics
         return data.get("characteristics", {}).get(name) if defined else data.get(name)
 
+    @property
+    def age_in_days(self) -> int | None:
+        """The age in days at enrolment, of an infant of whom it was recorded."""
+        return None if self.enrolment is None else self.enrolment.data.get("age_in_days")
+
     def reported(self, parameter: str) -> list[Reported]:
         """List the results of a parameter that is reported, in no particular order."""
         return self._reported[0].get(parameter, [])

@@ -22,11 +22,15 @@ from trial.definition.grading import (
     Grading,
     Premise,
 )
+from trial.subject.ages import days_at_sample, years_at_enrolment
 from trial.subject.results import Observation, as_number, converted, read_result
 from trial.subject.truth import Truth, all_true, any_true, negated
 
 Case = Mapping[str, Any]
-"""One way the facts may be that a term supposes: sex, age, fasting, and the baseline's place."""
+"""One way the facts may be that a term supposes: sex, age, fasting, and the baseline's place.
+
+`ages` are the youngest and the oldest in years of those that count alike, `days` the age in days.
+"""
 _SEXES = ("F", "M")
 _LIMITS = {UPPER: "range_high", LOWER: "range_low"}
 
@@ -68,17 +72,20 @@ class Grader:
     """Grades the results of one subject by a term.
 
     `baseline` is the subject's result at the baseline that the grades name; `fact` gives what was
-    recorded of the subject at enrolment.
+    recorded of the subject at enrolment, of an infant also `age_in_days`; `protocol_day` counts the
+    days from enrolment to a day (ordinal).
     """
 
     grading: Grading
     parameter: Parameter
     baseline: Observation | None
     fact: Callable[[str], Any]
+    age_in_days: int | None
+    protocol_day: Callable[[int], int | None]
 
     def grade(self, observation: Observation) -> int | None:
         """Return a result's grade; None where it has none, or it is not known which."""
-        grades = {self._grade(observation, case) for case in self._cases}
+        grades = {self._grade(observation, case) for case in self._cases(observation)}
         return grades.pop() if len(grades) == 1 else None
 
     def _grade(self, observation: Observation, case: Case) -> int | None:
@@ -147,15 +154,29 @@ class Grader:
             return None
         return Number(sum((number.at for number in numbers), Fraction(0)) / len(numbers))
 
+    def _cases(self, observation: Observation) -> Iterable[Case]:
+        """Return the ways that the facts may be: one where all that matter are known."""
+        if not self._days_of_age:
+            return self._cases_of_subject
+        elapsed = self.protocol_day(observation.day)
+        return [
+            case | {"days": days}
+            for case in self._cases_of_subject
+            for days in days_at_sample(case["ages"], self.age_in_days, elapsed, self._days_of_age)
+        ]
+
     @cached_property
-    def _cases(self) -> tuple[Case, ...]:
-        """List the ways that the facts may be: one where all that matter are known."""
+    def _cases_of_subject(self) -> list[dict[str, Any]]:
         facts = [(name, list(values)) for name, values in self._possible()]
         names = [name for name, _ in facts]
-        return tuple(
+        return [
             dict(zip(names, values, strict=True))
             for values in product(*(values for _, values in facts))
-        )
+        ]
+
+    @cached_property
+    def _days_of_age(self) -> tuple[int, ...]:
+        return self.grading.days_of_age
 
     def _possible(self) -> Iterator[tuple[str, Iterable[Any]]]:
         """Yield each fact that the term supposes something of, with all it may be."""
@@ -163,11 +184,11 @@ class Grader:
         if any(premise.sex is not None for premise in premises):
             sex = self.fact("sex")
             yield "sex", [sex] if sex in _SEXES else _SEXES
-        bounds = {premise.age_at_least for premise in premises}
-        bounds |= {premise.age_below for premise in premises}
-        if ages := sorted(bound for bound in bounds if bound is not None):
+        bounds = self.grading.years_of_age
+        if bounds or self._days_of_age:
             age = self.fact("age")
-            yield "age", [0, *ages] if age is None else [int(age)]
+            years = None if age is None else int(age)
+            yield "ages", years_at_enrolment(years, self.age_in_days, bounds)
         if any(premise.fasting is not None for premise in premises):
             fasting = self.grading.grades.fasting
             yield "fasting", (True, False) if fasting is None else [fasting]
@@ -195,8 +216,10 @@ def _supposed(premise: Premise, case: Case) -> bool:
             return False
     return (
         (premise.sex is None or case["sex"] == premise.sex)
-        and (premise.age_at_least is None or case["age"] >= premise.age_at_least)
-        and (premise.age_below is None or case["age"] < premise.age_below)
+        and (premise.age_at_least is None or case["ages"][0] >= premise.age_at_least)
+        and (premise.age_below is None or case["ages"][0] < premise.age_below)
+        and (premise.age_in_days_at_least is None or case["days"] >= premise.age_in_days_at_least)
+        and (premise.age_in_days_below is None or case["days"] < premise.age_in_days_below)
         and (premise.fasting is None or case["fasting"] is premise.fasting)
     )
 

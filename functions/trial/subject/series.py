@@ -82,6 +82,13 @@ class SubjectCourse(Protocol):
     def fact(self, name: str) -> Any:  # noqa: ANN401 (as posted)
         """Return what was recorded of a characteristic at enrolment."""
 
+    @property
+    def age_in_days(self) -> int | None:
+        """The age in days at enrolment, of an infant of whom it was recorded."""
+
+    def protocol_day(self, day: int) -> int | None:
+        """Count the days from enrolment to a day (ordinal)."""
+
     def counts(self, observation: Observation) -> bool:
         """Return whether a sample may count."""
 
@@ -176,6 +183,8 @@ class Series:
             course.study.definition.parameters[graded],
             None if baseline is None else source.at_baseline(baseline),
             course.fact,
+            course.age_in_days,
+            course.protocol_day,
         )
         for observation in source.observations:
             if (grade := grader.grade(observation)) is not None:

@@ -129,10 +129,13 @@ def _multiples(comparison: Comparison, reference: str) -> str:
 def _premise(premise: Premise) -> str:
     """Return what is supposed; '' where nothing is."""
     age_at_least, age_below = premise.age_at_least, premise.age_below
+    days_at_least, days_below = premise.age_in_days_at_least, premise.age_in_days_below
     parts = (
         None if premise.sex is None else f"sex {premise.sex}",
         None if age_at_least is None else f"at least {age_at_least} years of age at enrolment",
         None if age_below is None else f"below {age_below} years of age at enrolment",
+        None if days_at_least is None else f"at least {days_at_least} days of age at the sample",
+        None if days_below is None else f"below {days_below} days of age at the sample",
         None if premise.fasting is None else _FASTING[premise.fasting],
         None if premise.baseline is None else _BASELINES[premise.baseline],
     )

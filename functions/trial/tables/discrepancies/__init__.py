@@ -104,6 +104,7 @@ DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
     "sample-after-first-dose": visits.sample_after_first_dose,
     "limits-changed": visits.limits_changed,
     "reference-range": visits.reference_range,
+    "age-in-days-missing": visits.age_in_days_missing,
     "no-longer-accepted": visits.no_longer_accepted,
     "undecided": visits.undecided,
     "coding-without-event": safety.coding_without_event,

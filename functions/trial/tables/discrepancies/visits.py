@@ -177,6 +177,26 @@ def reference_range(derivation: Derivation) -> Iterator[Evidence]:
                     yield record_keys(record), f"{item['parameter']}: upper limit {high:f}"
 
 
+def age_in_days_missing(derivation: Derivation) -> Iterator[Evidence]:
+    """Find infants with a sample of days of life that tell grades apart, of unknown age in days."""
+    enrolment = derivation.enrolment
+    if enrolment is None or derivation.age_in_days is not None or derivation.fact("age") != 0:
+        return
+    graded = sorted(
+        {
+            grading.grades.of
+            for grading in derivation.study.gradings.values()
+            if grading.days_of_age
+            and any(
+                (derivation.protocol_day(observation.day) or 0) < grading.days_of_age[-1]
+                for observation in derivation.observations(grading.grades.of, ())
+            )
+        }
+    )
+    if graded:
+        yield record_keys(enrolment), f"grades of {', '.join(graded)} depend on it"
+
+
 def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
     """Find results and numbers of enrolment that the definition in force would refuse.
 
