@@ -246,7 +246,7 @@ class TestPooling:
             "doses", "early", "extreme", "late", "on-treatment", "worst-grade",
         }  # fmt: skip
         assert pooled.conditions.keys() & PARTS["conditions"].keys() == {
-            "concomitant", "statin", "alarmed", "grave", "low-twice", "in-state",
+            "concomitant", "statin", "alarmed", "grave", "low-twice", "not-done", "in-state",
         }  # fmt: skip
         assert (pooled.classes.keys(), pooled.times.keys()) == (
             {"graded", "load", "by-condition"}, {"dose", "dose-or-death"},

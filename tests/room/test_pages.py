@@ -387,6 +387,10 @@ def test_a_form_that_is_none_is_refused(example: Example) -> None:
     assert pages.serve(request, READER).status == 415
     request = pages.RoomRequest("POST", f"{START}/cuts", body=b"x" * 30_000)
     assert pages.serve(request, READER).status == 413
+    many = "&".join(f"f{number}=1" for number in range(300))
+    request = pages.RoomRequest("POST", f"{START}/cuts", body=many.encode())
+    assert pages.serve(request, READER).status == 400
+    assert pages.serve(pages.RoomRequest("GET", START, many), READER).status == 400
 
 
 def test_refused_events_say_what_is_wrong_and_are_tried_again_by_those_who_may(

@@ -64,10 +64,7 @@ def _of_somebody(visit: Visit) -> Reply:
 
 def _check_size(request: RoomRequest) -> None:
     request.check_size()
-    try:
-        _ = request.parameters
-    except ValueError:
-        raise Rejected(400, "Bad request", "The address has too many parameters.") from None
+    _ = request.parameters
 
 
 def _to_sign_in(visit: Visit, error: Rejected) -> Reply:

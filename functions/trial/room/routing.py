@@ -28,7 +28,7 @@ STAFF = READERS | MANAGERS | AUDITORS
 ANYBODY = frozenset(Role)
 LONGEST_FORM, LONGEST_UPLOAD = 20_000, 1_500_000
 """How many bytes a form may have; one that carries a long text or a file."""
-_MOST_FIELDS = 50
+_MOST_FIELDS, _MOST_PARAMETERS = 50, 200
 _FORM, UPLOAD = "application/x-www-form-urlencoded", "multipart/form-data"
 
 
@@ -49,19 +49,22 @@ class RoomRequest:
 
     @property
     def parameters(self) -> Sequence[tuple[str, str]]:
-        """The parameters of the query, in their order; those left blank are left out."""
-        return parse_qsl(self.query, max_num_fields=200)
+        """The parameters of the query, in their order; those left blank are left out.
+
+        Raises `Rejected` (400) where there are more than any page takes.
+        """
+        return _pairs(self.query, _MOST_PARAMETERS)
 
     @cached_property
     def fields(self) -> Mapping[str, str]:
-        """The fields of the form; raises `Rejected` (413, 415) where it is none."""
+        """The fields of the form; raises `Rejected` (400, 413, 415) where it is none."""
         media_type = self.content_type.partition(";")[0].strip().lower()
         if media_type not in (_FORM, UPLOAD):
             raise Rejected(415, "Not a form", f"`Content-Type` must be {_FORM} or {UPLOAD}")
         self.check_size()
         if media_type == UPLOAD:
             return _uploaded(self.content_type, self.body)
-        return dict(parse_qsl(self.body.decode(errors="replace"), max_num_fields=_MOST_FIELDS))
+        return dict(_pairs(self.body.decode(errors="replace"), _MOST_FIELDS))
 
     def check_size(self) -> None:
         """Raise `Rejected` (413) where it is too much for a form."""
@@ -69,6 +72,14 @@ class RoomRequest:
         longest = LONGEST_UPLOAD if uploads else LONGEST_FORM
         if len(self.body) > longest:
             raise Rejected(413, "Form too large", f"a form has at most {longest} bytes")
+
+
+def _pairs(text: str, most: int) -> list[tuple[str, str]]:
+    """Read names and values; raises `Rejected` (400) where there are more than that."""
+    try:
+        return parse_qsl(text, max_num_fields=most)
+    except ValueError as error:
+        raise Rejected(400, "Too many fields", f"There are at most {most} of them.") from error
 
 
 def _uploaded(content_type: str, body: bytes) -> Mapping[str, str]:

@@ -6,7 +6,6 @@ that somebody else asked for, or that was used before, opens nothing.
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import parse_qsl
 
 import wiring
 from trial.access import cookies
@@ -118,4 +117,4 @@ def form_of(request: RoomRequest) -> Mapping[str, str]:
 
 
 def _query(visit: Visit) -> Mapping[str, str]:
-    return dict(parse_qsl(visit.request.query, max_num_fields=50))
+    return dict(visit.request.parameters)
