@@ -117,6 +117,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     while client.get(f"/studies/{name}/reports/{report}").json()["status"] == "pending":
         time.sleep(0.2)
     files = client.get(f"/studies/{name}/reports/{report}").json()["files"]
+    discrepancies = client.get(f"/studies/{name}/discrepancies").json()["discrepancies"]
     return {
         "study": [name],
         "subject": sorted({json.loads(line)["subject"] for line in lines}),
@@ -124,6 +125,7 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
         "figure": [item["id"] for item in definition.get("figures", ())] or ["none"],
         "cut": [report],
         "base": [report],
+        "discrepancy": [discrepancy["id"] for discrepancy in discrepancies] or ["none"],
         "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],
         "file": ["summary.json"],
         "dataset": [file.rpartition("/")[2] for file in files if file.startswith("datasets/")],
