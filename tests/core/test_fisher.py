@@ -21,6 +21,7 @@ from trial.statistics import association, fisher, sampling, two_by_two
 from trial.statistics.association import CHI_SQUARE, MONTE_CARLO, NONE, WorkBudget, association_test
 from trial.statistics.contingency import Table, pearson, without_empty
 from trial.statistics.fisher import FISHER
+from trial.statistics.random_numbers import uniform_numbers
 
 COUNTS = st.integers(0, 12)
 AGES = [[14, 42, 30], [8, 47, 29], [11, 55, 18]]
@@ -269,11 +270,11 @@ class TestMonteCarlo:
 
     def test_tables_are_drawn_as_often_as_they_are_likely(self):
         """One cell of many draws against the hypergeometric distribution, by chi-square."""
-        numbers = sampling._numbers(b"draws")
-        for row, rest, result in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
-            counts = Counter(sampling._taken(row, rest, result, numbers) for _ in range(20_000))
-            chances = stats.hypergeom(row + rest, row, result)
-            expected = {k: 20_000 * chances.pmf(k) for k in range(result + 1)}
+        numbers = uniform_numbers(b"draws")
+        for row, rest, size in ((9, 14, 8), (40, 3, 20), (3, 400, 50)):
+            counts = Counter(sampling._taken(row, rest, size, numbers) for _ in range(20_000))
+            chances = stats.hypergeom(row + rest, row, size)
+            expected = {k: 20_000 * chances.pmf(k) for k in range(size + 1)}
             items = [k for k, item in expected.items() if item >= 5]
             total = 20_000 - sum(expected[k] for k in items)
             distance = sum((counts[k] - expected[k]) ** 2 / expected[k] for k in items)
@@ -283,10 +284,10 @@ class TestMonteCarlo:
             assert stats.chi2.sf(distance, len(items) - 1) > 0.001
 
     def test_the_numbers_are_even_and_the_same_for_the_same_table(self):
-        first, repeated, result = (
-            list(itertools.islice(sampling._numbers(seed), 10_000)) for seed in (b"a", b"a", b"b")
+        first, repeated, other_seed = (
+            list(itertools.islice(uniform_numbers(seed), 10_000)) for seed in (b"a", b"a", b"b")
         )
-        assert first == repeated != result
+        assert first == repeated != other_seed
         assert stats.kstest(first, "uniform").pvalue > 0.001
         assert 0 <= min(first) <= max(first) < 1
 
