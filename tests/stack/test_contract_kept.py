@@ -61,6 +61,7 @@ OPERATIONS = {
 }
 ENDING = {"POST /studies/{study}/retire", "DELETE /studies/{study}"}
 """What leaves a study of which nothing else can be tried."""
+_KEY_RESULT = "key_result"  # a parameter of the query that one operation finds its answer by
 _NUMBER = count(1)
 
 
@@ -113,6 +114,10 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
     results = list(client.post_events(name, own_lines, client.treatment_kinds(name)))
     assert [result.problem for result in results if not result.accepted] == []
     client.send("POST", f"/studies/{name}/events", b"{")
+    contradictory = json.loads(next(line for line in own_lines if b"adverse-event" in line.raw).raw)
+    contradictory["data"] |= {"record": "AE-99", "serious": True}  # by no criterion
+    body = json.dumps(contradictory | {"id": "contradictory"}).encode()
+    assert client.send("POST", f"/studies/{name}/events", body).status == 201
     report = client.send("POST", f"/studies/{name}/reports", b"{}").json()["report"]
     while client.get(f"/studies/{name}/reports/{report}").json()["status"] == "pending":
         time.sleep(0.2)
@@ -125,7 +130,9 @@ def names_of(client: Client, *, blinded: bool) -> dict[str, list[str]]:
         "figure": [item["id"] for item in definition.get("figures", ())] or ["none"],
         "cut": [report],
         "base": [report],
-        "discrepancy": [discrepancy["id"] for discrepancy in discrepancies] or ["none"],
+        "discrepancy": [discrepancies[0]["id"]],
+        "discrepant-subject": [discrepancies[0]["subject"]],
+        "key_result": [key_result["id"] for key_result in definition["key_results"]],
         "digest": [client.get(f"/studies/{name}/definition").json()["in_force"]],
         "file": ["summary.json"],
         "dataset": [file.rpartition("/")[2] for file in files if file.startswith("datasets/")],
@@ -158,6 +165,8 @@ def _of(name: str, label: str) -> str:
     """Say what a part of a path names: a file of data sets, and what a definition is held to."""
     if name == "file" and "/datasets/" in label:
         return "dataset"
+    if name == "subject" and label.endswith("/{discrepancy}"):
+        return "discrepant-subject"
     return "digest" if name == "base" and "/definition/" in label else name
 
 
@@ -194,10 +203,13 @@ def test_every_answer_is_one_that_is_promised(label: str, studies: Studies) -> N
     )
     @given(cases(label), st.data())
     def call(case: Case, data: st.DataObject) -> None:
-        for name in case.path_parameters or {}:
-            if data.draw(st.integers(0, 5)):
-                names = studies.names(label)[_of(name, label)]
-                case.path_parameters[name] = data.draw(st.sampled_from(names))
+        known_names = studies.names(label)
+        for parameters in (case.path_parameters or {}, case.query or {}):
+            for name in parameters.keys() & {_KEY_RESULT, *case.path_parameters}:
+                # the first call finds what it names: few calls are made
+                if not statuses or data.draw(st.integers(0, 5)):
+                    names = known_names[_of(name, label)]
+                    parameters[name] = data.draw(st.sampled_from(names))
         statuses.add(answered(case, studies).status_code)
 
     call()
