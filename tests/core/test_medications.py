@@ -52,7 +52,8 @@ def _possible(text: str | None) -> range:
 
 def _spans(start: str | None, end: str | None, *, ongoing: bool) -> list[tuple[int, int]]:
     """List all days of start and end that matter: the ends of every range and the days between."""
-    marks = {FIRST - 1, FIRST, FIRST + 10, FIRST + 11, FIRST + 40, FIRST + 41}
+    windows_end = [FIRST + treated + window for treated in (0, 10) for window in (0, 30)]
+    marks = {FIRST - 1, FIRST, *windows_end, *(day + 1 for day in windows_end)}
     ends = [max(_DAYS)] if ongoing and end is None else _some(_possible(end), marks)
     return [
         (first, last)
