@@ -11,9 +11,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import ClassVar
 
 from trial.definition.design import Visit
-from trial.definition.precision import Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
@@ -41,8 +41,8 @@ from trial.tables.rows.kinds import (
 from trial.tables.rows.models import (
     CHUNKS,
     SMALLEST_DF,
+    VisitsModelRow,
     arm_in_model,
-    check_decimals,
     estimate_statistics,
 )
 
@@ -93,8 +93,10 @@ class Imputing:
 
 
 @dataclass(frozen=True)
-class ImputedRow:
+class ImputedRow(VisitsModelRow):
     """An analysis of covariance at each visit, of all subjects to whom the visit is due."""
+
+    kind: ClassVar[str] = "multiple_imputation"
 
     id: str
     label: str
@@ -142,19 +144,6 @@ class ImputedRow:
             default=0,
         )
         return [None if value is None else value.units for value in values[:due]]
-
-    @property
-    def precisions(self) -> list[Precision]:
-        """The precision of the measure that it describes."""
-        return [self.responses[0].precision]
-
-    def check(self, path: str) -> None:
-        """Refuse decimals that are not kept, where the row names them or else its measure."""
-        check_decimals(self.responses[0].precision, self.decimals, path, "multiple_imputation")
-
-    def touched(self) -> set[str]:
-        """Return the rows of its values before and after a change."""
-        return {f"{self.sums}{end}" for end in ("from", "to")}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return, below a heading, a row a visit, and what deltas make of the last of them."""

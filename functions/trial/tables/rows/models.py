@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
+from typing import ClassVar
 
 from trial.definition.precision import EXTRA_DECIMALS, Precision
 from trial.events.json_body import canonical
@@ -289,6 +290,30 @@ def estimate_statistics(
         return statistics
     limits = confidence.chosen(estimate.interval(confidence.two_sided))
     return (*statistics, *limit_statistics(limits, places))
+
+
+class VisitsModelRow:
+    """What rows that model a measure at several visits have alike."""
+
+    kind: ClassVar[str]
+    """As a definition names it."""
+    sums: str
+    responses: Sequence[Quantity]
+    """The measure at each of the visits."""
+    decimals: int
+
+    @property
+    def precisions(self) -> list[Precision]:
+        """The precision of the measure that it describes."""
+        return [self.responses[0].precision]
+
+    def check(self, path: str) -> None:
+        """Refuse decimals that are not kept, where the row names them or else its measure."""
+        check_decimals(self.responses[0].precision, self.decimals, path, self.kind)
+
+    def touched(self) -> set[str]:
+        """Return the rows of sums that it is in before and after a change."""
+        return {f"{self.sums}{end}" for end in ("from", "to")}
 
 
 @dataclass(frozen=True)

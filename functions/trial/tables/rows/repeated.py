@@ -5,9 +5,9 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 from trial.definition.design import Visit
-from trial.definition.precision import Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
@@ -35,8 +35,8 @@ from trial.tables.rows.kinds import (
 from trial.tables.rows.models import (
     CHUNKS,
     SMALLEST_DF,
+    VisitsModelRow,
     arm_in_model,
-    check_decimals,
     estimate_statistics,
 )
 
@@ -44,12 +44,14 @@ _PAIR = 2
 
 
 @dataclass(frozen=True)
-class RepeatedRow:
+class RepeatedRow(VisitsModelRow):
     """A model of all visits of a measure: the sums are by the visits observed, arm and factors.
 
     `responses` are the measure at each of the `visits`. `by_visit` says which effects beside that
     of the arm there are for each visit: of `covariates`, of `all`, or of `none`.
     """
+
+    kind: ClassVar[str] = "mmrm"
 
     id: str
     label: str
@@ -92,19 +94,6 @@ class RepeatedRow:
     def _products(self, pattern: Sequence[int]) -> Products:
         observed = (self.responses[place] for place in pattern)
         return Products(tuple(quantity.places for quantity in (*self.covariates, *observed)))
-
-    @property
-    def precisions(self) -> list[Precision]:
-        """The precision of the measure that it describes."""
-        return [self.responses[0].precision]
-
-    def check(self, path: str) -> None:
-        """Refuse decimals that are not kept, where the row names them or else its measure."""
-        check_decimals(self.responses[0].precision, self.decimals, path, "mmrm")
-
-    def touched(self) -> set[str]:
-        """Return the rows of its pattern and levels before and after a change."""
-        return {f"{self.sums}{end}" for end in ("from", "to")}
 
     def read(self, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Return, below a heading, a row a visit: means by arm, differences from the reference."""
