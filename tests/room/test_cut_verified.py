@@ -102,6 +102,22 @@ def test_the_signature_of_another_cut_is_none_of_this(published: Published) -> N
     assert f"{SIGNATURE} NOT valid" in shown
 
 
+def test_a_statement_of_other_files_of_the_same_cut_does_not_sign_its_manifest(
+    published: Published,
+) -> None:
+    """That of its changes is by the same key, names the same cut and is no link of the chain."""
+    (key,) = (
+        key for key in published.client.versions
+        if key.endswith(f"/{published.first}/changes.sig.json") and "/open/" in key
+    )  # fmt: skip
+    content = published.client.get_object(key)["Body"].read()
+    published.replace(published.first, SIGNATURE, content)
+    shown = published.verdict(published.first)
+    assert CHANGED in shown
+    assert "manifest.json NOT the signed one" in shown
+    assert "Number of the cut" not in shown
+
+
 def spoilt(content: bytes) -> list[bytes]:
     """Give envelopes that are none, or whose signature is of something else."""
     envelope: dict[str, Any] = json.loads(content)

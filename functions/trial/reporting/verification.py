@@ -73,7 +73,7 @@ class CutCheck:
     key: str
     """The fingerprint of the key that signed; '' where the signature is none."""
     number: int
-    """Which cut of the study and the audience it is, by what is signed; 0 where nothing is."""
+    """Which cut of the study and the audience it is, by what is signed; 0 where it does not say."""
     is_signed: bool
     """Whether that key signed a statement of this cut."""
     is_manifest_stated: bool
@@ -102,7 +102,7 @@ def check_cut(documents: Documents, view: Study, cut: str, beat: Beat) -> CutChe
     is_signed = statement.is_valid and statement.is_of(view, cut)
     return CutCheck(
         statement.key,
-        statement.predicate["number"] if is_signed else 0,
+        statement.predicate.get("number", 0) if is_signed else 0,
         is_signed,
         statement.digests.get(MANIFEST) == sha256(manifest).hexdigest(),
         checks,

@@ -1034,10 +1034,7 @@ class Compiler:
             f"{self._table.id}#ancova{index}-",
             arms,
             response,
-            [
-                self._rules.measure(ref, f"{ancova_path}/covariates/{i}")
-                for i, ref in enumerate(ancova.covariates)
-            ],
+            self._covariates(ancova.covariates, ancova_path),
             self._categories_by_name(ancova.factors, f"{ancova_path}/factors"),
             {
                 name: Pool(
@@ -1099,10 +1096,7 @@ class Compiler:
             labels,
             visits,
             responses,
-            [
-                self._rules.measure(ref, f"{model_path}/covariates/{i}")
-                for i, ref in enumerate(imputation.covariates)
-            ],
+            self._covariates(imputation.covariates, model_path),
             self._categories_by_name(imputation.factors, f"{model_path}/factors"),
             imputation.weights,
             Imputing(
@@ -1136,10 +1130,7 @@ class Compiler:
             self._model_arms(mmrm_path),
             visits,
             responses,
-            [
-                self._rules.measure(ref, f"{mmrm_path}/covariates/{i}")
-                for i, ref in enumerate(mmrm.covariates)
-            ],
+            self._covariates(mmrm.covariates, mmrm_path),
             self._categories_by_name(mmrm.factors, f"{mmrm_path}/factors"),
             mmrm.by_visit,
             mmrm.covariance,
@@ -1150,6 +1141,10 @@ class Compiler:
         )
         compiled_row.check(path)
         yield compiled_row
+
+    def _covariates(self, refs: Sequence[str | Measure], path: str) -> list[Quantity]:
+        """Return the measures that a model at a path is adjusted for."""
+        return [self._rules.measure(ref, f"{path}/covariates/{i}") for i, ref in enumerate(refs)]
 
     def _measure_at(self, ref: str | Measure, visit: Visit, path: str) -> Quantity:
         """Return a measure, by its name or in place, at a visit."""

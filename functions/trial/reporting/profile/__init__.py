@@ -11,7 +11,7 @@ from typing import Any
 from trial.definition.study import Study
 from trial.events import dates
 from trial.events.blinding import HIDDEN
-from trial.events.kinds import ADVERSE_EVENT, DECIDING_DATE, SAID, has_measurements
+from trial.events.kinds import ADVERSE_EVENT, DECIDING_DATE, SAID
 from trial.events.payloads import KINDS, NOT_DONE, is_not_done
 from trial.reporting.profile.curves import curves
 from trial.subject.codings import NOT_CODED
@@ -190,10 +190,7 @@ class _Maker:
             visit_facts = (
                 () if kind.endswith("missed") else (("visit", self._visits.get(visit, visit)),)
             )
-            if kind == "observation.recorded" or not has_measurements(kind) or about:
-                label = f"{noun}: {about}" if about else noun
-            else:
-                label = noun
+            label = f"{noun}: {about}" if about else noun
             yield self._happening(record, label, visit_facts)
 
     def _said(self, record: Record, field: str) -> str:
