@@ -10,13 +10,11 @@ block is made anew where one of its subjects changed, or what they together deci
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import batched
 
 from trial.definition.study import Study
 from trial.errors import Beat
 from trial.reporting import report
 from trial.reporting.blocks import in_blocks
-from trial.reporting.live import unfinished as unfinished_blocks
 from trial.reporting.live.state import (
     BlockPlace,
     KeptBlock,
@@ -85,6 +83,11 @@ class ChangedRows:
     """The sum of the shares of all subjects, once these were read."""
     blocks_kept: int = 0
     """How many blocks were made and kept before the publication that they are for has ended."""
+
+    def note(self, new: int, done: int, total: int) -> None:
+        """Note that so many more blocks are kept."""
+        self.blocks_kept += new
+        self.note_blocks(done, total)
 
     @cached_property
     def rows(self) -> KnownSubjects:
@@ -193,7 +196,11 @@ def _from_nothing(
     unfinished = UnfinishedBlocks.read(
         in_use.pieces, in_use.inputs, positions, open_disputes, survey
     )
-    blocks = list(_blocks_kept_early(audience_contents, changes, unfinished))
+
+    def make(names: Sequence[str]) -> KeptBlock:
+        return _keep(audience_contents, [rows[name].subject for name in names])
+
+    blocks = list(unfinished.complete(sorted(rows), make, changes.beat, changes.note))
     return LiveContents(
         positions,
         sums,
@@ -203,26 +210,6 @@ def _from_nothing(
         [(kept_block, None) for kept_block in blocks],
         audience_contents.report(sums, [kept_block.block for kept_block in blocks]),
     )
-
-
-def _blocks_kept_early(
-    audience_contents: Contents, changes: ChangedRows, unfinished: UnfinishedBlocks
-) -> Iterator[KeptBlock]:
-    """Yield all blocks: found where a publication that did not end kept them, or made."""
-    rows = changes.all_rows
-    ids = list(in_blocks(sorted(rows), str))
-    unfinished.limit_to(ids)
-    for batch in batched(ids, unfinished_blocks.AT_ONCE, strict=False):
-        early_blocks, new_blocks = unfinished.find(batch), dict[tuple[str, ...], KeptBlock]()
-        for names in map(tuple, batch):
-            changes.beat()
-            if names not in early_blocks:
-                new_blocks[names] = _keep(audience_contents, [rows[name].subject for name in names])
-        if new_blocks and len(ids) > len(batch):
-            unfinished.keep(early_blocks.values(), list(new_blocks.values()))
-            changes.blocks_kept += len(new_blocks)
-            changes.note_blocks(len(unfinished.kept), len(ids))
-        yield from ((early_blocks.get(names) or new_blocks[names]) for names in map(tuple, batch))
 
 
 def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:

@@ -1,4 +1,4 @@
-"""Blocks of a publication from nothing, kept as they are made: one function may not end it.
+"""Blocks made from nothing, kept as they are made: one function may not end them.
 
 They are written some at a time, each with what it was made of; an index names them. Whoever begins
 again takes those of which nothing has changed since. Like the state this is a cache: what is not
@@ -7,10 +7,13 @@ what was kept is made anew, and documents are the same with it and without.
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
 
+from trial.errors import Beat
+from trial.reporting.blocks import in_blocks
 from trial.reporting.live.state import (
     BlockPlace,
     KeptBlock,
@@ -31,7 +34,7 @@ AT_ONCE = 64
 
 @dataclass
 class UnfinishedBlocks:
-    """The blocks of a publication from nothing that are kept, for one audience."""
+    """The blocks of a publication from nothing, or of a report, that are kept for one audience."""
 
     pieces: Pieces
     inputs: str
@@ -74,6 +77,33 @@ class UnfinishedBlocks:
         }
         return blocks
 
+    def complete(
+        self,
+        subject_ids: Iterable[str],
+        make: Callable[[Sequence[str]], KeptBlock],
+        beat: Beat,
+        note: Callable[[int, int, int], None],
+    ) -> Iterator[KeptBlock]:
+        """Yield all blocks of these subjects, in order of their ids: found where kept, or made.
+
+        `note` is told how many were kept just now, how many are by then, and of how many.
+        """
+        ids = list(in_blocks(subject_ids, str))
+        self.limit_to(ids)
+        for names_together in batched(ids, AT_ONCE, strict=False):
+            batch = [*map(tuple, names_together)]
+            early_blocks, new_blocks = self.find(batch), dict[tuple[str, ...], KeptBlock]()
+            for names in batch:
+                beat()
+                if names not in early_blocks:
+                    new_blocks[names] = make(names)
+            if new_blocks and len(ids) > len(batch):
+                self.keep(early_blocks.values(), list(new_blocks.values()))
+                note(len(new_blocks), len(self.kept), len(ids))
+            yield from (
+                (early_blocks.get(names) or new_blocks[names]) for names in map(tuple, batch)
+            )
+
     def limit_to(self, ids: Iterable[Sequence[str]]) -> None:
         """Forget the blocks that are none of these any more."""
         self.kept = {key: self.kept[key] for key in map(self._key, ids) if key in self.kept}
@@ -107,7 +137,7 @@ class UnfinishedBlocks:
         """Return the digest of what a block of subjects is made of, but for the verdicts."""
         states = [
             (name, self.positions[name].version, self.positions[name].head.hex(),
-             self.disputes.get(name, ()))
+             self.positions[name].erased, self.disputes.get(name, ()))
             for name in ids
         ]  # fmt: skip
         return sha256(json.dumps(states).encode())
