@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from parallel import TOTAL, A, B, parallel
 from pydantic import TypeAdapter
 
-from trial.definition import Definition, study
+from trial.definition import Definition
 from trial.errors import FieldError, Rejected
 from trial.events import envelope, field_errors, payloads
 from trial.tables import checking
@@ -208,6 +208,13 @@ def places(value: Any, path: Path = ()) -> Iterator[Path]:
 
 
 PLACES = list(places(WHOLE))
+
+
+def place_of(field: str) -> Path:
+    """Return the first place of a field in a row."""
+    return next(path for path in PLACES if path[-1:] == (field,) and path[2:3] == ("rows",))
+
+
 VALUES = st.one_of(
     st.none(), st.booleans(), st.integers(-2, 100), st.text(max_size=3), st.just([]), st.just({}),
     st.sampled_from(["a", "age", "enrolled", "day-7", "treated", "group", "subject.enrolled"]),
@@ -236,7 +243,7 @@ def changed(path: Path, value: Any, *, leave_out: bool) -> Any:
 
 def faults(whole: Any) -> tuple[FieldError, ...]:
     try:
-        checking.check_definition(study.load(json.dumps(whole)))
+        checking.read_definition(json.dumps(whole))
     except Rejected as refused:
         return refused.faults
     return ()
@@ -268,7 +275,7 @@ def pointed(whole: Any, pointer: str) -> bool:
 def test_what_is_wrong_is_said_in_words(path, value, detail):
     whole = deepcopy(WHOLE)
     found(whole, path[:-1])[path[-1]] = value
-    assert detail in [fault.detail for fault in faults(whole)]
+    assert any(detail in fault.detail for fault in faults(whole))
 
 
 def patterns(schema: Any) -> Iterator[str]:
@@ -296,6 +303,11 @@ def test_every_pattern_has_its_words(model):
 @given(path=st.sampled_from(PLACES), value=VALUES, leave_out=st.booleans())
 @example(path=("visits", 0, "window"), value=[1], leave_out=False)
 @example(path=("measures", "arms", "by_arm"), value={}, leave_out=False)
+@example(path=("classes", "group"), value=5, leave_out=False)
+@example(path=place_of("visits"), value=5, leave_out=False)
+@example(path=place_of("restricted_mean"), value=True, leave_out=False)
+@example(path=place_of("by_arm"), value={"a": 5}, leave_out=False)
+@example(path=place_of("field"), value=[], leave_out=False)
 def test_any_one_change_is_taken_or_refused_where_something_stands(path, value, leave_out):
     whole = changed(path, value, leave_out=leave_out)
     for fault in faults(whole):

@@ -2,7 +2,7 @@
 
 import pytest
 from builders import cd4, cell, disposition, dose, enrolment, report_of
-from parallel import TOTAL, A, B, parallel, printed, randomised, table_of
+from parallel import PARALLEL, TOTAL, A, B, parallel, printed, randomised, table_of
 
 from trial.errors import Rejected
 from trial.statistics.multiple_imputation import multiple_imputation
@@ -95,6 +95,55 @@ def test_deltas_are_tried_at_the_last_visit_until_the_conclusion_tips():
     (row,) = (row for row in grid.rows if "/tipping" in row.id)
     assert row.id == "row/week-5/tipping/0"
     assert row.label == "Tipping point: delta of Placebo, Drug 0"
+
+
+THREE = [A, B, {"id": "c", "label": "Other", "set": "randomised", "arm": "c"},
+         {"id": "b-a", "label": "B", "compare": ["a", "b"]},
+         {"id": "c-a", "label": "C", "compare": ["a", "c"]}]  # fmt: skip
+OTHER = {"arms": [*PARALLEL["arms"], {"id": "c", "label": "Other", "treatments": ["other"]}]}
+
+
+def test_a_tipping_point_stands_where_the_arm_that_tips_is_compared():
+    entries = people()
+    for i in range(6):
+        name = f"T-{i}"
+        entries += [enrolment(subject=name, age=31 + i), randomised("c", name),
+                    *(cd4(at, 210 + 7 * i % 5, subject=name) for at in (7, 14, 35))]  # fmt: skip
+    model = ROW["multiple_imputation"] | {"factors": [], "deltas": {"by_arm": {"b": [0, "1e1"]}}}
+    row = ROW | {"multiple_imputation": model}
+    grid = table_of(entries, row, columns=THREE, **OTHER)
+    (tipping,) = (row for row in grid.rows if row.id.endswith("/tipping"))
+    assert [part.column for part in tipping.cells] == ["b-a"]
+    (delta,) = (row for row in grid.rows if row.id.endswith("/delta/10"))
+    assert [part.column for part in delta.cells] == ["b-a", "c-a"]
+    order = [{"table": "t", "row": f"row/week-5/{name}", "column": "b-a"}
+             for name in ("delta/0", "delta/10")]  # fmt: skip
+    checking.check_definition(
+        parallel([row], THREE, **OTHER, testing={"alpha": 0.05, "order": order})
+    )
+    key_result = {"id": "k", "label": "K", "show": "difference",
+                  "source": {"table": "t", "row": tipping.id, "column": "c-a"}}  # fmt: skip
+    with pytest.raises(Rejected) as refused:
+        checking.check_definition(parallel([row], THREE, **OTHER, key_results=[key_result]))
+    assert "/key_results/0" in refused.value.faults[0].pointer
+
+
+@pytest.mark.parametrize(("deltas", "said"), [(["0", "100", "4000"], "not estimable"),
+                                              (["0", "4000", "100"], "4000"),
+                                              (["0", "100"], "not estimable")])  # fmt: skip
+def test_a_delta_without_a_p_value_tips_nothing(deltas, said):
+    """All of a have 200, of b 300: who jumps to a's mean has 300 with a delta of 100, too."""
+    entries = []
+    for i in range(12):
+        name = f"S-{i:02}"
+        entries += [enrolment(subject=name), randomised("ab"[i % 2], name), dose(7, subject=name),
+                    *(cd4(at, (200, 300)[i % 2], subject=name) for at in (7, 14, 35)
+                      if (i, at) not in ((1, 35), (3, 35))),
+                    disposition(60, "completed", name)]  # fmt: skip
+    asked = {"covariates": [], "factors": [], "method": "jump-to-reference", "reference": "a"}
+    grid = table(entries, **asked, deltas={"by_arm": {"b": deltas}})
+    assert printed(grid, "row/week-5/delta/100", "p")["p"] == ""
+    assert printed(grid, "row/week-5/tipping", "p") == {"tipping_delta": said}
 
 
 def test_a_visit_that_is_not_due_is_not_imputed():

@@ -266,3 +266,27 @@ def test_why_somebody_is_in_the_number_names_the_record():
     assert evidence[0].words == "RNA: reported as not done on 2015-07-01, record N-30"
     assert evidence[0].records == (("lab.result.reported", "N-30"),)
     assert evidence[1].words == "RNA: no value, not yet due"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"count": "rna-5"},
+        {"count": {"all": ["enrolled", {"none": ["rna-5"]}]}},
+        {"visits": ["day-7"], "count": {"measure": {"parameter": "weight"}, "not_done": True}},
+        {"levels": {"characteristic": "why"}},
+        {"count": {"characteristic": "why", "levels": ["Not done"]}},
+    ],
+)
+def test_of_the_assessed_nothing_was_not_done(row):
+    """Whoever has a value would be in the denominator, whoever has none in the numerator."""
+    value = json.loads(STUDY.source)
+    value["classes"] = {"why": {"label": "Why", "classes": [
+        {"value": "Not done", "label": "Not done", "condition": "rna-5"},
+        {"value": "Low", "label": "Low", "condition": "enrolled"}]}}  # fmt: skip
+    value["tables"][0]["rows"] = [{"id": "row", "label": "Row", "denominator": "assessed"} | row]
+    with pytest.raises(Rejected) as refused:
+        checking.read_definition(json.dumps(value))
+    (fault,) = refused.value.faults
+    assert fault.pointer == "/tables/0/rows/0/denominator"
+    assert "`not_done`" in fault.detail

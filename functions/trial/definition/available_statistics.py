@@ -439,6 +439,7 @@ def _of_difference(column: TableColumn) -> frozenset[str]:
 
 
 def _modelled_by_visit(
+    table: Table,
     row: TableRow,
     column: TableColumn,
     compared_columns: Sequence[str],
@@ -447,10 +448,14 @@ def _modelled_by_visit(
     """Return what a visit's row has, or one `below` it: of a delta, or of the tipping point."""
     if len(compared_columns) != 2:  # noqa: PLR2004 (a difference is between two)
         return _NOTHING
-    if below and (row.multiple_imputation is None or row.multiple_imputation.deltas is None):
+    imputation = row.multiple_imputation
+    deltas = None if imputation is None else imputation.deltas
+    if below and deltas is None:
         return _NOTHING
-    if below and below[0] == "tipping":
-        return frozenset(("tipping_delta",))
+    if below and below[0] == "tipping" and deltas is not None:
+        arms = [c.arm for c in table.columns if c.compare is None and c.arm in deltas.by_arm]
+        compared_arms = [c.arm for c in table.columns if c.id in compared_columns]
+        return frozenset(("tipping_delta",)) if set(arms[-1:]) & set(compared_arms) else _NOTHING
     limits = _limits(column.interval) if column.interval else _always(row)
     return limits | _P | {"difference", "se"}
 
@@ -464,7 +469,7 @@ def _modelled(
 ) -> frozenset[str]:
     if row.repeated is not None:
         below = inner[1:]
-        by_visit = _modelled_by_visit(row, column, compared_columns, below)
+        by_visit = _modelled_by_visit(table, row, column, compared_columns, below)
         return by_visit if inner else _NOTHING
     if inner and not _at_level(row, inner):
         return _P if column is _widest(table, row, inner[0]) else _NOTHING

@@ -42,17 +42,46 @@ def _assessed(definition: Definition, levels: Levels | None, counted: Ref | None
     return parts[0] if len(parts) == 1 else Condition(all=parts) if parts else None
 
 
+def asks_not_done(definition: Definition, row: TableRow, counted: Ref | None) -> bool:
+    """Return whether a row asks what was not done: nobody who is assessed has that."""
+    if row.levels is not None and row.levels.characteristic is not None:
+        return _category_asks_not_done(definition, row.levels.characteristic)
+    return counted is not None and _asks_not_done(definition, counted)
+
+
+def _asks_not_done(definition: Definition, ref: Ref) -> bool:
+    return any(
+        leaf.not_done or _category_asks_not_done(definition, leaf.characteristic)
+        for leaf in _leaves(definition, ref)
+    )
+
+
+def _category_asks_not_done(definition: Definition, name: str | None) -> bool:
+    classes = definition.classes.get(name) if name is not None else None
+    return classes is not None and any(
+        _asks_not_done(definition, ref) for ref in classes.conditions
+    )
+
+
 def _measures(definition: Definition, ref: Ref) -> Iterator[str | Measure]:
-    """Yield the measures that a condition needs, each once."""
+    """Yield the measures that a condition needs."""
+    for leaf in _leaves(definition, ref):
+        if leaf.measure is not None:
+            yield leaf.measure
+        if leaf.characteristic is not None:
+            yield from _measures_of_category(definition, leaf.characteristic)
+
+
+def _leaves(definition: Definition, ref: Ref) -> Iterator[Condition]:
+    """Yield the conditions that one is put together of, itself where it has no parts."""
     condition = ref if isinstance(ref, Condition) else definition.conditions.get(ref)
     if condition is None:
         return
-    if condition.measure is not None:
-        yield condition.measure
-    if condition.characteristic is not None:
-        yield from _measures_of_category(definition, condition.characteristic)
-    for part in (*(condition.all or ()), *(condition.any or ()), *(condition.none or ())):
-        yield from _measures(definition, part)
+    parts = *(condition.all or ()), *(condition.any or ()), *(condition.none or ())
+    for part in parts:
+        yield from _leaves(definition, part)
+    if not parts:
+        yield condition
 
 
 def _measures_of_category(definition: Definition, name: str) -> Iterator[str | Measure]:

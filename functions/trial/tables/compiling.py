@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from trial.definition.available_statistics import contrast_of
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
-from trial.definition.denominators import denominator_condition, means_assessed
+from trial.definition.denominators import asks_not_done, denominator_condition, means_assessed
 from trial.definition.design import Visit
 from trial.definition.grading import MAX_GRADE
 from trial.definition.intervals import IntervalDefinition
@@ -480,6 +480,8 @@ class Compiler:
             if counted is not None and means_assessed(definition, row):
                 raise refused(denominator_path, _NOBODY_ASSESSED)
             return None
+        if means_assessed(definition, row) and asks_not_done(definition, row, counted):
+            raise refused(denominator_path, _NOTHING_NOT_DONE)
         if visit is not None and isinstance(ref, Condition):
             ref = ref.at_visit(visit.id)
         test = self._rules.condition(ref, denominator_path)
@@ -1577,6 +1579,10 @@ _NOTHING_TO_KEEP = (
     "has nothing to be kept by: no column compares two by a difference or a ratio in this row"
 )
 _NOBODY_ASSESSED = "the condition has no measure: nothing says who is assessed; name a condition"
+_NOTHING_NOT_DONE = (
+    "`assessed` are those with a value, and the condition asks with `not_done` who has none: nobody"
+    " would count. Leave `denominator` out (all of whom it is known), or name a condition"
+)
 _SAME_CLASSES_AT_EVERY_VISIT = (
     "is the same at every visit: write classes in place, of a measure without `at`"
 )

@@ -61,9 +61,9 @@ def categories(definition: JsonObject) -> Sequence[str]:
 
 def levels_of(name: str, definition: JsonObject) -> Sequence[str] | None:
     """List the levels that a category can have."""
-    if name in members(definition, "classes"):
-        return [str(level.get("value")) for level in parts(members(definition, "classes")[name],
-                                                         "classes")]  # fmt: skip
+    all_classes = members(definition, "classes")
+    if name in all_classes:
+        return [str(level.get("value")) for level in parts(members(all_classes, name), "classes")]
     if name == ARM:
         return ids(definition, "arms")
     if name in ENROLMENT_FIELDS:

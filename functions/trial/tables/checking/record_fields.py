@@ -108,14 +108,18 @@ def members(part: JsonObject, name: str) -> Mapping[str, Any]:
 
 def parts(part: JsonObject, name: str) -> list[JsonObject]:
     """Return the objects in a part's list of that name."""
-    value = part.get(name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [item for item in values(part, name) if isinstance(item, dict)]
 
 
 def texts(part: JsonObject, name: str) -> list[str]:
     """Return the texts in a part's list of that name."""
+    return [item for item in values(part, name) if isinstance(item, str)]
+
+
+def values(part: JsonObject, name: str) -> list[Any]:
+    """Return a part's list of that name; an empty one where it is none."""
     value = part.get(name)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+    return value if isinstance(value, list) else []
 
 
 def ids(part: JsonObject, name: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Names of a definition that match nothing: each is a fault at its place, with those known."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from trial.definition import formulas
@@ -34,7 +35,9 @@ from trial.tables.checking.record_fields import (
     members,
     number_error,
     parts,
+    texts,
     value_error,
+    values,
     vocabulary_fields,
 )
 from trial.tables.listings import facts, items
@@ -292,7 +295,7 @@ def _given_by(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     if row.get("visits") is None or inner is None:
         return _in_subgroups(row, inner, definition)
     all_visits = ids(definition, "visits")
-    visits = all_visits if row["visits"] == "all" else [str(visit) for visit in row["visits"]]
+    visits = all_visits if row["visits"] == "all" else texts(row, "visits")
     by_visit = [*visits, *(f"{visit}/{name}" for visit in visits for name in inner)]
     return _in_subgroups(row, by_visit, definition)
 
@@ -333,14 +336,14 @@ def _levels(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:
     if name is not None:
         known_levels = _levels_of(name, definition)
     else:
-        is_recorded = isinstance(kind, str) and kind in KINDS and field in fields_of_kind(kind)
+        is_recorded = isinstance(kind, str) and kind in KINDS and str(field) in fields_of_kind(kind)
         known_levels = allowed_values(str(kind), str(field), definition) if is_recorded else None
     return None if known_levels is None else [*dict.fromkeys([*known_levels, *own_levels])]
 
 
 def _of_curve(row: JsonObject) -> Sequence[str]:
     """List the rows of a curve: its quartiles, and its days."""
-    return ["q1", "median", "q3", *(f"day-{day}" for day in row.get("at") or ())]
+    return ["q1", "median", "q3", *(f"day-{day}" for day in values(row, "at"))]
 
 
 def _of_times(row: JsonObject) -> Sequence[str]:
@@ -351,10 +354,10 @@ def _of_times(row: JsonObject) -> Sequence[str]:
 
 def _of_restricted_means(row: JsonObject) -> Iterator[str]:
     """Yield the rows of restricted means, and of their ratios."""
-    restricted_mean = row.get("restricted_mean") or {}
-    for day in restricted_mean.get("to") or ():
+    restricted_mean = members(row, "restricted_mean")
+    for day in values(restricted_mean, "to"):
         yield f"mean-{day}"
-        if "ratio" in (restricted_mean.get("contrasts") or ()):
+        if "ratio" in values(restricted_mean, "contrasts"):
             yield f"mean-{day}-ratio"
 
 
@@ -369,14 +372,21 @@ def _of_hazards(row: JsonObject) -> Iterator[str]:
 
 def _of_deltas(row: JsonObject) -> Sequence[str] | None:
     """List the rows below the last visit; None where what tips depends on other arms' deltas."""
-    deltas = row.get("deltas")
-    by_arm = deltas.get("by_arm") if isinstance(deltas, dict) else None
-    if not isinstance(by_arm, dict):
+    by_arm = members(members(row, "deltas"), "by_arm")
+    if not by_arm:
         return []
     if len(by_arm) != 1:
         return None
-    (values,) = by_arm.values()
-    return ["tipping", *(f"delta/{value}" for value in values)]
+    (arm,) = by_arm
+    return ["tipping", *(f"delta/{_plain(delta)}" for delta in values(by_arm, arm))]
+
+
+def _plain(number: Any) -> str:  # noqa: ANN401 (JSON)
+    """Write a number as ids of rows have it, however it is spelt: 1e1 is 10."""
+    try:
+        return f"{Decimal(str(number)):f}"
+    except InvalidOperation:
+        return str(number)
 
 
 def _of_interaction(row: JsonObject, definition: JsonObject) -> Sequence[str] | None:

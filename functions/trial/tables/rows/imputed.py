@@ -288,7 +288,7 @@ class ImputedRow(VisitsModelRow):
             cells = (
                 Cell(head.id, (self._tipping(model, pair, fixed, tipping),), self._method)
                 for head in heads
-                if (pair := self._pair(head)) is not None
+                if (pair := self._pair(head)) is not None and tipping in pair
             )
             beside = f", {self._words(fixed)}" if fixed else ""
             below = f"/{_text(fixed_deltas)}" if fixed_deltas else ""
@@ -298,7 +298,10 @@ class ImputedRow(VisitsModelRow):
     def _tipping(
         self, model: MultipleImputation, pair: tuple[str, str], fixed: Deltas, tipping: str
     ) -> Statistic:
-        """Return the first delta, of those asked for, with which P exceeds alpha."""
+        """Return the first delta, of those asked for, with which P exceeds alpha.
+
+        Where a delta before it has no P value, nobody knows which is the first.
+        """
         assert self.deltas is not None
         last = len(self.visits) - 1
 
@@ -311,8 +314,9 @@ class ImputedRow(VisitsModelRow):
         if p > self.deltas.alpha:
             return Statistic(TIPPING_DELTA, None, NOT_SIGNIFICANT)
         for delta in self.deltas.by_arm[tipping]:
-            p = p_with({**fixed, tipping: delta})
-            if p is None or p > self.deltas.alpha:
+            if (p := p_with({**fixed, tipping: delta})) is None:
+                return Statistic(TIPPING_DELTA, None, NOT_ESTIMABLE)
+            if p > self.deltas.alpha:
                 return Statistic(TIPPING_DELTA, f"{delta:f}", f"{delta:f}")
         return Statistic(TIPPING_DELTA, None, NOT_REACHED)
 
