@@ -4,6 +4,7 @@ TrialError    the base of them all
 Rejected      a retry would not help: answer 4xx, or quarantine the message
 Unavailable   a retry will help: answer 503, or leave the message in the queue
 OutOfTime     the process must end first: another one goes on, or it is too much for one
+NoRoom        the function has too little temporary storage: no retry helps, but another setting
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -115,6 +116,10 @@ def internal_failure(error: Exception) -> Rejected:
 
 class OutOfTime(TrialError):
     """The work cannot be finished before this process must end."""
+
+
+class NoRoom(TrialError):
+    """The work takes more temporary storage than this process has."""
 
 
 type Beat = Callable[[], None]

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import resource
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from invoking import STUDY, Context, Service, forget, streamed, unreachable
 import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
-from trial.reporting import blocks
+from trial.reporting import blocks, spool
 from trial.reporting.live import unfinished
 
 Event = dict[str, Any]
@@ -204,6 +205,24 @@ def test_a_study_that_fails_keeps_its_last_documents_and_recovers(
     assert filled.get("reports").json["last_rendering"]["status"] == "failed"
     filled.stream(CHANGED)
     assert latest(filled)["events"] > before["events"]
+    assert filled.get("reports").json["last_rendering"]["status"] == "published"
+
+
+def test_temporary_storage_that_is_full_is_told_with_what_to_do(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with monkeypatch.context() as patch:
+        patch.setattr(spool, "HELD_BYTES", 0)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+        try:
+            filled.stream(CHANGED)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    failed = filled.get("reports").json["last_rendering"]
+    assert failed["status"] == "failed"
+    assert "raise EphemeralStorage" in failed["detail"]
+    filled.stream(CHANGED)
     assert filled.get("reports").json["last_rendering"]["status"] == "published"
 
 

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 
 from trial.render import columns, datasets
+from trial.reporting.spool import Packed
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables.grid import Absent, Listing, Narratives, Value
@@ -59,30 +60,38 @@ class PackedRows:
 
     count: int
     digest: str
-    packed_values: bytes
-    packed_lines: bytes
-    columns: bytes = b""
-    packed_template: bytes = b""
+    packed_values: Packed
+    packed_lines: Packed
+    packed_columns: Packed = b""
+    packed_template: Packed = b""
     shape: str = ""
     """Of the sheet that the template is for."""
 
     def template(self, shape: str, make: Callable[[], str]) -> str:
         """Return the rows as they stand in a sheet, but for their numbers; remember them."""
         if shape == self.shape:
-            return zlib.decompress(self.packed_template).decode()
+            return zlib.decompress(bytes(self.packed_template)).decode()
         template = make()
-        self.packed_template = zlib.compress(template.encode(), _LEVEL)
-        self.shape = shape
+        self.remember_template(shape, zlib.compress(template.encode(), _LEVEL))
         return template
+
+    def remember_template(self, shape: str, packed: bytes) -> None:
+        """Keep a template for a sheet of some shape."""
+        self.shape, self.packed_template = shape, packed
 
     @property
     def lines(self) -> bytes:
         """The rows as they stand in their data set."""
-        return zlib.decompress(self.packed_lines)
+        return zlib.decompress(bytes(self.packed_lines))
+
+    @property
+    def columns(self) -> bytes:
+        """The rows by column."""
+        return bytes(self.packed_columns)
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows."""
-        for row in json.loads(zlib.decompress(self.packed_values)):
+        for row in json.loads(zlib.decompress(bytes(self.packed_values))):
             yield tuple(_read(value) if type(value) is list else value for value in row)
 
 
@@ -94,7 +103,7 @@ class Block:
     last_contact: int
     uncounted: Mapping[str, int]
     """How many discrepancies across subjects there are by rule."""
-    packed_root_lines: bytes
+    packed_root_lines: Packed
     """The lines that the content root is the digest of."""
     rows: Mapping[str, PackedRows]
     """By data set."""
@@ -102,7 +111,30 @@ class Block:
     @property
     def root_lines(self) -> bytes:
         """The lines of these subjects that the content root is the digest of."""
-        return zlib.decompress(self.packed_root_lines)
+        return zlib.decompress(bytes(self.packed_root_lines))
+
+
+@dataclass(frozen=True)
+class _RowsOf(Sequence[RowBlock]):
+    """The rows of one listing in each block; what a spool holds of them is read when asked for."""
+
+    blocks: Sequence[Block]
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    @overload
+    def __getitem__(self, place: int) -> RowBlock: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[RowBlock]: ...
+    def __getitem__(self, place: int | slice) -> RowBlock | Sequence[RowBlock]:
+        if isinstance(place, slice):
+            return _RowsOf(self.blocks[place], self.name)
+        return self.blocks[place].rows[self.name]
+
+    def __iter__(self) -> Iterator[RowBlock]:
+        return (block.rows[self.name] for block in self.blocks)
 
 
 @dataclass(frozen=True)
@@ -210,7 +242,7 @@ def _blocked[Shown: (Listing, Narratives)](
     several: Iterable[Shown], blocks: Sequence[Block]
 ) -> Iterator[Shown]:
     for part in several:
-        block_rows = [block.rows[_rows_name(part)] for block in blocks]
+        block_rows = _RowsOf(blocks, _rows_name(part))
         yield replace(part, rows=RowsInBlocks(block_rows, part.rows))
 
 

@@ -20,7 +20,7 @@ KEPT_TRAIL_BYTES = 100_000_000
 """How much of the audit trail is kept, compressed, until it is written; the rest is read again."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JournalPosition:
     """Where a subject's journal stood; `erased` if personal texts it had then are erased by now."""
 

@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
 
-from trial.errors import OutOfTime, Rejected, Unavailable, error_location
+from trial.errors import NoRoom, OutOfTime, Rejected, Unavailable, error_location
 
 NO_RESPONSE = (
     HTTPClientError,
@@ -86,6 +86,8 @@ def describe_failure(error: Exception) -> str:
             return f"the AWS call {error.operation_name} failed: {code}"
         case OutOfTime():
             return "it did not finish within the time limit of one run"
+        case NoRoom():
+            return "the temporary storage is full: raise EphemeralStorage of the Publish function"
         case Rejected():
             return f"{error.title}: {error.detail}" if error.detail else error.title
     return f"internal error: {type(error).__name__} in {error_location(error)}"

@@ -15,16 +15,12 @@ from trial.definition.study import Study
 from trial.errors import Beat
 from trial.reporting import report
 from trial.reporting.blocks import in_blocks
-from trial.reporting.live.state import (
-    BlockPlace,
-    KeptBlock,
-    LiveState,
-    mark,
-    read_blocks,
-)
+from trial.reporting.live.kept_blocks import KeptBlock
+from trial.reporting.live.state import BlockPlace, LiveState, mark, read_blocks
 from trial.reporting.live.unfinished import UnfinishedBlocks
 from trial.reporting.report import Contents, Disputes
 from trial.reporting.snapshot import KEPT_RECORDS, JournalPosition
+from trial.reporting.spool import Span, Spool
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.bucket.pieces import Pieces
@@ -41,18 +37,18 @@ from trial.tables.grid import Report
 
 @dataclass(frozen=True, slots=True)
 class KnownSubject:
-    """A subject at a version; packed where there are more records than memory holds as objects."""
+    """A subject at a version; in a spool where there are more records than memory holds."""
 
     id: str
     version: int
     head: bytes
-    state: Subject | bytes
+    state: Subject | Span
 
     @property
     def subject(self) -> Subject:
         """The subject."""
-        if isinstance(self.state, bytes):
-            return subjects.decode(Subject(self.id), self.state)
+        if isinstance(self.state, Span):
+            return subjects.decode(Subject(self.id), bytes(self.state))
         return self.state
 
 
@@ -76,11 +72,14 @@ class ChangedRows:
     store: Store
     study: Study
     changed: ChangedSubjects
+    spool: Spool
     beat: Beat = lambda: None
     note_blocks: Callable[[int, int], None] = lambda _done, _total: None
     """Is told how many blocks are kept of a publication that has not ended, and of how many."""
     all_sums: Share = field(default_factory=dict)
     """The sum of the shares of all subjects, once these were read."""
+    all_surveyed: CrossSubjectSurvey = field(default_factory=CrossSubjectSurvey)
+    """What they show together, once they were read."""
     blocks_kept: int = 0
     """How many blocks were made and kept before the publication that they are for has ended."""
 
@@ -115,6 +114,7 @@ class ChangedRows:
     def _counted(self, rows: Iterable[StoredSubject]) -> Iterator[StoredSubject]:
         for row in rows:
             cells.add_share(self.all_sums, row.share)
+            self.all_surveyed.add(row.subject)
             yield row
 
     def _by_id(self, rows: Iterable[StoredSubject]) -> KnownSubjects:
@@ -122,7 +122,8 @@ class ChangedRows:
         for row in rows:
             self.beat()
             room -= row.subject.accepted
-            state = row.subject if room >= 0 else subjects.encode(row.subject)
+            is_held = room >= 0
+            state = row.subject if is_held else self.spool.keep(subjects.encode(row.subject))
             by_id[row.id] = KnownSubject(row.id, row.version, row.head, state)
         return by_id
 
@@ -145,10 +146,11 @@ class LiveContents:
 
 @dataclass(frozen=True)
 class PiecesInUse:
-    """The pieces of an audience, and the digest of what decides them all."""
+    """The pieces of an audience, the digest of what decides them all, and what holds them."""
 
     pieces: Pieces
     inputs: str
+    spool: Spool
 
 
 def contents(
@@ -173,14 +175,17 @@ def contents(
         }
         if not anyway and not rows and disputes == list(state.disputes):
             return None
-        kept_blocks = read_blocks(in_use.pieces, state.blocks)
+        kept_blocks = read_blocks(in_use.pieces, state.blocks, in_use.spool)
         lost_ids = (
             name for place in state.blocks if place not in kept_blocks for name in place.ids
         )
         restored = changes.unchanged(lost_ids, state.positions)
         if restored is not None:
             changed = _ChangedSince(rows, restored)
-            return _Update(changes.study, view, disputes, changed, state, kept_blocks).contents()
+            update = _Update(
+                changes.study, view, disputes, changed, state, kept_blocks, in_use.spool
+            )
+            return update.contents()
     return _from_nothing(view, disputes, changes, in_use)
 
 
@@ -188,17 +193,18 @@ def _from_nothing(
     view: Study, disputes: Sequence[Dispute], changes: ChangedRows, in_use: PiecesInUse
 ) -> LiveContents:
     rows = changes.all_rows
-    people, sums = _InOrder(rows), changes.all_sums
-    open_disputes = report.open_disputes_of(people, disputes)
-    survey = CrossSubjectSurvey(people)
+    people, sums, survey = _InOrder(rows), changes.all_sums, changes.all_surveyed
+    disputed = sorted({dispute.subject for dispute in disputes} & rows.keys())
+    open_disputes = report.open_disputes_of((rows[name].subject for name in disputed), disputes)
     audience_contents = Contents(view, people, LIVE_SPEC, open_disputes, survey)
     positions = _positions(rows)
     unfinished = UnfinishedBlocks.read(
-        in_use.pieces, in_use.inputs, positions, open_disputes, survey
+        in_use.pieces, in_use.inputs, in_use.spool, positions, open_disputes, survey
     )
 
     def make(names: Sequence[str]) -> KeptBlock:
-        return _keep(audience_contents, [rows[name].subject for name in names])
+        people = [rows[name].subject for name in names]
+        return _keep(audience_contents, people, in_use.spool)
 
     blocks = list(unfinished.complete(sorted(rows), make, changes.beat, changes.note))
     return LiveContents(
@@ -216,13 +222,10 @@ def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
     return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
 
 
-def _keep(audience_contents: Contents, people: Sequence[Subject]) -> KeptBlock:
+def _keep(audience_contents: Contents, people: Sequence[Subject], spool: Spool) -> KeptBlock:
     """Make a block of subjects, with what it takes to make it anew."""
-    return KeptBlock(
-        audience_contents.maker.make(people),
-        tuple(map(subjects.encode, people)),
-        frozenset(mark(verdict) for subject in people for verdict in terms_of(subject)),
-    )
+    verdicts = frozenset(mark(verdict) for subject in people for verdict in terms_of(subject))
+    return KeptBlock.of(audience_contents.maker.make(people), people, verdicts, spool)
 
 
 @dataclass(frozen=True)
@@ -239,8 +242,9 @@ class _Update:
     def __init__(
         self, study: Study, view: Study, disputes: Sequence[Dispute],
         since: _ChangedSince, state: LiveState, kept_blocks: Mapping[BlockPlace, KeptBlock],
+        spool: Spool,
     ) -> None:  # fmt: skip
-        self._study, self._view = study, view
+        self._study, self._view, self._spool = study, view, spool
         self._disputes, self._rows, self._state = disputes, since.rows, state
         self._restored = since.restored
         self._kept = {place.ids: (block, place) for place, block in kept_blocks.items()}
@@ -320,4 +324,5 @@ class _Update:
             if kept_block and changed.isdisjoint(ids) and kept_block[0].verdicts.isdisjoint(moved):
                 yield kept_block
             else:
-                yield _keep(audience_contents, [*map(self._subject, ids)]), None
+                people = [*map(self._subject, ids)]
+                yield _keep(audience_contents, people, self._spool), None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 from trial.definition.study import Study
 from trial.errors import OutOfTime, Unavailable
@@ -26,6 +26,7 @@ from trial.reporting.live.state import (
     write_blocks,
     write_state,
 )
+from trial.reporting.spool import Spool
 from trial.statistics.cells import Cells, Share
 from trial.store.bucket.client import ObjectVersion
 from trial.store.bucket.documents import COLUMNS, STATE, Documents
@@ -66,22 +67,37 @@ def publish(
     epoch = current.epoch if current else 0
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
-    changes = ChangedRows(store, study, changed, writer.beat, note_blocks)
-    try:
-        advanced = [_advance(writer, view, epoch, changes) for view in study.views]
-    except OutOfTime as error:
-        if changes.blocks_kept:
-            raise Unavailable("documents are begun: the next call goes on with them") from error
-        raise
-    advances = [live for live in advanced if live is not None]
-    counted = store.header_cells(study) if advances else {}
-    agree = all(_agrees(counted, live.sums) for live in advances)
-    return Outcome(advanced[0].report.cut if advanced[0] else None, agree)
+    with Spool() as spool:
+        changes = ChangedRows(store, study, changed, spool, writer.beat, note_blocks)
+        try:
+            advances = [_spooled_advance(writer, view, epoch, changes) for view in study.views]
+        except OutOfTime as error:
+            if changes.blocks_kept:
+                raise Unavailable("documents are begun: the next call goes on with them") from error
+            raise
+    counted = store.header_cells(study) if any(advances) else {}
+    agree = all(_agrees(counted, advance.sums) for advance in advances if advance)
+    return Outcome(advances[0].cut if advances[0] else None, agree)
+
+
+class _Advance(NamedTuple):
+    """What one audience's documents have come to."""
+
+    cut: Cut
+    sums: Share
+
+
+def _spooled_advance(
+    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows
+) -> _Advance | None:
+    """Publish to one audience; its blocks are held no longer than that."""
+    with Spool() as spool:
+        return _advance(writer, view, epoch, changes, spool)
 
 
 def _advance(
-    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows
-) -> LiveContents | None:
+    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows, spool: Spool
+) -> _Advance | None:
     """Publish to one audience what changed, unless what it has is newer."""
     documents, code_version = writer.documents, writer.code_version
     pieces = documents.pieces(view.id, view.audience)
@@ -89,7 +105,7 @@ def _advance(
     inputs = inputs_of(view, epoch, code_version)
     state = read_state(pieces, latest, inputs)
     overtaken = is_overtaken(pieces, state)
-    live = contents(changes, view, PiecesInUse(pieces, inputs), state, anyway=overtaken)
+    live = contents(changes, view, PiecesInUse(pieces, inputs, spool), state, anyway=overtaken)
     if live is None:
         return None
     entry = _entry(view, epoch, code_version, live)
@@ -101,9 +117,9 @@ def _advance(
     documents.bucket.delete(superseding.due())
     entry |= _write(writer, view, epoch, live, unchanged, superseding)
     if documents.replace_latest(view.id, view.audience, entry, tag):
-        return live
+        return _Advance(live.report.cut, live.sums)
     # Another publication came in between; this one may still know of something that it lacks.
-    return _advance(writer, view, epoch, changes)
+    return _advance(writer, view, epoch, changes, spool)
 
 
 def _named(

@@ -10,95 +10,33 @@ import hashlib
 import json
 import struct
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import batched
 from typing import Any
 
 from trial.definition.study import Study
 from trial.render.documents import EarlierFile
 from trial.render.workbook.segments import Place
-from trial.reporting.blocks import Block, PackedRows
 from trial.reporting.live.former import FormerVersions
+from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.report import Disputes
 from trial.reporting.snapshot import JournalPosition
+from trial.reporting.spool import Spool
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import STATE
 from trial.store.bucket.pieces import Pieces
-from trial.store.encoding import subjects
 from trial.store.encoding.shares import decode_share, encode_share
-from trial.subject.fold import Dispute, Subject
+from trial.subject.fold import Dispute
 from trial.tables.discrepancies.across import Verdict
 
-FORMAT = 3
+FORMAT = 4
 BEGUN = "begun"
 _THREADS = 8
+_AT_ONCE = 64  # blocks whose bytes may be in memory together, some 400 KB each
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1
-
-
-@dataclass(frozen=True)
-class KeptBlock:
-    """A block with the subjects that it was made from."""
-
-    block: Block
-    packed: tuple[bytes, ...]
-    verdicts: frozenset[str]
-    """The marks of what subjects together decide that these depend on."""
-
-    def subject(self, name: str) -> Subject:
-        """Unpack one of the subjects."""
-        return subjects.decode(Subject(name), self.packed[self.block.ids.index(name)])
-
-    def encode(self) -> bytes:
-        """Write it: a head, and the parts that the head tells the lengths of."""
-        block = self.block
-        parts = [block.packed_root_lines, *self.packed]
-        rows = {}
-        for name, packed_rows in block.rows.items():
-            encoded = (
-                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.columns,
-                packed_rows.packed_template,
-            )  # fmt: skip
-            description = (packed_rows.count, packed_rows.digest, packed_rows.shape)
-            rows[name] = [*description, *map(len, encoded)]
-            parts += encoded
-        head = {
-            "ids": block.ids,
-            "last_contact": block.last_contact,
-            "uncounted": block.uncounted,
-            "root_lines": len(block.packed_root_lines),
-            "packed": [len(body) for body in self.packed],
-            "verdicts": sorted(self.verdicts),
-            "rows": rows,
-        }
-        text = zlib.compress(json.dumps(head).encode(), _LEVEL)
-        return b"".join((_LENGTH.pack(len(text)), text, *parts))
-
-    @classmethod
-    def decode(cls, content: bytes) -> "KeptBlock":
-        """Read it again; its digest is known to be right."""
-        (length,) = _LENGTH.unpack_from(content)
-        position = _LENGTH.size + length
-        head = json.loads(zlib.decompress(content[_LENGTH.size : position]))
-
-        def take(size: int) -> bytes:
-            nonlocal position
-            position += size
-            return content[position - size : position]
-
-        root_lines = take(head["root_lines"])
-        packed = tuple(take(size) for size in head["packed"])
-        rows = {
-            name: PackedRows(
-                count, digest, take(values), take(lines), take(columns), take(template), shape
-            )
-            for name, (count, digest, shape, values, lines, columns, template) in head[
-                "rows"
-            ].items()
-        }
-        block = Block(tuple(head["ids"]), head["last_contact"], head["uncounted"], root_lines, rows)
-        return cls(block, packed, frozenset(head["verdicts"]))
 
 
 def mark(verdict: Verdict) -> str:
@@ -238,27 +176,36 @@ def begin(pieces: Pieces) -> str:
     return pieces.write(BEGUN, b"")
 
 
-def read_blocks(pieces: Pieces, places: Sequence[BlockPlace]) -> Mapping[BlockPlace, KeptBlock]:
-    """Read blocks, several at a time: those that are there and are what was kept."""
+def read_blocks(
+    pieces: Pieces, places: Iterable[BlockPlace], spool: Spool
+) -> Mapping[BlockPlace, KeptBlock]:
+    """Read blocks into a spool, several at a time: those that are there and are what was kept."""
 
     def read(place: BlockPlace) -> bytes | None:
         content = pieces.read(place.name, place.version)
         return content if content is not None and sha256(content) == place.sha256 else None
 
+    blocks = {}
     with ThreadPoolExecutor(_THREADS) as threads:
-        contents = zip(places, threads.map(read, places), strict=True)
-        return {
-            place: KeptBlock.decode(content) for place, content in contents if content is not None
-        }
+        for some_places in batched(places, _AT_ONCE, strict=False):
+            contents = zip(some_places, threads.map(read, some_places), strict=True)
+            for place, content in contents:
+                if content is not None:
+                    blocks[place] = KeptBlock.decode(place.ids, content, spool)
+    return blocks
 
 
-def write_blocks(pieces: Pieces, blocks: Sequence[KeptBlock]) -> list[BlockPlace]:
+def write_blocks(pieces: Pieces, blocks: Iterable[KeptBlock]) -> list[BlockPlace]:
     """Keep blocks, several at a time; return where they are, in their order."""
 
-    def write(block: KeptBlock) -> BlockPlace:
+    def write(ids: tuple[str, ...], content: bytes) -> BlockPlace:
         # A block has its name as long as it begins with the same subject.
-        name, content = f"block-{sha256(block.block.ids[0].encode())[:24]}", block.encode()
-        return BlockPlace(name, pieces.write(name, content), sha256(content), block.block.ids)
+        name = f"block-{sha256(ids[0].encode())[:24]}"
+        return BlockPlace(name, pieces.write(name, content), sha256(content), ids)
 
+    places: list[BlockPlace] = []
     with ThreadPoolExecutor(_THREADS) as threads:
-        return list(threads.map(write, blocks))
+        for some_blocks in batched(blocks, _AT_ONCE, strict=False):
+            ids = [block.block.ids for block in some_blocks]
+            places += threads.map(write, ids, [block.encode() for block in some_blocks])
+    return places

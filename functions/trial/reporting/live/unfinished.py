@@ -14,9 +14,9 @@ from typing import Any
 
 from trial.errors import Beat
 from trial.reporting.blocks import in_blocks
+from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.live.state import (
     BlockPlace,
-    KeptBlock,
     mark,
     read_blocks,
     sha256,
@@ -24,6 +24,7 @@ from trial.reporting.live.state import (
 )
 from trial.reporting.report import Disputes
 from trial.reporting.snapshot import JournalPosition
+from trial.reporting.spool import Spool
 from trial.store.bucket.pieces import Pieces
 from trial.tables.discrepancies.across import CrossSubjectSurvey
 
@@ -39,6 +40,8 @@ class UnfinishedBlocks:
     pieces: Pieces
     inputs: str
     """The digest of what decides everything: definition, code, epoch."""
+    spool: Spool
+    """What holds the blocks."""
     positions: Mapping[str, JournalPosition]
     disputes: Disputes
     verdicts: Mapping[str, str]
@@ -53,6 +56,7 @@ class UnfinishedBlocks:
         cls,
         pieces: Pieces,
         inputs: str,
+        spool: Spool,
         positions: Mapping[str, JournalPosition],
         disputes: Disputes,
         survey: CrossSubjectSurvey,
@@ -61,7 +65,7 @@ class UnfinishedBlocks:
         verdicts = {
             mark(verdict): sha256(decided.encode()) for verdict, decided in survey.verdicts.items()
         }
-        blocks = cls(pieces, inputs, positions, disputes, verdicts)
+        blocks = cls(pieces, inputs, spool, positions, disputes, verdicts)
         document = _read(pieces)
         if document is None or document["inputs"] != inputs:
             return blocks
@@ -113,7 +117,7 @@ class UnfinishedBlocks:
         places = [self.kept[key] for key in map(self._key, ids) if key in self.kept]
         return {
             place.ids: block
-            for place, block in read_blocks(self.pieces, places).items()
+            for place, block in read_blocks(self.pieces, places, self.spool).items()
             if block.verdicts.isdisjoint(self.moved)
         }
 
