@@ -8,7 +8,8 @@ NoRoom        the function has too little temporary storage: no retry helps, but
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+from trial.deferred import dataclass
 
 
 @dataclass(frozen=True)

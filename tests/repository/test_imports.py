@@ -16,6 +16,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 # From the ground up: a module imports what lies below it, and of its own layer its own package.
 # A module of the ground layers may be a single file: it then stands for itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
+    ("deferred",),
     ("errors",),
     ("statistics",),
     ("events",),
@@ -61,6 +62,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
 }
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 MAY_BE_IMPURE = {
+    "trial.deferred": {"threading"},  # one thread finishes a class
     "trial.access.cookies": {"secrets"},  # what a sign-in begins with
     "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
     "wiring": {"os", "random"},  # the settings; jitter after a snapshot
@@ -172,6 +174,25 @@ def test_pydantic_reads_bytes_and_settings_and_nothing_else() -> None:
         "trial.events.payloads",
         "wiring",
     }
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name != "trial.deferred"])
+def test_dataclasses_are_deferred_but_beside_those_with_slots(module: str) -> None:
+    names = [
+        alias.name
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
+        for alias in node.names
+    ]
+    options = [
+        keyword.arg
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.ClassDef)
+        for decorator in node.decorator_list
+        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "dataclass"
+        for keyword in decorator.keywords
+    ]
+    assert ("dataclass" in names) == ("slots" in options)
 
 
 def test_no_study_is_known_to_the_code() -> None:

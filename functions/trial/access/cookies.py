@@ -11,7 +11,8 @@ import hmac
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from trial.deferred import dataclass
 
 SESSION, SIGN_IN = "__Host-session", "__Host-sign-in"
 LONGEST_COOKIE = 3_800

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -17,6 +16,7 @@ import jwt
 
 from trial.access import tokens
 from trial.access.person import Person, read_roles
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 
 type Fetch = Callable[[str, Mapping[str, str] | None], tuple[int, Any]]

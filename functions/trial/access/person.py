@@ -1,9 +1,10 @@
 """A person who signed in, with the roles that the issuer's claims give in each study."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
+from trial.deferred import dataclass
 from trial.events import fields
 
 EVERY_STUDY = "*"

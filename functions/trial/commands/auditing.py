@@ -6,9 +6,10 @@ who may see that the study exists.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Literal
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, shortened
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row

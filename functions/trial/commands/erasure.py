@@ -4,9 +4,9 @@ The erasure is an event of the subject, recorded like any other: its transaction
 writes the records without their texts, moves the sums, and says in the journal who, when and why.
 """
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events import envelope, json_body

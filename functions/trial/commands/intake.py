@@ -4,12 +4,13 @@ The API and the queue both come through here, so an event gets the same answer b
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from trial.commands.event_warnings import raised_by_event
 from trial.commands.intake_context import Channel, IntakeContext
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, Unavailable, internal_failure
 from trial.events import envelope, json_body, wellformed

@@ -1,8 +1,8 @@
 """What an event is taken in with: the stores, the sender, and the channel it comes by."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from trial.deferred import dataclass
 from trial.store.dynamodb import Store
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions

@@ -7,11 +7,12 @@ several events in one body those that are accepted are recorded, and it waits un
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from trial.commands import intake
 from trial.commands.intake_context import IntakeContext
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import could_unblind

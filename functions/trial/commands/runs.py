@@ -7,12 +7,13 @@ the table: any step may be repeated, be lost, or go on beside one of a run that 
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from trial.commands import auditing
 from trial.commands.auditing import Audit, ShardAudit
+from trial.deferred import dataclass
 from trial.definition import MAX_SHARDS
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, TrialError

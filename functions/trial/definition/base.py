@@ -1,7 +1,6 @@
 """What every part of a definition is made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
@@ -16,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from trial.deferred import dataclass
 from trial.events.field_errors import NAME
 from trial.events.fields import term
 

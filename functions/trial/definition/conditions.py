@@ -1,12 +1,12 @@
 """What is asked of a subject: dates, measures, classes, conditions, analysis sets, events."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from trial.deferred import dataclass
 from trial.definition.base import (
     BOUNDS,
     ArmName,

@@ -5,11 +5,11 @@ guide says it in words.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
+from trial.deferred import dataclass
 from trial.definition.base import Model
 from trial.events.field_errors import not_in_list
 

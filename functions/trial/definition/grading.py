@@ -5,12 +5,12 @@ are on the value itself, or on it against a limit of its reference range or the 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from trial.deferred import dataclass
 from trial.definition.base import BOUNDS, Bounds, Model, Name, RefersTo
 from trial.definition.formulas import Conversion
 

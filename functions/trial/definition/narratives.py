@@ -7,12 +7,12 @@ it says is a template, whose placeholders are what columns of listings can show.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
 
+from trial.deferred import dataclass
 from trial.definition.base import Model, Name, RefersTo
 from trial.definition.conditions import Ref
 from trial.definition.outputs import RecordSelection

@@ -5,13 +5,14 @@ decimals that it may have, so its sums and tallies are exact. A logarithm, a rat
 has no last decimal: it is kept with so many that those which are printed are right.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Context, Decimal
 from functools import cached_property
 from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from trial.deferred import dataclass
 from trial.definition.base import Decimals, Model
 
 MAX_RESULT_PLACES = 18

@@ -7,11 +7,11 @@ shape which is meant.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, cached_property
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trial.deferred import dataclass
 from trial.definition import Definition, formulas
 from trial.definition.base import Model, RefersTo
 from trial.definition.narratives import placeholders

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
+from trial.deferred import dataclass
 from trial.definition import Definition, in_place, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit

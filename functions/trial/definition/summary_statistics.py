@@ -5,9 +5,9 @@ and a line in `tables/rows/summaries.py`; documents take their words from here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
+from trial.deferred import dataclass
 from trial.statistics.tallies import QUARTILES
 
 Statistic = Literal[

@@ -1,11 +1,11 @@
 """CloudEvents as upstream systems post them, and the entries they become."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial.deferred import dataclass
 from trial.errors import FieldError, Rejected
 from trial.events import content
 from trial.events.fields import AS_WRITTEN, NORMAL, Identifier, Instant, validate

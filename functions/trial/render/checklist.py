@@ -5,8 +5,8 @@ field that this definition states. The rest is a person's work; `remains` says w
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Ref
 from trial.definition.outputs import TableRow

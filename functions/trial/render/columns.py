@@ -10,8 +10,9 @@ import json
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from trial.deferred import dataclass
 
 _SIZES = struct.Struct(">II")
 _CUT_OFF = "the columns of a data set end in their midst"

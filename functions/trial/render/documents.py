@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.narratives import narratives_page

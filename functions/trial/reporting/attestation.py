@@ -8,11 +8,11 @@ names the one before it of the same study and audience, so that no cut can be re
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from hashlib import sha256
 from textwrap import wrap
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.events.json_body import canonical
 from trial.render.documents import File

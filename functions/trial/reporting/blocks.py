@@ -10,10 +10,11 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, overload
 
+from trial.deferred import dataclass
 from trial.render import columns, datasets
 from trial.reporting.spool import Packed
 from trial.subject.derivation import Derivation

@@ -7,9 +7,10 @@ arms, so that of a blinded study only the unblinded may read it.
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
 from trial.store.bucket import object_keys

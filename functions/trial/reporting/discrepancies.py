@@ -6,8 +6,8 @@ Documents hold no state: they follow from the records alone, and what was decide
 import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition.discrepancies import CONTRADICTORY, NOTABLE, RULES
 from trial.definition.study import Study
 from trial.errors import FieldError, Rejected

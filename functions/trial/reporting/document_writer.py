@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat
 from trial.render.documents import EarlierFile, File

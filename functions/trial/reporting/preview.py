@@ -5,8 +5,8 @@ are of the same records, even where time allows only some of the subjects.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime
 from trial.render import tables_json

@@ -5,10 +5,10 @@ Counted from the subjects' records, one after the other: no sums hold it.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from trial.deferred import dataclass
 from trial.definition.design import Visit
 from trial.definition.study import Study
 from trial.events import dates

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, Unavailable
 from trial.events.blinding import OPEN

@@ -7,9 +7,10 @@ document agrees with itself by construction.
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.events import blinding, dates
 from trial.events.payloads import ERASURE

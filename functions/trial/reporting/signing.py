@@ -1,9 +1,9 @@
 """The key that signs: an asymmetric key of AWS KMS, of which nobody ever holds the private half."""
 
 import hashlib
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.store.failures import transient_as_unavailable
 
 ALGORITHM = "ECDSA_SHA_256"

@@ -7,8 +7,9 @@ tens of bytes a record.
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.encoding import subjects

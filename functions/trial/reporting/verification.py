@@ -8,7 +8,6 @@ from the records is another question, which takes the journals.
 import json
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Rejected
 from trial.reporting.attestation import signed_bytes

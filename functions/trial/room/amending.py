@@ -6,11 +6,11 @@ nothing is changed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 import wiring
 from trial.commands import admission
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import MAX_FIELD_ERRORS, FieldError, Rejected
 from trial.events import json_body

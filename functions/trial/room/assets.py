@@ -5,9 +5,9 @@ A browser may keep them for ever: another release has other names.
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
+from trial.deferred import dataclass
 from trial.errors import Rejected
 from trial.render.markup import Html, css, html, joined
 from trial.render.page.elements import css_string

@@ -5,12 +5,13 @@ YAML is read with JSON's own types: a date stays text, `no` is a word, a number 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
 import yaml
 
+from trial.deferred import dataclass
 from trial.errors import Rejected
 from trial.events import json_body, json_pointer
 from trial.events.wellformed import MAX_DEPTH

@@ -1,10 +1,11 @@
 """What stands around every page: head, bar, contents, notices, footer."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import wiring
 from trial.access.person import Person
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import UNBLINDED

@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import wiring
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.events.blinding import HIDDEN
 from trial.render.consort import flow_svg

@@ -5,7 +5,7 @@ so that another function, with other rights, can serve these.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from email import message_from_bytes
 from email.policy import HTTP
 from functools import cached_property
@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import wiring
 from trial.access.person import Person, Role
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, Rejected
 from trial.events.blinding import UNBLINDED

@@ -9,13 +9,13 @@ among those of a page.
 import json
 from bisect import bisect
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
 from itertools import accumulate, chain
 from typing import Any, Protocol
 
 import wiring
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
 from trial.render import columns

@@ -1,12 +1,12 @@
 """Subjects: a list to find them in, the profile of one, and its journal."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from operator import attrgetter
 from typing import Any
 
 import wiring
+from trial.deferred import dataclass
 from trial.errors import Rejected
 from trial.events import dates, fields, json_body
 from trial.events.payloads import KINDS

@@ -1,11 +1,11 @@
 """The audit trail: who did what, when and why; by person, by period, by subject."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import unquote
 
 import wiring
+from trial.deferred import dataclass
 from trial.definition.discrepancies import RULES
 from trial.render.markup import EMPTY, Html, bdi, escape, html
 from trial.room import frame

@@ -1,11 +1,12 @@
 """A browser's request as an HTTP API hands it over, and the reply that this takes back."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
 from trial.access import cookies
+from trial.deferred import dataclass
 from trial.errors import Beat
 from trial.room.routing import RoomRequest
 from trial.web.routing import Answer, body_bytes

@@ -1,9 +1,9 @@
 """Results and adverse events that come together: in one sample, on one day, within some days."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+from trial.deferred import dataclass
 from trial.definition.conditions import Coincident, Condition, Selection, selection
 from trial.definition.precision import WHOLE
 from trial.definition.study import Study

@@ -1,10 +1,11 @@
 """Measures: a number per subject, with its precision and whether it is due."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.base import Bounds
 from trial.definition.conditions import (
     CHANGES,

@@ -4,11 +4,11 @@ A table that would take longer than there is time for is tested by a named appro
 all, and its method says so.
 """
 
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import lru_cache
 
+from trial.deferred import dataclass
 from trial.statistics import fisher, sampling
 from trial.statistics.contingency import Table, pearson, without_empty
 

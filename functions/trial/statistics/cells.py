@@ -1,9 +1,10 @@
 """Cells: named integers that add. What is stored is a sum of cells; a cell of 0 is absent."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Never
+
+from trial.deferred import dataclass
 
 Cells = dict[str, int]
 Share = dict[str, Cells]

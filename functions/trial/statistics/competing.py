@@ -5,10 +5,11 @@ one, or neither by the end of its follow-up; who is censored at the time of an e
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import ratio
 from trial.statistics.inference import (
     LEVEL,

@@ -5,11 +5,11 @@ method, and its interval and its tails are by that same method, so that they nev
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Protocol
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import normal_tail, ratio
 from trial.statistics.inference import (
     LIMIT,

@@ -1,9 +1,9 @@
 """How the values of one subject may be correlated: covariances of visits by few parameters."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
+from trial.deferred import dataclass
 from trial.statistics.maximisation import Arithmetic, Matrix
 
 COVARIANCES: Mapping[str, str] = {

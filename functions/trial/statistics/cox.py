@@ -5,11 +5,11 @@ likelihood is one of counts. Estimates have 20 good digits; whether there are an
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics import maximisation, separation
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, NormalEstimate
 from trial.statistics.maximisation import (

@@ -6,9 +6,10 @@ shows as a pivot of exactly 0; it is passed over, whatever the size of the numbe
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
+
+from trial.deferred import dataclass
 
 type Matrix = Sequence[Sequence[int | Fraction]]
 

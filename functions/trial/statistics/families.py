@@ -4,10 +4,10 @@ Each is of groups of subjects who are alike in the design, of which sums are eno
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics import maximisation
 from trial.statistics.maximisation import Arithmetic, Matrix, Slope
 

@@ -3,12 +3,13 @@
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import accumulate
 from math import comb, factorial, prod
 from operator import sub
 
+from trial.deferred import dataclass
 from trial.statistics.contingency import Table, without_empty
 from trial.statistics.two_by_two import fisher_two_by_two
 

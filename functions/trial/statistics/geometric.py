@@ -5,11 +5,11 @@ none is rounded before it is added. Values of 0 or less have none: then there is
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import normal_quantile, ratio, t_quantile
 from trial.statistics.inference import WORKING
 from trial.statistics.tallies import OrderedValues

@@ -4,11 +4,11 @@ The statistic itself is an exact fraction; only the tails of its distribution ar
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from typing import Literal
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import (
     Real,
     chi_square_tail,

@@ -5,10 +5,11 @@ factors and covariates follow exactly, so estimates and F statistics are fractio
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.elimination import Solution, solve
 from trial.statistics.inference import FRatio, StudentT
 from trial.statistics.products import Levels, Sums

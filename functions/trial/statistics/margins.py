@@ -1,10 +1,11 @@
 """Margins that a difference or a ratio must keep: for non-inferiority, or for equivalence."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics.contrasts import Limits, Tails
 
 NON_INFERIORITY, EQUIVALENCE = "non-inferiority", "equivalence"

@@ -7,11 +7,11 @@ digits right after it are some twice as many.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Protocol
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import chi_square_tail
 from trial.statistics.inference import WORKING, NormalEstimate
 

@@ -6,12 +6,12 @@ model with correlated visits is a function of these sums, so it is fitted withou
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from math import log10, pi
 
+from trial.deferred import dataclass
 from trial.statistics import elimination, maximisation
 from trial.statistics.covariances import STRUCTURES, Structure, Weighted
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, WORKING, StudentT

@@ -1,11 +1,11 @@
 """Means: what n, the sum and the sum of squares tell, of one group and between groups."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import ClassVar
 
+from trial.deferred import dataclass
 from trial.statistics.inference import LEVEL, FRatio, Interval, StudentT, square_root
 from trial.statistics.limbs import LIMB_BASE, from_limbs, limb_names, to_limbs
 

@@ -10,11 +10,11 @@ Analysis of Incomplete Multivariate Data, 6.5; SAS: MI MCMC IMPUTE=MONOTONE).
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, lru_cache
 
+from trial.deferred import dataclass
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK, StudentT
 from trial.statistics.random_numbers import RandomNumbers
 

@@ -1,11 +1,11 @@
 """Sums of squares and products by combination of factor levels: what linear models start from."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, combinations_with_replacement
 from typing import Self
 
+from trial.deferred import dataclass
 from trial.statistics.limbs import from_limbs, to_limbs
 
 type Levels = tuple[str, ...]

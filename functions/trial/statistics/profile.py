@@ -5,10 +5,10 @@ They are found by Newton's steps in binary numbers, within a bracket, and then i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics import maximisation
 from trial.statistics.inference import WORKING
 from trial.statistics.maximisation import (

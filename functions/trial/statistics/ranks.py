@@ -6,13 +6,13 @@ Values are integers in one unit. The first group is contrasted with the second, 
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 from math import comb, gcd
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import ratio
 from trial.statistics.inference import (
     WORKING,

@@ -5,12 +5,13 @@ likelihood is one of tallies. Estimates have 20 good digits; whether there are a
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from math import log
 
+from trial.deferred import dataclass
 from trial.statistics import maximisation, profile, separation
 from trial.statistics.families import (
     LOGISTIC,

@@ -4,13 +4,13 @@ Each group is how many of it have the event, and of how many. Nothing is added t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 from math import comb
 from typing import Final, Literal
 
+from trial.deferred import dataclass
 from trial.statistics.contrasts import (
     Contrast,
     Limits,

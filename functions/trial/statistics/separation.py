@@ -7,10 +7,10 @@ observations that the direction does not decide (Geyer 2009, Electron J Stat 3:2
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
 
+from trial.deferred import dataclass
 from trial.statistics.elimination import solve
 
 type Vector = tuple[int, ...]

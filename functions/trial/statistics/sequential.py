@@ -5,13 +5,13 @@ the planned information. In decimal arithmetic throughout, to some ten digits.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Context, Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
 from itertools import pairwise
 from operator import mul
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import normal_quantile, normal_tail, ratio
 
 OBRIEN_FLEMING = "Lan-DeMets spending of O'Brien-Fleming type"

@@ -5,11 +5,11 @@ nobody tells nothing and is left out by whoever asks. All sums are exact.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.contrasts import Contrast, Limits, NormalContrast, ScoreContrast, Tails
 from trial.statistics.distributions import ratio
 from trial.statistics.inference import (

@@ -4,12 +4,12 @@ Times are integers (days). Who is censored at the time of an event was at risk o
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from fractions import Fraction
 from operator import add
 from typing import cast
 
+from trial.deferred import dataclass
 from trial.statistics.distributions import ratio
 from trial.statistics.inference import (
     LEVEL,

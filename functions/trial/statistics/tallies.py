@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
 
+from trial.deferred import dataclass
 from trial.statistics.inference import LEVEL
 
 QUARTILES = "quartiles by SAS definition 5"

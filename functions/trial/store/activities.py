@@ -1,9 +1,9 @@
 """Who did what with a study beside posting events: rows that are only ever added."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
+from trial.deferred import dataclass
 from trial.store import keys
 from trial.store.instants import put_at_free_instant
 from trial.store.table import Item, Table, key, text
@@ -43,4 +43,4 @@ class Activities:
 
 
 def _read(item: Item) -> Activity:
-    return Activity(**{name: item[name]["S"] for name in Activity.__dataclass_fields__})
+    return Activity(**{name: item[name]["S"] for name in Activity.__annotations__})

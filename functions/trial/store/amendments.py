@@ -1,9 +1,9 @@
 """Every change of a study's definition: who made it, when and why; written with the change."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from trial.deferred import dataclass
 from trial.store import keys
 from trial.store.generations import Decision
 from trial.store.table import Action, Item, Table, key, sort_key, text

@@ -8,9 +8,9 @@ run changes nothing.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from trial.deferred import dataclass
 from trial.errors import TrialError, Unavailable
 from trial.store import keys
 from trial.store.table import (

@@ -14,9 +14,10 @@ simply begun again.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.definition.study import generation as generation_of
 from trial.errors import Beat, TrialError, Unavailable

@@ -2,10 +2,11 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from trial.deferred import dataclass
 from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable

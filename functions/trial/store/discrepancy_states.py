@@ -6,10 +6,10 @@ change it is another one; what was decided of it stays, and is the state of none
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
+from trial.deferred import dataclass
 from trial.store import keys
 from trial.store.generations import Decision
 from trial.store.instants import put_at_free_instant
@@ -90,6 +90,6 @@ def _grouped(items: Iterable[Item]) -> Mapping[str, SubjectChanges]:
 
 def _read(item: Item) -> StateChange:
     subject, discrepancy = keys.changed_discrepancy(sort_key(item))
-    decision = Decision(**{name: item[name]["S"] for name in Decision.__dataclass_fields__})
+    decision = Decision(**{name: item[name]["S"] for name in Decision.__annotations__})
     state: DiscrepancyState = item["state"]["S"]
     return StateChange(subject, discrepancy, item["rule"]["S"], state, decision)

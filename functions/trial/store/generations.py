@@ -13,9 +13,10 @@ has reconciled mean `is_stale`: some share is older than its subject. What is no
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
+from trial.deferred import dataclass
 from trial.definition.study import Study, generation
 from trial.store import keys
 from trial.store.rows import COMMITS, stamp_text

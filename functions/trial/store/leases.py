@@ -9,9 +9,10 @@ expires after the longest that a function may run; a holder that is retried has 
 
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.store import keys
 from trial.store.rows import stamp_text

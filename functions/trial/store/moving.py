@@ -9,9 +9,9 @@ reconciled that one.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import islice
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Cells, Share

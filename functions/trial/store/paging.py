@@ -8,10 +8,10 @@ there more than once, the last is the one that counts.
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.statistics.cells import Share
 from trial.store import keys

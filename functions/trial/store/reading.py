@@ -1,9 +1,9 @@
 """Reading a study: its subjects, and its sums in a state that every writer would recognise."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import batched
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Cells, Share

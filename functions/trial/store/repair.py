@@ -1,8 +1,8 @@
 """Repair: make what is counted what was recorded, by the same transactions that fill."""
 
 from collections.abc import Container, Iterator
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Share

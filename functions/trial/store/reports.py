@@ -1,10 +1,10 @@
 """Requested reports: a row each, from the request until its documents are there."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Rejected
 from trial.store import keys
 from trial.store.table import PRESENT, Item, Table, key, number, sort_key, text

@@ -7,11 +7,12 @@ import hashlib
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Rejected, Unavailable
 from trial.events import blinding, envelope, json_body
 from trial.events.blinding import HIDDEN, blinded_body

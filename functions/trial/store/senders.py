@@ -5,10 +5,11 @@ A list is a row of its own, and none is ever changed: who made it, when and why 
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.store import keys
 from trial.store.generations import Decision
@@ -69,5 +70,5 @@ class Senders:
 
 def _read(item: Item) -> SenderList:
     senders = [Sender(**sender) for sender in json.loads(item["senders"]["S"])]
-    decision = Decision(**{name: item[name]["S"] for name in Decision.__dataclass_fields__})
+    decision = Decision(**{name: item[name]["S"] for name in Decision.__annotations__})
     return SenderList(senders, decision)

@@ -5,8 +5,9 @@ updates of one shard as fit commit in one transaction.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.statistics import cells
 from trial.statistics.cells import Share

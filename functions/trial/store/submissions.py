@@ -12,11 +12,11 @@ it is answered before anything is looked at, and the verdict is for the unblinde
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.events.blinding import HIDDEN
 from trial.events.envelope import Entry

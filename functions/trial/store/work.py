@@ -5,8 +5,8 @@ documents, and how far work that is spread has come.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition import MAX_SHARDS
 from trial.definition.study import generation
 from trial.errors import Unavailable

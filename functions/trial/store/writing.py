@@ -16,10 +16,11 @@ hash in its journal row says: this call knows the hashes it tried.
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, internal_failure
 from trial.events.payloads import ERASURE

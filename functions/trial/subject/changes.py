@@ -1,9 +1,10 @@
 """What differs between two states of a subject's records: as two cuts see them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events import privacy
 from trial.events.json_body import canonical
 from trial.subject.fold import Key, Record, Subject

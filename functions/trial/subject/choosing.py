@@ -1,10 +1,10 @@
 """Which of several results counts, and whether their times tell it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.design import Visit
 from trial.events import dates
 from trial.subject.ordering import natural_order

@@ -5,12 +5,13 @@ operand has no result; nor has one whose formula has no value.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.conditions import Selection
 from trial.definition.design import Parameter
 from trial.definition.formulas import LOWER, PREVIOUS, UPPER, Fact, Operand, operands

@@ -1,7 +1,6 @@
 """What a report is asked to show: which records, as of when, and at which analysis."""
 
-from dataclasses import dataclass
-
+from trial.deferred import dataclass
 from trial.events import dates
 from trial.subject.cutoff import records_until
 from trial.subject.fold import Subject

@@ -1,10 +1,11 @@
 """A subject: the latest revision of each record, and the fold that keeps it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events import blinding, privacy
 from trial.events.envelope import Entry, as_written
 from trial.events.payloads import ERASURE

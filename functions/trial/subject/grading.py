@@ -5,13 +5,13 @@ is tried: if all give one grade, it is that.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.design import Parameter
 from trial.definition.grading import (
     BASELINE,

@@ -1,9 +1,9 @@
 """Medication before and during treatment, told apart by days of which some may be unknown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.medications import Medications
 from trial.events import dates
 from trial.events.payloads import ATC_LEVELS

@@ -1,9 +1,9 @@
 """The rights of senders: which kinds of events they may post, for subjects of which sites."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from trial.deferred import dataclass
 from trial.errors import Rejected
 from trial.events.envelope import Entry
 from trial.subject.fold import Subject

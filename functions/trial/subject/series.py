@@ -7,12 +7,13 @@ said (`UndecidedChoice`).
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fractions import Fraction
 from functools import partial
 from operator import attrgetter
 from typing import Any, Protocol
 
+from trial.deferred import dataclass
 from trial.definition.conditions import (
     FARTHEST,
     MOST_ABNORMAL,

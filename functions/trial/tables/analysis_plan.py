@@ -6,8 +6,10 @@ tests, each of one variable.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from trial.deferred import dataclass
 
 type Variable = tuple[str, str]
 """A data set and a variable of it."""

@@ -16,9 +16,10 @@ import hashlib
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Selection, Share
 from trial.tables.compiling import CELLS_PER_ROW_OF_SUMS, STUDY_SUMS, SumsLayout, determined_row
 from trial.tables.rows.kinds import CompiledRow

@@ -6,8 +6,8 @@ compares others is moved by whoever moves one of the columns that it compares.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import CompiledColumn, CompiledStudy, CompiledTable

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property, partial
 
+from trial.deferred import dataclass
 from trial.definition.grades_used import grades_used
 from trial.definition.outputs import CellRef, Table, TableColumn, TableRow
 from trial.definition.study import Study

@@ -9,13 +9,14 @@ have are imported where one is compiled, with the statistics that they alone nee
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partial
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from trial.deferred import dataclass
 from trial.definition.available_statistics import contrast_of
 from trial.definition.conditions import AdverseEventFilter, Condition, Measure, Ref, Scope
 from trial.definition.denominators import asks_not_done, denominator_condition, means_assessed

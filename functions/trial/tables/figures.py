@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.definition.conditions import Measure
 from trial.definition.design import Visit
 from trial.definition.figures import BY_VISIT, FigureDefinition

@@ -1,9 +1,10 @@
 """The participant flow: who was assessed, enrolled, treated, followed and analysed."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
+from trial.deferred import dataclass
 from trial.definition.design import Arm
 from trial.definition.flow import FlowBox, FlowDefinition, FlowStage, Identity
 from trial.definition.outputs import CellRef

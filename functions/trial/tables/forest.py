@@ -1,9 +1,10 @@
 """Forest plots: what a column that compares two estimates, a line for each row of its table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.figures import (
     HAZARD_RATIO,
     INTERACTING,

@@ -5,10 +5,11 @@ study.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Literal
 
+from trial.deferred import dataclass
 from trial.tables.analysis_plan import NO_PLAN, AnalysisPlan
 
 Value = str | int | Decimal | None

@@ -7,9 +7,9 @@ definition's words for '' say, or as "not reported", and an optional part withou
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import partial
 
+from trial.deferred import dataclass
 from trial.definition.design import ARM
 from trial.definition.narratives import (
     NarrativeDefinition,

@@ -1,9 +1,9 @@
 """What stands beside dots: the estimate of each term in a column that compares two."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
+from trial.deferred import dataclass
 from trial.definition.figures import FigureDefinition, estimated
 from trial.statistics.cells import Sums
 from trial.tables.compiled import CompiledTable

@@ -1,7 +1,8 @@
 """A subject's profile as renderers receive it: what happened when, on one axis of days."""
 
-from dataclasses import dataclass
 from typing import Any
+
+from trial.deferred import dataclass
 
 type Document = dict[str, Any]
 

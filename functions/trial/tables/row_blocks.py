@@ -6,10 +6,10 @@ put together from the others as they were. Rows that come one by one are taken i
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import batched, chain
 from typing import Protocol, runtime_checkable
 
+from trial.deferred import dataclass
 from trial.tables.grid import Value
 
 type Row = tuple[Value, ...]

@@ -1,9 +1,9 @@
 """Stacked bars: the categories of a row, on one another in a bar a column, visit or class."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.figures import FigureDefinition
 from trial.definition.outputs import TableRow
 from trial.statistics.cells import Sums

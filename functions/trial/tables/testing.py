@@ -1,11 +1,12 @@
 """Confirmatory P values: those of the declared order, until one test in it fails."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 
+from trial.deferred import dataclass
 from trial.definition import Definition
 from trial.definition.references import find_row
 from trial.definition.reporting import Look, Testing

@@ -5,9 +5,9 @@ what its records in the analysis data hold (`analysis`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.subject.derivation import Derivation
 from trial.tables.analysis import variables
 from trial.tables.analysis.kinds import AnalysisRecord, RowAnalysis, analysis_of

@@ -1,9 +1,9 @@
 """The differences between two JSON values, each with the pointer to it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events import json_pointer
 
 ABSENT = object()

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from trial.deferred import dataclass
 from trial.errors import Rejected, invalid_parameter
 from trial.web.routing import Answer, Request
 

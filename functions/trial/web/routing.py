@@ -8,10 +8,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
+from trial.deferred import dataclass
 from trial.errors import Beat, FieldError, Rejected, Unavailable
 
 LONGEST_REASON = 1_000

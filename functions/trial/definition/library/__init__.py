@@ -8,9 +8,10 @@ pieces with their digests.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.library.shipped import (
     Part,
     filled,

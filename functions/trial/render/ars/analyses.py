@@ -6,8 +6,9 @@ they stay as the data grow.
 """
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.definition import Definition
 from trial.render.ars import groupings
 from trial.render.ars.clauses import of_records, written

@@ -1,7 +1,6 @@
 """ARS where-clauses: variables of data sets that are delivered, compared with values."""
 
-from dataclasses import dataclass
-
+from trial.deferred import dataclass
 from trial.render.tables_json import Document
 from trial.tables.analysis_plan import RecordTests, Variable
 

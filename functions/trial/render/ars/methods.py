@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.definition.summary_statistics import ESTIMATED, SUMMARY_ALONE
 from trial.render.tables_json import Document
 from trial.tables.grid import Cell

@@ -1,9 +1,9 @@
 """Where a cell stands: the rule of the definition that gave its row, and its column."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.tables.grid import Cell, Grid, Row
 from trial.tables.rows.subgroups import SUBGROUP

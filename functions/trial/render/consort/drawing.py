@@ -1,8 +1,8 @@
 """What the diagram of the flow is drawn with: panels of text, lines and arrows, as SVG."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.render.markup import EMPTY, Html, escape, html, joined
 
 SIZE = 12

@@ -5,9 +5,9 @@ that text stays inside its box wherever the file is opened.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import zip_longest
 
+from trial.deferred import dataclass
 from trial.render import legible, wrap
 from trial.render.consort import alt_text, drawing
 from trial.render.consort.drawing import PAD, SIZE, Line, Panel

@@ -1,9 +1,9 @@
 """The frame of a plot: scales, ticks, grid, levels of reference, and numbers under the axis."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
+from trial.deferred import dataclass
 from trial.render.figures.canvas import (
     LEADING,
     PAD,

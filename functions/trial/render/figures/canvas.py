@@ -4,8 +4,9 @@ Colours are CSS variables, so that a page can give others; without any they are 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from trial.deferred import dataclass
 from trial.render import ems, legible, wrap
 from trial.render.markup import EMPTY, Html, escape, html
 

@@ -1,9 +1,10 @@
 """Forest plots: a line for each estimate, its interval along it, and the figures beside."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
+from trial.deferred import dataclass
 from trial.render.figures import alt_text
 from trial.render.figures.axes import INSET, RIGHT, LogScale, Scale, across, log_ticks
 from trial.render.figures.canvas import (

@@ -1,8 +1,8 @@
 """The results of a cell, one a line: `33 (83%)`, `67.2 to 92.7`, `4.54 (0.623)`."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition.summary_statistics import ESTIMATED, INTERVALS, SUMMARY_STATISTICS
 from trial.tables.grid import INTERVAL, NOT_REPORTED, Cell, Column, Statistic
 

@@ -5,8 +5,8 @@ as that is not too wide. In any other table a column is one column, and each lin
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.render.page.cells import P_VALUE, Line, in_reading_order, lines
 from trial.tables.grid import Column, Grid, Row
 

@@ -1,11 +1,11 @@
 """What a chart draws, as points: corners of steps, ends of references, lengths of error bars."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 from typing import Literal
 
+from trial.deferred import dataclass
 from trial.tables.bidi import isolated
 from trial.tables.grid import Figure, Mark, Series
 

@@ -6,9 +6,10 @@ the first, and all else that decides its bytes; under one name there are the sam
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
 
+from trial.deferred import dataclass
 from trial.render.workbook.archive import deflated, inflated
 
 

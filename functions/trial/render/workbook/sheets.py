@@ -1,12 +1,12 @@
 """What all sheets share: the lines above and below, the page, and the way back to the contents."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.worksheet import Worksheet
 
+from trial.deferred import dataclass
 from trial.render import legible, wrap
 from trial.render.workbook.cell_values import DIGIT, CellValue
 from trial.render.workbook.styles import fill

@@ -7,12 +7,13 @@ whose rows and their numbers are those of an earlier workbook is taken from ther
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import chain, islice
 
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
+from trial.deferred import dataclass
 from trial.render.workbook.archive import Archive, Member, split
 from trial.render.workbook.cell_values import CellValue, Names
 from trial.render.workbook.listings import SAMPLE, fitting_widths, lay_out

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.events import blinding
 from trial.events.blinding import HIDDEN

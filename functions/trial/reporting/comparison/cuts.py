@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import OPEN, UNBLINDED

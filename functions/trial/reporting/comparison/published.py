@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.reporting.comparison.cuts import ComparedCut
 from trial.store.bucket import object_keys

@@ -8,10 +8,11 @@ was written.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from trial.deferred import dataclass
 from trial.store.bucket.client import ObjectVersion
 from trial.store.bucket.pieces import is_piece
 

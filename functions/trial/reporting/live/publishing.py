@@ -1,10 +1,10 @@
 """Publishing live documents: to each audience what changed since the last time."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import OutOfTime, Unavailable
 from trial.render.documents import EarlierFile, File, render

@@ -12,10 +12,11 @@ import struct
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import batched
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.render.documents import EarlierFile
 from trial.render.workbook.segments import Place

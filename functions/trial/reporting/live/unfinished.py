@@ -8,10 +8,11 @@ what was kept is made anew, and documents are the same with it and without.
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import batched
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import Beat
 from trial.reporting.blocks import in_blocks
 from trial.reporting.live.kept_blocks import KeptBlock

@@ -7,9 +7,10 @@ more: a page may then be empty and still have a next.
 
 import json
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.errors import invalid_parameter
 from trial.reporting.tracing.explaining import Evidence
 from trial.reporting.tracing.numbers import Document, Number

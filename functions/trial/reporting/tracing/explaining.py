@@ -6,10 +6,10 @@ words of the Methods.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.base import BOUNDS, Bounds
 from trial.definition.conditions import (
     AdverseEventFilter,

@@ -1,9 +1,9 @@
 """The subjects among whom those behind a number are looked for: as they are now, or as a cut's."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.events.blinding import UNBLINDED

@@ -1,10 +1,10 @@
 """Why a subject counts as it does in a cell: by what its row of the definition asks."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition import Definition
 from trial.definition.conditions import Condition, Measure, Ref
 from trial.definition.outputs import Table, TableColumn, TableRow

@@ -6,13 +6,13 @@ surfaces as botocore's own error.
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import batched, chain
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from trial.deferred import dataclass
 from trial.errors import Unavailable
 from trial.store.failures import error_code, is_transient, transient_as_unavailable
 

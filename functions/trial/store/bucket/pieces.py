@@ -4,8 +4,9 @@ They hold records of patients, and of a blinded study the arms. So they stand ap
 published: no reader of documents has rights to them.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.store.bucket.client import Bucket, ObjectVersion
 
 LIVE_TAGS = {"Tagging": "kind=live"}

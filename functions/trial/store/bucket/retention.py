@@ -1,10 +1,10 @@
 """How long nobody can delete a cut's files: S3 Object Lock, version by version."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.store.bucket.object_keys import is_retained
 
 

@@ -8,10 +8,10 @@ else in one that is added.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.design import ARM, Visit
 from trial.definition.outputs import (
     ListingColumnDefinition,

@@ -5,9 +5,9 @@ then fails, and so does one over the kinds.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import singledispatch
 
+from trial.deferred import dataclass
 from trial.rules.measures import Quantity
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.derivation import Derivation

@@ -4,13 +4,13 @@ As the events' models have them; what a study adds is read from its definition a
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from trial.deferred import dataclass
 from trial.definition.reference_walk import JsonObject
 from trial.definition.vocabularies import words
 from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate

@@ -5,9 +5,9 @@ what they find adds up like everything else; `across` finds what several subject
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition import discrepancies as catalogue
 from trial.definition.discrepancies import RULES, Severity
 from trial.definition.study import Study

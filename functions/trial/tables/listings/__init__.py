@@ -4,10 +4,10 @@ There may be more rows than memory holds, so they are made when they are read, s
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
+from trial.deferred import dataclass
 from trial.definition.outputs import ListingDefinition
 from trial.rules import Rules
 from trial.rules.registry import FaultCollector

@@ -5,8 +5,8 @@ only where the study's rules give it one, and then a flag says which part was ma
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.events import dates
 from trial.events.kinds import date_fields
 from trial.subject.derivation import Derivation

@@ -1,10 +1,10 @@
 """Facts of a subject, an adverse event or an observation, by the names that listings use."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.design import Parameter
 from trial.definition.precision import Precision, decimals_of
 from trial.events import dates

@@ -1,9 +1,9 @@
 """The items that a listing has a row each for: records, observations, subjects, discrepancies."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.conditions import AdverseEventFilter
 from trial.definition.outputs import ListingDefinition, RecordSelection
 from trial.events import dates

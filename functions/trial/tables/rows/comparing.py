@@ -1,10 +1,11 @@
 """Columns that compare others: tests and differences, computed of counts and moments when read."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics.association import WorkBudget, association_test
 from trial.statistics.contingency import PEARSON, pearson
 from trial.statistics.contrasts import Contrast, Limits, NormalContrast, Tails

@@ -6,8 +6,8 @@ no cell. Where a condition cannot be pending, only the missing are counted.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.rules.determination import PendingTest, Undetermined
 from trial.rules.matching import Test
 from trial.statistics.cells import Cells, Share, Sums

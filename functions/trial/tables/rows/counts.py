@@ -1,9 +1,9 @@
 """Rows that count subjects: by a condition, by what is not yet due, by pairs of conditions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test
 from trial.statistics.cells import Share, Sums

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.events import json_pointer
 from trial.events.json_body import canonical
 from trial.rules.categories import Category

@@ -1,9 +1,9 @@
 """What rows of times have in common: how they are tallied, and read out by Kaplan-Meier."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Share, Sums
 from trial.statistics.competing import CompetingTimes
 from trial.statistics.survival import (

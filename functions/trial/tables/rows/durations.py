@@ -1,9 +1,10 @@
 """Rows that describe the days of adverse events: how long they lasted, or when they began."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.precision import WHOLE
 from trial.events.kinds import ADVERSE_EVENT
 from trial.rules.measures import Quantity

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.statistics.cells import Share, Sums

@@ -1,9 +1,10 @@
 """Rows of adverse events: subjects and events, by term, by worst level, by time at risk."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.rules.categories import level_text
 from trial.rules.matching import EventMatcher
 from trial.statistics.cells import Share, Sums

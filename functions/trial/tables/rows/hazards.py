@@ -1,8 +1,8 @@
 """The hazard ratio of a row of times, in columns that compare: Cox's model, read out of tallies."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.rules.categories import Category
 from trial.rules.measures import Quantity
 from trial.statistics.cox import COX, GRAMBSCH_THERNEAU, TIES, TRANSFORMS, Cox

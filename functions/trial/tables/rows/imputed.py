@@ -9,10 +9,10 @@ import itertools
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
+from trial.deferred import dataclass
 from trial.definition.design import Visit
 from trial.events.json_body import canonical
 from trial.rules.categories import Category

@@ -1,10 +1,10 @@
 """Rows of events by time at risk: first events or all of them, together or by term."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.events import dates
 from trial.statistics.cells import Share, Sums
 from trial.statistics.inference import CONFIDENCE_95, Confidence

@@ -1,9 +1,9 @@
 """The cumulative incidence of a row of times with competing events, and its comparison."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.competing import (
     AALEN_JOHANSEN,
     AALEN_VARIANCE,

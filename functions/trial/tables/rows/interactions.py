@@ -1,7 +1,8 @@
 """The interaction of the arm with a classification, as rows of models ask for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from trial.deferred import dataclass
 
 INTERACTION = "interaction"
 """The end of the id of the row that tests an interaction; those of its levels follow it."""

@@ -1,10 +1,10 @@
 """Confidence intervals of cells, by the method, level and limits that a row asks for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
+from trial.deferred import dataclass
 from trial.definition.intervals import INTERVAL_METHODS, IntervalDefinition
 from trial.rules.matching import refused
 from trial.statistics.inference import CONFIDENCE_95, Confidence, Interval, StudentT

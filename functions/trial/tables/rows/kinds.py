@@ -6,11 +6,12 @@ part of the name of the sums and fixes the positions.
 """
 
 from collections.abc import Container, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Protocol
 
+from trial.deferred import dataclass
 from trial.definition.precision import NONTERMINATING_PLACES, Precision
 from trial.events import json_pointer
 from trial.rules.matching import refused

@@ -1,9 +1,9 @@
 """Rows that sort subjects by level of a category or of a field of records."""
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Cells, Share, Sums
 from trial.subject.derivation import Derivation
 from trial.tables import notes

@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Sums
 from trial.statistics.regression import Tally
 from trial.tables.grid import Row

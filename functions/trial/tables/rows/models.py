@@ -3,12 +3,13 @@
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from typing import ClassVar
 
+from trial.deferred import dataclass
 from trial.definition.precision import EXTRA_DECIMALS, Precision
 from trial.events.json_body import canonical
 from trial.rules.categories import Category

@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.determination import PendingTest

@@ -1,11 +1,11 @@
 """Ratios by a regression model, in columns that compare: of odds, or of rates."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partial
 
+from trial.deferred import dataclass
 from trial.statistics.contrasts import Tails
 from trial.statistics.families import FAMILIES, LOGISTIC, NEGATIVE_BINOMIAL, Pattern
 from trial.statistics.inference import Confidence

@@ -1,11 +1,11 @@
 """Rows of records by their fields: a history by its terms, a medication by its classes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events.kinds import derived_fields
 from trial.rules.categories import level_text
 from trial.rules.matching import Matcher

@@ -3,10 +3,10 @@
 import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
+from trial.deferred import dataclass
 from trial.definition.design import Visit
 from trial.events.json_body import canonical
 from trial.rules.categories import Category

@@ -1,10 +1,11 @@
 """Rows of how long adverse events took to resolve, by Kaplan-Meier; what goes on is censored."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.statistics.cells import Share, Sums
 from trial.statistics.survival import BROOKMEYER_CROWLEY, KAPLAN_MEIER, Times, kaplan_meier
 from trial.subject.adverse_events import FATAL, AdverseEvent

@@ -1,8 +1,8 @@
 """The restricted mean of a row of times, in each column and in columns that compare two."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.statistics.inference import NOT_ESTIMABLE, Confidence, NormalEstimate
 from trial.statistics.survival import (
     RESTRICTED_MEAN,

@@ -1,8 +1,9 @@
 """A row made once for each level of a classification: its subjects, and their denominators."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from trial.deferred import dataclass
 from trial.rules.categories import Category
 from trial.statistics.cells import Share, Sums
 from trial.subject.derivation import Derivation

@@ -3,11 +3,11 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property, partial
 
+from trial.deferred import dataclass
 from trial.definition.precision import Precision
 from trial.definition.summary_statistics import (
     INTERVALS,

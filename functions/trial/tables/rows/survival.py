@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from trial.deferred import dataclass
 from trial.events.json_body import canonical
 from trial.rules.categories import Category
 from trial.rules.dating import Time

@@ -3,13 +3,14 @@
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 from itertools import product
 from typing import Any, Protocol
 
+from trial.deferred import dataclass
 from trial.events.json_body import canonical
 from trial.statistics.cells import Share, Sums
 from trial.statistics.proportions import proportion
