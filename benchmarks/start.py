@@ -71,7 +71,7 @@ def unwanted(handler: str) -> list[str]:
 
 def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
     """Count the start of each handler against the bare client's."""
-    artefact = stack.build().parent / "ApiFunction"
+    artefact = stack.artefact(stack.build())
     with runtime() as packages, tempfile.NamedTemporaryFile() as stored:
         stored.write(zlib.compress(world.study().source.encode(), 9))
         stored.flush()

@@ -20,10 +20,8 @@ def processor(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def artefact(processor: str) -> Path:
-    """Return the folder of the functions as `sam build` makes it for a processor."""
-    folders = [path.parent for path in stack.build(processor).parent.glob("*/api.py")]
-    assert folders
-    return folders[0]
+    """Return the folder of the functions as `sam build` makes it for a processor, one for all."""
+    return stack.artefact(stack.build(processor))
 
 
 def machine_of(library: Path) -> int:

@@ -733,6 +733,15 @@ def test_the_functions_run_on_the_python_that_is_tested() -> None:
     assert DOCUMENT["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
+def test_the_functions_metadata_are_alike_so_that_sam_builds_their_code_once() -> None:
+    texts = {
+        json.dumps(resource.get("Metadata"))
+        for resource in RESOURCES.values()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+    assert len(texts) == 1
+
+
 def test_a_rule_of_checkov_that_is_not_followed_says_why_beside_its_resource() -> None:
     skipped = [
         (name, item)
