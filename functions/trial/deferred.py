@@ -25,15 +25,16 @@ else:
     _OPTIONS = "__deferred_options__"
 
     def dataclass(
-        cls: type | None = None, /, *, frozen: bool = False, eq: bool = True
+        cls: type | None = None, /, *, frozen: bool = False, eq: bool = True, slots: bool = False
     ) -> Callable[..., type] | type:
         """Make a class a dataclass when it is first called; it has no `fields` before that.
 
-        A class with `slots` is not the one that is written, and cannot wait: that is for the
-        standard decorator.
+        One with `slots` is another class than is written, so that it cannot wait.
         """
         if cls is None:
-            return partial(dataclass, frozen=frozen, eq=eq)
+            return partial(dataclass, frozen=frozen, eq=eq, slots=slots)
+        if slots:
+            return dataclasses.dataclass(cls, frozen=frozen, eq=eq, slots=True)
 
         def finish_first(self: object, *values: object, **named: object) -> None:
             _finish(cls)

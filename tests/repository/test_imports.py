@@ -177,22 +177,13 @@ def test_pydantic_reads_bytes_and_settings_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name != "trial.deferred"])
-def test_dataclasses_are_deferred_but_beside_those_with_slots(module: str) -> None:
-    names = [
+def test_dataclasses_are_finished_when_they_are_needed(module: str) -> None:
+    assert "dataclass" not in {
         alias.name
         for node in ast.walk(tree(module))
         if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
         for alias in node.names
-    ]
-    options = [
-        keyword.arg
-        for node in ast.walk(tree(module))
-        if isinstance(node, ast.ClassDef)
-        for decorator in node.decorator_list
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "dataclass"
-        for keyword in decorator.keywords
-    ]
-    assert ("dataclass" in names) == ("slots" in options)
+    }
 
 
 def test_no_study_is_known_to_the_code() -> None:

@@ -6,10 +6,11 @@ hyphen, so that blanks stand around a minus. Nothing is computed here (`subject.
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
+
+from trial.deferred import dataclass
 
 MAX_CHARACTERS, MAX_TOKENS, MAX_DEPTH = 2_000, 400, 40
 """Of a formula: its characters; its numbers, names and signs; its brackets within brackets."""

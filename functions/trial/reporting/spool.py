@@ -8,11 +8,11 @@ outlives the call. What is little stays in memory.
 import errno
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from tempfile import TemporaryFile
 from typing import IO, Self
 
+from trial.deferred import dataclass
 from trial.errors import NoRoom
 
 HELD_BYTES = 32_000_000

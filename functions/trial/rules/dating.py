@@ -1,8 +1,8 @@
 """Dates that measures and times to event count from and to, as day numbers (ordinals)."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.definition.conditions import (
     DateRef,
     EventDate,

@@ -1,9 +1,9 @@
 """A subject's adverse events: coded, and judged by the rules of the study's definition."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.conditions import AdverseEvents
 from trial.events import dates
 from trial.events.fields import term

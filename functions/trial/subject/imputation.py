@@ -10,10 +10,10 @@ complete date is its day. A partial one is imputed within what it can mean:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events import dates
 from trial.events.kinds import DECIDING_DATE, date_fields, partial_dates, shows_alive
 from trial.events.payloads import KINDS

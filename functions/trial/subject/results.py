@@ -1,12 +1,13 @@
 """Results as reported, and what they count as: integers in units of a parameter's last place."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 from functools import lru_cache, reduce
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.definition.design import BELOW_LLOQ, RESULT, Abnormal, Parameter
 from trial.definition.formulas import Conversion
 from trial.definition.precision import Measured, Precision, decimals_of

@@ -8,9 +8,10 @@ block is made anew where one of its subjects changed, or what they together deci
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 
+from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat
 from trial.reporting import report

@@ -9,10 +9,10 @@ import struct
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+from trial.deferred import dataclass
 from trial.reporting.blocks import Block, PackedRows
 from trial.reporting.spool import Packed, Span, Spans, Spool
 from trial.store.encoding import subjects

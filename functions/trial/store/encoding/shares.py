@@ -9,8 +9,8 @@ written by that text while its cells are equal: only what an event changed is fo
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
+from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row, row_of_audience
 from trial.statistics.cells import Cells, Share
 from trial.statistics.limbs import limb_names, to_limbs

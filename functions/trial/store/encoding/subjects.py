@@ -15,12 +15,12 @@ written by it while it holds the very same records: only groups that changed are
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from json import JSONEncoder
 from operator import attrgetter
 from typing import Any
 
+from trial.deferred import dataclass
 from trial.events.json_body import DIGEST_BYTES, canonical, digest, integer
 from trial.store.encoding.deflate import deflate, inflate
 from trial.store.encoding.dictionary import RECORDS_1
