@@ -1,8 +1,10 @@
-"""Listings and what the tables are of as data: CDISC Dataset-JSON 1.1, one JSON array a line.
+"""Listings and what the tables are of as data: CDISC Dataset-JSON 1.1, and Parquet beside it.
 
-Its first line describes the data set, each further line is a row. Numbers that are not whole go
-as strings, as the standard has it, so that no reader makes binary fractions of them; partial dates
-stay text; what is missing is null.
+Dataset-JSON is one JSON array a line. Its first line describes the data set, each further line is a
+row. Numbers that are not whole go as strings, as the standard has it, so that no reader makes
+binary fractions of them; partial dates stay text; what is missing is null. Parquet has the same
+rows for readers who compute: there numbers are binary fractions, and whole dates are dates. Its
+types follow from the columns alone, so they are the same whatever the rows are.
 """
 
 import hashlib
@@ -11,6 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from trial.definition.outputs import default_dataset_name
+from trial.render import parquet
+from trial.render.parquet import pages
+from trial.render.parquet.pages import ColumnType
 from trial.tables import row_blocks
 from trial.tables.analysis.variables import COLUMNS as STANDARD_VARIABLES
 from trial.tables.grid import Absent, Cut, Listing, ListingColumn, Report, Value
@@ -21,6 +26,8 @@ NO_DATE = "1970-01-01"
 _SYSTEM = "LiveTLF"
 _STUDY = ListingColumn("STUDYID", "Study identifier")
 _LONGEST_LABEL = 40
+_DESCRIPTION = "Dataset-JSON"
+"""Under which key a Parquet file has what the first line of the Dataset-JSON says."""
 
 Labels = Mapping[str, str]
 """The label of each variable, by its name: it has one, whatever data set it is in."""
@@ -36,6 +43,11 @@ def dataset_name(listing: Listing) -> str:
 def file_name(listing: Listing) -> str:
     """Return the name of the file of a listing's data among the documents of a cut."""
     return f"datasets/{dataset_name(listing)}.ndjson"
+
+
+def parquet_name(listing: Listing) -> str:
+    """Return the name of the file that has the same data as Parquet."""
+    return f"datasets/{dataset_name(listing)}.parquet"
 
 
 def variable_set(name: str) -> str:
@@ -66,8 +78,31 @@ def dataset(listing: Listing, cut: Cut, labels_by_name: Labels | None = None) ->
         yield lines(listing, cut.study, block) if block.lines is None else block.lines
 
 
+def parquet_file(
+    listing: Listing, cut: Cut, labels_by_name: Labels | None = None
+) -> Iterator[bytes]:
+    """Yield the pieces of a listing's data set as Parquet; what describes it is in its footer."""
+    columns = {name: _column_type(column) for name, column in _variables(listing).items()}
+    head = _head(listing, cut, labels_by_name or {}).decode().rstrip()
+    blocks = (
+        packed_pages(listing, list(values(listing, cut.study, block)))
+        if block.pages is None
+        else block.pages
+        for block in row_blocks.blocks_of(listing.rows)
+    )
+    yield from parquet.file(columns, blocks, {_DESCRIPTION: head})
+
+
+def packed_pages(listing: Listing, data: Sequence[Sequence[Value]]) -> bytes:
+    """Return some rows of a data set, given by its values, as they stand in its Parquet file."""
+    return pages.pack([_column_type(column) for column in _variables(listing).values()], data)
+
+
 def inputs(listing: Listing, cut: Cut, labels_by_name: Labels) -> str:
-    """Return the digest of all that decides a data set whose blocks are known; '' of others."""
+    """Return the digest of all that decides a data set whose blocks are known; '' of others.
+
+    It decides the Parquet file too.
+    """
     digests = [block.digest for block in row_blocks.blocks_of(listing.rows)]
     if not all(digests):
         return ""
@@ -168,6 +203,16 @@ def _type(column: ListingColumn) -> dict[str, object]:
             return {"dataType": "date", "targetDataType": "integer", "displayFormat": "E8601DA."}
         case _:
             return {"dataType": "string"}
+
+
+def _column_type(column: ListingColumn) -> ColumnType:
+    match column.kind:
+        case "number":
+            return ColumnType.INTEGER if column.integer else ColumnType.NUMBER
+        case "day":
+            return ColumnType.DAY
+        case _:
+            return ColumnType.TEXT
 
 
 def _converter(column: ListingColumn) -> Callable[[Value], Value]:

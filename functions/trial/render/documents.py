@@ -34,6 +34,7 @@ MEDIA_TYPES = {
     "svg": "image/svg+xml",
     "html": "text/html; charset=utf-8",
     "ndjson": "application/x-ndjson",
+    "parquet": "application/vnd.apache.parquet",
     "bin": "application/octet-stream",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -158,11 +159,11 @@ def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[
         yield File(NARRATIVES, (piece.encode() for piece in pieces))
     labels = datasets.labels(report)
     for listing in (*report.listings, *report.analysis_data):
-        yield File(
-            datasets.file_name(listing),
-            datasets.dataset(listing, cut, labels),
-            datasets.inputs(listing, cut, labels),
-        )
+        inputs = datasets.inputs(listing, cut, labels)
+        lines = datasets.dataset(listing, cut, labels)
+        yield File(datasets.file_name(listing), lines, inputs)
+        pages = datasets.parquet_file(listing, cut, labels)
+        yield File(datasets.parquet_name(listing), pages, inputs)
 
 
 def _manifest(

@@ -54,7 +54,7 @@ def subject_blocks(subjects: Iterable[Subject]) -> Iterator[list[Subject]]:
 
 @dataclass
 class PackedRows:
-    """The rows of a listing of a block's subjects: as values, and as lines of its data set.
+    """The rows of a listing of a block's subjects: as values, and as its data sets have them.
 
     Data that no sheet shows have no values, and no columns.
     """
@@ -63,6 +63,7 @@ class PackedRows:
     digest: str
     packed_values: Packed
     packed_lines: Packed
+    packed_pages: Packed = b""
     packed_columns: Packed = b""
     packed_template: Packed = b""
     shape: str = ""
@@ -84,6 +85,11 @@ class PackedRows:
     def lines(self) -> bytes:
         """The rows as they stand in their data set."""
         return zlib.decompress(bytes(self.packed_lines))
+
+    @property
+    def pages(self) -> bytes:
+        """The rows as they stand in their Parquet file."""
+        return bytes(self.packed_pages)
 
     @property
     def columns(self) -> bytes:
@@ -193,9 +199,10 @@ class BlockMaker:
         rows = _rows_of(listing, derivations)
         data = list(datasets.values(listing, self.study_id, rows))
         lines = datasets.written(data)
+        pages = datasets.packed_pages(listing, data)
         if not with_values:
-            return _packed_rows(len(rows), b"", lines)
-        return _packed_rows(len(rows), _encoded(rows), lines, columns.pack(data))
+            return _packed_rows(len(rows), b"", lines, pages)
+        return _packed_rows(len(rows), _encoded(rows), lines, pages, columns.pack(data))
 
     def blocked(self, blocks: Sequence[Block]) -> "InBlocks":
         """Return what the documents show of subjects, with the rows that these blocks hold."""
@@ -228,13 +235,14 @@ def _rows_name(part: Listing | Narratives) -> str:
 
 
 def _packed_rows(
-    count: int, values: bytes, lines: bytes = b"", by_column: bytes = b""
+    count: int, values: bytes, lines: bytes = b"", pages: bytes = b"", by_column: bytes = b""
 ) -> PackedRows:
     return PackedRows(
         count,
         hashlib.sha256(values or lines).hexdigest(),
         zlib.compress(values, _LEVEL),
         zlib.compress(lines, _LEVEL),
+        pages,
         by_column,
     )
 

@@ -33,6 +33,10 @@ class RowBlock(Protocol):
         """The rows as they stand in their data set, where they are kept."""
 
     @property
+    def pages(self) -> bytes | None:
+        """The same as they stand in its Parquet file, where they are kept."""
+
+    @property
     def columns(self) -> bytes | None:
         """The same by column, compact, where they are kept."""
 
@@ -62,6 +66,7 @@ class Run:
     rows: Sequence[Row]
     digest: str = ""
     lines: bytes | None = None
+    pages: bytes | None = None
     columns: bytes | None = None
 
     @property

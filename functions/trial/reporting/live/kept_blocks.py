@@ -56,8 +56,8 @@ class KeptBlock:
         rows = {}
         for name, packed_rows in block.rows.items():
             encoded = (
-                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.packed_columns,
-                packed_rows.packed_template,
+                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.packed_pages,
+                packed_rows.packed_columns, packed_rows.packed_template,
             )  # fmt: skip
             description = (packed_rows.count, packed_rows.digest, packed_rows.shape)
             rows[name] = [*description, *map(len, encoded)]
@@ -97,13 +97,14 @@ class _Description(NamedTuple):
     shape: bytes
     values: int
     lines: int
+    pages: int
     columns: int
     template: int
     offset: int
     template_offset: int
 
 
-_DESCRIPTION = struct.Struct(">I32s16s4IQQ")
+_DESCRIPTION = struct.Struct(">I32s16s5IQQ")
 _NO_SHAPE = bytes(16)
 
 
@@ -115,13 +116,12 @@ class _SpooledRows(Mapping[str, PackedRows]):
     def __init__(self, rows: Mapping[str, Sequence[Any]], spool: Spool, offset: int) -> None:
         self._numbers, self._spool = _numbered(tuple(rows)), spool
         self._descriptions = bytearray(len(rows) * _DESCRIPTION.size)
-        for number, (count, digest, shape, values, lines, columns, template) in enumerate(
-            rows.values()
-        ):
-            template_offset = offset + values + lines + columns
+        for number, (count, digest, shape, *lengths) in enumerate(rows.values()):
+            *_, template = lengths
+            template_offset = offset + sum(lengths) - template
             description = _Description(
                 count, bytes.fromhex(digest), bytes.fromhex(shape) or _NO_SHAPE,
-                values, lines, columns, template, offset, template_offset,
+                *lengths, offset, template_offset,
             )  # fmt: skip
             self._describe(number, description)
             offset = template_offset + template
@@ -137,10 +137,9 @@ class _SpooledRows(Mapping[str, PackedRows]):
         known = self._description(number)
         shape = "" if known.shape == _NO_SHAPE else known.shape.hex()
         template = Span(self._spool, known.template_offset, known.template)
-        values, lines, columns = Spans(
-            self._spool, known.offset, (known.values, known.lines, known.columns)
-        )
-        rows = known.rows, known.digest.hex(), values, lines, columns, template, shape
+        lengths = known.values, known.lines, known.pages, known.columns
+        parts = Spans(self._spool, known.offset, lengths)
+        rows = known.rows, known.digest.hex(), *parts, template, shape
         return _RowsInSpool(partial(self._remember, number), *rows)
 
     def _remember(self, number: int, shape: str, packed: bytes) -> None:
