@@ -474,7 +474,7 @@ def documents_of(study: Study) -> frozenset[str]:
     listings = *study.definition.listings, *complete.added(study.definition)
     names = [*(listing.data_name for listing in listings), "adsets"]
     names += ["adanl"] if study.definition.tables else []
-    data = (f"datasets/{name}.ndjson" for name in names)
+    data = (f"datasets/{name}.{ending}" for name in names for ending in ("ndjson", "parquet"))
     narratives = [NARRATIVES] if study.definition.narratives else []
     return frozenset((*DOCUMENTS, *data, *narratives))
 

@@ -12,9 +12,13 @@ from io import BytesIO
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import polars as pl
 import signing
 
 from local import journals
+from trial.render import parquet
+from trial.render.parquet import pages
+from trial.render.parquet.pages import ColumnType
 from trial.reporting import attestation
 from trial.reporting.signing import Signer
 
@@ -22,7 +26,7 @@ type Files = dict[str, bytes]
 type Row = dict[str, Any]
 type Forgery = Callable[[Files], None]
 
-DATASET = "datasets/l1627.ndjson"
+DATASET, PARQUET = "datasets/l1627.ndjson", "datasets/l1627.parquet"
 
 
 def data(files: Files, name: str) -> Any:
@@ -49,6 +53,8 @@ def replaced(name: str, old: bytes, new: bytes) -> Forgery:
         content = files[name]
         if name.endswith(".xlsx"):
             files[name] = _in_workbook(content, old, new)
+        elif name.endswith(".parquet"):
+            files[name] = _in_parquet(content, old.decode(), new.decode())
         else:
             assert old in content, name
             files[name] = content.replace(old, new, 1)
@@ -67,6 +73,8 @@ def everywhere(old: str, new: str) -> Forgery:
         for name in names:
             if name.endswith(".xlsx"):
                 files[name] = _in_workbook(files[name], old.encode(), new.encode())
+            elif name == PARQUET:
+                files[name] = _in_parquet(files[name], old, new)
             elif old.encode() in files[name]:
                 files[name] = files[name].replace(old.encode(), new.encode())
                 count += 1
@@ -85,6 +93,29 @@ def _in_workbook(content: bytes, old: bytes, new: bytes) -> bytes:
             after.writestr(item, member.replace(old, new, 1))
     assert is_there
     return buffer.getvalue()
+
+
+def _in_parquet(content: bytes, old: str, new: str) -> bytes:
+    """Change every text that holds another, in a file as the service writes them."""
+    table, described = pl.read_parquet(content), pl.read_parquet_metadata(content)
+    columns = {name: _STORED[kind] for name, kind in table.schema.items()}
+    rows = [[_stored(value, old, new) for value in row] for row in table.rows()]
+    packed = pages.pack([*columns.values()], rows)
+    forged = b"".join(parquet.file(columns, [packed], described))
+    assert not pl.read_parquet(forged).equals(table)
+    return forged
+
+
+_STORED: dict[pl.DataType | type[pl.DataType], ColumnType] = {
+    pl.String: ColumnType.TEXT, pl.Int64: ColumnType.INTEGER,
+    pl.Float64: ColumnType.NUMBER, pl.Date: ColumnType.DAY,
+}  # fmt: skip
+
+
+def _stored(value: Any, old: str, new: str) -> Any:
+    if value is None or isinstance(value, int):
+        return value
+    return str(value).replace(old, new)
 
 
 def without(name: str, *, in_directory: bool = False) -> Forgery:

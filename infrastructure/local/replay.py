@@ -186,8 +186,9 @@ def _clear(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (*DOCUMENTS, NARRATIVES, QUARANTINE):
         (out / name).unlink(missing_ok=True)
-    for path in (out / DATASETS).glob("*.ndjson"):
-        path.unlink()
+    for ending in ("ndjson", "parquet"):
+        for path in (out / DATASETS).glob(f"*.{ending}"):
+            path.unlink()
 
 
 def _write_quarantine(out: Path, refused: list[Result]) -> None:

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 
 from local.check_result import CheckResult
 from local.journals import APART, digest_with
-from local.unlike import members, unlike
+from local.unlike import lines, members, unlike
 from trial.events import privacy
 from trial.render import datasets
 from trial.subject.fold import Record, Subject
@@ -26,6 +26,7 @@ from trial.tables.grid import Cut, Listing
 _MARK = re.compile("\ue000([0-9]+)\ue001")
 _MARK_BYTES = "\ue000".encode()
 _TRIED = 1_000
+_PARQUET = b"PAR1"
 
 type Cells = list[Any]
 type Of = tuple[str, str, str]
@@ -33,7 +34,9 @@ type Of = tuple[str, str, str]
 
 
 def is_marked(content: bytes) -> bool:
-    """Return whether a file shows a mark; a workbook in any of its members."""
+    """Return whether a file shows a mark; one that is compressed in any of its parts."""
+    if content.startswith(_PARQUET):
+        return _MARK_BYTES in lines(content)
     if content.startswith(b"PK"):
         return any(_MARK_BYTES in member for member in members(content).values())
     return _MARK_BYTES in content
@@ -43,6 +46,13 @@ def unlike_but_for_marks(name: str, published: bytes, remade: bytes) -> str:
     """Return where a file differs from the one made anew, whatever stands where that has a mark."""
     if not is_marked(remade):
         return unlike(name, published, remade)
+    if remade.startswith(_PARQUET):
+        try:
+            return (
+                "" if _shows(lines(published), lines(remade)) else unlike(name, published, remade)
+            )
+        except ValueError as error:
+            return str(error)
     if not remade.startswith(b"PK"):
         return "" if _shows(published, remade) else unlike(name, published, remade)
     try:

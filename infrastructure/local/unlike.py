@@ -8,6 +8,9 @@ from itertools import zip_longest
 from typing import Any
 from zipfile import BadZipFile, ZipFile
 
+import polars as pl
+from polars.exceptions import PolarsError
+
 _CELL = re.compile(rb'<c r="([A-Z]+[0-9]+)".*?(?:/>|</c>)', re.DOTALL)
 _SHOWN = 40
 
@@ -15,15 +18,42 @@ _SHOWN = 40
 def unlike(name: str, published: bytes, remade: bytes) -> str:
     """Return where a file differs from the one made again; '' where it holds the same.
 
-    Workbooks are archives: two that hold the same may be packed otherwise on another machine.
+    Workbooks and Parquet files are compressed: two that hold the same may be packed otherwise on
+    another machine.
     """
     if published == remade:
         return ""
+    if name.endswith(".parquet"):
+        return _in_parquet(published, remade)
     if name.endswith(".xlsx"):
         return _in_archive(published, remade)
     if name.endswith(".json"):
         return _in_json(published, remade)
     return _in_lines(published, remade)
+
+
+def lines(content: bytes) -> bytes:
+    """Unpack a Parquet file: what its footer says of it, its types, and a JSON object a row.
+
+    Raises `ValueError` where it is none.
+    """
+    try:
+        described = pl.read_parquet_metadata(BytesIO(content))
+        table = pl.read_parquet(BytesIO(content))
+    except PolarsError as error:
+        raise ValueError("is not a Parquet file") from error
+    types = {name: str(kind) for name, kind in table.schema.items()}
+    head = json.dumps([sorted(described.items()), types], ensure_ascii=False)
+    return head.encode() + b"\n" + table.write_ndjson().encode()
+
+
+def _in_parquet(published: bytes, remade: bytes) -> str:
+    try:
+        published_lines = lines(published)
+    except ValueError as error:
+        return str(error)
+    remade_lines = lines(remade)
+    return "" if published_lines == remade_lines else _in_lines(published_lines, remade_lines)
 
 
 def members(content: bytes) -> dict[str, bytes]:
@@ -82,9 +112,9 @@ def _short(value: Any) -> str:  # noqa: ANN401 (JSON)
 
 
 def _in_lines(published: bytes, remade: bytes) -> str:
-    lines = zip_longest(published.split(b"\n"), remade.split(b"\n"))
+    pairs = zip_longest(published.split(b"\n"), remade.split(b"\n"))
     number, stated_line, remade_line = next(
-        (n, a, b) for n, (a, b) in enumerate(lines, 1) if a != b
+        (n, a, b) for n, (a, b) in enumerate(pairs, 1) if a != b
     )
     if stated_line is None or remade_line is None:
         return f"line {number}: is {'missing' if stated_line is None else 'unexpected'}"

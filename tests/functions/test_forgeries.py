@@ -12,7 +12,7 @@ from typing import Any
 
 import forging
 import pytest
-from forging import DATASET, Files, Forgery, journal, replaced, stated, statement, without
+from forging import DATASET, PARQUET, Files, Forgery, journal, replaced, stated, statement, without
 from invoking import EVENTS, Service, forget, request
 
 from local import stack
@@ -109,7 +109,7 @@ def test_cuts_that_nobody_touched_are_verified(bench: Bench, trial_cuts: Held) -
     )
     assert status == 0, output
     for name in (
-        "16 files against those regenerated from the journals",
+        "20 files against those regenerated from the journals",
         "1 personal texts against the digests in the chains",
         "signature of audit.ndjson, heads.json, manifest.json by the key",
         "cut number 2 names the earlier one as its predecessor",
@@ -162,6 +162,10 @@ FROM_JOURNALS: dict[str, tuple[Forgery, str]] = {
             DATASET, f'["{STUDY}","D-1","Cough","2024-03-20","2024-03-20",null,16]\n'.encode(), b""
         ),
         f"{DATASET}: differs from what the journals give: line 2",
+    ),
+    "a value of a data set as Parquet": (
+        replaced(PARQUET, b"2024-03-20", b"2024-03-21"),
+        f"{PARQUET}: differs from what the journals give: line 2",
     ),
     "a text of a data set": (
         replaced(DATASET, TEXT.encode(), b"Sneezing"),

@@ -79,7 +79,7 @@ def test_a_cut_is_proven_whatever_it_was_asked_for(
         options = {"as_of": stamps(example)[-3]}
     status, output = prove(example.fetched(example.made(STUDY, **options), STUDY))
     assert status == 0, output
-    assert "16 files against those regenerated from the journals" in output
+    assert "20 files against those regenerated from the journals" in output
 
 
 def test_a_cut_at_a_planned_look_is_proven(

@@ -49,7 +49,11 @@ def test_a_cut_publishes_exactly_these_files():
         "tables.json",
         "results.json",
         "listings.xlsx",
-        *(datasets.file_name(listing) for listing in samples.trial().listings),
+        *(
+            name(listing)
+            for listing in samples.trial().listings
+            for name in (datasets.file_name, datasets.parquet_name)
+        ),
         "report.html",
         "manifest.json",
     ]

@@ -150,7 +150,7 @@ def test_the_standards_hold():
     schema = json.loads((STANDARDS / "ars_ldm.schema.json").read_text(encoding="utf-8"))
     validator = jsonschema.validators.validator_for(schema)(schema)
     assert list(validator.iter_errors(json.loads(files()["results.json"]))) == []
-    data = {name: file for name, file in files().items() if name.startswith("datasets/")}
+    data = {name: file for name, file in files().items() if name.endswith(".ndjson")}
     for content in data.values():
         first, *rows = content.decode().split("\n")[:-1]
         assert json.loads(first)["records"] == len(rows)

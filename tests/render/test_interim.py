@@ -7,6 +7,7 @@ from functools import cache
 
 import builders
 import openpyxl
+import polars as pl
 import pytest
 import samples
 
@@ -89,5 +90,9 @@ def test_ars_gives_the_reason_of_analyses_that_nothing_planned(state: Completion
 
 def test_a_data_set_is_named_for_it(state: Completion):
     for name, content in files(state).items():
-        if name.startswith("datasets/"):
-            assert f".{state.state.lower()}." in json.loads(content.splitlines()[0])["fileOID"]
+        named = f".{state.state.lower()}."
+        if name.endswith(".ndjson"):
+            assert named in json.loads(content.splitlines()[0])["fileOID"]
+        if name.endswith(".parquet"):
+            described = pl.read_parquet_metadata(content)["Dataset-JSON"]
+            assert named in json.loads(described)["fileOID"]

@@ -274,6 +274,8 @@ def test_every_table_figure_and_listing_is_an_output_with_its_words_and_files(
             files = [specification["location"] for specification in output["fileSpecifications"]]
             assert "listings.xlsx" in files
             assert files[1].endswith(".ndjson" if kind == "listing" else ".html")
+            if kind == "listing":
+                assert files[2:] == [files[1].replace("ndjson", "parquet")]
     assert outputs == {}
 
 

@@ -255,12 +255,17 @@ def _next(following: Html, *before: Html) -> Html:
 def _downloads(page_request: PageRequest, listing: ListingDefinition) -> Html:
     query = page_request.request.query
     csv_path = escape(f"{page_request.path('listings', listing.id, 'csv')}?{query}".rstrip("?"))
-    dataset = page_request.link("documents", "live", "datasets", f"{listing.data_name}.ndjson")
+    dataset, parquet = (
+        page_request.link("documents", "live", "datasets", f"{listing.data_name}.{ending}")
+        for ending in ("ndjson", "parquet")
+    )
     return html(
         '<p class="pages"><a class="button" href="{}">Download these rows as CSV</a>'
-        ' <a href="{}">The whole listing as CDISC Dataset-JSON</a></p>\n',
+        ' <a href="{}">The whole listing as CDISC Dataset-JSON</a>'
+        ' <a href="{}">as Parquet</a></p>\n',
         csv_path,
         dataset,
+        parquet,
     )
 
 

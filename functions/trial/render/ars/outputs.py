@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from trial.render.ars.analyses import Analysis
-from trial.render.datasets import file_name
+from trial.render.datasets import file_name, parquet_name
 from trial.render.tables_json import Document
 from trial.tables.file_names import DEFINITION, MANIFEST, PAGE, TABLES, WORKBOOK
 from trial.tables.grid import Cut, Figure, Grid, Listing, Report
@@ -13,6 +13,7 @@ FILE_TYPES = {
     "html": "HTML page",
     "json": "JSON",
     "ndjson": "Newline-delimited JSON",
+    "parquet": "Apache Parquet",
 }
 """The types of file that CDISC's terminology has no term for."""
 
@@ -74,7 +75,10 @@ def outputs(report: Report) -> list[Document]:
     return [
         *(_output("table", grid, WORKBOOK, PAGE, TABLES) for grid in report.grids),
         *(_output("figure", figure, WORKBOOK, PAGE) for figure in report.figures),
-        *(_output("listing", listing, WORKBOOK, file_name(listing)) for listing in report.listings),
+        *(
+            _output("listing", listing, WORKBOOK, file_name(listing), parquet_name(listing))
+            for listing in report.listings
+        ),
     ]
 
 

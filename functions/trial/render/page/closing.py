@@ -34,6 +34,10 @@ _DESCRIPTIONS = {
     RESULTS: html("analysis results (CDISC ARS)"),
     MANIFEST: html("size and SHA-256 of every file of this cut"),
 }
+_DESCRIPTIONS_BY_ENDING = {
+    "ndjson": html("a data set (CDISC Dataset-JSON)"),
+    "parquet": html("the same for programs that compute, typed"),
+}
 
 
 def methods(sections: Sequence[Section]) -> Iterator[Html]:
@@ -147,7 +151,7 @@ def _verification(files: Sequence[str]) -> Iterator[Html]:
 
 
 def _file(name: str) -> Html:
-    description = _DESCRIPTIONS.get(name)
+    description = _DESCRIPTIONS.get(name) or _DESCRIPTIONS_BY_ENDING.get(name.rpartition(".")[2])
     if description is None:
         return _link(name)
     return html('{}<span class="quiet"> \u00b7 {}</span>', _link(name), description)
