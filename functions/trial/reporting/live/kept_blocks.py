@@ -117,11 +117,11 @@ class _SpooledRows(Mapping[str, PackedRows]):
         self._numbers, self._spool = _numbered(tuple(rows)), spool
         self._descriptions = bytearray(len(rows) * _DESCRIPTION.size)
         for number, (count, digest, shape, *lengths) in enumerate(rows.values()):
-            *_, template = lengths
-            template_offset = offset + sum(lengths) - template
+            values, lines, pages, columns, template = lengths
+            template_offset = offset + values + lines + pages + columns
             description = _Description(
                 count, bytes.fromhex(digest), bytes.fromhex(shape) or _NO_SHAPE,
-                *lengths, offset, template_offset,
+                values, lines, pages, columns, template, offset, template_offset,
             )  # fmt: skip
             self._describe(number, description)
             offset = template_offset + template
