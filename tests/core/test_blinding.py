@@ -30,12 +30,12 @@ SLOWLY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthC
 
 def made(view: Study, entries: Sequence[Entry]) -> Report:
     """Make what an audience sees, from shares that hold what every audience does."""
-    whole = study.load(view.source)
+    whole = builders.loaded(view.source)
     return builders.with_rows(builders.report_of(whole, entries, view))
 
 
 def not_blinded(defined: Study) -> Study:
-    return study.load(json.dumps(json.loads(defined.source) | {"blinded": False}))
+    return builders.loaded(json.dumps(json.loads(defined.source) | {"blinded": False}))
 
 
 class TestNonInterference:

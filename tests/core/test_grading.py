@@ -41,12 +41,16 @@ Limits = tuple[float | None, float | None]
 def graded(scale: str, term: str, unit: str, options: str = "{}") -> Study:
     """Load a study that grades one parameter by a term of a shipped scale."""
     grades = {"of": "x", "scale": scale, "term": term} | json.loads(options)
+    return grading(scale, {
+        "x": {"label": "X", "unit": unit}, "g": {"label": "Grade", "unit": "", "grades": grades},
+    })  # fmt: skip
+
+
+def grading(scale: str, parameters: dict[str, Any]) -> Study:
+    """Load a study of parameters, `g` among them, that grades by a shipped scale."""
     definition = deepcopy(dict(TINY)) | {
         "extends": [scale],
-        "parameters": TINY["parameters"] | {
-            "x": {"label": "X", "unit": unit},
-            "g": {"label": "Grade", "unit": "", "grades": grades},
-        },
+        "parameters": TINY["parameters"] | parameters,
         "measures": TINY["measures"] | {
             "worst": {"parameter": "g", "after_first_dose": "highest"},
             "before": {"parameter": "g", "at": "baseline"},
@@ -55,16 +59,19 @@ def graded(scale: str, term: str, unit: str, options: str = "{}") -> Study:
     return checking.read_definition(json.dumps(definition))
 
 
-def result(number: object, study_day: int, unit: str, limits: Limits) -> Entry:
+def result(
+    number: object, study_day: int, unit: str, limits: Limits, parameter: str = "x"
+) -> Entry:
     low, high = limits
     return entry(
-        "lab.result.reported", record=f"x{study_day}", parameter="x", collected=day(study_day),
+        "lab.result.reported", record=f"{parameter}{study_day}", parameter=parameter,
+        collected=day(study_day),
         result=str(number), unit=unit, range_low=low, range_high=high,
     )  # fmt: skip
 
 
-def series(derivation: Derivation) -> list[int]:
-    return [observation.value.units for observation in derivation.observations("g", ())]
+def series(derivation: Derivation, parameter: str = "g") -> list[int]:
+    return [observation.value.units for observation in derivation.observations(parameter, ())]
 
 
 def grade_of(
@@ -549,17 +556,24 @@ def test_every_term_of_a_shipped_scale_grades_in_each_of_its_units(scale):
     """Each is read in each unit; what is far beyond every bound is of its worst grade."""
     terms = library.pieces()[scale]["definition"]["scales"][scale]["terms"]
     assert len(terms) >= 35
+    parameters: dict[str, Any] = {}
+    events, expected = [enrolment(sex="F", age=40), dose()], []
     for name, term in terms.items():
-        low, worst = term["direction"] == "low", 0
+        text = json.dumps(term)
+        options = {"baseline": "baseline"} if '"baseline"' in text else {}
+        options |= {"fasting": True} if '"fasting"' in text else {}
+        extreme = "0.000001" if term["direction"] == "low" else "100000000"
         for unit, rules in (term.get("by_unit") or {"u": term["any_unit"]}).items():
-            text = json.dumps(term)
-            options = {"baseline": "baseline"} if '"baseline"' in text else {}
-            options |= {"fasting": True} if '"fasting"' in text else {}
-            study = graded(scale, name, unit, json.dumps(options))
-            extreme = "0.000001" if low else "100000000"
-            events = [
-                enrolment(sex="F", age=40), dose(), result(50, 5, unit, (10, 90)),
-                result(extreme, 20, unit, (10, 90)),
+            of, number = f"x{len(expected)}", "g" if not expected else f"g{len(expected)}"
+            grades = {"of": of, "scale": scale, "term": name} | options
+            parameters |= {
+                of: {"label": "X", "unit": unit},
+                number: {"label": "Grade", "unit": "", "grades": grades},
+            }
+            events += [
+                result(50, 5, unit, (10, 90), of), result(extreme, 20, unit, (10, 90), of),
             ]  # fmt: skip
-            worst = max(rule["grade"] for rule in rules)
-            assert series(derive(*events, study=study))[-1] == worst, (name, unit)
+            expected.append((number, name, unit, max(rule["grade"] for rule in rules)))
+    derived = derive(*events, study=grading(scale, parameters))
+    for number, name, unit, worst in expected:
+        assert series(derived, number)[-1] == worst, (name, unit)

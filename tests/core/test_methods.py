@@ -2,6 +2,7 @@
 
 import json
 from copy import deepcopy
+from functools import cache
 from typing import Any, get_args
 
 import builders
@@ -613,6 +614,18 @@ def read(definition: dict[str, Any]) -> Definition:
     return study.load(json.dumps(definition)).definition
 
 
+def with_others() -> dict[str, Any]:
+    base = deepcopy(WHOLE)
+    base["classes"]["others"] = base["classes"]["ages"] | {"label": "Others"}
+    base["times"]["rise"] = base["times"]["fall"] | {"label": "Rise", "start": "first-dose"}
+    return base
+
+
+@cache
+def told_with_others() -> list[Any]:
+    return told(with_others())
+
+
 @pytest.mark.parametrize(
     ("path", "field", "value"),
     [
@@ -623,10 +636,7 @@ def read(definition: dict[str, Any]) -> Definition:
     ],
 )
 def test_every_field_of_the_definition_is_told(path, field, value):
-    base = deepcopy(WHOLE)
-    base["classes"]["others"] = base["classes"]["ages"] | {"label": "Others"}
-    base["times"]["rise"] = base["times"]["fall"] | {"label": "Rise", "start": "first-dose"}
-    before = told(base)
+    base, before = with_others(), told_with_others()
     node: Any = base
     for name in filter(None, path.split("/")):
         node = node[int(name) if isinstance(node, list) else name]

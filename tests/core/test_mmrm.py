@@ -145,6 +145,7 @@ class TestKenwardRoger:
         plain = Repeated(design, sums, structure)
         gain = model.difference("a", "b", 2)
         unit, matrix = float(model._unit) ** 2, designed(rows)
+        blocks = blocks_of(rows, matrix)
         point = np.array([float(x) for x in model._solution.point])
 
         def covariance(parameters):
@@ -157,11 +158,11 @@ class TestKenwardRoger:
         second = [[(covariance(point + s + t) - covariance(point + s - t)
                     - covariance(point - s + t) + covariance(point - s - t)) / (4 * h * h)
                    for t in steps] for s in steps]  # fmt: skip
-        hessian = [[-sum(a * b * likelihood(rows, matrix, covariance(point + a * s + b * t))[0]
+        hessian = [[-sum(a * b * likelihood(blocks, covariance(point + a * s + b * t))[0]
                          for a in (-1, 1) for b in (-1, 1)) / (4 * h * h)
                     for t in steps] for s in steps]  # fmt: skip
         uncertainty = np.linalg.inv(np.array(hessian))
-        spread = np.linalg.inv(likelihood(rows, matrix, covariance(point))[2])
+        spread = np.linalg.inv(likelihood(blocks, covariance(point))[2])
         pulls = [np.zeros_like(spread) for _ in size]
         middle = np.zeros_like(spread)
         for _, frame in rows.groupby("subject"):
@@ -219,20 +220,27 @@ def rows_of(subjects):
     )
 
 
-def likelihood(rows, design, covariance):
+def blocks_of(rows, design):
+    """List each subject's visits, rows of the design and values."""
+    return [
+        (frame.visit.to_numpy(), design[frame.index], frame.y.to_numpy())
+        for _, frame in rows.groupby("subject")
+    ]
+
+
+def likelihood(blocks, covariance):
     """Return the restricted log likelihood and the effects, subject by subject."""
     information, right, square, logs = 0, 0, 0.0, 0.0
-    for _, frame in rows.groupby("subject"):
-        places = frame.visit.to_numpy()
+    for places, x, y in blocks:
         inverse = np.linalg.inv(covariance[np.ix_(places, places)])
-        x, y = design[frame.index], frame.y.to_numpy()
         information = information + x.T @ inverse @ x
         right = right + x.T @ inverse @ y
         square += y @ inverse @ y
         logs -= np.linalg.slogdet(inverse)[1]
     effects = np.linalg.solve(information, right)
     logs += np.linalg.slogdet(information)[1]
-    constant = (len(rows) - design.shape[1]) * math.log(2 * math.pi)
+    n_values = sum(len(y) for _, _, y in blocks)
+    constant = (n_values - len(effects)) * math.log(2 * math.pi)
     return -0.5 * (logs + square - effects @ right + constant), effects, information
 
 
@@ -246,15 +254,15 @@ def designed(rows):
     return np.column_stack([np.asarray(column, float) for column in columns])
 
 
-def satterthwaite(rows, design, covariance, point, contrast):
+def satterthwaite(blocks, covariance, point, contrast):
     """Return degrees of freedom by differences of both functions, a step to either side."""
 
     def variance(parameters):
-        information = likelihood(rows, design, covariance(parameters))[2]
+        information = likelihood(blocks, covariance(parameters))[2]
         return contrast @ np.linalg.solve(information, contrast)
 
     def value(parameters):
-        return likelihood(rows, design, covariance(parameters))[0]
+        return likelihood(blocks, covariance(parameters))[0]
 
     h = 1e-4
     steps = h * np.eye(len(point))
@@ -295,12 +303,13 @@ def test_the_fit_is_the_maximum_over_the_rows(seed, structure):
         return matrix
 
     design = designed(rows)
-    best, effects, information = likelihood(rows, design, covariance(point))
+    blocks = blocks_of(rows, design)
+    best, effects, information = likelihood(blocks, covariance(point))
     assert float(model.deviance) == pytest.approx(-2 * best, rel=1e-10)
     for i in range(len(point)):
         for step in (-1e-3, 1e-3):
             moved = [x + step * (i == j) for j, x in enumerate(point)]
-            assert likelihood(rows, design, covariance(moved))[0] < best
+            assert likelihood(blocks, covariance(moved))[0] < best
     contrast = np.zeros(design.shape[1])
     contrast[[4, 1]] = 1, -1
     gain = model.difference("a", "b", 1)
@@ -312,7 +321,7 @@ def test_the_fit_is_the_maximum_over_the_rows(seed, structure):
     assert float(model.mean("a", 1).estimate) == pytest.approx(mean @ effects, rel=1e-9)
     mean[9:] = [(rows.site == site).mean() for site in "yz"]
     assert float(model.mean("a", 1, OBSERVED).estimate) == pytest.approx(mean @ effects, rel=1e-9)
-    df = satterthwaite(rows, design, covariance, np.array(point), contrast)
+    df = satterthwaite(blocks, covariance, np.array(point), contrast)
     assert float(gain.df) == pytest.approx(df, rel=1e-4)
     t = abs(float(gain.estimate)) / float(gain.se)
     assert float(gain.p) == pytest.approx(2 * stats.t.sf(t, float(gain.df)), rel=1e-8)

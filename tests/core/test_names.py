@@ -97,7 +97,7 @@ def faults(definition: Any) -> list[FieldError]:
 
 
 def misspelt(definition: Any, places: list[Place]) -> Any:
-    copy = deepcopy(definition)
+    copy = json.loads(json.dumps(definition))  # a tenth of what deepcopy takes
     for path in places:
         found(copy, path[:-1])[path[-1]] += "zz"
     return copy

@@ -194,6 +194,8 @@ def _form(hint: Any) -> _Form:  # noqa: ANN401 (a type's form)
 
 
 def _of(form: _Form, value: Any, path: str, scope: Scope) -> Iterator[NamedReference]:  # noqa: ANN401
+    if form.names_nothing:
+        return
     for target in form.targets:
         yield NamedReference(path, target, value, scope)
     if form.is_union:

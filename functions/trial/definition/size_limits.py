@@ -30,8 +30,10 @@ def limit_errors(value: Any) -> Iterator[FieldError]:  # noqa: ANN401 (any JSON 
                 yield TooMuch(pointer, detail)
                 continue
             parts = part.items() if isinstance(part, dict) else enumerate(part)
-            waiting += [
-                (f"{pointer}/{json_pointer.escape(name)}", member) for name, member in parts
+            waiting += [  # of what can be too much; texts are most of a definition
+                (f"{pointer}/{json_pointer.escape(name)}", member)
+                for name, member in parts
+                if not isinstance(member, str)
             ]
         elif isinstance(part, int | float | Decimal) and not _is_bounded(Decimal(part)):
             yield FieldError(

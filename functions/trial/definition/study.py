@@ -151,5 +151,6 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         other_faults = (e for e in validation_errors(error, value) if e.pointer not in words)
         raise Rejected(422, "Definition not accepted", "", *bounds.faults, *other_faults) from None
     definition = in_place.named(definition)
-    study = Study(definition, json_body.digest(value).hex(), json_body.canonical(value))
+    source = json_body.canonical(value)
+    study = Study(definition, json_body.digest_of_canonical(source).hex(), source)
     return study if version is None else replace(study, version=version)

@@ -125,17 +125,21 @@ def record_kinds_used(definition: Definition) -> frozenset[str]:
     return kinds | {EVENTS} if "adverse_events" in definition.model_fields_set else kinds
 
 
-def _kinds(part: object) -> Iterator[str]:
-    if isinstance(part, AdverseEventFilter):
-        yield EVENTS
-    if isinstance(part, Exposure):
-        yield from ("dose.administered", *(["dose.missed"] if part.of in OF_PLAN else []))
-    if isinstance(part, Span | TimeToEvent):
-        yield from (_DATES[name] for name in _dates(part) if name in _DATES)
-    if isinstance(part, str) and part in KINDS:
-        yield part
-    for inner in _inside(part):
-        yield from _kinds(inner)
+def _kinds(definition: Definition) -> Iterator[str]:
+    waiting: list[object] = [definition]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, str):
+            if part in KINDS:
+                yield part
+            continue
+        if isinstance(part, AdverseEventFilter):
+            yield EVENTS
+        elif isinstance(part, Exposure):
+            yield from ("dose.administered", *(["dose.missed"] if part.of in OF_PLAN else []))
+        elif isinstance(part, Span | TimeToEvent):
+            yield from (_DATES[name] for name in _dates(part) if name in _DATES)
+        waiting += _inside(part)
 
 
 def _dates(part: Span | TimeToEvent) -> Iterator[str]:

@@ -36,6 +36,8 @@ class WordedBounds:
             name: self._number(value, f"{path}/{name}", measure)
             if name in BOUNDS and isinstance(value, str) and measure is not None
             else self._resolved(value, f"{path}/{json_pointer.escape(name)}", measure)
+            if isinstance(value, dict | list)
+            else value
             for name, value in part.items()
         }
 

@@ -27,7 +27,7 @@ _CANONICAL = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_ke
 def _as_written(value: object) -> str:
     match value:
         case dict():
-            members = (f"{_text(name)}:{_as_written(value[name])}" for name in sorted(value))
+            members = [f"{_text(name)}:{_as_written(value[name])}" for name in sorted(value)]
             return "{" + ",".join(members) + "}"
         case list():
             return "[" + ",".join(map(_as_written, value)) + "]"
@@ -41,8 +41,7 @@ def _as_written(value: object) -> str:
             return str(value)
 
 
-def _text(value: str) -> str:
-    return _CANONICAL.encode(value)
+_text = json.encoder.encode_basestring  # as the encoder above does, without asking what it is
 
 
 def readable(value: object, indent: str = "") -> str:
@@ -61,7 +60,12 @@ def readable(value: object, indent: str = "") -> str:
 
 def digest(value: object) -> bytes:
     """Identify a JSON value by its canonical form."""
-    return hashlib.sha256(canonical(value).encode()).digest()[:DIGEST_BYTES]
+    return digest_of_canonical(canonical(value))
+
+
+def digest_of_canonical(text: str) -> bytes:
+    """Identify a JSON value by its canonical form, already written."""
+    return hashlib.sha256(text.encode()).digest()[:DIGEST_BYTES]
 
 
 def integer(text: str) -> int | Decimal:

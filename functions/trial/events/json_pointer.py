@@ -5,7 +5,10 @@ from collections.abc import Iterator
 
 def escape(name: str | int) -> str:
     """Return a member's name, or an index, as a part of a pointer."""
-    return str(name).replace("~", "~0").replace("/", "~1")
+    text = str(name)
+    if "~" in text or "/" in text:  # hardly ever, and definitions have ten thousand names
+        return text.replace("~", "~0").replace("/", "~1")
+    return text
 
 
 def unescape(token: str) -> str:

@@ -211,6 +211,7 @@ def _log_beta(a: Fraction, b: Fraction) -> Decimal:
     return _log_gamma(a) + _log_gamma(b) - _log_gamma(a + b)
 
 
+@lru_cache(maxsize=1024)
 def _low_gamma(p: Fraction, a: Fraction) -> Decimal:
     """Solve P(a, x) = p for p <= 1/2, from the left: x^a / Gamma(a + 1) is never less than P."""
     shape, target, log_gamma = ratio(a), ratio(p).ln(), _log_gamma(a)
@@ -224,6 +225,7 @@ def _low_gamma(p: Fraction, a: Fraction) -> Decimal:
     return _solve(step, start, Decimal("-Infinity"), (2 * shape).ln()).exp()
 
 
+@lru_cache(maxsize=1024)
 def _high_gamma(q: Fraction, a: Fraction) -> Decimal:
     """Solve Q(a, x) = q for q <= 1/2."""
     shape, target, log_gamma = ratio(a), ratio(q).ln(), _log_gamma(a)

@@ -30,18 +30,19 @@ def read_definition(text: str | bytes) -> Study:
     value = read_json(text)
     resolved = library.resolve(value)
     try:
-        whole = read_json(canonical(resolved.value))  # numbers of a piece as they are written
+        text_resolved = canonical(resolved.value)
+        whole = read_json(text_resolved)  # numbers of a piece as they are written
         _settle(whole, size_limits.limit_errors(whole))
-        study = _read(resolved.value)
+        study = _read(resolved.value, text_resolved)
     except Rejected as rejected:
         faults = (resolved.source_of(fault) for fault in rejected.faults)
         raise Rejected(rejected.status, rejected.title, rejected.detail, *faults) from None
     return study if resolved.value is value else replace(study, posted=canonical(value))
 
 
-def _read(value: Any) -> Study:  # noqa: ANN401 (the definition as posted)
+def _read(value: Any, text: str) -> Study:  # noqa: ANN401 (the definition as posted)
     try:
-        study = studies.load(canonical(value))
+        study = studies.load(text)
     except Rejected as rejected:
         # A field that is none is said by name, with those that are; else the shape comes first.
         reference_faults = list(references.reference_errors(value))
