@@ -323,8 +323,8 @@ class TestShift:
         ({"classes": {"new": STATE | {"classes": [{"value": "a", "label": "A", "condition": {
             "measure": {"parameter": "cd4"}, "below": 3}}]}}},
          "/classes/new/classes/0/condition"),
-        ({"classes": {"arm": AGE}}, ""),
-        ({"classes": {"region": AGE}}, ""),
+        ({"classes": {"arm": AGE}}, "/classes/arm"),
+        ({"classes": {"region": AGE}}, "/classes/region"),
         ({"rows": [{"levels": {"characteristic": "age-class"}}]},
          "/tables/0/rows/0/levels/characteristic"),
         ({"classes": GROUP,

@@ -15,10 +15,10 @@ from scipy.optimize import linprog
 from statsmodels.duration.hazard_regression import PHReg
 
 from trial.errors import Rejected
-from trial.statistics.cox import Cox
+from trial.statistics.cox import Cox, _preferences
 from trial.statistics.inference import NOT_ESTIMABLE, TOO_MUCH_WORK
 from trial.statistics.maximisation import INFINITE, NOT_CONVERGED
-from trial.statistics.separation import direction, independent, product
+from trial.statistics.separation import axis, direction, independent, product
 from trial.statistics.survival import log_rank
 from trial.tables import checking
 
@@ -221,8 +221,34 @@ class TestContinuous:
         rows = [("", (100 - t, t % 2), t, 1) for t in range(1, 20)]
         model = Cox(strata_of(rows), 2)
         assert model.term([0]).reason == INFINITE
-        many = [("", (1000 - t, t % 2), t, 1) for t in range(1, 300)]
-        assert Cox(strata_of(many), 2).term([0]).reason == NOT_CONVERGED
+
+    def test_of_many_subjects_too(self, monkeypatch):
+        """Each has a value of its own; events of one arm are all before those of the other."""
+        rows = [("", (t * t % 997, t % 2, int(t < 125)), t, 1) for t in range(1, 250)]
+        model = Cox(strata_of(rows), 3)
+        assert model.term([2]).reason == INFINITE
+        assert model.term([0]).estimate is not None
+        monkeypatch.setattr("trial.statistics.cox.MOST_PREFERENCES", 100)
+        assert Cox(strata_of(rows), 3).term([2]).reason == INFINITE
+        sloping = [("", (9999 - t * t + 1000 * (t * 7 % 13), t * 7 % 13), t, 1)
+                   for t in range(1, 99)]  # fmt: skip
+        assert Cox(strata_of(sloping), 2).term([0]).reason == NOT_CONVERGED
+
+    @pytest.mark.parametrize("seed", range(40))
+    def test_what_neighbours_prefer_is_what_all_pairs_do(self, seed):
+        random = np.random.default_rng(seed)
+        rows = [(str(random.integers(2)), tuple(map(int, random.integers(0, 3, 2))),
+                 int(random.integers(1, 6)), int(random.integers(2)))
+                for _ in range(int(random.integers(2, 9)))]  # fmt: skip
+        pairs = [tuple(a - b for a, b in zip(x, y, strict=True))
+                 for stratum, x, time, event in rows if event
+                 for other, y, until, _ in rows if other == stratum and until >= time]  # fmt: skip
+        chosen = direction(_preferences(strata_of(rows), range(2)))
+        assert (chosen is None) == (direction(pairs) is None)
+        if chosen is not None:
+            assert min(product(pair, chosen) for pair in pairs) >= 0
+        if (along := axis(pairs, 2)) is not None:
+            assert min(products := [product(pair, along) for pair in pairs]) >= 0 < max(products)
 
 
 def test_a_time_of_0_has_no_logarithm():

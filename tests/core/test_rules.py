@@ -1,11 +1,13 @@
 """Conditions and measures: the logic of three values, and names that do not exist."""
 
+import json
 from itertools import product
 from typing import Any
 
 import builders
 import pytest
 from builders import TINY, adverse_event, death, disposition, dose, enrolment, entry, tiny, truth
+from parallel import A, B, parallel
 
 from trial.definition.study import Study
 from trial.errors import Rejected
@@ -428,3 +430,45 @@ class TestPointers:
             "/shards", "/tables/0/columns", "/tables/0/extra", "/tables/0/id", "/tables/0/label",
             "/tables/0/population", "/tables/0/rows", "/tables/0/title",
         ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "instead"),
+    [
+        ({"logistic": {"count": "treated", "covariates": ["age"]}}, "logistic/covariates/0", ""),
+        ({"event_rate": {"filter": {}, "covariates": ["sex", "doses"]}},
+         "event_rate/covariates/1", ""),
+        ({"survival": {"time": "stay", "hazard_ratio": {"covariates": ["age"]}}},
+         "survival/hazard_ratio/covariates/0", "continuous"),
+        ({"survival": {"time": "stay", "strata": ["age"]}}, "survival/strata/0", ""),
+        ({"stratified": {"count": "treated", "strata": ["doses"]}}, "stratified/strata/0", ""),
+        ({"stratified": {"levels": "region", "strata": ["doses"]}}, "stratified/strata/0", ""),
+        ({"ancova": {"measure": "day14-decrease", "factors": ["age"]}}, "ancova/factors/0", "covariates"),
+    ],
+)  # fmt: skip
+def test_a_number_sorts_nobody(row, place, instead):
+    """Each year of age would be a level of its own: fitted without a word, and of no use."""
+    compared = {"id": "p", "label": "P", "compare": ["a", "b"]}
+    value = json.loads(parallel([{"id": "row", "label": "Row"} | row], [A, B, compared]).source)
+    value["characteristics"] = {"score": {"label": "Score"}, "doses": {"label": "Doses"}}
+    stay = {"label": "Stay", "start": "enrolment", "events": ["death"]}
+    value["times"] = {"stay": stay}
+    with pytest.raises(Rejected) as refused:
+        checking.read_definition(json.dumps(value))
+    (fault,) = refused.value.faults
+    assert fault.pointer == f"/tables/0/rows/0/{place}"
+    assert "name classes" in fault.detail
+    assert (f"under `{instead}`" in fault.detail) == bool(instead)
+
+
+def test_a_characteristic_of_a_known_name_is_refused_where_it_stands():
+    value = json.loads(parallel([{"id": "row", "label": "Row", "count": "treated"}]).source)
+    own = {"score": {"label": "Score"}, "age": {"label": "Age", "levels": ["old"]},
+           "region": {"label": "Region"}, "arm": {"label": "Arm"}}  # fmt: skip
+    with pytest.raises(Rejected) as refused:
+        checking.read_definition(json.dumps(value | {"characteristics": own}))
+    assert [(fault.pointer, fault.detail) for fault in refused.value.faults] == [
+        (f"/characteristics/{name}", f"{name} is {what} already: choose another name")
+        for name, what in (("age", "a fact of every enrolment"), ("region", "a stratum"),
+                           ("arm", "the arm"))
+    ]  # fmt: skip

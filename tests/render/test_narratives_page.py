@@ -57,7 +57,7 @@ def test_each_subject_has_a_part_and_the_contents_lead_to_it():
     assert len(outline.ids) == len(set(outline.ids))
     assert set(outline.links) <= set(outline.ids)
     assert outline.tags.count("h3") == 2
-    assert {"narratives-n-S-1", "narratives-n-S-2"} <= set(outline.links)
+    assert {"narratives-n:S-1", "narratives-n:S-2"} <= set(outline.links)
     assert "script" not in outline.tags
 
 
@@ -82,7 +82,7 @@ def test_it_is_a_file_of_a_cut_that_has_some_and_the_report_leads_to_it():
 
 
 def test_two_templates_of_like_ids_have_anchors_of_their_own():
-    rows = [("S-1", "Text")]
-    several = [Narratives(name, name, "All", rows) for name in ("a/b", "a b", "a.b")]
+    rows = [("S-1", "Text"), ("b-S-1", "Text")]
+    several = [Narratives(name, name, "All", rows) for name in ("a/b", "a b", "a.b", "a")]
     outline = Outline("".join(narratives_page(samples.trial().cut, several)))
     assert len(outline.ids) == len(set(outline.ids))

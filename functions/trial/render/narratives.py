@@ -54,8 +54,11 @@ def _contents(anchored: _Anchored) -> Iterator[Html]:
 
 
 def _anchor(part: Html, row: Row) -> Html:
-    """Return the anchor of a subject's narrative: no id of a subject holds what would end it."""
-    return html("{}-{}", part, escape(row[0]))
+    """Return the anchor of a subject's narrative: no id of a subject holds what would end it.
+
+    Nor does a part's anchor hold a colon, so that of `a` and subject b-S1 is not that of `a-b`.
+    """
+    return html("{}:{}", part, escape(row[0]))
 
 
 def _part(anchor: Html, narratives: Narratives) -> Iterator[Html]:

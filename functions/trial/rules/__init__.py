@@ -6,7 +6,6 @@ refused with the path of the reference.
 """
 
 from collections.abc import Callable
-from functools import partial
 
 from trial.definition.conditions import AdverseEventFilter, Classes, Condition, Measure, Ref
 from trial.definition.study import Study
@@ -44,7 +43,7 @@ class Rules:
         self._classes = Registry("class", definition.classes, self._compile_classes)
         self._times = Registry("time to event", definition.times, self._compile_time)
         self._conditions = Registry("condition", definition.conditions, self._compile_condition)
-        faults.attempt(partial(categories.check_names, study))
+        faults.add(*categories.check_names(study))
         grading.check(study, faults)
         for parts in (self._measures.named, self._classes, self._times, self._conditions):
             parts.check(faults)

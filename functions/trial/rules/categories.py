@@ -1,7 +1,7 @@
 """Categories of subjects: facts of enrolment, the arm, strata of randomisation, classes."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +9,14 @@ from trial.definition.base import Level
 from trial.definition.conditions import Classes
 from trial.definition.design import ARM
 from trial.definition.study import Study
+from trial.errors import FieldError
+from trial.events import json_pointer
 from trial.events.fields import term
-from trial.rules.matching import refused, unknown
+from trial.rules.matching import unknown
 from trial.subject.derivation import Derivation
 
-ENROLMENT_FIELDS = ("age", "sex", "race", "ethnicity", "country", "site", "investigator")
+AGE = "age"
+ENROLMENT_FIELDS = (AGE, "sex", "race", "ethnicity", "country", "site", "investigator")
 LEVEL_CHARACTERS = 120
 """The length of a level's text: free text must not make rows of sums grow without bound."""
 _DIGEST_DIGITS = 16
@@ -58,6 +61,14 @@ def is_characteristic(study: Study, name: str) -> bool:
     return name in (ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata)
 
 
+def is_number(study: Study, name: str) -> bool:
+    """Return whether a category is of a number, each value of which is a level of its own."""
+    characteristic_asked = study.definition.characteristics.get(name)
+    if characteristic_asked is not None:
+        return characteristic_asked.levels is None
+    return name == AGE
+
+
 def category(study: Study, name: str, path: str) -> Category:
     """Return the category of a recorded characteristic; `Rules` compiles those of classes."""
     if not is_characteristic(study, name):
@@ -88,12 +99,17 @@ def known_levels(study: Study, name: str) -> Sequence[Level] | None:
     return None if levels is None else [Level(value=level, label=level) for level in levels]
 
 
-def check_names(study: Study) -> None:
-    """Refuse two kinds of category with one name: references to it would be ambiguous."""
+def check_names(study: Study) -> Iterator[FieldError]:
+    """Find categories of two kinds with one name: references to them would be ambiguous."""
     definition = study.definition
-    names = [ARM, *ENROLMENT_FIELDS, *definition.characteristics, *definition.strata]
-    names += definition.classes
-    if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise refused(
-            "", f"more than one characteristic, stratum or class is named {', '.join(repeated)}"
-        )
+    known = {ARM: "the arm", **dict.fromkeys(ENROLMENT_FIELDS, "a fact of every enrolment")}
+    for section, names, kind in (
+        ("strata", definition.strata, "a stratum"),
+        ("characteristics", definition.characteristics, "a characteristic"),
+        ("classes", definition.classes, "classes"),
+    ):
+        for name in names:
+            if name in known:
+                detail = f"{name} is {known[name]} already: choose another name"
+                yield FieldError(f"/{section}/{json_pointer.escape(name)}", detail)
+            known.setdefault(name, kind)

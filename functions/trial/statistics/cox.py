@@ -34,8 +34,8 @@ TRANSFORMS: Mapping[str, str] = {
     "log": "the logarithm of the time",
 }
 """Of what function of time the effect may be linear under the alternative, the default first."""
-MOST_PREFERENCES = 50_000
-"""Pairs of an event and of somebody at risk then, beyond which no separation is looked for."""
+MOST_PREFERENCES = 5_000
+"""Numbers in the preferences of events beyond which only axes are tried: some seconds of work."""
 MOST_STEPS = 500_000
 """How much work one model may be, in steps of one evaluation: some ten seconds at most."""
 
@@ -381,9 +381,10 @@ def _fit(partial: _Partial, strata: Sequence[Stratum], columns: Sequence[int]) -
     """
     is_limit = False
     while (maximum := maximisation.maximise(partial)) is None:
-        if sum(len(stratum) ** 2 for stratum in strata) > MOST_PREFERENCES:
-            return None
-        direction = separation.direction(_preferences(strata, partial.columns))
+        preferences = set(_preferences(strata, partial.columns))
+        direction = separation.axis(preferences, partial.size)
+        if direction is None and len(preferences) * partial.size <= MOST_PREFERENCES:
+            direction = separation.direction(preferences)
         if direction is None:
             return None
         strata = _parted(strata, partial.columns, direction)
@@ -393,14 +394,36 @@ def _fit(partial: _Partial, strata: Sequence[Stratum], columns: Sequence[int]) -
 
 
 def _preferences(strata: Sequence[Stratum], columns: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Yield how the covariates of who had an event differ from those of who was at risk then."""
+    """Yield how the covariates of who had an event differ from those of who was at risk then.
+
+    From the last event backwards each risk set holds the one after it. So what has the event is
+    compared with who came under observation since, and with what had the event after: the others
+    follow from these, in sum.
+    """
     for stratum in strata:
-        last = {pattern: max(times) for pattern, times in stratum.items() if times}
-        for pattern, times in stratum.items():
-            first = _first_event([times])
-            for at_risk, until in last.items():
-                if first is not None and until >= first:
-                    yield tuple(pattern[i] - at_risk[i] for i in columns)
+        joining: list[Covariates] = []
+        for having, joined in _backwards(stratum):
+            joining += joined
+            if having:
+                first, *ties = having
+                joining += ties
+                for pattern in joining:
+                    yield tuple(first[i] - pattern[i] for i in columns)
+                for pattern in ties:
+                    yield tuple(pattern[i] - first[i] for i in columns)
+                joining = [first]
+
+
+def _backwards(stratum: Stratum) -> Iterator[tuple[list[Covariates], list[Covariates]]]:
+    """Yield who had the event and who was censored at each time, from the last."""
+    by_time: dict[int, tuple[list[Covariates], list[Covariates]]] = {}
+    for pattern, times in stratum.items():
+        for time, (events, censored) in times.items():
+            having, joined = by_time.setdefault(time, ([], []))
+            having += [pattern] * bool(events)
+            joined += [pattern] * bool(censored)
+    for time in sorted(by_time, reverse=True):
+        yield by_time[time]
 
 
 def _parted(

@@ -6,7 +6,7 @@ monotone likelihood in Cox regression. What is left of the likelihood in that li
 observations that the direction does not decide (Geyer 2009, Electron J Stat 3:259).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
 from math import lcm
 
@@ -14,6 +14,19 @@ from trial.deferred import dataclass
 from trial.statistics.elimination import solve
 
 type Vector = tuple[int, ...]
+
+
+def axis(vectors: Collection[Vector], size: int) -> Vector | None:
+    """Return an axis, either way, that is such a direction: a level nobody of whom has an event.
+
+    There may be another direction where there is no such axis.
+    """
+    for place in range(size):
+        numbers = [vector[place] for vector in vectors]
+        for sign in (1, -1):
+            if any(numbers) and all(sign * number >= 0 for number in numbers):
+                return tuple(sign * (i == place) for i in range(size))
+    return None
 
 
 def direction(vectors: Iterable[Vector]) -> Vector | None:

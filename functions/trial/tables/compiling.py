@@ -47,7 +47,7 @@ from trial.events.json_body import canonical
 from trial.events.kinds import DECIDING_DATE, derived_fields, names_of
 from trial.events.payloads import KINDS
 from trial.rules import Rules, dating, determination
-from trial.rules.categories import Category, in_no_class, known_levels, level_text
+from trial.rules.categories import Category, in_no_class, is_number, known_levels, level_text
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
@@ -889,12 +889,22 @@ class Compiler:
         strict_test = determination.strict_test(self._rules, count, f"{path}/count")
         return test, categories, pending, event_fields, strict_test if event_fields else test
 
-    def _categories(self, names: Sequence[str], path: str) -> list[Category]:
-        """Return the categories of some names, each of which stands at its place in a list."""
+    def _categories(self, names: Sequence[str], path: str, continuous: str = "") -> list[Category]:
+        """Return the categories of some names, each of which stands at its place in a list.
+
+        A number is refused, as it would have a level a value; `continuous` is where it can stand.
+        """
+        for i, name in enumerate(names):
+            if is_number(self._study, name):
+                detail = f"{name} is a number, of which each value would be a level: name classes"
+                measured = f", or list {{characteristic: {name}}} under `{continuous}`"
+                raise refused(f"{path}/{i}", f"{detail}{measured if continuous else ''}")
         return [self._rules.category(name, f"{path}/{i}") for i, name in enumerate(names)]
 
-    def _categories_by_name(self, names: Sequence[str], path: str) -> dict[str, Category]:
-        return dict(zip(names, self._categories(names, path), strict=True))
+    def _categories_by_name(
+        self, names: Sequence[str], path: str, continuous: str
+    ) -> dict[str, Category]:
+        return dict(zip(names, self._categories(names, path, continuous), strict=True))
 
     def _logistic(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
         from trial.tables.rows.logistic import LogisticRow  # noqa: PLC0415 (see above)
@@ -969,15 +979,12 @@ class Compiler:
 
         assert row.stratified is not None
         names = [name, *row.stratified.strata]
-        paths = [f"{path}/levels", *(f"{path}/strata/{i}" for i in range(len(names) - 1))]
-        first, *rest = map(self._rules.category, names, paths)
+        first = self._rules.category(name, f"{path}/levels")
+        rest = self._categories(row.stratified.strata, f"{path}/strata")
         if not (levels := known_levels(self._study, name)):
             raise refused(f"{path}/levels", f"{name} has no declared levels")
-        sizes = (
-            len(known_levels(self._study, category_name) or range(8)) for category_name in names[1:]
-        )
         pending = self._any_pending(list(zip((first, *rest), names, strict=True)), path)
-        placed = self._placed(row, len(levels) * prod(sizes))
+        placed = self._placed(row, len(levels) * self._patterns(row.stratified.strata))
         return StratifiedLevelsRow(*placed, first, rest, pending)
 
     def _stratified_ranks(self, row: TableRow, measure: str | Measure, path: str) -> CompiledRow:
@@ -1038,7 +1045,7 @@ class Compiler:
             arms,
             response,
             self._covariates(ancova.covariates, ancova_path),
-            self._categories_by_name(ancova.factors, f"{ancova_path}/factors"),
+            self._categories_by_name(ancova.factors, f"{ancova_path}/factors", "covariates"),
             {
                 name: Pool(
                     member_test(self._rules, pool.set, (), f"{ancova_path}/pool/{name}"),
@@ -1100,7 +1107,7 @@ class Compiler:
             visits,
             responses,
             self._covariates(imputation.covariates, model_path),
-            self._categories_by_name(imputation.factors, f"{model_path}/factors"),
+            self._categories_by_name(imputation.factors, f"{model_path}/factors", "covariates"),
             imputation.weights,
             Imputing(
                 imputation.method, reference, labels.get(reference, ""), imputation.imputations
@@ -1134,7 +1141,7 @@ class Compiler:
             visits,
             responses,
             self._covariates(mmrm.covariates, mmrm_path),
-            self._categories_by_name(mmrm.factors, f"{mmrm_path}/factors"),
+            self._categories_by_name(mmrm.factors, f"{mmrm_path}/factors", "covariates"),
             mmrm.by_visit,
             mmrm.covariance,
             mmrm.degrees_of_freedom,
@@ -1261,7 +1268,7 @@ class Compiler:
             return None
         names = hazard_ratio.covariates
         return HazardModel(
-            self._categories_by_name(names, f"{path}/hazard_ratio/covariates"),
+            self._categories_by_name(names, f"{path}/hazard_ratio/covariates", "continuous"),
             [
                 self._rules.measure(ref, f"{path}/hazard_ratio/continuous/{i}")
                 for i, ref in enumerate(hazard_ratio.continuous)
