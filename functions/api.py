@@ -14,6 +14,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable, error_location
 from trial.events import fields, json_body
 from trial.store.definitions import PutStatus
+from trial.store.rows import second_text
 from trial.web import request_bodies, routing
 from trial.web.routing import Answer, Request, Routes
 
@@ -237,7 +238,7 @@ def post_report(request: Request, study: str) -> Answer:
 def post_audit(request: Request, study: str) -> Answer:
     """Request an audit: the sums are compared with the records, and every chain is verified."""
     wiring.store().study(study)
-    audit_id, moment = request_bodies.new_request_id(), wiring.now().isoformat(timespec="seconds")
+    audit_id, moment = request_bodies.new_request_id(), second_text(wiring.now())
     wiring.reports().request_audit(study, audit_id, request.principal, moment)
     return routing.accepted_answer(
         {"audit": audit_id, "status": "requested"}, f"/studies/{study}/audit"

@@ -3,7 +3,8 @@
 A large study's work is spread by a state machine, which calls this function for its steps.
 """
 
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -15,6 +16,7 @@ from trial.commands.auditing import Audit
 from trial.commands.runs import RunFailed, Runs
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.store import keys
+from trial.store.rows import second_text
 
 logger, metrics = Logger(), Metrics()
 
@@ -35,7 +37,9 @@ def due_studies() -> list[str]:
     So one that takes all the time there is comes after all others the next time.
     """
     audits, now, hours = wiring.audits(), wiring.now(), wiring.settings().AUDIT_HOURS
-    due_before, overdue_before = _stamp(now, hours), _stamp(now, OVERDUE_PERIODS * hours)
+    due_before, overdue_before = (
+        second_text(now - timedelta(hours=periods * hours)) for periods in (1, OVERDUE_PERIODS)
+    )
     states = {name: audits.get(name) for name in wiring.store().studies()}
     overdue = [
         name for name, state in states.items() if hours and state.is_overdue_since(overdue_before)
@@ -45,7 +49,7 @@ def due_studies() -> list[str]:
         name
         for name, state in states.items()
         if (state.is_interrupted or state.last_ended <= due_before)
-        and not state.is_spread_since(_stamp(now - runs.LOST_AFTER))
+        and not state.is_spread_since(second_text(now - runs.LOST_AFTER))
     ]
     return sorted(due, key=lambda name: (states[name].last_begun, name))
 
@@ -65,7 +69,7 @@ def audit(name: str, beat: Beat) -> None:
         store.clear(name, beat)
         logger.info("Study removed", study=name)
         return
-    audits.begin(name, _stamp(wiring.now()))
+    audits.begin(name, second_text(wiring.now()))
     state = audits.get(name)
     audited = auditing.audit(
         store,
@@ -76,8 +80,8 @@ def audit(name: str, beat: Beat) -> None:
     )
     store.drop_generations(name, wiring.now() - runs.DORMANT_FOR, beat)
     store.clear_sums(audited.study)
-    auditing.publish(wiring.documents(), audited, _stamp(wiring.now()))
-    audits.end(name, _stamp(wiring.now()))
+    auditing.publish(wiring.documents(), audited, second_text(wiring.now()))
+    audits.end(name, second_text(wiring.now()))
     report(audited)
 
 
@@ -90,10 +94,6 @@ def report(audited: Audit) -> None:
             "Audit found a difference", study=name, what=difference.what, shard=difference.shard
         )
     logger.info("Study audited", study=name, complete=audited.complete, subjects=audited.subjects)
-
-
-def _stamp(now: datetime, hours: int = 0) -> str:
-    return (now - timedelta(hours=hours)).isoformat(timespec="seconds")
 
 
 def report_failure(name: str, error: Exception) -> None:
@@ -164,5 +164,7 @@ def audit_each(names: list[str], beat: Beat) -> None:
         except Exception as error:  # noqa: BLE001
             # Whatever is damaged in one study must not keep the others from being audited.
             report_failure(name, error)
+            with suppress(Unavailable):  # the next run fails as this one did
+                wiring.audits().fail(name, error_location(error))
     if busy is not None:
         raise busy

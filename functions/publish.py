@@ -19,6 +19,7 @@ from trial.store import keys
 from trial.store.failures import describe_failure
 from trial.store.leases import ChangedSubjects
 from trial.store.reports import FAILED, PUBLISHED, ReportRequest
+from trial.store.rows import second_text
 
 logger, metrics = Logger(), Metrics()
 
@@ -106,7 +107,7 @@ def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects 
     if not outcome.sums_agree:
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from what the documents count", study=study.id)
-    wiring.reports().mark_rendering(study.id, PUBLISHED, _stamp(wiring.now()))
+    wiring.reports().mark_rendering(study.id, PUBLISHED, second_text(wiring.now()))
     if (cut := outcome.cut) is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
@@ -139,7 +140,9 @@ def mark_failed(name: str, error: Exception) -> None:
     place = error_location(error)
     logger.error("Publication failed", study=name, error=type(error).__name__, place=place)
     metrics.add_metric("PublicationsFailed", "Count", 1)
-    wiring.reports().mark_rendering(name, FAILED, _stamp(wiring.now()), describe_failure(error))
+    wiring.reports().mark_rendering(
+        name, FAILED, second_text(wiring.now()), describe_failure(error)
+    )
 
 
 class Due(NamedTuple):
@@ -182,7 +185,7 @@ def _due_work(name: str) -> Due:
         currency.is_behind(store, wiring.documents(), store.study(name)),
     )
     if is_behind != bool(since):
-        since = _stamp(now) if is_behind else ""
+        since = second_text(now) if is_behind else ""
         reports.set_behind_since(name, since)
     failed_lately = rendering["status"] == FAILED and not _older(
         rendering["at"], RETRY_FAILED_AFTER, now
@@ -195,10 +198,6 @@ def _due_work(name: str) -> Due:
 
 def _older(stamp: str, age: timedelta, now: datetime) -> bool:
     return now - datetime.fromisoformat(stamp) >= age
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 def _for_each[T](

@@ -443,7 +443,8 @@ class TestPointers:
         ({"survival": {"time": "stay", "strata": ["age"]}}, "survival/strata/0", ""),
         ({"stratified": {"count": "treated", "strata": ["doses"]}}, "stratified/strata/0", ""),
         ({"stratified": {"levels": "region", "strata": ["doses"]}}, "stratified/strata/0", ""),
-        ({"ancova": {"measure": "day14-decrease", "factors": ["age"]}}, "ancova/factors/0", "covariates"),
+        ({"ancova": {"measure": "day14-decrease", "factors": ["age"]}},
+         "ancova/factors/0", "covariates"),
     ],
 )  # fmt: skip
 def test_a_number_sorts_nobody(row, place, instead):

@@ -271,3 +271,38 @@ def test_who_writes_at_the_same_moment_keeps_no_run_from_ending(large: Service) 
     assert audits.end_run(STUDY, "1", "2026-03-02")
     assert (audits.get(STUDY).run, audits.get(STUDY).last_ended) == ("", "2026-03-02")
     assert not audits.end_run(STUDY, "1", "2026-03-03")
+
+
+def test_an_audit_that_ended_in_between_waits(
+    large: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One invocation does it: after the longest that one lasts, it is at it no more."""
+    monkeypatch.setattr(runs, "SPREAD_FROM", 1_000)
+    looks = iter(range(5))
+    context = Context(left=lambda: 900_000 if next(looks, None) is not None else 1_000)
+    large.handlers["audit"].handler({}, context)
+    (row,) = work(large)
+    assert (row["what"], row["status"]) == ("audit", "running")
+    clock.pause(901)
+    (row,) = work(large)
+    assert (row["status"], row["detail"]) == (
+        "waiting",
+        "the time for it was over: the schedule goes on where it stopped",
+    )
+    audit(large)
+    assert work(large) == []
+
+
+def test_an_audit_that_fails_says_where(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runs, "SPREAD_FROM", 1_000)
+    (key,) = (key for key in large.items() if key[1] == "SUBJECT#P3")
+    intact = large.items()[key]
+    damaged = {name: value for name, value in intact.items() if name != "head"}
+    large.dynamodb.put_item(TableName=large.table, Item=damaged)
+    audit(large)
+    (row,) = work(large)
+    assert (row["what"], row["status"]) == ("audit", "failed")
+    assert ", line " in row["detail"]
+    large.dynamodb.put_item(TableName=large.table, Item=intact)
+    audit(large)
+    assert work(large) == []

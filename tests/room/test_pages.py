@@ -32,7 +32,7 @@ from trial import room as pages
 from trial.access.person import Role
 from trial.definition.study import Study
 from trial.events.envelope import Entry
-from trial.room import frame
+from trial.room import frame, trail
 from trial.room.routing import READERS, page
 from trial.store.encoding import sealing
 
@@ -425,6 +425,23 @@ def test_the_definition_is_shown_in_words_as_shells_and_with_its_changes(example
     digest = example.study.digest
     same = f"{START}/definition/versions/{digest}/changes-since/{digest}"
     assert "They do not differ" in text_of(example.room.page(same))
+
+
+@pytest.mark.parametrize(
+    ("resource", "subject"),
+    [
+        ("/studies/subjects/tables/14.1", ""),
+        ("/studies/discrepancies/subjects/S%20-1/history?records=a", "S -1"),
+        ("/studies/S/tables/subjects/subjects", ""),
+        ("/studies/S/unblinded/subjects/S-1/profile", "S-1"),
+        ("/unblinded/studies/subjects/subjects/S-1", "S-1"),
+        ("/studies/S/discrepancies/subjects/0f", "subjects"),
+        ("/studies/S/subjects/discrepancies", "discrepancies"),
+        ("/studies/S/subjects", ""),
+    ],
+)
+def test_a_deed_is_of_the_subject_that_its_path_names(resource, subject):
+    assert trail.Deed("", "", "read", resource, "").subject == subject
 
 
 def test_the_trail_is_chosen_by_person_period_and_subject(example: Example) -> None:

@@ -20,7 +20,7 @@ from trial.errors import Beat, OutOfTime, TrialError
 from trial.store.audits import Audits, Overtaken, ShardProgress, Task
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
-from trial.store.rows import stamp_text
+from trial.store.rows import second_text, stamp_text
 
 DORMANT_FOR = timedelta(days=7)
 """How long the sums of a definition no longer in force are kept for its return."""
@@ -77,8 +77,8 @@ def begin(
 
     `start` tells the engine; where that fails, nothing has begun.
     """
-    run, stamp = _run_name(moment), _stamp(moment)
-    while not audits.begin_run(study_id, run, stamp, _stamp(moment - LOST_AFTER)):
+    run, stamp = _run_name(moment), second_text(moment)
+    while not audits.begin_run(study_id, run, stamp, second_text(moment - LOST_AFTER)):
         state = audits.get(study_id)
         if state.run and audits.ask_again(study_id, state.run, stamp):
             return None
@@ -92,10 +92,6 @@ def begin(
 
 def _run_name(moment: datetime) -> str:
     return "".join(filter(str.isalnum, stamp_text(moment)))
-
-
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ class Runs:
         progress = self.audits.shards(study_id, run)
         if failed := next((shard.failed for shard in progress if shard.failed), ""):
             raise RunFailed(failed)
-        self.audits.hear_of_run(study_id, run, _stamp(self.now()))
+        self.audits.hear_of_run(study_id, run, second_text(self.now()))
         if current.removed:
             return self._next_of_removal(study_id, run, progress)
         if not current.retired and task != "audit":
@@ -159,11 +155,11 @@ class Runs:
         self.store.drop_generations(study.id, self.now() - DORMANT_FOR, self.beat)
         self.store.clear_sums(study)
         moment = self.now()
-        auditing.publish(self.documents, audited, _stamp(moment))
-        if self.audits.end_run(study.id, run, _stamp(moment)):
+        auditing.publish(self.documents, audited, second_text(moment))
+        if self.audits.end_run(study.id, run, second_text(moment)):
             return Next(run, audited=audited)
         next_run = _run_name(moment)
-        self.audits.replace_run(study.id, run, next_run, _stamp(moment))
+        self.audits.replace_run(study.id, run, next_run, second_text(moment))
         return replace(self.next(study.id, next_run), audited=audited)
 
     def step(self, study_id: str, run: str, task: Task, shard: int) -> bool:
@@ -177,7 +173,7 @@ class Runs:
         return True
 
     def _task(self, study_id: str, run: str, task: Task, shard: int) -> None:
-        self.audits.hear_of_run(study_id, run, _stamp(self.now()))
+        self.audits.hear_of_run(study_id, run, second_text(self.now()))
         if task == "fill":
             self.store.fill_shard(study_id, shard, self.beat)
         elif task == "remove":
@@ -213,10 +209,10 @@ class Runs:
 
     def give_up(self, study_id: str, run: str, place: str) -> None:
         """Note that a run has failed: the schedule begins another in its turn."""
-        self.audits.end_run(study_id, run, _stamp(self.now()), place or "unknown")
+        self.audits.end_run(study_id, run, second_text(self.now()), place or "unknown")
 
     def _save(self, study_id: str, progress: ShardProgress) -> None:
-        self.audits.save_shard(study_id, progress, _stamp(self.now()))
+        self.audits.save_shard(study_id, progress, second_text(self.now()))
 
 
 def _left(shards: Iterable[int], task: Task, progress: Iterable[ShardProgress]) -> tuple[int, ...]:

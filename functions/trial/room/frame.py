@@ -13,6 +13,7 @@ from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import unordered
 from trial.room import assets
 from trial.room.routing import UPLOAD, PageRequest, RoomRequest
+from trial.store.rows import second_text
 from trial.web.routing import Answer
 
 DASH = html("\u2013")
@@ -157,7 +158,7 @@ def _answer(
         _bar(request, person),
         head,
         content,
-        instant(wiring.now().isoformat(timespec="seconds")),
+        instant(second_text(wiring.now())),
     )
     return Answer(status, {"Content-Type": HTML}, text)
 

@@ -1,12 +1,13 @@
 """The audit trail: who did what, when and why; by person, by period, by subject."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from urllib.parse import unquote
 
 import wiring
 from trial.deferred import dataclass
 from trial.definition.discrepancies import RULES
+from trial.events.blinding import UNBLINDED
 from trial.render.markup import EMPTY, Html, bdi, escape, html
 from trial.room import frame
 from trial.room.frame import DASH
@@ -18,7 +19,7 @@ _MOST, _MOST_READ = 200, 5_000
 
 
 @dataclass(frozen=True)
-class _Deed:
+class Deed:
     """What somebody did."""
 
     at: str
@@ -30,9 +31,15 @@ class _Deed:
     @property
     def subject(self) -> str:
         """The subject that it was of; '' where it was of none, or of several."""
-        names = self.resource.partition("?")[0].split("/")
-        after = next((names.index(part) + 1 for part in _BEFORE_SUBJECT if part in names), 0)
-        return unquote(names[after]) if after and after < len(names) else ""
+        # By place, as a study or a table may be called `subjects`, too. By arm the API is asked
+        # below the study, the room above all.
+        path = self.resource.partition("?")[0].removeprefix(f"/{UNBLINDED}")
+        match path.split("/"):
+            case ["", "studies", _, start, part, name, *_] if (start, part) in _BEFORE_SUBJECT:
+                return unquote(name)
+            case ["", "studies", _, part, name, *_] if ("", part) in _BEFORE_SUBJECT:
+                return unquote(name)
+        return ""
 
     @property
     def may_show_any(self) -> bool:
@@ -45,8 +52,8 @@ class _Deed:
         )
 
 
-_BEFORE_SUBJECT = ("subjects", "discrepancies")
-"""After which part of a path a subject is named."""
+_BEFORE_SUBJECT = tuple(product(("", UNBLINDED), ("subjects", "discrepancies")))
+"""After which parts of a path, behind its study, a subject is named."""
 _LISTS = ("/subjects", "/discrepancies", "/quarantine", "/treatment-events")
 """How paths of the API end that list what is of several subjects."""
 
@@ -60,11 +67,11 @@ class _Wanted:
     last: str
     subject: str
 
-    def includes(self, deed: _Deed) -> bool:
+    def includes(self, deed: Deed) -> bool:
         """Return whether a deed is asked for."""
         return self.is_in_period(deed) and self.subject in ("", deed.subject)
 
-    def is_in_period(self, deed: _Deed) -> bool:
+    def is_in_period(self, deed: Deed) -> bool:
         """Return whether a deed is of the person and in the period, whatever subject it is of."""
         return (
             self.person.lower() in deed.principal.lower()
@@ -72,7 +79,7 @@ class _Wanted:
             and (not self.last or deed.at[:10] <= self.last)
         )
 
-    def may_include(self, deed: _Deed) -> bool:
+    def may_include(self, deed: Deed) -> bool:
         """Return whether a deed of no single subject may have shown the one that is asked for."""
         return bool(self.subject) and self.is_in_period(deed) and deed.may_show_any
 
@@ -113,10 +120,10 @@ def get_trail(page_request: PageRequest) -> Answer:
     return frame.page_answer(page_request, "Audit trail", body)
 
 
-def _activities(page_request: PageRequest, query: _Wanted) -> tuple[list[_Deed], str]:
+def _activities(page_request: PageRequest, query: _Wanted) -> tuple[list[Deed], str]:
     """Return a page of what was noted, and the instant after which the next begins."""
     after = max(page_request.parameter("after"), query.first)
-    listed: list[_Deed] = []
+    listed: list[Deed] = []
     rows = wiring.activities().all(page_request.study, after)
     last = ""
     for number, activity in enumerate(rows, 1):
@@ -124,7 +131,7 @@ def _activities(page_request: PageRequest, query: _Wanted) -> tuple[list[_Deed],
             return listed, ""
         if len(listed) == _MOST or number > _MOST_READ:
             return listed, last
-        deed = _Deed(**vars(activity))
+        deed = Deed(**vars(activity))
         last = deed.at
         if query.includes(deed) or query.may_include(deed):
             listed.append(deed)
@@ -144,7 +151,7 @@ def _covered(query: _Wanted) -> Html:
     )
 
 
-def _possible(query: _Wanted, deeds: Sequence[_Deed]) -> Html:
+def _possible(query: _Wanted, deeds: Sequence[Deed]) -> Html:
     """Write the lists and files that may have shown the subject that is asked for."""
     if not query.subject:
         return EMPTY
@@ -152,7 +159,7 @@ def _possible(query: _Wanted, deeds: Sequence[_Deed]) -> Html:
     return html("<h3>{}</h3>\n{}", escape(label), _table(label, filter(query.may_include, deeds)))
 
 
-def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[_Deed]:
+def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[Deed]:
     """Return what was decided of discrepancies, in order of time."""
     states, study = wiring.discrepancy_states(), page_request.study
     of_subjects = (
@@ -161,7 +168,7 @@ def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[_Deed]:
         else states.all(study)
     )
     deeds = (
-        _Deed(
+        Deed(
             change.decision.at,
             change.decision.principal,
             f"discrepancy {change.state}",
@@ -175,7 +182,7 @@ def _decisions(page_request: PageRequest, query: _Wanted) -> Sequence[_Deed]:
     return sorted(filter(query.includes, deeds), key=lambda deed: deed.at)
 
 
-def _latest(label: str, deeds: Sequence[_Deed]) -> Iterator[Html]:
+def _latest(label: str, deeds: Sequence[Deed]) -> Iterator[Html]:
     """Yield the latest deeds; of others only that there are some."""
     if len(deeds) > _MOST:
         text = f"The latest {_MOST} of {len(deeds):,}: choose a period or a subject for others."
@@ -188,10 +195,10 @@ def _label(rule: str) -> str:
     return RULES[rule].label if rule in RULES else rule
 
 
-def _changes(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
+def _changes(page_request: PageRequest, query: _Wanted) -> Iterator[Deed]:
     """Yield the changes of the definition and of the senders."""
     for amendment in islice(wiring.store().amendments(page_request.study), _MOST_READ):
-        deed = _Deed(
+        deed = Deed(
             amendment.at,
             amendment.principal,
             f"definition: {amendment.change}",
@@ -202,7 +209,7 @@ def _changes(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
             yield deed
     for version in wiring.senders().all(page_request.study):
         document = version.document()
-        deed = _Deed(
+        deed = Deed(
             str(document["at"]),
             str(document["principal"]),
             "senders",
@@ -213,10 +220,10 @@ def _changes(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
             yield deed
 
 
-def _cuts(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
+def _cuts(page_request: PageRequest, query: _Wanted) -> Iterator[Deed]:
     requests = sorted(wiring.reports().all(page_request.study), key=lambda request: request.order)
     for request in requests:
-        deed = _Deed(
+        deed = Deed(
             request.requested_at,
             request.requested_by,
             "asked for a cut",
@@ -227,7 +234,7 @@ def _cuts(page_request: PageRequest, query: _Wanted) -> Iterator[_Deed]:
             yield deed
 
 
-def _table(label: str, deeds: Iterable[_Deed]) -> Html:
+def _table(label: str, deeds: Iterable[Deed]) -> Html:
     rows = (
         (
             frame.instant(deed.at),

@@ -110,6 +110,10 @@ class Audits:
         """Note that an audit was interrupted; the progress that was saved stays."""
         self._set(study, unfinished=self.get(study).unfinished or "{}")
 
+    def fail(self, study: str, place: str) -> None:
+        """Note where an audit failed, until the next begins."""
+        self._set(study, failed=place)
+
     def end(self, study: str, moment: str) -> None:
         """Note that an audit has ended."""
         self._set(study, done=moment, unfinished="", failed="")

@@ -241,6 +241,11 @@ def _is_compact(body_text: str, size: int) -> bool:
     return len(json.dumps(body_text, ensure_ascii=False)) <= 2 * size + 2
 
 
+def second_text(moment: datetime) -> str:
+    """Write an instant to the second."""
+    return moment.isoformat(timespec="seconds")
+
+
 def stamp_text(stamp: datetime) -> str:
     """Write a receipt stamp: UTC, to the microsecond."""
     return stamp.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

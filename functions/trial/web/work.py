@@ -9,7 +9,7 @@ from trial.commands.runs import LOST_AFTER
 from trial.definition import MAX_SHARDS
 from trial.store import leases
 from trial.store.reports import FAILED, LONGEST_WAIT, PENDING
-from trial.store.rows import stamp_text
+from trial.store.rows import second_text, stamp_text
 from trial.store.work import Work
 from trial.web import routing
 from trial.web.read_routes import routes
@@ -17,6 +17,7 @@ from trial.web.routing import Answer, Request
 
 RUNNING, WAITING = "running", "waiting"
 _LOST = "nothing was heard of it for an hour: the schedule begins it anew"
+_INTERRUPTED = "the time for it was over: the schedule goes on where it stopped"
 
 
 @routes("GET", "/studies/{study}/work")
@@ -25,10 +26,10 @@ def get_work(_request: Request, study: str) -> Answer:
     work, now = wiring.store().work(study), wiring.now()
     return routing.json_answer({
         "study": study,
-        "at": _stamp(now),
+        "at": second_text(now),
         "work": [
             *_removal(work),
-            *_fills(work),
+            *_fills(work, now),
             *_audit(work, now),
             *_publication(work, study, now),
             *_reports(work, study, now),
@@ -42,19 +43,24 @@ def _entry(what: str, status: str, since: str, **known: Any) -> dict[str, Any]: 
     return {"what": what, "status": status, "since": since or None, **facts}
 
 
-def _stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds")
-
-
 def _last_step(work: Work) -> str | None:
     """Return when a run that is under way was last heard of."""
     return work.audit.seen if work.audit.run else None
 
 
-def _is_auditing(work: Work) -> bool:
+def _is_begun(work: Work) -> bool:
     """Return whether Audit has begun with the study and not ended."""
     state = work.audit
     return bool(state.run) or (state.last_begun > state.last_ended and not state.failed)
+
+
+def _is_auditing(work: Work, now: datetime) -> bool:
+    """Return whether Audit may be at it: a run that is heard of, or one invocation."""
+    if not _is_begun(work):
+        return False
+    if work.audit.run:
+        return work.audit.is_spread_since(second_text(now - LOST_AFTER))
+    return work.audit.last_begun > second_text(now - leases.DURATION)
 
 
 def _removal(work: Work) -> Iterator[dict[str, Any]]:
@@ -65,8 +71,8 @@ def _removal(work: Work) -> Iterator[dict[str, Any]]:
     yield _entry("removal", RUNNING, removed.at, last_step=_last_step(work), **shards)
 
 
-def _fills(work: Work) -> Iterator[dict[str, Any]]:
-    status = RUNNING if _is_auditing(work) else WAITING
+def _fills(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
+    status = RUNNING if _is_auditing(work, now) else WAITING
     for filling in work.filling:
         yield _entry(
             "fill",
@@ -84,7 +90,7 @@ def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
     state = work.audit
     if state.failed:
         yield _entry("audit", FAILED, state.last_begun, detail=state.failed)
-    if work.current.removed or not _is_auditing(work):
+    if work.current.removed or not _is_begun(work):
         return
     audited = [shard for shard in work.progress if shard.task == "audit"]
     facts: dict[str, Any] = {"total": work.shards, "unit": "shards"}
@@ -97,8 +103,10 @@ def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
     else:
         progress = state.progress or {}
         facts |= {name: progress.get(key) for name, key in _IN_ONE_GO.items()}
-    is_lost = state.run and not state.is_spread_since(_stamp(now - LOST_AFTER))
-    status, detail = (WAITING, _LOST) if is_lost else (RUNNING, None)
+    if _is_auditing(work, now):
+        status, detail = RUNNING, None
+    else:
+        status, detail = WAITING, _LOST if state.run else _INTERRUPTED
     yield _entry("audit", status, state.last_begun, detail=detail, **facts)
 
 
@@ -122,7 +130,7 @@ def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, An
     blocks = {"done": n_done, "total": total, "unit": "blocks" if work.blocks else None}
     if work.lease is not None and work.lease.ends > stamp_text(now):
         started = datetime.fromisoformat(work.lease.ends) - leases.DURATION
-        yield _entry("publication", RUNNING, _stamp(started), **blocks)
+        yield _entry("publication", RUNNING, second_text(started), **blocks)
     elif last.get("behind_since") or work.blocks:
         yield _entry("publication", WAITING, last.get("behind_since", ""), **blocks)
 
