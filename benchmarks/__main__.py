@@ -25,7 +25,7 @@ COUNTED = (
 TIMED = ("client_cpu", "room_listing", "queries", "recomputation", "publication", "live_documents")
 LARGE = (
     "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
-    "audits",
+    "first_publication", "audits",
 )  # fmt: skip
 
 type Found = tuple[str, list[Measured]]

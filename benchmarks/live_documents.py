@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
 
 from doubles import Clock, MemoryClient, MemoryS3
 from signing import KeyInMemory
@@ -25,17 +26,17 @@ from trial.reporting.live import publishing as live
 from trial.reporting.live.former import GRACE
 from trial.reporting.signing import Signer
 from trial.statistics import cells
-from trial.statistics.cells import Share
+from trial.statistics.cells import Cells
 from trial.store import Store, keys
 from trial.store.bucket.documents import Documents
 from trial.store.encoding import subjects
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import HEADER_ROW
-from trial.subject.fold import Subject
 from trial.tables.file_names import LATEST
 
 SHARDS = 8
 _MIDNIGHT = datetime(2026, 1, 2, tzinfo=UTC)
+_SHORTLY_BEFORE_MIDNIGHT = _MIDNIGHT - timedelta(minutes=2)
 SIZES, LARGE_SIZES = (40, 400), (40, 4_000)
 TARGETS = {40: (0.7, 20.0), 4_000: (5.0, 60.0)}
 """Seconds and units that one changed event may take, by the size of the study."""
@@ -52,46 +53,66 @@ class Cost:
     files: list[str] = field(default_factory=list)
 
 
+class SeededRow(NamedTuple):
+    """A subject's row as the service writes it, and what the header counts for it."""
+
+    shard: int
+    item: dict[str, Any]
+    counted: Cells
+
+
+def seeded(number: int) -> SeededRow:
+    """Make the row of a subject, with its share."""
+    study, subject = world.study(SHARDS), population.jittered(number)
+    share, version = report.contribute(study, subject), subject.accepted
+    shard = keys.shard_of(subject.id, SHARDS)
+    partition, sort_key = keys.subject_row(study.id, shard, subject.id)
+    item = {
+        "PK": {"S": partition},
+        "SK": {"S": sort_key},
+        "version": {"N": str(version)},
+        "head": {"B": bytes(32)},
+        "stamp": {"S": "2026-01-01T00:00:00.000000+00:00"},
+        "format": {"N": str(subjects.FORMAT)},
+        "body": {"B": subjects.encode(subject)},
+        "cipher_key": {"B": bytes(32)},
+        "shares": {"M": {study.generation: {"B": encode_share(share, version)}}},
+    }
+    return SeededRow(shard, item, share[HEADER_ROW])
+
+
 class Trial:
     """A study of so many subjects, and what publishes it."""
 
-    def __init__(self, size: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        rows: Iterable[SeededRow] | None = None,
+        dynamodb: MemoryClient | None = None,
+        s3: MemoryS3 | None = None,
+    ) -> None:
         self.size = size
-        self.dynamodb, self.clock = MemoryClient(), Clock(_MIDNIGHT - timedelta(minutes=2))
-        self.s3 = MemoryS3(self.clock)
+        self.dynamodb, self.clock = dynamodb or MemoryClient(), Clock(_SHORTLY_BEFORE_MIDNIGHT)
+        self.s3 = s3 or MemoryS3()
+        self.s3.now = self.clock
         self.calls: list[float] = []
         self.store: Store = world.open_store(
             self.dynamodb, lambda _, units: self.calls.append(units), SHARDS
         )
         self.study = world.study(SHARDS)
-        self._put(bar(f"Making {size:,} subjects", size, map(population.jittered, range(size))))
+        rows = map(seeded, range(size)) if rows is None else rows
+        self._put(bar(f"Making {size:,} subjects", size, rows))
         documents = Documents(self.s3, "bucket")
         self.writer = DocumentWriter(self.store, documents, Signer(KeyInMemory(), "key"), "bench")
 
-    def _put(self, seeded: Iterable[Subject]) -> None:
-        """Put rows of subjects in as the service writes them, and what the headers count."""
-        headers: dict[int, Share] = {}
+    def _put(self, seeded_rows: Iterable[SeededRow]) -> None:
+        """Put rows of subjects in, and what the headers count."""
+        headers: dict[int, Cells] = {}
         rows = self.dynamodb.tables[world.TABLE]
-        for subject in seeded:
-            share = report.contribute(self.study, subject)
-            shard = keys.shard_of(subject.id, SHARDS)
-            part = headers.setdefault(shard, {})
-            part.setdefault(HEADER_ROW, {})
-            cells.add(part[HEADER_ROW], share[HEADER_ROW])
-            partition, sort_key = keys.subject_row(self.study.id, shard, subject.id)
-            version = subject.accepted
-            rows[partition, sort_key] = {
-                "PK": {"S": partition},
-                "SK": {"S": sort_key},
-                "version": {"N": str(version)},
-                "head": {"B": bytes(32)},
-                "stamp": {"S": "2026-01-01T00:00:00.000000+00:00"},
-                "format": {"N": str(subjects.FORMAT)},
-                "body": {"B": subjects.encode(subject)},
-                "cipher_key": {"B": bytes(32)},
-                "shares": {"M": {self.study.generation: {"B": encode_share(share, version)}}},
-            }
-        sums = {(shard, HEADER_ROW): part[HEADER_ROW] for shard, part in headers.items()}
+        for row in seeded_rows:
+            cells.add(headers.setdefault(row.shard, {}), row.counted)
+            rows[row.item["PK"]["S"], row.item["SK"]["S"]] = row.item
+        sums = {(shard, HEADER_ROW): counted for shard, counted in headers.items()}
         population.seed(self.dynamodb, SHARDS, sums)
 
     def publish(self, changed: Iterable[str] | None) -> Cost:

@@ -57,6 +57,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
     "trial.render.workbook.styles": {"openpyxl"},
     "trial.render.workbook.methods": {"openpyxl"},
     "trial.render.workbook.rows": {"openpyxl"},
+    "trial.render.workbook.rows_apart": {"openpyxl"},
     "trial.render.workbook.sheets": {"openpyxl"},
     "trial.render.workbook.streaming": {"openpyxl"},
 }

@@ -17,6 +17,7 @@ from trial.render.workbook.definitions import write_definitions
 from trial.render.workbook.figures import write_figure
 from trial.render.workbook.methods import write_methods
 from trial.render.workbook.rows import register_styles
+from trial.render.workbook.rows_apart import RowsApart
 from trial.render.workbook.segments import Segments
 from trial.render.workbook.sheets import COVER, DEFINITIONS, METHODS, ContentsEntry, write_sheet
 from trial.render.workbook.streaming import MOST_ROWS, ListingTarget, stream
@@ -40,14 +41,15 @@ def workbook(
     if report.methods:
         write_methods(book.create_sheet(METHODS), report)
     names = Names(book.sheetnames)
-    entries = [*_tables(book, names, report), *_figures(book, names, report)]
+    apart = RowsApart()
+    entries = [*_tables(book, names, report), *_figures(book, names, report, apart)]
     unstreamed = len(entries)
     archive = Archive()
     target = ListingTarget(book, archive, names, report.cut, most_rows, segments or Segments())
     for listing in report.listings:
         entries += yield from stream(listing, target)
     write_cover(cover, report, entries)
-    finish(book, archive, {entry.name for entry in entries[unstreamed:]})
+    finish(book, archive, {entry.name for entry in entries[unstreamed:]}, apart.runs)
     yield from archive.pieces(1)
 
 
@@ -71,7 +73,10 @@ def _tables(book: Workbook, names: Names, report: Report) -> Iterator[ContentsEn
         yield entry
 
 
-def _figures(book: Workbook, names: Names, report: Report) -> Iterator[ContentsEntry]:
+def _figures(
+    book: Workbook, names: Names, report: Report, apart: RowsApart
+) -> Iterator[ContentsEntry]:
     for figure in report.figures:
         name = names.take(f"Figure {figure.id}")
-        yield ContentsEntry(write_figure(book.create_sheet(name), figure, report.cut), name)
+        layout = write_figure(book.create_sheet(name), figure, report.cut, apart)
+        yield ContentsEntry(layout, name)

@@ -7,12 +7,15 @@ can stand in a new one as it is.
 Every member carries the same stamp, and the properties the report's own date: there is no clock.
 """
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from io import BytesIO
+from decimal import Decimal
+from heapq import merge
+from io import BufferedIOBase, BytesIO
+from operator import itemgetter
 from posixpath import dirname, relpath
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 from zlib import DEFLATED, MAX_WBITS, Z_FULL_FLUSH, compressobj, decompressobj
@@ -23,6 +26,7 @@ from openpyxl.drawing.spreadsheet_drawing import SpreadsheetDrawing
 from openpyxl.packaging.extended import ExtendedProperties
 from openpyxl.packaging.relationship import RelationshipList
 from openpyxl.worksheet._writer import WorksheetWriter
+from openpyxl.worksheet.dimensions import SheetDimension
 from openpyxl.worksheet.worksheet import Worksheet
 from openpyxl.writer.excel import ExcelWriter
 from openpyxl.xml.functions import fromstring, tostring
@@ -193,35 +197,73 @@ def _xml(tree: Any) -> bytes:
     return bytes(tostring(tree))
 
 
+class RunOfRows(Protocol):
+    """Rows that are no cells of a sheet, but stand in it where it has none."""
+
+    @property
+    def last(self) -> int:
+        """The number of the last."""
+
+    def rows(self) -> Iterator[tuple[int, str]]:
+        """Yield each row's number and its XML."""
+
+
 class _SheetWriter(WorksheetWriter):
     """Writes rows as text: openpyxl makes three elements of a cell, for the same bytes."""
 
     ws: Any
 
-    def write_row(self, xf: Any, row: Iterable[Any], row_idx: int) -> None:
-        """Write a row of cells that hold a text, a number or a style alone."""
-        attributes = {"r": f"{row_idx}"} | dict(self.ws.row_dimensions.get(row_idx, {}))
-        cells = "".join(_cell(cell) for cell in row if cell.value is not None or cell.has_style)
-        xf._file(f"<row{_attributes(attributes)}>{cells}</row>")
+    def __init__(self, ws: Worksheet, out: Any, runs: Sequence[RunOfRows] = ()) -> None:
+        super().__init__(ws, out)
+        self._runs = runs
+
+    def write_dimensions(self) -> None:
+        """Write from which cell to which the sheet reaches."""
+        reach = self.ws.calculate_dimension()
+        start, _, end = reach.rpartition(":")
+        last = max((run.last for run in self._runs), default=0)
+        if last > self.ws.max_row:
+            reach = f"{start}:{end.rstrip('0123456789')}{last}"
+        self.xf.send(SheetDimension(reach).to_tree())
+
+    def rows(self) -> Any:
+        """Yield the sheet's rows in their order, as cells or as XML."""
+        runs = (run.rows() for run in self._runs)
+        return merge(super().rows(), *runs, key=itemgetter(0))
+
+    def write_row(self, xf: Any, row: Any, row_idx: int) -> None:
+        """Write a row: its XML, or cells that hold a text, a number or a style alone."""
+        if isinstance(row, str):
+            xf._file(row)
+            return
+        dimension = self.ws.row_dimensions.get(row_idx)
+        cells = (_cell(cell) for cell in row if cell.value is not None or cell.has_style)
+        xf._file(row_xml(row_idx, dimension.ht if dimension else None, "".join(cells)))
+
+
+def row_xml(number: int, height: float | None, cells: str) -> str:
+    """Return a row as it stands in a sheet."""
+    high = "" if height is None else f' ht="{height:g}" customHeight="1"'
+    return f'<row r="{number}"{high}>{cells}</row>'
 
 
 def _cell(cell: Any) -> str:
     if cell.hyperlink:
         cell.parent._hyperlinks.append(cell.hyperlink)
-    value, style = cell.value, f' s="{cell.style_id}"' if cell.has_style else ""
-    opened = f'<c r="{cell.coordinate}"{style} t="'
-    if cell.data_type != "s":
-        assert cell.data_type == "n", "a text or a number"
+    assert cell.data_type in "sn", "a text or a number"
+    return cell_xml(cell.coordinate, cell.style_id if cell.has_style else None, cell.value)
+
+
+def cell_xml(coordinate: str, style: int | None, value: str | Decimal | float | None) -> str:
+    """Return a cell as it stands in a sheet; None is a cell of a style alone."""
+    opened = f'<c r="{coordinate}"{"" if style is None else f' s="{style}"'} t="'
+    if not isinstance(value, str):
         return f'{opened}n" />' if value is None else f'{opened}n"><v>{safe_string(value)}</v></c>'
     if value == "":
         return f'{opened}inlineStr" />'
     stripped = value.strip()
     space = ' xml:space="preserve"' if stripped and stripped != value else ""
     return f'{opened}inlineStr"><is><t{space}>{escape(value)}</t></is></c>'
-
-
-def _attributes(attributes: dict[str, str]) -> str:
-    return "".join(f' {name}="{value}"' for name, value in attributes.items())
 
 
 class _HeadWriter(_SheetWriter):
@@ -243,24 +285,64 @@ def _written(writer: WorksheetWriter) -> bytes:
     return content
 
 
+class _Segments(BufferedIOBase):
+    """What a sheet is written to: a member, some of it at a time."""
+
+    def __init__(self, member: Member) -> None:
+        self._member, self._held = member, bytearray()
+
+    def writable(self) -> bool:
+        """Say that it can be written to."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take some bytes."""
+        self._held += data
+        if len(self._held) >= _PIECE:
+            self.end()
+        return len(data)
+
+    def end(self) -> None:
+        """Write what it holds."""
+        self._member.write(bytes(self._held))
+        self._held.clear()
+
+
 class _Writer(ExcelWriter):
     """openpyxl's writer, told which sheets are written already; it needs no temporary file."""
 
-    def __init__(self, book: Workbook, archive: Archive, streamed: Container[str]) -> None:
+    def __init__(
+        self,
+        book: Workbook,
+        archive: Archive,
+        streamed: Container[str],
+        runs: Mapping[str, Sequence[RunOfRows]],
+    ) -> None:
         super().__init__(book, archive)
-        self._members, self._streamed = archive, streamed
+        self._members, self._streamed, self._runs = archive, streamed, runs
 
     def write_worksheet(self, ws: Any) -> None:
         """Write a sheet, with its drawing, unless it is written."""
         if ws.title not in self._streamed:
             ws._drawing = SpreadsheetDrawing()
             ws._drawing.charts = ws._charts
-            writer: Any = _SheetWriter(ws, BytesIO())
-            self._members.writestr(ws.path[1:], _written(writer))
+            with self._members.member(ws.path[1:]) as member:
+                segments = _Segments(member)
+                writer: Any = _SheetWriter(ws, segments, self._runs.get(ws.title, ()))
+                writer.write()
+                segments.end()
             ws._rels = writer._rels
         self.manifest.append(ws)
 
 
-def finish(book: Workbook, archive: Archive, streamed: Container[str]) -> None:
-    """Write all that is left, from the other sheets to the list of members, and close."""
-    _Writer(book, archive, streamed).save()
+def finish(
+    book: Workbook,
+    archive: Archive,
+    streamed: Container[str],
+    runs: Mapping[str, Sequence[RunOfRows]],
+) -> None:
+    """Write all that is left, from the other sheets to the list of members, and close.
+
+    `runs` are the rows of sheets, by their titles, that are no cells of theirs.
+    """
+    _Writer(book, archive, streamed, runs).save()

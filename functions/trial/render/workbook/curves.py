@@ -19,7 +19,7 @@ CurveKind = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Point:
     """A point: where it stands, and how far its error bar reaches down and up."""
 

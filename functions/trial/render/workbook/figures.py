@@ -6,6 +6,7 @@ The chart draws the points that stand below the table: corners of steps, lengths
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from math import ceil
 
 from openpyxl.utils import get_column_letter
@@ -14,7 +15,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from trial.render.workbook.cell_values import CellValue, digits
 from trial.render.workbook.curves import Curve, Point, curves
 from trial.render.workbook.drawing import Placed, draw, height
-from trial.render.workbook.sheets import SheetLayout, write_sheet
+from trial.render.workbook.rows_apart import RowsApart
+from trial.render.workbook.sheets import SheetLayout, write_head, write_notes
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
 from trial.tables.grid import Cut, Figure, Mark, Series
@@ -29,15 +31,19 @@ _MOST_OUTSIDE = 100  # values of a cell
 _ROW = 0.45  # cm, at least
 
 
-def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
-    """Write a figure's sheet: its table and the chart; out of print, the points that it draws."""
-    rows = list(_rows(chart))
+def write_figure(target: Worksheet, chart: Figure, cut: Cut, apart: RowsApart) -> SheetLayout:
+    """Write a figure's sheet: its table and the chart; out of print, the points that it draws.
+
+    The rows of both stand `apart`: there may be some of each subject.
+    """
     heads = [*_heads(_HEADS), *_heads_beside(chart)]
     layout = SheetLayout(
-        "Figure", chart.id, chart.title, chart.population, (heads,), _widths(rows, chart),
+        "Figure", chart.id, chart.title, chart.population, (heads,), _widths(chart),
         _notes(chart),
     )  # fmt: skip
-    first, last = write_sheet(target, layout, rows, cut)
+    first = write_head(target, layout, cut) + 1
+    end = apart.add(target, first, partial(_rows, chart), layout.widths)
+    last = write_notes(target, layout, cut, end)
     chart_curves, chart_column = curves(chart), len(heads) + 2
     anchor = f"{get_column_letter(chart_column)}{first}"
     last = max(last, first + ceil(height(chart, chart_curves) / _ROW))
@@ -50,11 +56,11 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut) -> SheetLayout:
         charts.append((beside, curves(beside), f"{get_column_letter(chart_column)}{last + 2}"))
         last += 2 + ceil(height(beside, charts[-1][1]) / _ROW)
     target.print_area = f"A1:{columns[-1]}{last}"
-    below = last + 3
+    row = last + 3
     for figure, points, place in charts:
-        placed = _write_points(target, layout, points, below)
+        placed = _write_points(target, layout, points, row, apart)
         draw(target, figure, placed, place)
-        below = max((end for _, _, end in placed), default=below) + 3
+        row = max((end for _, _, end in placed), default=row) + 3
     return layout
 
 
@@ -71,13 +77,18 @@ def _heads(names: Sequence[str]) -> list[CellValue]:
     return [CellValue(name, style) for name, style in zip(names, styles, strict=True)]
 
 
-def _widths(rows: Sequence[Sequence[CellValue]], chart: Figure) -> tuple[int, ...]:
+def _widths(chart: Figure) -> tuple[int, ...]:
     """Fit the columns of texts to what they hold."""
     widths = [_NUMBER_WIDTH] * (len(_HEADS) + len(_heads_beside(chart)))
-    for n in (*range(_TEXTS), *range(len(_HEADS), len(widths))):
-        needed = max((digits(str(row[n].value)) for row in rows), default=0)
-        widths[n] = min(max(needed, _TEXT_WIDTHS.start), _TEXT_WIDTHS.stop)
-    return tuple(widths)
+    texts = (*range(_TEXTS), *range(len(_HEADS), len(widths)))
+    for n in texts:
+        widths[n] = _TEXT_WIDTHS.start
+    for row in _rows(chart):
+        for n in texts:
+            widths[n] = max(widths[n], digits(str(row[n].value)))
+    return tuple(
+        min(width, _TEXT_WIDTHS.stop) if n in texts else width for n, width in enumerate(widths)
+    )
 
 
 def _notes(chart: Figure) -> tuple[str, ...]:
@@ -166,7 +177,11 @@ def _number(exact: str | None, shape: str) -> CellValue:
 
 
 def _write_points(
-    target: Worksheet, layout: SheetLayout, chart_curves: Sequence[Curve], first: int
+    target: Worksheet,
+    layout: SheetLayout,
+    chart_curves: Sequence[Curve],
+    first: int,
+    apart: RowsApart,
 ) -> list[Placed]:
     """Write the points that the chart draws, curve after curve; say where they stand."""
     title = [CellValue("The chart draws these points:", "strong")]
@@ -174,10 +189,14 @@ def _write_points(
     placed = []
     for curve in chart_curves:
         if curve.points:
-            end = fill(target, layout.widths, (_point(curve, point) for point in curve.points), row)
+            end = apart.add(target, row, partial(_curve_rows, curve), layout.widths)
             placed.append((curve, row, end - 1))
             row = end
     return placed
+
+
+def _curve_rows(curve: Curve) -> Iterator[list[CellValue]]:
+    return (_point(curve, point) for point in curve.points)
 
 
 def _point(curve: Curve, point: Point) -> list[CellValue]:

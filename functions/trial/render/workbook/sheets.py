@@ -80,8 +80,13 @@ def write_sheet(
     """Write a whole sheet; return the numbers of its body's first row, and of its last row."""
     head = write_head(target, layout, cut)
     end = fill(target, layout.widths, body, head + 1)
+    return head + 1, write_notes(target, layout, cut, end)
+
+
+def write_notes(target: Worksheet, layout: SheetLayout, cut: Cut, end: int) -> int:
+    """Write the lines under a body that has ended before a row; return the last one's number."""
     notes = ([item] for item in below(layout, cut))
-    return head + 1, fill(target, layout.widths, notes, end + 1) - 1
+    return fill(target, layout.widths, notes, end + 1) - 1
 
 
 def _above(layout: SheetLayout, cut: Cut, part: str) -> Iterator[CellValue]:

@@ -75,12 +75,13 @@ def fill(
     for number, row in enumerate(rows, first):
         for column, item in enumerate(row, 1):
             write(target.cell(number, column), item, dressed)
-        if height := _row_height(row, widths):
+        if height := row_height(row, widths):
             target.row_dimensions[number].height = height
     return number + 1
 
 
-def _row_height(row: Sequence[CellValue], widths: Sequence[int]) -> float | None:
+def row_height(row: Sequence[CellValue], widths: Sequence[int]) -> float | None:
+    """Return the height of a row in columns of these widths; None where it is the usual one."""
     if row and row[0].style in _HEIGHTS:
         return _HEIGHTS[row[0].style]
     line_counts = (_lines(item, width) for item, width in zip(row, widths, strict=False))
