@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trial.statistics import cells
-from trial.statistics.ranges import count_of, counts_in, range_of
+from trial.statistics.ranges import count_of, counts_in, group_of, range_of, ranges_in
 from trial.statistics.tallies import OrderedValues, RangedValues
 
 STEPS = st.integers(-(10**40), 10**40) | st.integers(-70, 70)
@@ -30,7 +30,7 @@ def test_ranges_follow_without_a_gap():
 
 @given(STEPS)
 def test_a_range_is_one_step_or_a_small_part_of_what_lies_in_it(step):
-    number, reach = range_of(step), max(abs(step) // 32, 1)
+    number, reach = range_of(step), max(abs(step) // 16, 1)
     assert range_of(step + 2 * reach) > number
     assert range_of(step - 2 * reach) < number
 
@@ -40,6 +40,14 @@ def test_ranges_are_few_however_far_values_reach():
     assert range_of(31) == 31
     assert range_of(10**9) == 32 + 16 * 24 + (10**9 >> 25) - 16 == 429
     assert range_of(10**38) < 2_100
+
+
+def test_every_range_is_in_one_group_and_groups_are_in_order():
+    numbers = range(-200, 200)
+    groups = [group_of(number) for number in numbers]
+    assert groups == sorted(groups)
+    assert [number for group in dict.fromkeys(groups) for number in ranges_in(group)] == [*numbers]
+    assert all(group_of(number) == group for group in groups for number in ranges_in(group))
 
 
 @given(st.lists(STEPS, max_size=40), st.lists(st.integers(-40, 40), max_size=40))
@@ -52,7 +60,7 @@ def test_counts_add_in_one_cell_and_come_out_again(far, near):
             total, {f"7.1.{name}": count, "7.1.n": 1, f"7.10.{name}": count, f"17.1.{name}": count}
         )
     counts = counts_in(total, "7.1.")
-    assert counts == Counter(map(range_of, steps))
+    assert counts == Counter(group_of(range_of(step)) for step in steps)
     assert list(counts) == sorted(counts)
     assert max(total.values(), default=0) < 10**38
     for step in steps:
@@ -61,31 +69,36 @@ def test_counts_add_in_one_cell_and_come_out_again(far, near):
     assert counts_in(total, "7.1.") == {}
 
 
-def ranged(values, numbers_read):
-    def values_in(number):
-        numbers_read.append(number)
-        return Counter(value for value in values if range_of(value) == number)
+def ranged(values, groups_read):
+    groups = Counter(group_of(range_of(value)) for value in values)
 
-    return RangedValues(dict(sorted(Counter(map(range_of, values)).items())), values_in)
+    def values_in(group):
+        groups_read.append(group)
+        return Counter(value for value in values if group_of(range_of(value)) == group)
+
+    return RangedValues(dict(sorted(groups.items())), values_in)
 
 
 @given(st.lists(st.integers(-3_000, 3_000), max_size=60))
 def test_ranges_give_each_rank_as_all_values_do_and_no_other_is_read(values):
-    numbers_read, whole = [], OrderedValues(Counter(values))
-    in_ranges = ranged(values, numbers_read)
+    groups_read, whole = [], OrderedValues(Counter(values))
+    in_ranges = ranged(values, groups_read)
     assert in_ranges.n == whole.n == len(values)
     assert [in_ranges.at(rank) for rank in range(1, in_ranges.n + 1)] == sorted(values)
     for p in (Fraction(0), Fraction(1, 10), Fraction(1, 2), Fraction(3, 4), Fraction(1)):
-        numbers_read.clear()
-        estimates = ranged(values, numbers_read)
+        groups_read.clear()
+        estimates = ranged(values, groups_read)
         assert estimates.quantile(p) == whole.quantile(p)
         if values:
             oracle = np.quantile(values, float(p), method="averaged_inverted_cdf")
             assert estimates.quantile(p) == oracle or p == Fraction(1, 10)  # 0.1 is no float
             ranks = {max(-(-len(values) * p // 1) + offset, 1) for offset in (0, 1)}
-            holding = {range_of(sorted(values)[int(min(rank, len(values))) - 1]) for rank in ranks}
-            assert set(numbers_read) <= holding
-            assert len(numbers_read) == len(set(numbers_read))
+            holding = {
+                group_of(range_of(sorted(values)[int(min(rank, len(values))) - 1]))
+                for rank in ranks
+            }
+            assert set(groups_read) <= holding
+            assert len(groups_read) == len(set(groups_read))
     assert in_ranges.median_interval() == whole.median_interval()
 
 

@@ -19,7 +19,7 @@ from test_reading import Reads
 from trial.definition.study import Study
 from trial.reporting import report
 from trial.statistics.cells import SelectedSums, Selection, Share, Sums
-from trial.statistics.ranges import range_of
+from trial.statistics.ranges import group_of, range_of, ranges_in
 from trial.store.selecting import ranges
 from trial.store.table import Table
 from trial.subject.fold import Outcome
@@ -237,9 +237,14 @@ def test_a_table_of_medians_reads_no_range_that_holds_no_rank(
         for p in (Fraction(1, 2), Fraction(3, 4), Fraction(9, 10)):
             rank, between = divmod(len(column) * p, 1)
             ranks = [rank + 1] if between else [rank, rank + 1]
-            holding |= {range_of(sorted(column)[int(rank) - 1] // 32) for rank in ranks}
+            holding |= {
+                number
+                for rank in ranks
+                for number in ranges_in(group_of(range_of(sorted(column)[int(rank) - 1] // 32)))
+            }
     assert set(map(int, ranges_read)) == holding
-    assert len(holding) < len({range_of(value // 32) for value in copies}) // 2
+    groups = {group_of(range_of(value // 32)) for value in copies}
+    assert len(holding) == 4 * len({*map(group_of, holding)}) < 4 * len(groups)
 
 
 @pytest.mark.parametrize("client", ["memory"], indirect=True)  # ministack: 1 unit a query

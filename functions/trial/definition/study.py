@@ -21,7 +21,7 @@ from trial.errors import Rejected
 from trial.events import json_body
 from trial.events.blinding import OPEN, UNBLINDED
 
-CONTRIBUTION_VERSION = 3
+CONTRIBUTION_VERSION = 4
 """Raise this whenever a subject's share of any table changes; a golden test watches it."""
 
 
