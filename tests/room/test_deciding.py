@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from builders import TINY, death, disposition, dose, enrolment, entry
+from builders import TINY, day, death, disposition, dose, enrolment, entry
 from parallel import parallel, randomised
 from rooms import ADMINISTRATOR, MANAGER, READER, TOKEN, UNBLINDED, Room, text_of
 
@@ -15,6 +15,7 @@ from trial.definition.study import Study
 from trial.errors import Rejected
 from trial.reporting import discrepancies
 from trial.room import trail
+from trial.store.dynamodb import Store
 from trial.web.routing import Answer
 
 START = "/studies/TINY"
@@ -86,6 +87,23 @@ def test_a_decision_is_shown_with_who_when_and_why_counted_and_found_by_its_stat
     assert "Certificates ordered" not in text_of(
         room.page(f"{START}/trail?subject=S-2", ADMINISTRATOR)
     )
+
+
+def test_all_subjects_are_read_only_for_what_others_decide_of(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = {"S-1": "Withdrew", "S-2": "withdrew", "S-3": "withdrew"}
+    room.record(study_of(room), [entry("disposition.recorded", subject, of="study", date=day(50),
+                                       status="discontinued", reason=reason)
+                                 for subject, reason in reasons.items()])  # fmt: skip
+    names = ids(room, subject="S-1")
+    reads: list[str] = []
+    whole = Store.subjects
+    monkeypatch.setattr(Store, "subjects", lambda *args: reads.append("all") or whole(*args))
+    for rule, n_reads in (("died-twice", 0), ("spelling", 1)):
+        states = wiring.discrepancy_states()
+        found = discrepancies.find_one(room.store, states, study_of(room), "S-1", names[rule])
+        assert (found.discrepancy.rule, found.id, len(reads)) == (rule, names[rule], n_reads)
 
 
 def test_the_trail_says_where_it_leaves_decisions_out(

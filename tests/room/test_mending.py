@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -91,6 +92,24 @@ def test_a_corrected_event_is_recorded_under_who_mended_it_and_settles_the_refus
     assert "/studies/TINY/subjects/S-1/history?records=lab.result.reported%2FVL-0" in listed
     assert mend(room, GOOD).status == 409
     assert room.answer(page_of(BAD), MANAGER).status == 409
+
+
+def test_two_people_do_not_mend_one_body_at_once(room: Room, monkeypatch: Any) -> None:
+    """Whoever comes second, while the first is taken in, records nothing; a minute later it may."""
+    other = GOOD | {"id": "other", "data": GOOD["data"] | {"record": "VL-9"}}
+    (body,) = room.store.rejected_bodies("TINY")
+    room.store.claim_body("TINY", body.sha256)
+    assert mend(room, other).status == 409
+    assert state(room) == (1, 1, 1)
+    room.store.release_body("TINY", body.sha256)
+    assert mend(room, "[]").status == 422
+    room.store.claim_body("TINY", body.sha256)
+    monkeypatch.setattr("trial.store.quarantine._CLAIMED_FOR", timedelta(0))
+    assert mend(room, GOOD).status == 200
+    assert not room.store.resolve("TINY", body.sha256)
+    room.store.release_body("TINY", body.sha256)
+    assert mend(room, other).status == 409
+    assert state(room) == (1, 0, 2)
 
 
 @pytest.mark.parametrize(

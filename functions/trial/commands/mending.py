@@ -21,6 +21,10 @@ from trial.store.dynamodb import Store
 from trial.store.rows import Mending, RejectedBody
 
 _DIGEST = r"[0-9a-f]{64}"
+_ACCEPTED_MEANWHILE = (
+    "It was accepted as it is while this correction was recorded, too: see both in the subject's"
+    " history, and correct what is wrong by a revision."
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +66,8 @@ def waiting_body(store: Store, study: Study, digest: str) -> RejectedBody:
 def mend(context: IntakeContext, study: Study, digest: str, text: str, reason: str) -> Mended:
     """Take in the correction of a refused body, by the person in `context`, for a reason.
 
-    Raises `Rejected` where the body cannot be mended, or the correction is no JSON; what is wrong
-    with an event is in its answer.
+    Raises `Rejected` where the body cannot be mended, where somebody else does at the same time
+    (409), or where the correction is no JSON; what is wrong with an event is in its answer.
     """
     context.store.check_open(study.id)
     waiting_body(context.store, study, digest)
@@ -71,12 +75,19 @@ def mend(context: IntakeContext, study: Study, digest: str, text: str, reason: s
     if not posted_events:
         raise Rejected(422, "Event not accepted", "there is no event in it")
     keeping_none = replace(context, keeps_refused=False)
-    answers = intake.take(keeping_none, study, posted_events)
-    settled = all(answer.problem is None for answer in answers)
+    context.store.claim_body(study.id, digest)
+    settled = False
+    try:
+        answers = intake.take(keeping_none, study, posted_events)
+        settled = all(answer.problem is None for answer in answers)
+    finally:
+        if not settled:
+            context.store.release_body(study.id, digest)
     if settled:
         records = tuple(_records(posted_events))
         mending = Mending(context.principal, reason, records)
-        context.store.resolve(study.id, digest, mending)
+        if not context.store.resolve(study.id, digest, mending):
+            raise Rejected(409, "Already accepted", _ACCEPTED_MEANWHILE)
     return Mended(answers, settled)
 
 

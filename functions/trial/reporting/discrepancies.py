@@ -30,7 +30,7 @@ from trial.store.dynamodb import Store
 from trial.subject.derivation import Derivation
 from trial.tables.compiled import audience_share, compiled
 from trial.tables.discrepancies import ROW, Discrepancy
-from trial.tables.discrepancies.across import CrossSubjectSurvey
+from trial.tables.discrepancies.across import CrossSubjectSurvey, is_compared
 from trial.tables.grid import RuleCount
 
 type _Position = tuple[str, int]
@@ -175,11 +175,12 @@ def find_one(
 ) -> FoundDiscrepancy:
     """Return a discrepancy that a subject has now, by its id.
 
-    Raises `Rejected` (404) where it has none of this id: none was, or its records have changed.
+    All subjects are read only where it is none of the subject's own records alone. Raises
+    `Rejected` (404) where it has none of this id: none was, or its records have changed.
     """
     if fields.is_identifier(subject):
         changes = states.of_subject(study.id, subject)
-        for derivation, _ in _Evidence(store, study).derivations(subject):
+        for derivation in _derivations_of(store, study, subject):
             for candidate in _found(study, derivation, changes):
                 if candidate.id == name:
                     return candidate
@@ -188,6 +189,18 @@ def find_one(
         " or is another one with an id of its own: list the subject's discrepancies again"
     )
     raise Rejected(404, "Discrepancy not found", detail)
+
+
+def _derivations_of(store: Store, study: Study, subject_id: str) -> Iterator[Derivation]:
+    """Yield a subject by itself and then, where others can matter to it, beside all of them."""
+    if (stored := store.subject(study, subject_id)) is None:
+        return
+    derivation = Derivation(study, stored.subject)
+    disputes = report.open_disputes_of([stored.subject], store.disputes(study))
+    derivation.disputed = disputes.get(subject_id, ())
+    yield derivation
+    if is_compared(stored.subject):
+        yield from (beside for beside, _ in _Evidence(store, study).derivations(subject_id))
 
 
 class _Evidence:

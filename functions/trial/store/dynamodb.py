@@ -372,9 +372,17 @@ class Store:
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)
 
-    def resolve(self, study_id: str, digest: str, mending: Mending | None = None) -> None:
-        """Note that a quarantined body was accepted after all, as it is or mended."""
-        quarantine.resolve(self._table, study_id, digest, self._now(), mending)
+    def claim_body(self, study_id: str, digest: str) -> None:
+        """Note that somebody mends a quarantined body; `Rejected` (409) where another does."""
+        quarantine.claim(self._table, study_id, digest, self._now())
+
+    def release_body(self, study_id: str, digest: str) -> None:
+        """Note that nobody mends a quarantined body any more."""
+        quarantine.release(self._table, study_id, digest)
+
+    def resolve(self, study_id: str, digest: str, mending: Mending | None = None) -> bool:
+        """Note that a quarantined body was accepted after all; say whether none was before."""
+        return quarantine.resolve(self._table, study_id, digest, self._now(), mending)
 
     def dispute(self, entry: Entry) -> None:
         """Note that a revision came with a second content."""

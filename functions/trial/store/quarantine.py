@@ -7,8 +7,8 @@ erased, bodies of it are dropped, and those that still come are not kept.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from itertools import batched, islice
 
 from trial.errors import Rejected, Unavailable
@@ -21,6 +21,7 @@ from trial.store.table import (
     ABSENT,
     KEYS_A_BATCH,
     PRESENT,
+    Action,
     Item,
     Table,
     TransactionCancelled,
@@ -38,6 +39,9 @@ BODY_BYTES = 1_000_000
 UNKNOWN_STUDY = "unknown-study"
 """Where a message is quarantined that names no study."""
 
+_UNSETTLED = f"{PRESENT} AND attribute_not_exists(settled)"
+_CLAIMED_FOR = timedelta(minutes=1)
+"""For how long a body is whose mending never ended: a call lasts no longer."""
 _PART_BYTES = 350_000  # of the 400 KB that an item may have
 _BATCH_ROWS = 25  # read together: each has its row, and at most three parts of a body
 
@@ -83,13 +87,7 @@ def _part_items(study_id: str, digest: str, parts: Iterable[bytes]) -> Iterator[
 
 def _put_new(table: Table, item: Item, parts: Iterable[Item]) -> bool:
     """Write a row and its body together; say whether there was none before."""
-    try:
-        table.write([table.put(item, ABSENT), *map(table.put, parts)])
-    except TransactionCancelled as cancelled:
-        if "ConditionalCheckFailed" in cancelled.codes:
-            return False
-        raise Unavailable("the quarantine is being written to") from cancelled
-    return True
+    return _are_written(table, [table.put(item, ABSENT), *map(table.put, parts)])
 
 
 def rejected_bodies(table: Table, study_id: str, after: str = "") -> Iterator[RejectedBody]:
@@ -239,17 +237,60 @@ def count_unresolved(table: Table, study_id: str) -> int:
     )
 
 
+def claim(table: Table, study_id: str, digest: str, at: datetime) -> None:
+    """Note that somebody mends a quarantined body, so that nobody else does at the same time.
+
+    Raises `Rejected` (409) where somebody does, or where the body was accepted.
+    """
+    row_key = keys.rejected_body(validated_study_id(study_id), digest)
+    earlier = (table.get(row_key) or {}).get("claimed", {}).get("S", "")
+    values = {":at": text(stamp_text(at))} | ({":earlier": text(earlier)} if earlier else {})
+    unclaimed = "claimed = :earlier" if earlier else "attribute_not_exists(claimed)"
+    change = table.update(
+        row_key,
+        "SET claimed = :at",
+        f"{_UNSETTLED} AND {unclaimed}",
+        ExpressionAttributeValues=values,
+    )
+    if earlier > stamp_text(at - _CLAIMED_FOR) or not _are_written(table, [change]):
+        detail = (
+            "Somebody else mends it at this moment, or it was accepted since: nothing of this is"
+            " recorded. List the refused events again in a minute."
+        )
+        raise Rejected(409, "Being mended", detail)
+
+
+def release(table: Table, study_id: str, digest: str) -> None:
+    """Note that nobody mends a body any more, which waits on."""
+    row_key = keys.rejected_body(validated_study_id(study_id), digest)
+    _are_written(table, [table.update(row_key, "REMOVE claimed", _UNSETTLED)])
+
+
+def _are_written(table: Table, changes: Sequence[Action]) -> bool:
+    """Write changes together; say whether what they depend on was so."""
+    try:
+        table.write(changes)
+    except TransactionCancelled as cancelled:
+        if "ConditionalCheckFailed" in cancelled.codes:
+            return False
+        raise Unavailable("the quarantine is being written to") from cancelled
+    return True
+
+
 def resolve(
     table: Table, study_id: str, digest: str, at: datetime, mending: Mending | None = None
-) -> None:
-    """Note that a quarantined body was accepted after all, as it is or mended; it stays there."""
+) -> bool:
+    """Note that a quarantined body was accepted after all, as it is or mended; it stays there.
+
+    Of several the first is noted. Returns whether this was.
+    """
     row_key = keys.rejected_body(validated_study_id(study_id), digest)
     expression, values = "SET settled = :at", {":at": text(stamp_text(at))}
     if mending is not None:
         expression += ", mending = :mending"
         values[":mending"] = text(json.dumps(vars(mending), ensure_ascii=False))
-    change = table.update(row_key, expression, PRESENT, ExpressionAttributeValues=values)
-    table.write([change])
+    change = table.update(row_key, expression, _UNSETTLED, ExpressionAttributeValues=values)
+    return _are_written(table, [change])
 
 
 def _read_mending(item: Item) -> Mending | None:

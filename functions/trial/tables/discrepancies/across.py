@@ -175,6 +175,11 @@ def terms_of(subject: Subject) -> set[Verdict]:
     return {(subject.id, ""), *terms}
 
 
+def is_compared(subject: Subject) -> bool:
+    """Return whether a subject can have a discrepancy that others decide of."""
+    return bool(_of_kind(subject, SUPERSEDED)) or any(True for _ in _terms(subject))
+
+
 def _oddity(term: str) -> tuple[bool, int]:
     """Return the rank among equally frequent spellings: no outer blanks, then fewest capitals."""
     return term != term.strip(), sum(map(str.isupper, term))
