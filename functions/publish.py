@@ -117,19 +117,19 @@ def publish_report(writer: DocumentWriter, study: Study, report: ReportRequest) 
     """Make one report if its time has come; one that cannot be made is marked."""
     reports, now = wiring.reports(), wiring.now()
     if report.has_expired(now):
-        mark_report_failed(study.id, report.id, EXPIRED)
+        give_up_report(study, report.id, EXPIRED)
     elif report.is_due(now):
         _attempt(
             lambda: publishing.publish_report(reports, writer, study, report.id),
-            lambda error: mark_report_failed(study.id, report.id, describe_failure(error)),
+            lambda error: give_up_report(study, report.id, describe_failure(error)),
         )
 
 
-def mark_report_failed(name: str, report_id: str, reason: str) -> None:
+def give_up_report(study: Study, report_id: str, reason: str) -> None:
     """Log, count and mark a report that cannot be made."""
-    logger.error("Report failed", study=name, report=report_id, reason=reason)
+    logger.error("Report failed", study=study.id, report=report_id, reason=reason)
     metrics.add_metric("ReportsFailed", "Count", 1)
-    wiring.reports().mark_failed(name, report_id, reason)
+    publishing.give_up_report(wiring.reports(), wiring.documents(), study, report_id, reason)
 
 
 def mark_failed(name: str, error: Exception) -> None:

@@ -359,6 +359,16 @@ class MemoryS3:
                     self.versions[deleted["Key"]] = kept
         return {}
 
+    def list_object_versions(self, Prefix: str, **_: Any) -> Any:  # noqa: N803
+        with self._lock:
+            listed = [
+                {"Key": key, "VersionId": version}
+                for key, versions in sorted(self.versions.items())
+                for version, _ in versions
+                if key.startswith(Prefix)
+            ]
+        return {"Versions": listed} if listed else {}
+
     def create_multipart_upload(self, **_: Any) -> Any:
         with self._lock:
             self._number += 1

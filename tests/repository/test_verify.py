@@ -21,7 +21,9 @@ from trial.events import content, envelope, json_body
 from trial.reporting import publishing, report
 from trial.reporting.attestation import Attestor
 from trial.reporting.changelog import Changelog
+from trial.reporting.journals import JournalReader
 from trial.reporting.signing import Signer
+from trial.reporting.snapshot import StudySnapshot
 from trial.store import Store
 from trial.store.table import Table
 from trial.subject.cut_spec import CutSpec
@@ -49,8 +51,9 @@ class Kept:
             entries.append(toy.serious(name, subject, term="Éruption \u2028 <b>"))
         random.Random(1).shuffle(entries)  # noqa: S311 (an order)
         self.store.record(self.study, toy.receipts(entries))
-        log = Changelog(None, (CutSpec(), CutSpec()), {})
-        state = publishing._replay_snapshot(self.store, self.study, CutSpec(), log, lambda: None)
+        log, state = Changelog(None, (CutSpec(), CutSpec()), {}), StudySnapshot()
+        for group in JournalReader(self.store, self.study, CutSpec(), log).groups():
+            group.put_into(state, log)
         publication = publishing.make_publication(self.store, self.study, state, CutSpec())
         self.files = files_of(publication.report, self.study, "test")
         self.trail = {item.name: b"".join(item.content) for item in publication.audit(self.store)}

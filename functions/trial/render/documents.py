@@ -65,6 +65,10 @@ class File:
     inputs: str = ""
     earlier: EarlierFile | None = None
 
+    def as_earlier(self, earlier: EarlierFile) -> "File":
+        """Return it as a file that is as it was."""
+        return replace(self, content=(), earlier=earlier)
+
     @property
     def media_type(self) -> str:
         """Return the media type, by the ending of the name."""
@@ -102,29 +106,32 @@ def render(
     code_version: str = "",
     earlier: Mapping[str, EarlierFile] | None = None,
     segments: Segments | None = None,
+    finished: Mapping[str, EarlierFile] | None = None,
 ) -> Iterator[File]:
     """Make the files of a cut; the manifest comes last and has the digests of all the others.
 
     The study is as the report's audience sees it: pooled where that is blinded. `earlier` are files
     of the same study, audience and code: one whose inputs are the same is not made again. So are
-    the `segments` of a workbook.
+    the `segments` of a workbook. `finished` are files of this very report that are there already.
 
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
-    entries = []
-    for file in _files(report, study, segments):
-        earlier_file = (earlier or {}).get(file.name)
-        if earlier_file is not None and file.inputs and file.inputs == earlier_file.inputs:
-            entries.append(_ManifestEntry(replace(file, content=(), earlier=earlier_file)))
-            yield entries[-1].file
-        else:
-            entries.append(_ManifestEntry(file))
-            yield replace(file, content=entries[-1].content())
+    entries = list[_ManifestEntry]()
+
+    def entered(file: File) -> File:
+        before, finished_file = (earlier or {}).get(file.name), (finished or {}).get(file.name)
+        if before is not None and file.inputs and file.inputs == before.inputs:
+            finished_file = before
+        if finished_file is not None:
+            entries.append(_ManifestEntry(file.as_earlier(finished_file)))
+            return entries[-1].file
+        entries.append(_ManifestEntry(file))
+        return replace(file, content=entries[-1].content())
+
+    yield from map(entered, _files(report, study, segments))
     names = [*(entry.file.name for entry in entries), PAGE, MANIFEST]
-    pieces = (piece.encode() for piece in page(report, names))
-    entries.append(_ManifestEntry(File(PAGE, pieces)))
-    yield File(PAGE, entries[-1].content())
+    yield entered(File(PAGE, (piece.encode() for piece in page(report, names))))
     manifest = _manifest(report, [entry.document() for entry in entries], code_version)
     yield File(MANIFEST, (tables_json.encode(manifest),))
 

@@ -6,13 +6,14 @@ arms, so that of a blinded study only the unblinded may read it.
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
 
 from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
+from trial.reporting.spool import Packed
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
 from trial.store.reports import ReportRequest
@@ -91,25 +92,38 @@ class Changelog:
     previous: ReportRequest | None
     specs: tuple[CutSpec, CutSpec]
     before: Mapping[str, int]
-    _packed: dict[str, bytes] = field(default_factory=dict)
+    hold: Callable[[bytes], Packed] = bytes
+    """Holds bytes in memory, or in a spool."""
+    _packed: dict[str, Packed] = field(default_factory=dict)
 
     @classmethod
     def begin(
-        cls, documents: Documents, study_id: str, previous: ReportRequest | None, spec: CutSpec
+        cls,
+        documents: Documents,
+        study_id: str,
+        previous: ReportRequest | None,
+        spec: CutSpec,
+        hold: Callable[[bytes], Packed] = bytes,
     ) -> "Changelog":
         """Begin with where the journals stood at the report before, if there is one."""
         if previous is None:
-            return cls(None, (LIVE_SPEC, spec), {})
+            return cls(None, (LIVE_SPEC, spec), {}, hold)
         earlier = CutSpec(previous.as_of, previous.cutoff)
-        return cls(previous, (earlier, spec), versions(documents, study_id, previous))
+        return cls(previous, (earlier, spec), versions(documents, study_id, previous), hold)
 
-    def add(self, subject: str, rows: Sequence[JournalRow], after: int) -> JournalSlice:
-        """Add a subject's journal, which the report counts up to a version."""
-        journal = JournalSlice(subject, rows, self.before.get(subject, 0), after)
+    def slice_of(self, subject: str, rows: Sequence[JournalRow], after: int) -> JournalSlice:
+        """Return a subject's journal, which the report counts up to a version."""
+        return JournalSlice(subject, rows, self.before.get(subject, 0), after)
+
+    def lines_of(self, journal: JournalSlice) -> bytes:
+        """Return what is listed of a journal, packed; nothing where nothing is."""
         lines = {CHANGES: list(self._changes(journal)), TRAIL: list(_trail(journal))}
-        if any(lines.values()):
-            self._packed[subject] = zlib.compress(json.dumps(lines).encode())
-        return journal
+        return zlib.compress(json.dumps(lines).encode()) if any(lines.values()) else b""
+
+    def keep(self, subject: str, packed: bytes) -> None:
+        """Keep what is listed of a subject's journal."""
+        if packed:
+            self._packed[subject] = self.hold(packed)
 
     def _changes(self, journal: JournalSlice) -> Iterator[_Line]:
         earlier, later = self.specs
@@ -161,12 +175,12 @@ class Changelog:
 class _PackedRows:
     """A listing's rows, in order of the subjects: unpacked anew by each reader."""
 
-    packed: Mapping[str, bytes]
+    packed: Mapping[str, Packed]
     listing: str
 
     def __iter__(self) -> Iterator[tuple[Value, ...]]:
         for subject in sorted(self.packed):
-            lines = json.loads(zlib.decompress(self.packed[subject]))
+            lines = json.loads(zlib.decompress(bytes(self.packed[subject])))
             yield from map(tuple, lines[self.listing])
 
 

@@ -1,7 +1,7 @@
 """Where documents are written: file by file, as they are made, for as long as there is time."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from itertools import chain
 
@@ -53,8 +53,12 @@ class DocumentWriter:
         prefix: str,
         files: Iterable[File],
         earlier: Mapping[str, EarlierFile] | None = None,
+        note: Callable[[str, EarlierFile], None] = lambda _name, _file: None,
     ) -> WrittenFiles:
-        """Write files under a prefix, each as it is made; not what is as it was `earlier`."""
+        """Write files under a prefix, each as it is made; not what is as it was `earlier`.
+
+        `note` is told of each file that was written, by its name.
+        """
         result = WrittenFiles()
         for file in files:
             if file.earlier is not None:
@@ -62,6 +66,7 @@ class DocumentWriter:
                 continue
             earlier_file = (earlier or {}).get(file.name)
             result.files[file.name] = self._write(study, prefix, file, earlier_file)
+            note(file.name, result.files[file.name])
         return result
 
     def _write(

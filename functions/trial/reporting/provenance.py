@@ -10,7 +10,6 @@ from typing import Any
 
 from trial.render.documents import File
 from trial.reporting.snapshot import JournalPosition, StudySnapshot
-from trial.store.dynamodb import Store
 from trial.store.rows import JournalRow
 from trial.subject.fold import Dispute
 from trial.tables.file_names import HEADS, TRAIL
@@ -53,17 +52,9 @@ def _head(position: JournalPosition) -> dict[str, Any]:
     return head | ({"erased": True} if position.erased else {})
 
 
-def trail(store: Store, study: str, snapshot: StudySnapshot) -> File:
-    """Return the journals of a snapshot, row by row; those it did not keep are read again."""
-
-    def lines(subject: str) -> bytes:
-        kept_lines = snapshot.trail(subject)
-        if kept_lines is not None:
-            return kept_lines
-        version = snapshot.positions[subject].version
-        return trail_lines(store.journal(study, subject, version=version))
-
-    return File(TRAIL, map(lines, snapshot.ids))
+def trail(snapshot: StudySnapshot) -> File:
+    """Return the journals of a snapshot, row by row, as they were read."""
+    return File(TRAIL, map(snapshot.trail, snapshot.ids))
 
 
 def trail_lines(rows: Iterable[JournalRow]) -> bytes:

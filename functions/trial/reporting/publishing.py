@@ -1,21 +1,27 @@
 """Make requested reports, each of one state of the study, and keep them with an audit trail."""
 
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
-from trial.errors import Beat, Unavailable
+from trial.errors import OutOfTime, Unavailable
 from trial.events.blinding import OPEN
-from trial.render.documents import File, render
+from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook import workbook
 from trial.reporting import provenance, report
 from trial.reporting.attestation import Attestor
+from trial.reporting.blocks import Block
 from trial.reporting.changelog import Changelog
-from trial.reporting.document_writer import DocumentWriter
-from trial.reporting.snapshot import JournalPosition, StudySnapshot
+from trial.reporting.document_writer import DocumentWriter, WrittenFiles
+from trial.reporting.journals import JournalReader
+from trial.reporting.report import Contents
+from trial.reporting.snapshot import StudySnapshot
+from trial.reporting.spool import Spool
+from trial.reporting.unfinished_report import Attempt, UnfinishedReport, clear
 from trial.store.bucket import object_keys
+from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -45,9 +51,9 @@ class Publication:
         """Return the cut, which names the snapshot."""
         return self.report.cut
 
-    def files(self, code_version: str) -> Iterator[File]:
-        """Make the documents, one after the other."""
-        return render(self.report, self.study, code_version)
+    def files(self, code_version: str, finished: Mapping[str, EarlierFile]) -> Iterator[File]:
+        """Make the documents, one after the other, but for those that are there already."""
+        return render(self.report, self.study, code_version, finished=finished)
 
     def audit(self, store: Store) -> Iterator[File]:
         """Yield what depends on arrival: where each journal stood, and the journals up to there."""
@@ -59,7 +65,7 @@ class Publication:
                 self.disputes,
                 store.quarantine_times(self.study.id),
             )
-            yield provenance.trail(store, self.study.id, self.snapshot)
+            yield provenance.trail(self.snapshot)
 
 
 def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> None:
@@ -67,105 +73,151 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
     request = reports.find(study.id, request_id)
     if request is None or request.status != PENDING:
         return
-    reports.count_attempt(study.id, request_id)
+    attempt = Attempt(reports, study.id, request_id)
+    attempt.begin()
     try:
-        _make_report(reports, writer, study, request)
+        _make_report(reports, writer, study, request, attempt)
     except Unavailable:
-        with suppress(Unavailable):
-            reports.count_attempt(study.id, request_id, -1)  # the outage was at fault, not it
+        attempt.excuse()
+        raise
+    except OutOfTime as error:
+        if attempt.has_kept:
+            raise Unavailable("the report is begun: the next call goes on with it") from error
         raise
 
 
+def give_up_report(
+    reports: Reports, documents: Documents, study: Study, report_id: str, reason: str
+) -> None:
+    """Delete what was kept of a report that cannot be made, and note why.
+
+    While that is not to be deleted for a time, the report waits: nobody would come back to it.
+    """
+    try:
+        clear(documents, study, report_id)
+    except Unavailable:
+        raise
+    except Exception:
+        reports.mark_failed(study.id, report_id, reason)
+        raise
+    reports.mark_failed(study.id, report_id, reason)
+
+
 def _make_report(
-    reports: Reports, writer: DocumentWriter, study: Study, request: ReportRequest
+    reports: Reports,
+    writer: DocumentWriter,
+    study: Study,
+    request: ReportRequest,
+    attempt: Attempt,
 ) -> None:
     store, documents = writer.store, writer.documents
     spec = CutSpec(request.as_of, request.cutoff, final=request.final, look=request.look)
     previous = reports.previous(study.id, request)
-    log = Changelog.begin(documents, study.id, previous, spec)
-    snapshot = _replay_snapshot(store, study, spec, log, writer.beat)
-    erased = [subject for subject in snapshot.ids if snapshot.positions[subject].erased]
-    spec = replace(spec, erased=tuple(erased))
-    cuts, files = {}, {}
-    for view in study.views:
-        publication = make_publication(store, view, snapshot, spec)
-        cut = cuts[view.audience] = publication.cut
-        if not view.pooled:
-            _write_changes(writer, publication, request, log)
-        files[view.audience] = _keep(writer, publication)
-    unblinded = cuts[study.audience].id if study.definition.blinded else ""
-    cut = cuts[OPEN]
-    outcome = ReportResult(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
+    with Spool() as spool:
+        log = Changelog.begin(documents, study.id, previous, spec, spool.keep)
+        unfinished = UnfinishedReport.read(
+            writer, study, request.id, (spec, previous and previous.id), attempt
+        )
+        snapshot = StudySnapshot(hold=spool.keep)
+        for group in unfinished.journals(JournalReader(store, study, spec, log, writer.beat)):
+            group.put_into(snapshot, log)
+        erased = [subject for subject in snapshot.ids if snapshot.positions[subject].erased]
+        spec = replace(spec, erased=tuple(erased))
+        outcome = _write_all(unfinished, writer, study, spec, snapshot, log)
+    unfinished.clear(documents, study)
     reports.mark_ready(study.id, request.id, outcome)
 
 
-def _write_changes(
-    writer: DocumentWriter, publication: Publication, request: ReportRequest, log: Changelog
-) -> None:
-    study, cut = publication.study, publication.cut
-    prefix = object_keys.changes_prefix(cut.id, request.id)
-    changes = File(CHANGES, workbook(log.report(cut, publication.report.discrepancies)))
-    files = writer.write(study, prefix, (changes,))
-    attestor = writer.attestor(study, writer.store.epoch(study.id))
-    writer.write(
-        study, prefix, attestor.sign_unchained(cut, files.digests).files(CHANGES_SIGNATURE)
-    )
+def _write_all(
+    unfinished: UnfinishedReport,
+    writer: DocumentWriter,
+    study: Study,
+    spec: CutSpec,
+    snapshot: StudySnapshot,
+    log: Changelog,
+) -> ReportResult:
+    """Make and write the documents for every audience, all of the same subjects."""
+    cuts, files = {}, {}
+    for view in study.views:
+        with Spool() as spool:
+            blocks = partial(unfinished.blocks, writer, view, snapshot, spool)
+            publication = make_publication(writer.store, view, snapshot, spec, blocks)
+            making = _Making(writer, unfinished, publication)
+            cuts[view.audience] = publication.cut
+            if not view.pooled:
+                making.write_changes(log)
+            files[view.audience] = making.keep()
+    unblinded = cuts[study.audience].id if study.definition.blinded else ""
+    cut = cuts[OPEN]
+    return ReportResult(cut.id, cut.accepted, cut.completion.text, unblinded, tuple(files[OPEN]))
 
 
-def _keep(writer: DocumentWriter, publication: Publication) -> list[str]:
-    """Write the cut, unless this very code has written it before; return its file names."""
-    study, cut = publication.study, publication.cut.id
-    attestor = writer.attestor(study, writer.store.epoch(study.id))
-    predicate = attestor.predicate_of(cut)
-    if predicate is None or predicate["code_version"] != writer.code_version:
-        _write_cut(writer, publication, attestor)
-    manifest = writer.documents.manifest(study.id, study.audience, cut)
-    names = [file["name"] for file in manifest["files"]] if manifest else []
-    audit = [SIGNATURE] if study.pooled else [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
-    return [*names, MANIFEST, *audit]
+@dataclass(frozen=True)
+class _Making:
+    """A report's documents for one audience, on their way into the bucket."""
 
+    writer: DocumentWriter
+    unfinished: UnfinishedReport
+    publication: Publication
 
-def _write_cut(writer: DocumentWriter, publication: Publication, attestor: Attestor) -> None:
-    study, cut = publication.study, publication.cut
-    prefix = object_keys.audit_prefix(cut.id)
-    audit = writer.write(study, prefix, publication.audit(writer.store))
-    files = writer.write(
-        study, object_keys.cut_prefix(cut.id), publication.files(writer.code_version)
-    )
-    # The statement comes last: a cut that has one is complete.
-    statement = attestor.sign_next(cut, {**files.digests_of(MANIFEST), **audit.digests})
-    writer.write(study, prefix, statement.files())
+    @property
+    def _attestor(self) -> Attestor:
+        study = self.publication.study
+        return self.writer.attestor(study, self.writer.store.epoch(study.id))
 
+    def write_changes(self, log: Changelog) -> None:
+        """Write what changed since the report before, and its signature."""
+        cut = self.publication.cut
+        prefix = object_keys.changes_prefix(cut.id, self.unfinished.attempt.report)
+        if CHANGES_SIGNATURE in self._finished(prefix):
+            return
+        changes = log.report(cut, self.publication.report.discrepancies)
+        files = self._write(prefix, (File(CHANGES, workbook(changes)),))
+        statement = self._attestor.sign_unchained(cut, files.digests)
+        self._write(prefix, statement.files(CHANGES_SIGNATURE))
 
-def _replay_snapshot(
-    store: Store, study: Study, spec: CutSpec, log: Changelog, beat: Beat
-) -> StudySnapshot:
-    """Replay the journal up to an instant: which versions that were, the stamps say for ever.
+    def keep(self) -> list[str]:
+        """Write the cut, unless this very code has written it before; return its file names."""
+        study, cut = self.publication.study, self.publication.cut.id
+        attestor = self._attestor
+        predicate = attestor.predicate_of(cut)
+        if predicate is None or predicate["code_version"] != self.writer.code_version:
+            self._write_cut(attestor)
+        manifest = self.writer.documents.manifest(study.id, study.audience, cut)
+        names = [file["name"] for file in manifest["files"]] if manifest else []
+        audit = [SIGNATURE]
+        if not study.pooled:
+            audit = [HEADS, TRAIL, SIGNATURE, CHANGES, CHANGES_SIGNATURE]
+        return [*names, MANIFEST, *audit]
 
-    Stamps rise within a subject and nothing commits with one older than 30 s, so an instant a
-    minute old resolves to the same versions whenever it is asked for.
-    """
-    snapshot = StudySnapshot()
-    for subject_row in store.subjects(study):
-        beat()
-        rows = store.journal(study.id, subject_row.id, subject_row.cipher_key, subject_row.version)
-        rows_by_then = [row for row in rows if not spec.as_of or row.stamp <= spec.as_of]
-        journal_slice = log.add(subject_row.id, rows, len(rows_by_then))
-        if rows_by_then:
-            subject, last = journal_slice.recorded, rows_by_then[-1]
-            erased = subject_row.subject.erased and not subject.erased
-            position = JournalPosition(last.version, last.hash, erased)
-            snapshot.add(subject, report.share_as_of(study, subject, spec), position)
-            snapshot.add_trail(subject_row.id, provenance.trail_lines(rows_by_then))
-    return snapshot
+    def _write_cut(self, attestor: Attestor) -> None:
+        publication, code_version = self.publication, self.writer.code_version
+        cut = publication.cut
+        prefix, cut_prefix = object_keys.audit_prefix(cut.id), object_keys.cut_prefix(cut.id)
+        audit = self._write(prefix, publication.audit(self.writer.store))
+        documents = publication.files(code_version, self._finished(cut_prefix))
+        files = self._write(cut_prefix, documents)
+        # The statement comes last: a cut that has one is complete.
+        statement = attestor.sign_next(cut, {**files.digests_of(MANIFEST), **audit.digests})
+        self.writer.write(publication.study, prefix, statement.files())
+
+    def _finished(self, prefix: str) -> Mapping[str, EarlierFile]:
+        return self.unfinished.finished(self.publication.study, prefix)
+
+    def _write(self, prefix: str, files: Iterable[File]) -> WrittenFiles:
+        return self.unfinished.write(self.writer, self.publication.study, prefix, files)
 
 
 def make_publication(
-    store: Store, study: Study, snapshot: StudySnapshot, spec: CutSpec = LIVE_SPEC
+    store: Store,
+    study: Study,
+    snapshot: StudySnapshot,
+    spec: CutSpec = LIVE_SPEC,
+    make_blocks: Callable[[Contents], Sequence[Block]] | None = None,
 ) -> Publication:
     """Make what one snapshot shows to one audience: all of it is of the same subjects."""
     disputes = tuple(
         dispute for dispute in store.disputes(study) if not spec.as_of or dispute.at <= spec.as_of
     )
-    contents = report.report(study, snapshot, snapshot.sums, spec, disputes)
+    contents = report.report(study, snapshot, snapshot.sums, spec, disputes, make_blocks)
     return Publication(contents, study, snapshot, disputes)

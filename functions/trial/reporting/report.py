@@ -245,17 +245,21 @@ def report(
     sums: Share,
     spec: CutSpec = LIVE_SPEC,
     disputes: Iterable[Dispute] = (),
+    make_blocks: Callable[["Contents"], Sequence[Block]] | None = None,
 ) -> Report:
     """Make everything one cut publishes, from the subjects and the sum of their shares.
 
     Subjects come in order of their ids and are read more than once; `sums` hold what is counted
-    for every audience.
+    for every audience. `make_blocks` makes or finds the blocks of all subjects.
     """
     open_disputes = open_disputes_of(map(spec.apply_cutoff, subjects), disputes)
     survey = CrossSubjectSurvey(map(spec.apply_cutoff, subjects))
     contents = Contents(study, subjects, spec, open_disputes, survey)
-    blocks = [contents.maker.make(block) for block in subject_blocks(subjects)]
-    return contents.report(sums, blocks)
+    return contents.report(sums, (make_blocks or _all_blocks)(contents))
+
+
+def _all_blocks(contents: "Contents") -> Sequence[Block]:
+    return [contents.maker.make(block) for block in subject_blocks(contents.subjects)]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,11 @@ tens of bytes a record.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import field
 
 from trial.deferred import dataclass
+from trial.reporting.spool import Packed
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.encoding import subjects
@@ -17,8 +18,6 @@ from trial.subject.fold import Subject
 
 KEPT_RECORDS = 100_000
 """How many records, some 1 KB each, are kept as objects from reader to reader."""
-KEPT_TRAIL_BYTES = 100_000_000
-"""How much of the audit trail is kept, compressed, until it is written; the rest is read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,38 +36,42 @@ class StudySnapshot:
     sums: Share = field(default_factory=dict)
     positions: dict[str, JournalPosition] = field(default_factory=dict)
     room: int = KEPT_RECORDS
-    trail_room: int = KEPT_TRAIL_BYTES
-    _trails: dict[str, bytes] = field(default_factory=dict)
-    _subjects: dict[str, Subject | bytes] = field(default_factory=dict)
+    hold: Callable[[bytes], Packed] = bytes
+    """Holds bytes in memory, or in a spool."""
+    _trails: dict[str, Packed] = field(default_factory=dict)
+    _subjects: dict[str, Subject | Packed] = field(default_factory=dict)
 
     def add(self, subject: Subject, share: Share, position: JournalPosition) -> None:
         """Add a subject and what is counted for it."""
         cells.add_share(self.sums, share)
-        self.positions[subject.id] = position
-        self.room -= subject.accepted
-        self._subjects[subject.id] = subject if self.room >= 0 else subjects.encode(subject)
+        self.add_read(subject.id, subject, position, b"")
 
-    def add_trail(self, subject_id: str, lines: bytes) -> None:
-        """Keep a subject's lines of the audit trail, as long as there is room for them."""
-        packed = zlib.compress(lines, 1)
-        self.trail_room -= len(packed)
-        if self.trail_room >= 0:
-            self._trails[subject_id] = packed
+    def add_read(
+        self, name: str, state: Subject | bytes, position: JournalPosition, trail: bytes
+    ) -> None:
+        """Add a subject whose share is counted already, and its trail, compressed."""
+        self.positions[name] = position
+        if isinstance(state, Subject):
+            self.room -= state.accepted
+            state = state if self.room >= 0 else subjects.encode(state)
+        self._subjects[name] = state if isinstance(state, Subject) else self.hold(state)
+        if trail:
+            self._trails[name] = self.hold(trail)
 
-    def trail(self, subject_id: str) -> bytes | None:
-        """Return these lines; None where they were not kept."""
-        packed = self._trails.get(subject_id)
-        return None if packed is None else zlib.decompress(packed)
+    def trail(self, name: str) -> bytes:
+        """Return a subject's lines of the trail."""
+        return zlib.decompress(bytes(self._trails[name]))
 
     @property
     def ids(self) -> list[str]:
         """The subjects' ids, in order."""
         return sorted(self.positions)
 
+    def subject(self, name: str) -> Subject:
+        """Return one of the subjects."""
+        state = self._subjects[name]
+        return state if isinstance(state, Subject) else subjects.decode(Subject(name), bytes(state))
+
     def __iter__(self) -> Iterator[Subject]:
         """Yield each subject, in order of their ids."""
-        for name in self.ids:
-            subject = self._subjects[name]
-            if isinstance(subject, bytes):
-                subject = subjects.decode(Subject(name), subject)
-            yield subject
+        return map(self.subject, self.ids)

@@ -301,6 +301,16 @@ class Store:
         name = validated_study_id(study_id)
         return reading.journal(self._table, name, subject_id, cipher_key, version)
 
+    def journals(
+        self, study_id: str, rows: Iterable[SubjectRow]
+    ) -> Iterator[tuple[SubjectRow, list[JournalRow]]]:
+        """Read the journals of subjects up to where their rows are, several at a time."""
+        return reading.journals(self._table, validated_study_id(study_id), rows)
+
+    def erased_subjects(self, study_id: str) -> frozenset[str]:
+        """Name the subjects whose personal texts are erased, or about to be."""
+        return frozenset(quarantine.erased_subjects(self._table, validated_study_id(study_id)))
+
     def chain(self, study_id: str, subject_id: str) -> Chain | None:
         """Read a subject's journal through, however long; None where there is none."""
         return reading.chain(self._table, validated_study_id(study_id), subject_id)

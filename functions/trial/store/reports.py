@@ -1,6 +1,8 @@
 """Requested reports: a row each, from the request until its documents are there."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -94,6 +96,16 @@ class ReportResult:
     completion: str
     unblinded_cut: str = ""
     files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReportProgress:
+    """How far a report is that goes on: so many of a total of units, and of how many subjects."""
+
+    unit: str
+    done: int
+    total: int
+    subjects: int
 
 
 class Reports:
@@ -234,6 +246,15 @@ class Reports:
         )
         self._table.write([change])
 
+    def note_report(self, study: str, report_id: str, progress: ReportProgress) -> None:
+        """Note how far a report is; beside its row, for a change of that calls Publish."""
+        making = json.dumps({"report": report_id, **asdict(progress)})
+        values = {":making": text(making)}
+        change = self._table.update(
+            keys.publication(study), "SET making = :making", "", ExpressionAttributeValues=values
+        )
+        self._table.write([change])
+
     def set_behind_since(self, study: str, since: str) -> None:
         """Note since when a study's documents are known to be out of date; '' if they are not."""
         change = "SET behind_since = :since" if since else "REMOVE behind_since"
@@ -263,6 +284,14 @@ def read_blocks_done(item: Item | None) -> tuple[int, int] | None:
         return None
     done, _, total = item["blocks"]["S"].partition("/")
     return int(done), int(total)
+
+
+def read_report_progress(item: Item | None) -> tuple[str, ReportProgress] | None:
+    """Read from that row which report was begun last of those that go on, and how far it is."""
+    if item is None or "making" not in item:
+        return None
+    making = json.loads(item["making"]["S"])
+    return making.pop("report"), ReportProgress(**making)
 
 
 def _value(value: str | bool) -> dict[str, Any]:  # noqa: FBT001 (an attribute's value)

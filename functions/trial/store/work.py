@@ -21,7 +21,12 @@ from trial.store.generations import (
     read_header,
 )
 from trial.store.leases import Lease, read_lease
-from trial.store.reports import read_blocks_done, read_rendering
+from trial.store.reports import (
+    ReportProgress,
+    read_blocks_done,
+    read_rendering,
+    read_report_progress,
+)
 from trial.store.table import Item, Table, key_of
 
 _TRIES = 5
@@ -52,6 +57,8 @@ class Work:
     rendering: Mapping[str, str] | None
     blocks: tuple[int, int] | None
     """How many blocks of a publication from nothing are kept, and of how many."""
+    report: tuple[str, ReportProgress] | None
+    """The report that was begun last of those that go on, and how far it is."""
     is_listed: bool
     """Whether the list of studies names it: not once nothing is left of it."""
 
@@ -115,6 +122,7 @@ def _work(
         read_lease(study_id, lease) if lease else None,
         read_rendering(rendering),
         read_blocks_done(rendering),
+        read_report_progress(rendering),
         keys.study_entry(study_id) in items,
     )
 

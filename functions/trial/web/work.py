@@ -1,6 +1,7 @@
 """What is under way for a study, or waits: fills, publication, reports, audit, removal."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -138,10 +139,12 @@ def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, An
 def _reports(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
     if work.current.removed:
         return
+    begun, known = work.report or ("", None)
+    progress = {begun: asdict(known)} if known else {}
     for report in sorted(wiring.reports().all(study), key=lambda report: report.order):
         since = report.requested_at
         if report.status == PENDING:
-            status = RUNNING if report.attempts else WAITING
-            yield _entry("report", status, since, of=report.id)
+            status = RUNNING if report.attempts or report.id in progress else WAITING
+            yield _entry("report", status, since, of=report.id, **progress.get(report.id, {}))
         elif report.status == FAILED and now - datetime.fromisoformat(since) < LONGEST_WAIT:
             yield _entry("report", FAILED, since, of=report.id, detail=report.detail)

@@ -5,12 +5,10 @@ again takes those of which nothing has changed since. Like the state this is a c
 what was kept is made anew, and documents are the same with it and without.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from itertools import batched
-from typing import Any
 
 from trial.deferred import dataclass
 from trial.errors import Beat
@@ -67,7 +65,7 @@ class UnfinishedBlocks:
             mark(verdict): sha256(decided.encode()) for verdict, decided in survey.verdicts.items()
         }
         blocks = cls(pieces, inputs, spool, positions, disputes, verdicts)
-        document = _read(pieces)
+        document = pieces.read_document(UNFINISHED)
         if document is None or document["inputs"] != inputs:
             return blocks
         before = document["verdicts"]
@@ -110,8 +108,15 @@ class UnfinishedBlocks:
             )
 
     def limit_to(self, ids: Iterable[Sequence[str]]) -> None:
-        """Forget the blocks that are none of these any more."""
-        self.kept = {key: self.kept[key] for key in map(self._key, ids) if key in self.kept}
+        """Delete the blocks that are none of these any more: texts in them may be erased by now."""
+        self._limit_to({*map(self._key, ids)})
+
+    def _limit_to(self, keys: Collection[str]) -> None:
+        forgotten = [place for key, place in self.kept.items() if key not in keys]
+        self.kept = {key: place for key, place in self.kept.items() if key in keys}
+        self.pieces.bucket.delete(
+            [self.pieces.version(place.name, place.version) for place in forgotten]
+        )
 
     def find(self, ids: Iterable[Sequence[str]]) -> Mapping[tuple[str, ...], KeptBlock]:
         """Return those of some blocks that are kept and still right, by their subjects' ids."""
@@ -125,8 +130,7 @@ class UnfinishedBlocks:
     def keep(self, early_blocks: Iterable[KeptBlock], new_blocks: Sequence[KeptBlock]) -> None:
         """Keep blocks that were made, and those found that are still right."""
         if self.moved:  # of the others it is not known
-            keys_in_use = {self._key(block.block.ids) for block in early_blocks}
-            self.kept = {key: place for key, place in self.kept.items() if key in keys_in_use}
+            self._limit_to({self._key(block.block.ids) for block in early_blocks})
             self.moved = frozenset()
         for block, place in zip(new_blocks, write_blocks(self.pieces, new_blocks), strict=True):
             self.kept[self._key(block.block.ids)] = place
@@ -135,8 +139,7 @@ class UnfinishedBlocks:
             "verdicts": self.verdicts,
             "blocks": {key: list(vars(place).values()) for key, place in self.kept.items()},
         }
-        body = json.dumps(document).encode()
-        self.pieces.write(UNFINISHED, hashlib.sha256(body).digest() + body)
+        self.pieces.write_document(UNFINISHED, document)
 
     def _key(self, ids: Sequence[str]) -> str:
         """Return the digest of what a block of subjects is made of, but for the verdicts."""
@@ -146,12 +149,3 @@ class UnfinishedBlocks:
             for name in ids
         ]  # fmt: skip
         return sha256(json.dumps(states).encode())
-
-
-def _read(pieces: Pieces) -> Mapping[str, Any] | None:
-    content = pieces.read(UNFINISHED) or b""
-    size = hashlib.sha256().digest_size
-    if hashlib.sha256(content[size:]).digest() != content[:size]:
-        return None
-    document: Mapping[str, Any] = json.loads(content[size:])
-    return document

@@ -110,6 +110,23 @@ class Bucket:
             return False
         return True
 
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """Yield every version of the objects whose keys begin so."""
+        options: dict[str, str] = {}
+        while True:
+            with transient_as_unavailable():
+                answer = self._client.list_object_versions(
+                    Bucket=self.name, Prefix=prefix, **options
+                )
+            for stored in answer.get("Versions", ()):
+                yield ObjectVersion(stored["Key"], stored["VersionId"])
+            if not answer.get("IsTruncated"):
+                return
+            options = {
+                "KeyMarker": answer["NextKeyMarker"],
+                "VersionIdMarker": answer["NextVersionIdMarker"],
+            }
+
     def delete(self, versions: Iterable[ObjectVersion]) -> None:
         """Delete versions for good; one that is gone already is deleted."""
         for batch in batched(versions, _DELETED_TOGETHER, strict=False):

@@ -4,7 +4,11 @@ They hold records of patients, and of a blinded study the arms. So they stand ap
 published: no reader of documents has rights to them.
 """
 
-from dataclasses import field
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import field, replace
+from typing import Any
 
 from trial.deferred import dataclass
 from trial.store.bucket.client import Bucket, ObjectVersion
@@ -22,11 +26,34 @@ def is_piece(key: str) -> bool:
 
 @dataclass(frozen=True)
 class Pieces:
-    """The pieces of a study's live documents for one audience."""
+    """The pieces of a study's live documents for one audience, or those of a report."""
 
     bucket: Bucket
     study: str
     audience: str
+    folder: str = ""
+    """Where those of a report stand, which go with it; it ends in a slash."""
+
+    def of_report(self, report_id: str) -> "Pieces":
+        """Return the pieces of a report that is not there yet."""
+        return replace(self, folder=f"reports/{report_id}/")
+
+    def clear(self) -> None:
+        """Delete every version of every piece of the folder."""
+        self.bucket.delete(list(self.bucket.versions(self._key(""))))
+
+    def write_document(self, name: str, document: Mapping[str, Any]) -> str:
+        """Write a piece that is JSON, behind its own digest; return its version."""
+        body = json.dumps(document).encode()
+        return self.write(name, hashlib.sha256(body).digest() + body)
+
+    def read_document(self, name: str) -> dict[str, Any] | None:
+        """Read such a piece; None where it is gone, or not what was written."""
+        content, size = self.read(name) or b"", hashlib.sha256().digest_size
+        if hashlib.sha256(content[size:]).digest() != content[:size]:
+            return None
+        document: dict[str, Any] = json.loads(content[size:])
+        return document
 
     def write(self, name: str, content: bytes) -> str:
         """Write a piece; return its version id. Former versions expire as those of documents do."""
@@ -48,7 +75,7 @@ class Pieces:
         return ObjectVersion(self._key(name), version)
 
     def _key(self, name: str) -> str:
-        return f"{_PREFIX}{self.study}/{self.audience}/{name}"
+        return f"{_PREFIX}{self.study}/{self.audience}/{self.folder}{name}"
 
 
 @dataclass

@@ -1,0 +1,256 @@
+"""A report that one function may not end: what was read, made and written of it is kept.
+
+The journals' groups stand in pieces, and an index names them and the files that are written; blocks
+are kept as those of live documents are. Whoever goes on takes all that is still right. A group in
+which somebody's personal texts stand that are erased by now is read anew, and its piece deleted.
+When the report is there, or is given up, all its pieces go.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import field
+from functools import partial
+from itertools import batched
+
+from trial.deferred import dataclass
+from trial.definition.study import Study
+from trial.errors import Unavailable
+from trial.render.documents import EarlierFile, File
+from trial.reporting.blocks import Block
+from trial.reporting.document_writer import DocumentWriter, WrittenFiles
+from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
+from trial.reporting.live.kept_blocks import KeptBlock
+from trial.reporting.live.state import inputs_of, mark, sha256
+from trial.reporting.live.unfinished import UnfinishedBlocks
+from trial.reporting.report import Contents
+from trial.reporting.snapshot import StudySnapshot
+from trial.reporting.spool import Spool
+from trial.store.bucket.documents import Documents
+from trial.store.bucket.pieces import Pieces
+from trial.store.reports import ReportProgress, Reports
+from trial.tables.discrepancies.across import terms_of
+
+INDEX = "report"
+_THREADS = 8
+
+
+@dataclass
+class Attempt:
+    """One try to make a report; it counts as one unless it keeps something for the next."""
+
+    reports: Reports
+    study: str
+    report: str
+    has_kept: bool = False
+
+    def begin(self) -> None:
+        """Count it: the process may end before it can note anything else."""
+        self.reports.count_attempt(self.study, self.report)
+
+    def excuse(self) -> None:
+        """Count it no more: not the report was at fault."""
+        if not self.has_kept:
+            with suppress(Unavailable):
+                self.reports.count_attempt(self.study, self.report, -1)
+
+    def keep(self) -> None:
+        """Note that something more is kept."""
+        self.excuse()
+        self.has_kept = True
+
+    def note(self, progress: ReportProgress) -> None:
+        """Note so, and how far the report is by it."""
+        self.keep()
+        self.reports.note_report(self.study, self.report, progress)
+
+
+@dataclass(frozen=True)
+class _GroupPlace:
+    """Where a group is kept, how its bytes are recognised, and which subject is its last."""
+
+    name: str
+    version: str
+    sha256: str
+    last: str
+    subjects: int
+    events: int
+
+
+@dataclass
+class UnfinishedReport:
+    """What is kept of a report until it is there."""
+
+    pieces: Pieces
+    inputs: str
+    """The digest of what decides the report, but for journals, disputes and verdicts."""
+    attempt: Attempt
+    is_kept: bool = False
+    """Whether anything is: of a report that takes some seconds nothing ever is."""
+    places: list[_GroupPlace] = field(default_factory=list)
+    is_read: bool = False
+    """Whether the groups hold the journals of all subjects."""
+    files: dict[str, dict[str, EarlierFile]] = field(default_factory=dict)
+    """What is written, by prefix and name."""
+
+    @classmethod
+    def read(
+        cls,
+        writer: DocumentWriter,
+        study: Study,
+        report_id: str,
+        request: object,
+        attempt: Attempt,
+    ) -> "UnfinishedReport":
+        """Read what was kept of a report; nothing of one that other inputs would decide now.
+
+        `request` is what it is asked to show, and the report that it is compared with.
+        """
+        pieces = writer.documents.pieces(study.id, study.audience).of_report(report_id)
+        parts = (_inputs(writer, study), request)
+        unfinished = cls(pieces, sha256(repr(parts).encode()), attempt)
+        document = pieces.read_document(INDEX)
+        if document is None:
+            return unfinished
+        if document["inputs"] != unfinished.inputs:
+            clear(writer.documents, study, report_id)
+            return unfinished
+        unfinished.is_kept = True
+        unfinished.places = [_GroupPlace(*place) for place in document["groups"]]
+        unfinished.is_read = document["is_read"]
+        unfinished.files = {
+            prefix: {name: EarlierFile(*file) for name, file in files.items()}
+            for prefix, files in document["files"].items()
+        }
+        return unfinished
+
+    def journals(self, reader: JournalReader) -> Iterator[JournalGroup]:
+        """Yield the groups of all subjects: those that are kept, and those that are read now."""
+        erased = reader.store.erased_subjects(reader.study.id) if self.places else frozenset()
+        after = ""
+        for number, group in enumerate(self._kept_groups()):
+            place = self.places[number]
+            if group is None or group.is_outdated(erased):
+                group = reader.group_between(after, place.last)  # noqa: PLW2901
+                self._replace(number, group)
+            yield group
+            after = place.last
+        if self.is_read:
+            return
+        total = max(reader.store.accepted(reader.study), 1)
+        for group in reader.groups(after):
+            if self.places or group.events >= GROUP_EVENTS:
+                self._keep(group, total)
+            yield group
+        if self.places:
+            self.is_read = True
+            self._write_index()
+
+    def _kept_groups(self) -> Iterator[JournalGroup | None]:
+        """Yield the groups that are kept, several read at a time; None for one that is lost."""
+        with ThreadPoolExecutor(_THREADS) as threads:
+            for batch in batched([*self.places], _THREADS, strict=False):
+                for content in threads.map(self._read_group, batch):
+                    yield None if content is None else JournalGroup.decode(content)
+
+    def _read_group(self, place: _GroupPlace) -> bytes | None:
+        content = self.pieces.read(place.name, place.version)
+        return content if content is not None and sha256(content) == place.sha256 else None
+
+    def _keep(self, group: JournalGroup, total: int) -> None:
+        self.places.append(self._write_group(len(self.places), group))
+        self._write_index()
+        events = sum(place.events for place in self.places)
+        subjects = sum(place.subjects for place in self.places)
+        self.attempt.note(ReportProgress("events", events, max(total, events), subjects))
+
+    def _replace(self, number: int, group: JournalGroup) -> None:
+        """Keep a group instead of another, whose texts may be erased: nothing of it may stay."""
+        former = self.places[number]
+        self.places[number] = self._write_group(number, group)
+        self.files.clear()  # they may show what it held
+        self._write_index()
+        self.pieces.bucket.delete([self.pieces.version(former.name, former.version)])
+
+    def _write_group(self, number: int, group: JournalGroup) -> _GroupPlace:
+        name, content = f"journals-{number:06}", group.encode()
+        version = self.pieces.write(name, content)
+        subjects = len(group.journals)
+        return _GroupPlace(name, version, sha256(content), group.last, subjects, group.events)
+
+    def _write_index(self) -> None:
+        document = {
+            "inputs": self.inputs,
+            "groups": [list(vars(place).values()) for place in self.places],
+            "is_read": self.is_read,
+            "files": {
+                prefix: {name: list(vars(file).values()) for name, file in files.items()}
+                for prefix, files in self.files.items()
+            },
+        }
+        self.pieces.write_document(INDEX, document)
+        self.is_kept = True
+
+    def blocks(
+        self,
+        writer: DocumentWriter,
+        view: Study,
+        snapshot: StudySnapshot,
+        spool: Spool,
+        contents: Contents,
+    ) -> Sequence[Block]:
+        """Return the blocks of what one audience sees: those that are kept, and the others made."""
+        pieces = writer.documents.pieces(view.id, view.audience).of_report(self.attempt.report)
+        inputs = sha256(f"{self.inputs} {_inputs(writer, view)}".encode())
+        unfinished = UnfinishedBlocks.read(
+            pieces, inputs, spool, snapshot.positions, contents.disputes, contents.survey
+        )
+
+        def make(names: Sequence[str]) -> KeptBlock:
+            people = [*map(snapshot.subject, names)]
+            verdicts = {mark(verdict) for subject in people for verdict in terms_of(subject)}
+            return KeptBlock.of(contents.maker.make(people), (), frozenset(verdicts), spool)
+
+        def note(_new: int, done: int, total: int) -> None:
+            if not self.is_kept:
+                self._write_index()
+            self.attempt.note(ReportProgress("blocks", done, total, len(snapshot.positions)))
+
+        blocks = unfinished.complete(snapshot.ids, make, writer.beat, note)
+        return [kept_block.block for kept_block in blocks]
+
+    def write(
+        self, writer: DocumentWriter, study: Study, prefix: str, files: Iterable[File]
+    ) -> WrittenFiles:
+        """Write files under a prefix; not those of this report that are there already."""
+        finished = self.finished(study, prefix)
+        to_write = (
+            file.as_earlier(finished[file.name]) if file.name in finished else file
+            for file in files
+        )
+        return writer.write(study, prefix, to_write, note=partial(self._note_file, study, prefix))
+
+    def finished(self, study: Study, prefix: str) -> Mapping[str, EarlierFile]:
+        """Return the files under a prefix that an earlier invocation wrote, by name."""
+        return self.files.get(f"{study.audience}/{prefix}", {})
+
+    def _note_file(self, study: Study, prefix: str, name: str, file: EarlierFile) -> None:
+        if self.is_kept:
+            self.files.setdefault(f"{study.audience}/{prefix}", {})[name] = file
+            self._write_index()
+            self.attempt.keep()
+
+    def clear(self, documents: Documents, study: Study) -> None:
+        """Delete all pieces of the report."""
+        if self.is_kept:
+            clear(documents, study, self.attempt.report)
+
+
+def clear(documents: Documents, study: Study, report_id: str) -> None:
+    """Delete all that may be kept of a report, for every audience."""
+    for view in study.views:
+        documents.pieces(view.id, view.audience).of_report(report_id).clear()
+
+
+def _inputs(writer: DocumentWriter, view: Study) -> str:
+    return inputs_of(view, writer.store.epoch(view.id), writer.code_version)

@@ -1,0 +1,283 @@
+"""A report that is ended again and again is the one that was not: the same bytes, each read once.
+
+Random studies, reports as of an instant or a cut-off date or of now, ended at random looks at the
+clock; between two invocations pieces are lost or damaged, and personal texts erased.
+"""
+
+import copy
+import random
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+import soak
+from blinded import randomised
+from builders import adverse_event, coding, contact, death, dose, enrolment, viral_load
+from doubles import Clock, MemoryClient, MemoryS3
+from parallel import TOTAL, A, B, parallel
+from signing import KeyInMemory
+from toy import SENDER
+
+from trial.commands import erasure
+from trial.definition.study import Study
+from trial.errors import OutOfTime, Unavailable
+from trial.events.envelope import Entry
+from trial.reporting import blocks, journals, publishing, report
+from trial.reporting.document_writer import DocumentWriter
+from trial.reporting.journals import JournalGroup
+from trial.reporting.live import unfinished
+from trial.reporting.live.state import sha256
+from trial.reporting.signing import Signer
+from trial.store import Receipt, Store, reading
+from trial.store.bucket.documents import Documents
+from trial.store.reports import READY, ReportRequest, Reports
+from trial.store.rows import stamp_text
+from trial.store.table import Table
+
+NAMES = [f"S-{number}" for number in range(1, 15)]
+ROWS: list[dict[str, Any]] = [
+    {"id": "treated", "count": "treated"},
+    {"id": "days", "summary": "age", "statistics": ["mean", "median"]},
+    {"id": "terms", "terms": {"filter": {}, "by": ["soc", "pt"]}},
+]
+GROUP_EVENTS, AHEAD = 12, 2
+REPORT = "R-2"
+
+
+class CountingClient(MemoryClient):
+    """A table that counts how often each journal is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = Counter[str]()
+
+    def query(self, TableName: str, **options: Any) -> Any:  # noqa: N803
+        partition = options["ExpressionAttributeValues"][":partition"]["S"]
+        if "#JOURNAL#" in partition and "ExclusiveStartKey" not in options:
+            self.read[partition.rpartition("#")[2]] += 1
+        return super().query(TableName, **options)
+
+
+@dataclass
+class Site:
+    """A table and a bucket, and what makes reports of them."""
+
+    study: Study
+    dynamodb: CountingClient = field(default_factory=CountingClient)
+    s3: MemoryS3 = field(default_factory=MemoryS3)
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        """Open the store."""
+        table = Table(self.dynamodb, "t")
+        self.store = Store(table, report.contribute, self.clock, self.clock.pause)
+        self.reports = Reports(table)
+
+    def copied(self) -> "Site":
+        """Return a site of the same events and documents, and of no pieces."""
+        site = Site(self.study)
+        site.dynamodb.tables = copy.deepcopy(self.dynamodb.tables)
+        site.s3.versions = {
+            key: [*versions]
+            for key, versions in self.s3.versions.items()
+            if not key.startswith("pieces/")
+        }
+        site.s3.written_at, site.s3._number = {**self.s3.written_at}, self.s3._number
+        return site
+
+    def erase(self, name: str) -> None:
+        """Erase a subject's personal texts."""
+        entry = erasure.entry_of(self.study, name, "asked for", "r", self.clock())
+        erasure.erase(self.store, self.study, entry, SENDER)
+
+    def make(self, name: str, looks: int = 1_000_000) -> None:
+        """Make a report, with so many looks at the clock."""
+        left = iter(range(looks))
+
+        def beat() -> None:
+            if next(left, None) is None:
+                raise OutOfTime("the function ran out of time")
+
+        documents, signer = Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key")
+        writer = DocumentWriter(self.store, documents, signer, "code", beat)
+        publishing.publish_report(self.reports, writer, self.study, name)
+
+    def go_on(self, looks: int) -> bool | None:
+        """Make the report with so many looks: whether it is there, None where nothing was kept."""
+        try:
+            self.make(REPORT, looks)
+        except Unavailable:
+            return False
+        except OutOfTime:
+            return None
+        return True
+
+    def damage(self, chance: random.Random) -> None:
+        """Lose a version of a piece, or cut it short."""
+        key = chance.choice(self.pieces())
+        number = chance.randrange(len(self.s3.versions[key]))
+        version, body = self.s3.versions[key][number]
+        self.s3.versions[key][number] = version, body[: chance.randrange(len(body) or 1)]
+
+    @property
+    def block_prefix(self) -> str:
+        return f"pieces/{self.study.id}/open/reports/{REPORT}/"
+
+    def pieces(self) -> list[str]:
+        return [key for key in self.s3.versions if key.startswith("pieces/")]
+
+    def files(self) -> dict[str, bytes]:
+        """Return the last version of each file of the reports, but for signatures, which differ."""
+        return {
+            key: versions[-1][1]
+            for key, versions in self.s3.versions.items()
+            if not key.startswith("pieces/") and not key.endswith(".sig.json")
+        }
+
+    def cut_files(self) -> dict[str, list[tuple[str, bytes]]]:
+        """Return all versions of the files of the report's own cuts."""
+        asked = self.report()
+        cuts = {f"/{name}/" for name in (asked.cut, asked.unblinded_cut) if name}
+        earlier = self.reports.get(self.study.id, "R-1")
+        cuts -= {f"/{earlier.cut}/", f"/{earlier.unblinded_cut}/"}
+        return {
+            key: versions
+            for key, versions in self.s3.versions.items()
+            if any(name in key for name in cuts)
+        }
+
+    def report(self) -> ReportRequest:
+        return self.reports.get(self.study.id, REPORT)
+
+
+def _event(chance: random.Random, name: str) -> Entry:
+    day, revision = chance.randint(1, 40), chance.choice([1, 1, 2])
+    return chance.choice([
+        lambda: enrolment(subject=name, site=chance.choice(["101", "102"]), revision=revision),
+        lambda: randomised(chance.choice("ab"), subject=name),
+        lambda: dose(day, subject=name, treatment=chance.choice(["drug", "placebo"])),
+        lambda: viral_load(chance.choice([7, 14]), chance.randint(20, 9_000), subject=name),
+        lambda: adverse_event(day, chance.choice(["AE-1", "AE-2"]), name, revision=revision),
+        lambda: coding(chance.choice(["Headache", "HEADACHE ", "Rash"]), "AE-1", name),
+        lambda: contact(day, name),
+        lambda: death(day, name),
+    ])()  # fmt: skip
+
+
+def _site(chance: random.Random) -> Site:
+    """Make a study of some events, an earlier report, more events, and a report that waits."""
+    study = parallel(ROWS, (A, B, TOTAL), blinded=chance.random() < 0.5, shards=2)
+    site = Site(study)
+    site.s3.now = site.clock
+    site.store.put_definition(study, study.source)
+
+    def post(number: int) -> None:
+        for _ in range(number):
+            entry = _event(chance, chance.choice(NAMES))
+            site.store.record(study, [Receipt(entry, SENDER)])
+
+    def request(name: str, as_of: str, cutoff: str) -> None:
+        stamp = stamp_text(site.clock())
+        site.reports.request(
+            study.id, ReportRequest(name, "pending", SENDER, stamp, "", as_of, cutoff)
+        )
+
+    post(chance.randint(20, 60))
+    request("R-1", "", "")
+    site.make("R-1")
+    middle = stamp_text(site.clock())
+    post(chance.randint(5, 40))
+    request(REPORT, chance.choice(["", middle]), chance.choice(["", "2015-07-01"]))
+    return site
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 3)
+    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
+    monkeypatch.setattr(journals, "GROUP_EVENTS", GROUP_EVENTS)
+    monkeypatch.setattr("trial.reporting.unfinished_report.GROUP_EVENTS", GROUP_EVENTS)
+    monkeypatch.setattr(reading, "_JOURNALS_AHEAD", AHEAD)
+
+
+def _bare_report(site: Site) -> ReportRequest:
+    return replace(site.report(), attempts=0)
+
+
+def _history(number: int) -> None:
+    chance = random.Random(number)  # noqa: S311 (no secret)
+    site = _site(chance)
+    whole = site.copied()
+    whole.make(REPORT)
+    site.dynamodb.read.clear()
+    ends = in_vain = lost = 0
+    is_damaging = chance.random() < 0.3
+    while not (is_there := site.go_on(chance.choice([4, 7, 12, 20, 40, 100, 400]))):
+        ends, in_vain = ends + 1, in_vain + (is_there is None)
+        if is_damaging and site.pieces():
+            lost += 1
+            site.damage(chance)
+    assert site.files() == whole.files()
+    assert site.pieces() == []
+    assert site.report().status == READY
+    assert _bare_report(site) == _bare_report(whole)
+    assert in_vain <= site.report().attempts <= in_vain + 1
+    subjects = {row.id for row in site.store.subjects(site.study)}
+    if not lost:  # of an index that is lost, all is read anew
+        once_more = ends * (GROUP_EVENTS + AHEAD)  # a group is of no more subjects than events
+        assert site.dynamodb.read.total() <= len(subjects) + once_more
+        assert {len(versions) for versions in site.cut_files().values()} <= {1}
+
+
+def test_a_report_that_is_ended_at_random_is_the_one_that_was_not() -> None:
+    first = soak.seed("reports that go on")
+    histories = soak.size(8, 400)
+    for number in range(first, first + histories):
+        try:
+            _history(number)
+        except BaseException:
+            soak.note(f"reports that go on: history {number}")
+            raise
+
+
+def _holds_texts(site: Site, name: str) -> bool:
+    """Return whether a version of a piece is of a subject as it was before it was erased."""
+    prefix = f"pieces/{site.study.id}/"
+    groups = [
+        JournalGroup.decode(body)
+        for key, versions in site.s3.versions.items()
+        if key.startswith(prefix) and "/journals-" in key
+        for _, body in versions
+    ]
+    return any(
+        journal.id == name and not journal.is_erased
+        for group in groups
+        for journal in group.journals
+    )
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_what_is_erased_while_a_report_is_made_is_in_no_file_and_no_piece(number: int) -> None:
+    chance = random.Random(soak.seed(f"reports and erasures {number}"))  # noqa: S311 (no secret)
+    site = _site(chance)
+    site.dynamodb.read.clear()
+    assert site.go_on(30) is False
+    first = {key: versions[0][0] for key, versions in site.s3.versions.items() if "pieces/" in key}
+    name = chance.choice([row.id for row in site.store.subjects(site.study)])
+    assert _holds_texts(site, name)
+    site.erase(name)
+    whole = site.copied()
+    whole.make(REPORT)
+    site.go_on(30)
+    assert not _holds_texts(site, name)
+    kept = {version for versions in site.s3.versions.values() for version, _ in versions}
+    block = next(ids for ids in blocks.in_blocks(sorted(site.dynamodb.read), str) if name in ids)
+    before = first.get(f"{site.block_prefix}block-{sha256(block[0].encode())[:24]}")
+    assert before not in kept
+    assert max(site.dynamodb.read.values()) <= 3
+    while not site.go_on(400):
+        pass
+    assert whole.files().items() <= site.files().items()
+    assert site.pieces() == []
+    assert _bare_report(site) == _bare_report(whole)
