@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import wiring
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
-from trial.reporting import currency, publishing
+from trial.reporting import currency, publishing, unfinished_report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live_documents
 from trial.store import keys
@@ -126,10 +126,23 @@ def publish_report(writer: DocumentWriter, study: Study, report: ReportRequest) 
 
 
 def give_up_report(study: Study, report_id: str, reason: str) -> None:
-    """Log, count and mark a report that cannot be made."""
+    """Log, count and mark a report that cannot be made, and delete what was kept of it.
+
+    While that cannot be deleted for a time the report waits: nobody would come back to it.
+    """
     logger.error("Report failed", study=study.id, report=report_id, reason=reason)
     metrics.add_metric("ReportsFailed", "Count", 1)
-    publishing.give_up_report(wiring.reports(), wiring.documents(), study, report_id, reason)
+    try:
+        unfinished_report.clear(wiring.documents(), study, report_id)
+    except Unavailable:
+        raise
+    except Exception as error:  # noqa: BLE001
+        _tell_of_pieces(study.id, report_id, describe_failure(error))
+    wiring.reports().mark_failed(study.id, report_id, reason)
+
+
+def _tell_of_pieces(name: str, report_id: str, reason: str) -> None:
+    logger.error("A report's pieces cannot be deleted", study=name, report=report_id, reason=reason)
 
 
 def mark_failed(name: str, error: Exception) -> None:

@@ -14,8 +14,10 @@ from invoking import STUDY, Context, Service, forget, streamed, unreachable
 import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
-from trial.reporting import blocks, spool
+from trial.reporting import blocks, journals, unfinished_report
 from trial.reporting.live import unfinished
+from trial.reporting.unfinished_report import UnfinishedReport
+from trial.store.reports import LONGEST_WAIT
 
 Event = dict[str, Any]
 LATEST = f"studies/{STUDY}/open/latest.json"
@@ -409,3 +411,56 @@ def test_a_publication_too_long_for_one_invocation_goes_on_in_the_next_and_says_
     invoke()
     assert filled.get("work").json["work"] == []
     assert latest(filled)["events"] == filled.get("summary").json["accepted"]
+
+
+def test_a_report_too_long_for_one_invocation_goes_on_for_days_and_leaves_nothing(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.stream(CHANGED)
+    monkeypatch.setattr(journals, "GROUP_EVENTS", 1)
+    monkeypatch.setattr(unfinished_report, "GROUP_EVENTS", 1)
+    keep, over, waited = UnfinishedReport._keep, list[bool](), timedelta()
+
+    def kept(*of: Any) -> None:
+        keep(*of)
+        over.append(True)
+
+    monkeypatch.setattr(UnfinishedReport, "_keep", kept)
+    monkeypatch.setattr(wiring, "now", lambda: datetime.now(UTC) + waited)
+
+    def begin() -> tuple[str, Event]:
+        name = filled.report("{}").json["report"]
+        event = streamed((f"STUDY#{STUDY}", f"REPORT#{name}"))
+        go_on(event)
+        return name, event
+
+    def go_on(event: Event) -> None:
+        over.clear()
+        context = Context(left=lambda: 1_000 if over else 900_000)
+        with pytest.raises(Unavailable):  # the stream brings the request again
+            filled.handlers["publish"].handler(event, context)
+
+    name, event = begin()
+    (entry,) = filled.get("work").json["work"]
+    assert {key: entry[key] for key in ("what", "of", "status", "unit", "subjects")} == {
+        "what": "report", "of": name, "status": "running", "unit": "events", "subjects": 1,
+    }  # fmt: skip
+    assert 0 < entry["done"] < entry["total"] == filled.get("summary").json["accepted"]
+    heads = json.loads(filled.object(AUDIT + "heads.json"))["subjects"]
+    for _ in range(len(heads) - 1):
+        waited += timedelta(hours=20)
+        go_on(event)
+    assert len(heads) > 3
+    assert waited > LONGEST_WAIT
+    (entry,) = filled.get("work").json["work"]
+    assert (entry["subjects"], entry["done"]) == (len(heads), entry["total"])
+    assert filled.versions(f"pieces/{STUDY}/open/reports/{name}/")
+    filled.handlers["publish"].handler(event, Context())
+    assert filled.get(f"reports/{name}").json["status"] == "ready"
+    assert filled.get("work").json["work"] == []
+
+    given_up, event = begin()
+    monkeypatch.setattr("trial.reporting.publishing.workbook", lambda *_: 1 // 0)
+    filled.handlers["publish"].handler(event, Context())
+    assert filled.get(f"reports/{given_up}").json["status"] == "failed"
+    assert filled.versions(f"pieces/{STUDY}/open/reports/") == set()

@@ -19,9 +19,8 @@ from trial.reporting.journals import JournalReader
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
 from trial.reporting.spool import Spool
-from trial.reporting.unfinished_report import Attempt, UnfinishedReport, clear
+from trial.reporting.unfinished_report import Attempt, UnfinishedReport
 from trial.store.bucket import object_keys
-from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -84,23 +83,6 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
         if attempt.has_kept:
             raise Unavailable("the report is begun: the next call goes on with it") from error
         raise
-
-
-def give_up_report(
-    reports: Reports, documents: Documents, study: Study, report_id: str, reason: str
-) -> None:
-    """Delete what was kept of a report that cannot be made, and note why.
-
-    While that is not to be deleted for a time, the report waits: nobody would come back to it.
-    """
-    try:
-        clear(documents, study, report_id)
-    except Unavailable:
-        raise
-    except Exception:
-        reports.mark_failed(study.id, report_id, reason)
-        raise
-    reports.mark_failed(study.id, report_id, reason)
 
 
 def _make_report(
