@@ -14,7 +14,7 @@ from invoking import STUDY, Context, Service, forget, streamed, unreachable
 import wiring
 from trial.errors import Unavailable
 from trial.render import documents as rendering
-from trial.reporting import blocks, journals, unfinished_report
+from trial.reporting import blocks, journals, spool, unfinished_report
 from trial.reporting.live import unfinished
 from trial.reporting.unfinished_report import UnfinishedReport
 from trial.store.reports import LONGEST_WAIT
