@@ -168,7 +168,7 @@ def test_a_missing_right_is_told_with_its_reason_and_made_good_by_the_sweep(
     assert trial.rendering()["status"] == "failed"
     assert trial.rendering()["detail"] == "the AWS call GetObject failed: AccessDenied"
     assert trial.report(name)["status"] == "failed"
-    assert trial.report(name)["detail"] == "the AWS call PutObject failed: AccessDenied"
+    assert trial.report(name)["detail"] == "the AWS call GetObject failed: AccessDenied"
     trial.sweep()  # sees it, and leaves it alone for a while
     assert trial.rendering()["status"] == "failed"
     assert trial.rendering()["behind_since"]
