@@ -83,17 +83,19 @@ def render(name: str, beat: Beat, changed: ChangedSubjects = None, *, live: bool
             lambda: publish_live(writer, study, changed), lambda error: mark_failed(name, error)
         )
     for report in wiring.reports().waiting(name):
-        publish_report(writer, study, report)
+        if publish_report(writer, study, report):
+            return
 
 
-def _attempt(work: Callable[[], None], on_failure: Callable[[Exception], None]) -> None:
+def _attempt[T](work: Callable[[], T], on_failure: Callable[[Exception], None]) -> T | None:
     """Do something; a failure that no retry cures is reported, and stops nothing else."""
     try:
-        work()
+        return work()
     except (Unavailable, OutOfTime):
         raise
     except Exception as error:  # noqa: BLE001
         on_failure(error)
+        return None
 
 
 def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects = None) -> None:
@@ -113,16 +115,21 @@ def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects 
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
 
 
-def publish_report(writer: DocumentWriter, study: Study, report: ReportRequest) -> None:
-    """Make one report if its time has come; one that cannot be made is marked."""
+def publish_report(writer: DocumentWriter, study: Study, report: ReportRequest) -> bool:
+    """Make one report if its time has come; one that cannot be made is marked.
+
+    True where no time is left and another call goes on with it.
+    """
     reports, now = wiring.reports(), wiring.now()
     if report.has_expired(now):
         give_up_report(study, report.id, EXPIRED)
     elif report.is_due(now):
-        _attempt(
+        goes_on = _attempt(
             lambda: publishing.publish_report(reports, writer, study, report.id),
             lambda error: give_up_report(study, report.id, describe_failure(error)),
         )
+        return bool(goes_on)
+    return False
 
 
 def give_up_report(study: Study, report_id: str, reason: str) -> None:

@@ -67,11 +67,14 @@ class Publication:
             yield provenance.trail(self.snapshot)
 
 
-def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> None:
-    """Make the documents and the audit trail of a requested report, once."""
+def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> bool:
+    """Make the documents and the audit trail of a requested report, once.
+
+    True where the time ended and something more of it is kept: another call is asked to go on.
+    """
     request = reports.find(study.id, request_id)
     if request is None or request.status != PENDING:
-        return
+        return False
     attempt = Attempt(reports, study.id, request_id)
     attempt.begin()
     try:
@@ -79,10 +82,12 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
     except Unavailable:
         attempt.excuse()
         raise
-    except OutOfTime as error:
-        if attempt.has_kept:
-            raise Unavailable("the report is begun: the next call goes on with it") from error
-        raise
+    except OutOfTime:
+        if not attempt.has_kept:
+            raise
+        reports.ask_to_go_on(study.id, request_id)
+        return True
+    return False
 
 
 def _make_report(

@@ -206,6 +206,17 @@ class Reports:
             )
         ])  # fmt: skip
 
+    def ask_to_go_on(self, study: str, report_id: str) -> None:
+        """Have Publish called again for a report: by the stream, behind all that changed by now."""
+        self._table.write([
+            self._table.update(
+                keys.report(study, report_id),
+                "ADD steps :one",
+                PRESENT,
+                ExpressionAttributeValues={":one": number(1)},
+            )
+        ])  # fmt: skip
+
     def mark_failed(self, study: str, report_id: str, detail: str) -> None:
         """Note why a report could not be made; requesting it again may help."""
         self._table.write([
