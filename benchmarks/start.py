@@ -3,6 +3,7 @@
 Instructions by callgrind, modules compiled, on the built artefact with the boto3 of the Lambda
 runtime beside it (boto3 and what it alone needs; no awscrt). The handler's start ends when its
 store is ready, the client made, and TMB-301's definition, as it is stored, is read and compiled.
+The first process of a release validates the definition; the others read it as that one kept it.
 """
 
 import importlib.util
@@ -16,6 +17,7 @@ from benchmarks import ROOT, world
 from benchmarks.instructions import instructions, run
 from benchmarks.rows import Measured
 from local import stack
+from trial.definition import study as studies
 
 NEVER_LOADED = (
     "openpyxl",
@@ -33,13 +35,15 @@ NEVER_LOADED = (
 _RUNTIME = ("boto3", "botocore", "s3transfer", "urllib3", "dateutil", "six", "jmespath")
 BARE = "import boto3; boto3.client('dynamodb')"
 START = "import {}; import wiring; wiring.store()"
-DEFINED = (
+_READ = (
     START
     + "; import sys, zlib; from trial.definition import study; from trial.tables import compiled"
-    "; text = zlib.decompress(open(sys.argv[1], 'rb').read()).decode()"
-    "; compiled.compiled(study.load(text))"
+    "; texts = [zlib.decompress(open(name, 'rb').read()).decode() for name in sys.argv[1:]]"
 )
-"""With a definition, in a file as the table holds it."""
+DEFINED = _READ + "; compiled.compiled(study.restored(texts[1], 'digest', texts[0]))"
+"""With a definition in two files, as the table holds it and what a release validated of it."""
+VALIDATED = _READ + "; compiled.compiled(study.load(texts[0]))"
+"""With a definition that no process of the release has validated yet."""
 _LOADED = "; import sys; print(*sorted(sys.modules))"
 
 
@@ -72,16 +76,23 @@ def unwanted(handler: str) -> list[str]:
 def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same for both)
     """Count the start of each handler against the bare client's."""
     artefact = stack.artefact(stack.build())
-    with runtime() as packages, tempfile.NamedTemporaryFile() as stored:
-        stored.write(zlib.compress(world.study().source.encode(), 9))
-        stored.flush()
-        paths = [artefact, packages]
+    texts = world.study().source, studies.validated_text(world.study())
+    with runtime() as packages, tempfile.TemporaryDirectory() as directory:
+        files = [Path(directory) / name for name in ("body", "validated")]
+        for file, text in zip(files, texts, strict=True):
+            file.write_bytes(zlib.compress(text.encode(), 9))
         bare = instructions(BARE, [packages], "-S")
-        started, defined = (
-            instructions(program, paths, "-S", arguments=[stored.name]) / bare
-            for program in (START.format("api"), DEFINED.format("api"))
+        started, validated, defined = (
+            instructions(
+                program.format("api"), [artefact, packages], "-S", arguments=[*map(str, files)]
+            )
+            / bare
+            for program in (START, VALIDATED, DEFINED)
         )
-    detail = f"bare {bare / 1e6:,.0f} M instructions; without the definition {started:.2f}"
+    detail = (
+        f"bare {bare / 1e6:,.0f} M instructions; without the definition {started:.2f}, "
+        f"where it must be validated {validated:.2f}"
+    )
     return [
         Measured("start of api with its definition / bare client", defined, 1.5, detail),
         Measured(

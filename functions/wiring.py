@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import pydantic
 from botocore import session
 from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
@@ -153,7 +154,7 @@ def table() -> Table:
 @cache
 def store() -> Store:
     """Return the store."""
-    return Store(table(), compiled.contribute, now)
+    return Store(table(), compiled.contribute, now, language=language_version())
 
 
 @cache
@@ -261,11 +262,22 @@ def room_address() -> str:
 @cache
 def code_version() -> str:
     """Return the version of the code that makes documents: a digest of its modules."""
+    return _digest_of_code(*(f"{name}.py" for name in HANDLERS), "trial/**/*.py")
+
+
+LANGUAGE = "deferred", "errors", "statistics", "events", "definition"
+"""The parts of `trial` that a definition is validated by: those that its own imports."""
+
+
+def language_version() -> str:
+    """Return the version of the code that validates definitions: a digest of its modules."""
+    modules = (f"trial/{name}{end}" for name in LANGUAGE for end in (".py", "/**/*.py"))
+    return f"{_digest_of_code(*modules)} pydantic {pydantic.VERSION}"
+
+
+def _digest_of_code(*patterns: str) -> str:
     root = Path(__file__).parent
-    handlers = [
-        root / f"{name}.py" for name in ("api", "audit", "ingest", "publish", "room", "wiring")
-    ]
-    sources = sorted([*handlers, *(root / "trial").rglob("*.py")])
+    sources = sorted(path for pattern in patterns for path in root.glob(pattern))
     parts = (f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in sources)
     return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
 

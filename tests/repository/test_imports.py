@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -185,6 +186,27 @@ def test_dataclasses_are_finished_when_they_are_needed(module: str) -> None:
         if isinstance(node, ast.ImportFrom) and node.module == "dataclasses"
         for alias in node.names
     }
+
+
+def test_what_validates_a_definition_is_all_that_its_version_is_of() -> None:
+    """A definition that was validated by other code is validated again."""
+    parts, modules = set(), {name for name in MODULES if part(name) == "definition"}
+    while modules:
+        parts |= {part(name) for name in modules}
+        modules = {name for module in modules for name in own(module) - {"trial"}}
+        modules = {name for name in modules if part(name) not in parts}
+    assert parts == set(wiring_constant("LANGUAGE"))
+
+
+def wiring_constant(name: str) -> Iterable[str]:
+    """Read a constant of the handlers' module, which needs an environment to be imported."""
+    (value,) = (
+        node.value
+        for node in tree("wiring").body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+    names: Iterable[str] = ast.literal_eval(value)
+    return names
 
 
 def test_no_study_is_known_to_the_code() -> None:

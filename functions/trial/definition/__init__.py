@@ -85,8 +85,8 @@ class Definition(Model):
     conditions: dict[Name, Condition] = {}
     sets: dict[Name, AnalysisSet]
     completion: CompletionDefinition | None = None
-    adverse_events: AdverseEvents = AdverseEvents()
-    medications: Medications = Medications()
+    adverse_events: AdverseEvents = Field(default_factory=AdverseEvents.model_construct)
+    medications: Medications = Field(default_factory=Medications.model_construct)
     tables: Annotated[list[Table], AfterValidator(check_unique)] = []
     estimands: Annotated[
         list[Estimand], AfterValidator(check_unique), AfterValidator(check_no_cell_twice)
@@ -102,7 +102,7 @@ class Definition(Model):
     ] = []
     narratives: Annotated[list[NarrativeDefinition], AfterValidator(check_unique)] = []
     consort: Consort = {}
-    discrepancies: Discrepancies = Discrepancies()
+    discrepancies: Discrepancies = Field(default_factory=Discrepancies.model_construct)
     extended: list[ExtendedPiece] = []  # written by `extends`, which is resolved before
     _in_place: dict[str, tuple[Classes, str]] = PrivateAttr(default_factory=dict)
 

@@ -6,7 +6,7 @@ What refers to a cell is checked against it: key results, and the order of testi
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from trial.definition import Definition
-from trial.definition.intervals import IntervalDefinition
+from trial.definition.intervals import USUAL_INTERVAL, IntervalDefinition
 from trial.definition.outputs import (
     MODELS_OF_MEANS,
     CellRef,
@@ -163,7 +163,7 @@ def _measured(row: TableRow, column: TableColumn, inner: Sequence[str]) -> froze
     if bool(inner) != (row.visits is not None):
         return _NOTHING
     statistics = row.statistics_of(column.id)
-    interval = row.interval_asked or IntervalDefinition()
+    interval = row.interval_asked or USUAL_INTERVAL
     limits = (_limits(interval, INTERVALS[name]) for name in statistics if name in INTERVALS)
     return frozenset(("n", *statistics)) - INTERVALS.keys() | frozenset().union(*limits) | _IMPUTED
 
@@ -180,7 +180,7 @@ def _limits(
 
 def _always(row: TableRow) -> frozenset[str]:
     """Return the limits of a row that has an interval whether it asks for it or not."""
-    return _limits(row.interval_asked or IntervalDefinition())
+    return _limits(row.interval_asked or USUAL_INTERVAL)
 
 
 def _at_levels(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> frozenset[str]:
@@ -262,7 +262,7 @@ def _resolving(row: TableRow, _column: TableColumn, inner: Sequence[str]) -> fro
     counted = frozenset(("n" if row.resolution.occurrences == "first" else "events", "resolved"))
     if row.by_term is None:
         return _surviving(row, _column, inner) if inner else counted
-    interval = row.interval_asked or IntervalDefinition()
+    interval = row.interval_asked or USUAL_INTERVAL
     return counted | {"median"} | _limits(interval, INTERVALS["median_ci"]) if inner else _NOTHING
 
 
@@ -420,7 +420,7 @@ def _contrasted(column: TableColumn) -> frozenset[str]:
     if column.counts in _TESTS:
         return _P
     error = {"se"} if column.standard_error and column.waldian else _NOTHING
-    limits = _limits(column.interval or IntervalDefinition())
+    limits = _limits(column.interval or USUAL_INTERVAL)
     return limits | error | {CONTRAST_STATISTICS[column.contrast]}
 
 
@@ -429,13 +429,13 @@ def _contrasted_rates(row: TableRow, column: TableColumn) -> frozenset[str]:
         return _P if row.resolution.occurrences == "first" else _NOTHING
     if column.rates is None:
         return _NOTHING
-    limits = _limits(column.interval or IntervalDefinition())
+    limits = _limits(column.interval or USUAL_INTERVAL)
     return limits | ({"rate_ratio"} | _P if column.rates == "ratio" else {"difference"})
 
 
 def _of_difference(column: TableColumn) -> frozenset[str]:
     error = {"se"} if column.standard_error and column.means in ("t", "welch") else _NOTHING
-    return _limits(column.interval or IntervalDefinition()) | error | {"difference"}
+    return _limits(column.interval or USUAL_INTERVAL) | error | {"difference"}
 
 
 def _modelled_by_visit(

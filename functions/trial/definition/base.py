@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
     AfterValidator,
@@ -51,6 +51,35 @@ VisitName = Annotated[Name, RefersTo("visit")]
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    def members(self, leave_out: Literal["unset", "defaults"] | None = None) -> dict[str, Any]:
+        """Return its fields as JSON has them: all, those given, or those beside the defaults.
+
+        That is `model_dump(mode="json")`, for which pydantic first builds what validates.
+        """
+        names = list(type(self).model_fields)
+        if leave_out == "unset":
+            names = [name for name in names if name in self.model_fields_set]
+        if leave_out == "defaults":
+            names = [name for name in names if getattr(self, name) != self._default(name)]
+        return {name: _plain(getattr(self, name), leave_out) for name in names}
+
+    def _default(self, name: str) -> object:
+        return type(self).model_fields[name].get_default(call_default_factory=True)
+
+
+def _plain(value: object, leave_out: Literal["unset", "defaults"] | None) -> object:
+    match value:
+        case Model():
+            return value.members(leave_out)
+        case list() | tuple():
+            return [_plain(part, leave_out) for part in value]
+        case dict():
+            return {name: _plain(part, leave_out) for name, part in value.items()}
+        case Decimal():
+            return str(value)
+        case _:
+            return value
 
 
 def inline_model(model: type[Model]) -> WrapValidator:

@@ -33,13 +33,15 @@ def means_assessed(definition: Definition, row: TableRow) -> bool:
 
 def _assessed(definition: Definition, levels: Levels | None, counted: Ref | None) -> Ref | None:
     if levels is not None and levels.recorded is not None:
-        return Condition(recorded=levels.recorded, where=levels.where)
+        return Condition.model_construct(recorded=levels.recorded, where=levels.where)
     if levels is not None and levels.characteristic is not None:
         measures = list(_measures_of_category(definition, levels.characteristic))
     else:
         measures = [] if counted is None else list(_measures(definition, counted))
-    parts: list[Ref] = [Condition(measure=measure, assessed=True) for measure in measures]
-    return parts[0] if len(parts) == 1 else Condition(all=parts) if parts else None
+    parts: list[Ref] = [
+        Condition.model_construct(measure=measure, assessed=True) for measure in measures
+    ]
+    return parts[0] if len(parts) == 1 else Condition.model_construct(all=parts) if parts else None
 
 
 def asks_not_done(definition: Definition, row: TableRow, counted: Ref | None) -> bool:

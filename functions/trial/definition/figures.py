@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from trial.definition.base import Model, Name, RefersTo, check_unique
-from trial.definition.intervals import IntervalDefinition
+from trial.definition.intervals import USUAL_INTERVAL
 from trial.definition.outputs import Table, TableColumn, TableRow
 from trial.statistics.risks import CONTRAST_STATISTICS, DIFFERENCE
 
@@ -207,7 +207,7 @@ def estimated(table: Table, row: TableRow, column: TableColumn) -> tuple[str, st
     if len(compared) != _PAIR or not _filled(table, row, compared):
         return None
     interval = column.interval or (row.interval_asked if row.kind in _WITH_INTERVALS else None)
-    if (interval or IntervalDefinition()).limits != "both":
+    if (interval or USUAL_INTERVAL).limits != "both":
         return None
     return _OF_MODELS.get(row.kind) or _estimated(row, column)
 

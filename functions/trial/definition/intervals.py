@@ -64,5 +64,7 @@ class IntervalDefinition(Model):
         return Confidence(Fraction(self.level), self.limits)
 
 
+USUAL_INTERVAL = IntervalDefinition.model_construct()
+"""The one that is meant where an interval is asked for and not described."""
 IntervalRef = Annotated[bool | IntervalDefinition, inline_model(IntervalDefinition)]
 """Whether there is an interval; or which, where it is another than usual."""

@@ -47,7 +47,7 @@ from trial.definition.conditions import (
 )
 from trial.definition.design import ARM
 from trial.definition.grading import MAX_GRADE
-from trial.definition.intervals import IntervalDefinition, IntervalRef
+from trial.definition.intervals import USUAL_INTERVAL, IntervalDefinition, IntervalRef
 from trial.definition.summary_statistics import (
     DEFAULT_STATISTICS,
     ORDER_STATISTICS,
@@ -676,7 +676,7 @@ class Survival(Model):
         """The model of hazards that it asks for, if any; `true` asks for the usual one."""
         if isinstance(self.hazard_ratio, HazardRatio):
             return self.hazard_ratio
-        return HazardRatio() if self.hazard_ratio else None
+        return HazardRatio.model_construct() if self.hazard_ratio else None
 
 
 class Incidence(ByTerm):
@@ -956,7 +956,7 @@ class TableRow(Model):
         """The interval that it asks for, if any; `true` asks for the usual one."""
         if isinstance(self.interval, IntervalDefinition):
             return self.interval
-        return IntervalDefinition() if self.interval else None
+        return USUAL_INTERVAL if self.interval else None
 
     @property
     def by_term(self) -> ByTerm | None:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from trial.deferred import dataclass
-from trial.definition import Definition, in_place, vocabularies
+from trial.definition import Definition, in_place, validated, vocabularies
 from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.grading import Grading, rules_for
@@ -150,7 +150,24 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         words = {fault.pointer for fault in bounds.faults}  # of which a number is asked for too
         other_faults = (e for e in validation_errors(error, value) if e.pointer not in words)
         raise Rejected(422, "Definition not accepted", "", *bounds.faults, *other_faults) from None
-    definition = in_place.named(definition)
     source = json_body.canonical(value)
-    study = Study(definition, json_body.digest_of_canonical(source).hex(), source)
+    return _ready(definition, json_body.digest_of_canonical(source).hex(), source, version)
+
+
+def restored(text: str, digest: str, source: str, version: int | None = None) -> Study:
+    """Read a definition that was validated by this release, from what `validated_text` returned.
+
+    Its digest and its canonical JSON are taken as they are given. The study is the one that `load`
+    makes of that JSON.
+    """
+    return _ready(validated.read(text), digest, source, version)
+
+
+def validated_text(study: Study) -> str:
+    """Return a study's whole definition as a text that `restored` reads."""
+    return validated.write(in_place.as_written(study.whole.definition))
+
+
+def _ready(definition: Definition, digest: str, source: str, version: int | None) -> Study:
+    study = Study(in_place.named(definition), digest, source)
     return study if version is None else replace(study, version=version)

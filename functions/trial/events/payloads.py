@@ -178,6 +178,8 @@ class SubjectSuperseded(Data):
 class Circumstances(BaseModel):
     """How a result was obtained: what a measure can select results by."""
 
+    model_config = ConfigDict(defer_build=True)
+
     position: Text | None = None
     location: Text | None = None
     laterality: Text | None = None

@@ -215,12 +215,12 @@ def determination_key(rules: Parts, ref: Ref) -> str:
     if condition.measure is not None and not condition.not_done:
         failure = condition.assessed is not None or condition.missing == "failure"
         return canonical(["value", _unlabelled(rules, condition.measure), failure])
-    return canonical(["condition", condition.model_dump(mode="json", exclude_unset=True)])
+    return canonical(["condition", condition.members("unset")])
 
 
 def _unlabelled(rules: Parts, ref: str | Measure) -> object:
     measure = rules.study.definition.measures[ref] if isinstance(ref, str) else ref
-    return measure.model_dump(mode="json", exclude_defaults=True, exclude={"label"})
+    return {name: value for name, value in measure.members("defaults").items() if name != "label"}
 
 
 def _resolved(rules: Parts, ref: Ref) -> Condition:

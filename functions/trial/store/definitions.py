@@ -1,7 +1,8 @@
 """Which definition of a study is in force, and which one is being filled beside it."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -36,6 +37,7 @@ from trial.store.table import (
     binary,
     key,
     sort_key,
+    text,
 )
 
 CACHE_LIFETIME = timedelta(seconds=30)
@@ -75,12 +77,17 @@ class CachedStudy:
 class Definitions:
     """A table's definitions, kept in this process for a short while."""
 
-    def __init__(self, table: Table, now: Callable[[], datetime], version: int | None) -> None:
+    def __init__(
+        self, table: Table, now: Callable[[], datetime], version: int | None, language: str
+    ) -> None:
         self._table = table
         self._now = now
         self._version = version
+        self._language = language
         self._cache: dict[str, CachedStudy] = {}
         self._parsed: dict[str, Study] = {}
+        self._validated: list[Study] = []
+        """Those that this process had to validate."""
 
     @property
     def version(self) -> int:
@@ -144,14 +151,29 @@ class Definitions:
         values = {":body": _compressed(body)}
         if study.posted:
             values[":posted"] = _compressed(study.posted)
-        if sum(len(value["B"]) for value in values.values()) > ITEM_BYTES:
+        if sum(map(_bytes, values.values())) > ITEM_BYTES:
             detail = f"as it is stored, compressed, it may have at most {ITEM_BYTES} bytes"
             raise Rejected(413, "Definition too large", detail)
-        sets = ", ".join(f"{name[1:]} = {name}" for name in values)
+        changes, values = self._with_validated(study, values)
         return self._table.update(
-            keys.definition(study.id, study.digest), f"SET {sets}", "",
+            keys.definition(study.id, study.digest), changes, "",
             ExpressionAttributeValues=values,
         )  # fmt: skip
+
+    def _with_validated(
+        self, study: Study, values: dict[str, Value]
+    ) -> tuple[str, dict[str, Value]]:
+        """Return what writes values of a definition's row, and what this release validated.
+
+        Where that is too large beside them, the row is left without it, and validated when read.
+        """
+        if not self._language:
+            return _set(values), values
+        validated = _compressed(studies.validated_text(study))
+        if sum(map(_bytes, [*values.values(), validated])) > ITEM_BYTES:
+            return f"{_set(values)} REMOVE validated, validated_by", values
+        values = values | {":validated": validated, ":validated_by": text(self._language)}
+        return _set(values), values
 
     def current(self, study_id: str) -> Current | None:
         """Read what is in force; None for a study that has no definition."""
@@ -252,8 +274,35 @@ class Definitions:
         item = self._table.get(keys.definition(study_id, digest))
         if item is None:
             raise Unavailable("the definition in force is missing")
-        study = self._parsed[digest] = studies.load(_decompressed(item), self.version)
+        source = _decompressed(item)
+        if self._language and item.get("validated_by") == text(self._language):
+            validated = _decompressed(item, "validated")
+            study = studies.restored(validated, digest, source, self.version)
+        else:
+            study = studies.load(source, self.version)
+            self._validated.append(study)
+        self._parsed[digest] = study
         return study
+
+    def keep_validated(self) -> None:
+        """Keep with definitions what this process validated, so that its release need not again.
+
+        Those of another release are replaced: each validates for itself.
+        """
+        validated, self._validated = self._validated, []
+        for study in validated if self._language else ():
+            item_key = keys.definition(study.id, study.digest)
+            item = self._table.get(item_key)
+            if item is None:  # the study was deleted meanwhile
+                continue
+            values = {f":{name}": item[name] for name in ("body", "posted") if name in item}
+            changes, values = self._with_validated(study, values)
+            condition = "attribute_exists(body)"
+            action = self._table.update(
+                item_key, changes, condition, ExpressionAttributeValues=values
+            )
+            with suppress(TransactionCancelled):  # deleted, or another process keeps the same
+                self._table.write([action])
 
     def source(self, study_id: str, digest: str) -> tuple[str, str]:
         """Return a definition that the study ever had, as it is stored and as it was posted.
@@ -324,6 +373,15 @@ class Definitions:
         return all(
             header.commits == 0 and not (is_own and header.is_stale) for header, is_own in headers
         )
+
+
+def _bytes(value: Value) -> int:
+    """Return the size of a definition's text: as bytes, or as earlier releases wrote it."""
+    return len(value["B"] if "B" in value else value["S"].encode())
+
+
+def _set(values: Mapping[str, Value]) -> str:
+    return "SET " + ", ".join(f"{name[1:]} = {name}" for name in values)
 
 
 def _compressed(body: str) -> Value:

@@ -59,13 +59,18 @@ class Store:
         now: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
         version: int | None = None,
+        language: str = "",
     ) -> None:
-        """Keep shares as `contribute` computes them; `version` is the code's unless given."""
+        """Keep shares as `contribute` computes them; `version` is the code's unless given.
+
+        `language` names the release of the code that validates definitions: what one has validated
+        is kept for all its processes. Without it each process validates what it reads.
+        """
         self._table = table
         self._contribute = contribute
         self._now = now
         self._pause = pause
-        self._definitions = Definitions(table, now, version)
+        self._definitions = Definitions(table, now, version, language)
         self._spreading = Spreading(table)
 
     def record(self, study: Study, receipts: Sequence[Receipt]) -> list[Result]:
@@ -77,6 +82,7 @@ class Store:
         """
         if not receipts:
             return []
+        self._definitions.keep_validated()
         recording = Recording(
             self._table,
             study,

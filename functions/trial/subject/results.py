@@ -218,12 +218,16 @@ def _converted(number: Decimal, conversion: Conversion) -> Decimal:
     return EXACT.divide(Decimal(exact.numerator), Decimal(exact.denominator))
 
 
+_BY_RANGE = Abnormal.model_construct()
+"""What is abnormal where a parameter does not say: by the range reported with a result."""
+
+
 def distance(observation: "Observation", parameter: Parameter) -> Fraction | None:
     """Return how far a result lies beyond the limits of its range, negative within them.
 
     None where no limit was reported with it.
     """
-    rule, item = parameter.abnormal or Abnormal(), observation.item
+    rule, item = parameter.abnormal or _BY_RANGE, observation.item
     number = Fraction(observation.value.unrounded(parameter.precision.places))
     limits = (
         None

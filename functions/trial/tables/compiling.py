@@ -22,7 +22,7 @@ from trial.definition.conditions import AdverseEventFilter, Condition, Measure, 
 from trial.definition.denominators import asks_not_done, denominator_condition, means_assessed
 from trial.definition.design import Visit
 from trial.definition.grading import MAX_GRADE
-from trial.definition.intervals import IntervalDefinition
+from trial.definition.intervals import USUAL_INTERVAL
 from trial.definition.outputs import (
     DENOMINATORS,
     MOST_REPEATED_VISITS,
@@ -424,7 +424,7 @@ class Compiler:
         What narrows the row or the column (`where`) joins the condition by Kleene's logic: whom
         that rules out is a no, even where the condition itself is undetermined.
         """
-        ref = parts[0] if len(parts) == 1 else Condition(all=parts)
+        ref = parts[0] if len(parts) == 1 else Condition.model_construct(all=parts)
         counted_column, indeterminacy = (
             self._table.columns[column],
             determination.undetermined(self._study.definition, ref),
@@ -486,7 +486,7 @@ class Compiler:
         if visit is not None and isinstance(ref, Condition):
             ref = ref.at_visit(visit.id)
         test = self._rules.condition(ref, denominator_path)
-        key = ref if isinstance(ref, str) else canonical(ref.model_dump(exclude_unset=True))
+        key = ref if isinstance(ref, str) else canonical(ref.members("unset"))
         words = ""
         if isinstance(denominator_name, SetDenominator):
             words = f"those in the set {definition.sets[denominator_name.set].label}"
@@ -630,7 +630,7 @@ class Compiler:
         selections: dict[str, EventSelection] = {}
         return [
             selections.setdefault(
-                canonical([part.model_dump(mode="json") for part in parts if part is not None]),
+                canonical([part.members() for part in parts if part is not None]),
                 self._narrowed(common, column, f"{self._path}/columns/{i}"),
             )
             if any(parts := (column.events, column.worst))
@@ -779,7 +779,7 @@ class Compiler:
         if name not in of_subjects:
             raise refused(f"{path}/column", "must be a column of subjects, not of their events")
         column = ids.index(name)
-        both_conditions: Ref = Condition(all=list(row.pairs))
+        both_conditions: Ref = Condition.model_construct(all=list(row.pairs))
         event_fields = determination.optional_event_fields(self._rules, both_conditions)
         strict_test = [
             determination.strict_test(self._rules, ref, f"{path}/pairs/{i}")
@@ -809,7 +809,7 @@ class Compiler:
         of_records = row.of_records
         event_filter = of_records if isinstance(of_records, AdverseEventFilter) else None
         selections = self._event_selections(
-            event_filter or AdverseEventFilter(), f"{path}/of_records"
+            event_filter or AdverseEventFilter.model_construct(), f"{path}/of_records"
         )
         return [  # of all grades, also where a column shows some worst ones
             selection if selection.worst is None else replace(selection, worst=None)
@@ -1188,7 +1188,7 @@ class Compiler:
             ratio = contrast_of(row, column) != DIFFERENCE
             if ratio and any(side is not None and side <= 0 for side in (low, high)):
                 raise refused(margin_path, f"must be above 0: column {column.id} shows a ratio")
-            interval = column.interval or of_row or IntervalDefinition()
+            interval = column.interval or of_row or USUAL_INTERVAL
             sides = {"lower": low, "upper": high}
             if interval.confidence.two_sided != margin.level or any(
                 side is not None and interval.limits not in ("both", name)
@@ -1255,7 +1255,7 @@ class Compiler:
 
     def _levels_of_contrasts(self, row: TableRow) -> Sequence[Confidence]:
         """Return the level and limits by column: its own, else those of the row."""
-        of_row = (row.interval_asked or IntervalDefinition()).confidence
+        of_row = (row.interval_asked or USUAL_INTERVAL).confidence
         columns = self._table.columns
         return [column.interval.confidence if column.interval else of_row for column in columns]
 
@@ -1615,10 +1615,10 @@ def _of_grades(measure: str | Measure, column: TableColumn) -> Ref:
     adjoining = column.worst is None or len(grades) == grades[-1] - grades[0] + 1
     runs = [(grades[0], grades[-1])] if adjoining else [(grade, grade) for grade in grades]
     conditions: list[Ref] = [
-        Condition(measure=measure, at_least=Decimal(first), at_most=Decimal(last))
+        Condition.model_construct(measure=measure, at_least=Decimal(first), at_most=Decimal(last))
         for first, last in runs
     ]
-    return conditions[0] if len(conditions) == 1 else Condition(any=conditions)
+    return conditions[0] if len(conditions) == 1 else Condition.model_construct(any=conditions)
 
 
 def _no_levels(_: Derivation) -> Iterable[str]:

@@ -6,7 +6,7 @@ from typing import Any
 from trial.definition import Definition
 from trial.definition.conditions import AdverseEventFilter, Measure
 from trial.definition.denominators import means_assessed
-from trial.definition.intervals import IntervalDefinition
+from trial.definition.intervals import USUAL_INTERVAL, IntervalDefinition
 from trial.definition.outputs import (
     ROW_KINDS,
     ByTerm,
@@ -175,7 +175,7 @@ def _scale(row: TableRow) -> str:
 
 def _confidence(row: TableRow) -> Confidence:
     """Return the level and limits of a row that always has an interval."""
-    return (row.interval_asked or IntervalDefinition()).confidence
+    return (row.interval_asked or USUAL_INTERVAL).confidence
 
 
 _EFFECTS = ("with one effect", "with an effect at each visit")
