@@ -8,11 +8,11 @@ import json
 import struct as binary
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Any, NamedTuple
 
+from trial.deferred import dataclass
 from trial.render.parquet import thrift
 from trial.render.parquet.thrift import i32
 
