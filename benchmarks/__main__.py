@@ -17,6 +17,7 @@ COUNTED = (
     "inference",
     "listing_rows",
     "start",
+    "client_instructions",
     "study_size",
     "history",
     "reports",

@@ -28,7 +28,7 @@ def _cpu(work: Callable[[], object]) -> float:
     return time.process_time() - began
 
 
-def _rows(bodies: list[str]) -> list[dict[str, Any]]:
+def rows(bodies: list[str]) -> list[dict[str, Any]]:
     """Write what a recorder of events that counts nothing would put."""
     receipts = world.receipts(map(world.read, bodies))
     return [
@@ -37,7 +37,8 @@ def _rows(bodies: list[str]) -> list[dict[str, Any]]:
     ]
 
 
-def _put_all(client: Any, items: list[dict[str, Any]]) -> None:  # noqa: ANN401 (botocore's class)
+def put_all(client: Any, items: list[dict[str, Any]]) -> None:  # noqa: ANN401 (botocore's class)
+    """Put each item by itself."""
     for item in items:
         client.put_item(TableName=world.TABLE, Item=item)
 
@@ -59,8 +60,8 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
         gc.collect()
         gc.freeze()
         for batch_bodies in slices:
-            items = _rows(batch_bodies)
-            bare += _cpu(lambda items=items: _put_all(plain, items))
+            items = rows(batch_bodies)
+            bare += _cpu(lambda items=items: put_all(plain, items))
             single += _cpu(lambda bodies=batch_bodies: _one_by_one(first, bodies))
             batch += _cpu(lambda bodies=batch_bodies: world.take(second, bodies))
     detail = f"bare {1000 * bare / (len(slices) * BATCH):.2f} ms"

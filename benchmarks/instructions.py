@@ -48,6 +48,31 @@ def instructions(
         env=environment(paths), check=True, text=True, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    match = _COLLECTED.search(process.stderr)
-    assert match is not None, process.stderr
+    return _collected(process.stderr)
+
+
+READY = "print('ready', flush=True); input()"
+"""What a program does where counting is to begin."""
+
+
+def instructions_once_ready(program: str, paths: Sequence[Path], *arguments: str) -> int:
+    """Count the instructions of a program from where it is `READY`; it is run once."""
+    command = ["valgrind", "--tool=callgrind", "--instr-atstart=no"]
+    command += [f"--callgrind-out-file={os.devnull}", os.path.realpath(sys.executable), "-S"]
+    with subprocess.Popen(  # noqa: S603
+        [*command, "-c", program, *arguments], env=environment(paths), text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        counting = ["vgdb", f"--pid={process.pid}", "-c", "instrumentation", "on"]
+        subprocess.run(counting, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+        _, errors = process.communicate("\n")
+    return _collected(errors)
+
+
+def _collected(output: str) -> int:
+    match = _COLLECTED.search(output)
+    assert match is not None, output
     return int(match[1])

@@ -93,11 +93,16 @@ def receipts(feed: Iterable[Entry]) -> list[Receipt]:
 
 
 def open_store(client: Any, meter: Meter | None = None, shards: int | None = None) -> Store:  # noqa: ANN401
-    """Open a store on a table, with TMB-301 in it."""
+    """Open a store on a table, and put TMB-301's definition into it."""
+    opened = store(client, meter)
+    opened.put_definition(study(shards), definition(shards))
+    return opened
+
+
+def store(client: Any, meter: Meter | None = None) -> Store:  # noqa: ANN401
+    """Open a store on a table as it is."""
     clock = Clock()
-    store = Store(Table(client, TABLE, meter), report.contribute, clock, clock.pause)
-    store.put_definition(study(shards), definition(shards))
-    return store
+    return Store(Table(client, TABLE, meter), report.contribute, clock, clock.pause)
 
 
 class _Handler(BaseHTTPRequestHandler):
