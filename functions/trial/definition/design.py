@@ -274,6 +274,10 @@ class Parameter(Measured):
                 raise ValueError(f"{text} counts as a number with more decimals than are kept")
         return self
 
+    def __hash__(self) -> int:
+        """Hash what tells most parameters apart: what results count as is remembered by it."""
+        return hash((self.label, self.unit))
+
     @cached_property
     def conversions(self) -> Mapping[str, formulas.Conversion]:
         """How each of `units` converts into `unit`."""

@@ -7,7 +7,7 @@ has no last decimal: it is kept with so many that those which are printed are ri
 
 from dataclasses import replace
 from decimal import Context, Decimal
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -182,6 +182,7 @@ class Measured(Model):
         return decimals + 1 if self.places is None else self.places
 
 
+@lru_cache(maxsize=8192)
 def decimals_of(number: Decimal) -> int:
     """Count the decimals of a number, without closing zeros."""
     exponent = number.normalize(_WIDE).as_tuple().exponent

@@ -62,12 +62,12 @@ _IDENTITY = frozenset(Data.model_fields)
 NOT_DONE = "NOT DONE"
 """The completion status (CDISC's --STAT) of what was to be done and was not."""
 _COMPLETION: Mapping[str, object] = {"completion_status": Literal["NOT DONE"]}
-_SAY_SO = ("not_done", "reason_not_done")
 
 
 def is_not_done(item: Mapping[str, Any]) -> bool:
     """Return whether a record, or one of its measurements, says that it was not done."""
-    return any(item.get(name) for name in _SAY_SO)
+    # Asked of every record at every event: not in a loop.
+    return bool(item.get("not_done") or item.get("reason_not_done"))
 
 
 def _unless_not_done(value: str | None, info: ValidationInfo) -> str | None:

@@ -32,6 +32,7 @@ EventMatcher = Callable[[AdverseEvent], Truth]
 """Returns whether an adverse event matches; None where a field that is asked for is missing."""
 
 _KEYS = count()
+_NOT_EVALUATED: Any = object()
 
 
 def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Derivation], Result]:
@@ -40,10 +41,9 @@ def memoised[Result](evaluate: Callable[[Derivation], Result]) -> Callable[[Deri
 
     def evaluated_once(derivation: Derivation) -> Result:
         memo = derivation.memo
-        if key in memo:
-            memoised_result: Result = memo[key]
-            return memoised_result
-        result = memo[key] = evaluate(derivation)
+        result: Result = memo.get(key, _NOT_EVALUATED)
+        if result is _NOT_EVALUATED:
+            result = memo[key] = evaluate(derivation)
         return result
 
     return evaluated_once

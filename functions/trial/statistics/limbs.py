@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 
 LIMB_BASE = 10**30
 MAX_LIMBS = 6
+_FURTHER = tuple(f"^{i}" for i in range(1, MAX_LIMBS))
+"""What the names of the parts after the first end with."""
 
 
 def to_limbs(name: str, number: int) -> Iterator[tuple[str, int]]:
@@ -28,4 +30,4 @@ def from_limbs(name: str, cells: Mapping[str, int]) -> int:
 
 def limb_names(name: str) -> tuple[str, ...]:
     """Return the names of the cells that a number may have."""
-    return (name, *(f"{name}^{i}" for i in range(1, MAX_LIMBS)))
+    return (name, *[name + end for end in _FURTHER])

@@ -72,6 +72,7 @@ class Derivation:
         self.memo: dict[int, Any] = {}
         self._series: dict[tuple[str, Selection], SeriesCache] = {}
         self._not_done: dict[tuple[str, Selection], SeriesCache] = {}
+        self._windows: dict[str, tuple[int, int, int] | None] = {}
         self._ordered: dict[str, list[Record]] = {}
         self._by_kind: dict[str, list[Record]] = {}
         for record in self.subject.records.values():
@@ -246,7 +247,9 @@ class Derivation:
 
     def series(self, parameter: str, where: Selection = ()) -> Series:
         """Return the results of a parameter, or those of them that were obtained in one way."""
-        cache = self._series.setdefault((parameter, where), SeriesCache())
+        key = (parameter, where)
+        if (cache := self._series.get(key)) is None:
+            cache = self._series[key] = SeriesCache()
         return Series(self, parameter, where, cache)
 
     def not_done(self, parameter: str, where: Selection = ()) -> Series:
@@ -332,7 +335,12 @@ class Derivation:
 
         None where it has none, or while days cannot count.
         """
-        planned = self.planned_day(visit)
+        if visit.id not in self._windows:
+            self._windows[visit.id] = self._window_of(visit)
+        return self._windows[visit.id]
+
+    def _window_of(self, visit: Visit) -> tuple[int, int, int] | None:
+        planned = self.planned_day(visit) if visit.window is not None else None
         if visit.window is None or visit.day is None or planned is None:
             return None
         low, high = visit.window

@@ -131,10 +131,6 @@ def as_number(parameter: Parameter, item: Mapping[str, Any]) -> str | None:
     return None if limit is None else f"<{limit:f}"
 
 
-_LIMITS = {"upper_limits_of": "range_high", "lower_limits_of": "range_low"}
-"""The limit of its reference range of which a result is taken in multiples."""
-
-
 def read_value(item: Mapping[str, Any], reported: Parameter, counts_as: Parameter) -> Value | None:
     """Read a result as a parameter counts it: the one reported, or one derived from that.
 
@@ -144,38 +140,28 @@ def read_value(item: Mapping[str, Any], reported: Parameter, counts_as: Paramete
     result = as_number(reported, item)
     if result is None:
         return None
-    unit = item.get("unit") or reported.unit
-    if unit != reported.unit and unit not in reported.units:
-        return None
-    conversion = reported.conversions.get(unit, _AS_IT_IS)
-    limit = None
-    field = next((field for bound, field in _LIMITS.items() if getattr(counts_as, bound)), None)
-    if field is not None:
-        limit = item.get(field)
-        if not limit or limit <= 0:
-            return None
-        conversion = _AS_IT_IS  # the limit is in the unit of the result
-    return _value(
-        result,
-        conversion,
-        limit,
-        reported.below_quantification,
-        counts_as.precision,
-        log10=counts_as.log10_of is not None,
-    )
+    unit, limit = item.get("unit"), None
+    if counts_as.upper_limits_of is not None:
+        limit = item.get("range_high")
+    elif counts_as.lower_limits_of is not None:
+        limit = item.get("range_low")
+    return _value(result, unit, limit, reported, counts_as)
 
 
 @lru_cache(maxsize=8192)
 def _value(
-    result: str,
-    conversion: Conversion,
-    limit: Decimal | None,
-    rule: str,
-    precision: Precision,
-    *,
-    log10: bool,
+    result: str, unit: str | None, limit: Decimal | None, reported: Parameter, counts_as: Parameter
 ) -> Value | None:
     """Read a result; one below quantification counts as its limit, as half of it, or is missing."""
+    unit = unit or reported.unit
+    if unit != reported.unit and unit not in reported.units:
+        return None
+    conversion = reported.conversions.get(unit, _AS_IT_IS)
+    if counts_as.upper_limits_of is not None or counts_as.lower_limits_of is not None:
+        if not limit or limit <= 0:
+            return None
+        conversion = _AS_IT_IS  # the limit is in the unit of the result
+    rule, precision = reported.below_quantification, counts_as.precision
     parsed = read_result(result)
     if parsed is None:
         return None
@@ -190,7 +176,7 @@ def _value(
         number = _converted(EXACT.divide(number, 2), conversion)
     else:
         number = EXACT.divide(bound, 2) if halved else bound
-    if log10:
+    if counts_as.log10_of is not None:
         if number <= 0:
             return None
         bound = EXACT.log10(bound)
@@ -252,9 +238,22 @@ def rounded_value(number: Fraction, precision: Precision) -> Value:
     return Value(units, number=unrounded)
 
 
-def result_errors(parameter: Parameter, item: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def result_errors(parameter: Parameter, item: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
     """Return why a parameter takes no such result: the field that is wrong, and what about it."""
-    unit, result = item.get("unit"), as_number(parameter, item)
+    return _result_errors(parameter, as_number(parameter, item), item.get("unit"))
+
+
+@lru_cache(maxsize=8192)
+def _result_errors(
+    parameter: Parameter, result: str | None, unit: str | None
+) -> Sequence[tuple[str, str]]:
+    """Return the same of a result as a number; every event asks it of all that its subject has."""
+    return tuple(_faults_of(parameter, result, unit))
+
+
+def _faults_of(
+    parameter: Parameter, result: str | None, unit: str | None
+) -> Iterator[tuple[str, str]]:
     is_known_unit = unit is None or unit == parameter.unit or unit in parameter.units
     if not is_known_unit:
         accepted = ", ".join((parameter.unit, *parameter.units))

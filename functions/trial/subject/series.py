@@ -213,8 +213,11 @@ class Series:
 
     def _nearest(self, visit: Visit) -> list[Observation]:
         """List what may count for a visit; if the closest is to count, all that are as close."""
-        candidates, planned = self._candidates(visit), self._course.planned_day(visit)
-        if visit.choose != "closest" or planned is None or not candidates:
+        candidates = self._candidates(visit)
+        if visit.choose != "closest" or not candidates:
+            return candidates
+        planned = self._course.planned_day(visit)
+        if planned is None:
             return candidates
         closest = min(abs(candidate.day - planned) for candidate in candidates)
         return [candidate for candidate in candidates if abs(candidate.day - planned) == closest]

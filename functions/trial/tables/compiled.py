@@ -134,10 +134,10 @@ class CompiledTable:
         """Add the subject's contribution to this table to its share."""
         members = self.members(derivation)
         if any(members.belongs):
-            for column in self.columns:
+            for column in self._narrowed_columns:
                 column.contribute(derivation, share)
-        for row in self.rows if any(members.belongs) else self._pooling_rows:
-            self.contribute_row(row, derivation, members, share)
+        for row, empty in self._rows_and_empty if any(members.belongs) else self._pooling_rows:
+            row.contribute(derivation, members.without(empty) if empty else members, share)
 
     def contribute_row(
         self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
@@ -209,14 +209,28 @@ class CompiledTable:
         return next((n.raw for n in counts if isinstance(n.raw, int)), 0)
 
     @cached_property
-    def _pooling_rows(self) -> list[CompiledRow]:
+    def _narrowed_columns(self) -> list[CompiledColumn]:
+        """The columns that show only some of their set."""
+        return [column for column in self.columns if column.where is not None]
+
+    @cached_property
+    def _rows_and_empty(self) -> list[tuple[CompiledRow, frozenset[int]]]:
+        """The rows, each with the columns that it leaves empty."""
+        return [(row, self._left_empty(row)[0]) for row in self.rows]
+
+    @cached_property
+    def _pooling_rows(self) -> list[tuple[CompiledRow, frozenset[int]]]:
         """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
         if not any(row.ancova and row.ancova.pool for row in self.definition.rows):
             return []
         from trial.tables.rows.models import AncovaRow  # noqa: PLC0415 (few definitions have one)
 
-        models = ((row, narrowed_row(row)) for row in self.rows)
-        return [row for row, model in models if isinstance(model, AncovaRow) and model.pools]
+        models = ((row, empty, narrowed_row(row)) for row, empty in self._rows_and_empty)
+        return [
+            (row, empty)
+            for row, empty, model in models
+            if isinstance(model, AncovaRow) and model.pools
+        ]
 
     def read(self, sums: Sums, rows_wanted: Collection[str] | None = None) -> Grid:
         """Read the table out of the sums: all of it, or what gives the rows of these ids."""

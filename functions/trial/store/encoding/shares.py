@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row, row_of_audience
 from trial.statistics.cells import Cells, Share
-from trial.statistics.limbs import limb_names, to_limbs
+from trial.statistics.limbs import LIMB_BASE, limb_names, to_limbs
 from trial.statistics.ranges import TALLY, count_of
 from trial.store.encoding.deflate import deflate, inflate
 from trial.store.encoding.dictionary import SHARES_1
@@ -66,7 +66,7 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     `before`, as it was read: of the rows that are as they were, the text is kept.
     """
     cells_before = before or {}
-    tallied = _tallied(share)
+    tallied = _tallied(share, cells_before)
     untallied = _without_tallied(share, tallied) if tallied else share
     # Sorted, so that equal shares are equal bytes in whatever order their events came; what both
     # audiences have of a row side by side, so that the second is found in the first.
@@ -81,17 +81,27 @@ def _place(row: str) -> tuple[str, bool]:
     return row.removeprefix(_UNBLINDED_PREFIX), is_unblinded_row(row)
 
 
-def _tallied(share: Share) -> dict[str, dict[str, _Tallied]]:
-    """Return, by row of moments, which single values are tallied, and where."""
+def _tallied(share: Share, before: Share) -> dict[str, dict[str, _Tallied]]:
+    """Return, by row of moments, which single values are tallied, and where.
+
+    Moments that are as they were read are known to be of one value, and to count its range.
+    """
     tallies = _tallies(share)
     tallied_by_row: dict[str, dict[str, _Tallied]] = {}
     for row, cells in share.items() if tallies else ():
+        read = before.get(row)
+        known = read.tallied if isinstance(read, _CellsRead) and read == cells else _NONE
         for name in cells:
             if name[-2:] != ".s":
                 continue
             stem = name[:-2]
             tallied = tallies.get((is_unblinded_row(row), f"{stem}={cells[name]}"))
-            if tallied is None or not _is_moments(cells, stem):
+            if tallied is None:
+                continue
+            if known.get(stem) == tallied:
+                tallied_by_row.setdefault(row, {})[stem] = tallied
+                continue
+            if not _is_moments(cells, stem):
                 continue
             counting_cell, count = count_of(tallied.number)
             if cells.get(f"{stem}.{counting_cell}") == count:
@@ -188,8 +198,16 @@ def _is_moments(cells: Cells, stem: str) -> bool:
     x = cells.get(f"{stem}.s")
     if x is None or cells.get(f"{stem}.n") != 1:
         return False
-    squares = dict(to_limbs("q", x * x))
+    squares = _squares(x)
     return all(cells.get(f"{stem}.{name}") == squares.get(name) for name in _SQUARES)
+
+
+def _squares(x: int) -> Mapping[str, int]:
+    """Return the cells of a square; nearly every one has one, or none."""
+    square = x * x
+    if square < LIMB_BASE:
+        return {"q": square} if square else {}
+    return dict(to_limbs("q", square))
 
 
 def _read_cells(texts: list[str]) -> _CellsRead:
@@ -211,7 +229,8 @@ def _read_cells(texts: list[str]) -> _CellsRead:
                 cells[f"{stem}.{counting_cell}"] = count
                 cells.tallied[stem] = tallied
             cells[f"{stem}.n"], cells[f"{stem}.s"] = 1, x
-            cells |= {f"{stem}.{name}": part for name, part in to_limbs("q", x * x)}
+            for square, part in _squares(x).items():
+                cells[f"{stem}.{square}"] = part
     return cells
 
 

@@ -148,14 +148,15 @@ class EditChecks:
             for name, find in DISCREPANCY_RULES.items()
             if selection.wanted(name)
         ]
+        self._rules_of_superseded = [rule for rule in self._rules if rule[0] in _OF_SUPERSEDED]
 
     def find(self, derivation: Derivation) -> list[Discrepancy]:
         """List a subject's discrepancies, in the order of the rules."""
+        rules = self._rules_of_superseded if derivation.superseded else self._rules
         return [
             Discrepancy(name, records, detail)
-            for name, find, needs in self._rules
-            if (not derivation.superseded or name in _OF_SUPERSEDED)
-            and all(map(derivation.records, needs))
+            for name, find, needs in rules
+            if not needs or all(map(derivation.records, needs))
             for records, detail in find(derivation)
         ]
 

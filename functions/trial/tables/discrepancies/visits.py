@@ -132,18 +132,23 @@ def _took_place(derivation: Derivation, visit: Visit) -> bool:
 def sample_after_first_dose(derivation: Derivation) -> Iterator[Evidence]:
     """Find samples of a visit that is limited to before the first dose, taken later that day."""
     first = derivation.first_dose
+    if first is None:
+        return
+    day = first[: dates.FULL]
+    of_that_day = [
+        record
+        for record in derivation.ordered(RESULTS)
+        if record.data["collected"][: dates.FULL] == day and not is_not_done(record.data)
+    ]
     visits = [visit for visit in derivation.rules.visits if visit.limit == "before-first-dose"]
-    for visit in visits:
+    for visit in visits if of_that_day else ():
         window = derivation.window_of(visit)
-        if first is None or window is None:
+        if window is None:
             continue
         low, _, high = window
-        for record in derivation.ordered(RESULTS):
-            if is_not_done(record.data):
-                continue
+        for record in of_that_day:
             collected = record.data["collected"]
-            same_day = collected[: dates.FULL] == first[: dates.FULL]
-            late = same_day and not dates.not_after(collected, first)
+            late = not dates.not_after(collected, first)
             if late and low <= dates.earliest(collected) <= high:
                 yield (
                     record_keys(derivation.doses[0], record),
@@ -203,10 +208,8 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
     It took others before it was amended; what has too many decimals now counts rounded.
     """
     for name, parameter in derivation.rules.parameters.items():
-        for record, *_, item in derivation.reported(name):
-            fault = next(result_errors(parameter, item), None)
-            if fault is not None:
-                field, detail = fault
+        for record, _, _, item in derivation.reported(name):
+            for field, detail in result_errors(parameter, item)[:1]:
                 yield record_keys(record), f"{name}: {field} {detail}"
     for record in by_id(derivation.records("subject.enrolled")):
         values = record.data.get("characteristics", {})

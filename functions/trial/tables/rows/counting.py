@@ -94,7 +94,11 @@ class ConditionCount:
         return truth
 
     def _set(self, share: Share, cell: str) -> None:
-        share.setdefault(self.sums, {})[f"{self.index}.{cell}"] = 1
+        name = f"{self.index}.{cell}"
+        if (cells := share.get(self.sums)) is None:
+            share[self.sums] = {name: 1}
+        else:
+            cells[name] = 1
 
     def denominator(self, sums: Sums, head: ColumnHead) -> Denominator:
         """Read the denominator, and how many subjects are not yet due and missing."""

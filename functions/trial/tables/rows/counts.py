@@ -74,9 +74,11 @@ class CountRow(PlacedRow):
 
     def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
         """Count the subject once in each column where the condition is true."""
+        belongs = members.belongs
         for condition_count in self.condition_counts:
-            if condition_count.contribute(derivation, members, share):
-                put_cell(share, self.sums, f"{self.index}.{condition_count.column}.n", 1)
+            column = condition_count.column
+            if belongs[column] and condition_count.contribute(derivation, members, share):
+                put_cell(share, self.sums, f"{self.index}.{column}.n", 1)
 
     def touched(self) -> set[str]:
         """Return the row of its counts, and the rows that count the determined."""

@@ -83,7 +83,7 @@ class Members(list[bool]):
     def __init__(self, belongs: Sequence[bool], where: Sequence[Truth]) -> None:
         """Show the subject in the columns whose set it is in and that are known to show it."""
         super().__init__(
-            in_set and bool(is_shown) for in_set, is_shown in zip(belongs, where, strict=True)
+            [in_set and bool(is_shown) for in_set, is_shown in zip(belongs, where, strict=True)]
         )
         self.belongs = belongs
         self.where = where

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 
 from trial.deferred import dataclass
 from trial.definition.precision import Precision
@@ -77,8 +77,10 @@ class SummaryRow(PlacedRow):
         if self.where is not None and not self.where(derivation):
             return
         for column, quantity, prefix, tallied in self._measured:
-            value = quantity.evaluate(derivation) if members[column] else None
-            if self.joint and members[column]:
+            if not members[column]:
+                continue
+            value = quantity.evaluate(derivation)
+            if self.joint:
                 self._put_jointly(derivation, share, column, value)
             if value is None:
                 continue
@@ -480,6 +482,7 @@ class _Described:
         return {side: limit for side, limit in bounded.items() if limit is not None}
 
 
+@cache
 def tally_reach(precision: Precision) -> int:
     """Return how many units of the last place a row of sums of a tally reaches over at least."""
     return int(TALLY_POINTS * 10 ** (precision.places - precision.tally_decimals))
