@@ -389,11 +389,11 @@ def test_a_publication_that_never_has_the_time_ends_all_the_same(monkeypatch: An
     made = list[int]()
     make = blocks.BlockMaker.make
 
-    def counted(maker: Any, known: Any) -> Any:
+    def counted(maker: Any, known: Any, *former: Any) -> Any:
         made.append(len(known))
         for _ in range(100):  # a block takes as long as so many looks
             next(world.left, None)
-        return make(maker, known)
+        return make(maker, known, *former)
 
     monkeypatch.setattr(blocks.BlockMaker, "make", counted)
     with pytest.raises(OutOfTime):  # it cannot even read them: nothing is kept

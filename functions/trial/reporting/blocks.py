@@ -169,8 +169,8 @@ class BlockMaker:
     derive: Callable[[Subject], Derivation | None]
     root_lines: Callable[[Subject], str]
 
-    def make(self, subjects: Sequence[Subject]) -> Block:
-        """Make the block of these subjects."""
+    def make(self, subjects: Sequence[Subject], former: Block | None = None) -> Block:
+        """Make the block of these subjects; of rows that a former one has, as they are there."""
         derivations = [
             derivation for subject in subjects if (derivation := self.derive(subject)) is not None
         ]
@@ -180,29 +180,39 @@ class BlockMaker:
             max((derivation.last_contact for derivation in derivations), default=0),
             dict(sorted(uncounted.items())),
             zlib.compress("".join(map(self.root_lines, subjects)).encode(), _LEVEL),
-            dict(self._rows(derivations)),
+            dict(self._rows(derivations, former.rows if former else {})),
         )
 
-    def _rows(self, derivations: Sequence[Derivation]) -> Iterator[tuple[str, PackedRows]]:
-        for listing in self.listings:
-            yield _rows_name(listing), self._packed(listing, derivations)
-        for listing in self.analysis_data:
-            packed = self._packed(listing, derivations, with_values=False)
-            yield _rows_name(listing), packed
+    def _rows(
+        self, derivations: Sequence[Derivation], former: Mapping[str, PackedRows]
+    ) -> Iterator[tuple[str, PackedRows]]:
+        packers = ((self.listings, self._listed), (self.analysis_data, self._analysed))
+        for listings, pack in packers:
+            for listing in listings:
+                name = _rows_name(listing)
+                yield name, pack(listing, _rows_of(listing, derivations), former.get(name))
         for narratives in self.narratives:
             rows = _rows_of(narratives, derivations)
             yield _rows_name(narratives), _packed_rows(len(rows), _encoded(rows))
 
-    def _packed(
-        self, listing: Listing, derivations: Sequence[Derivation], *, with_values: bool = True
+    def _listed(
+        self, listing: Listing, rows: Sequence[Row], former: PackedRows | None
     ) -> PackedRows:
-        rows = _rows_of(listing, derivations)
+        values = _encoded(rows)
+        if former is not None and former.digest == _digest(values):
+            return former  # lines, pages and columns follow from the values
+        data = list(datasets.values(listing, self.study_id, rows))
+        lines, pages = datasets.written(data), datasets.packed_pages(listing, data)
+        return _packed_rows(len(rows), values, lines, pages, columns.pack(data))
+
+    def _analysed(
+        self, listing: Listing, rows: Sequence[Row], former: PackedRows | None
+    ) -> PackedRows:
         data = list(datasets.values(listing, self.study_id, rows))
         lines = datasets.written(data)
-        pages = datasets.packed_pages(listing, data)
-        if not with_values:
-            return _packed_rows(len(rows), b"", lines, pages)
-        return _packed_rows(len(rows), _encoded(rows), lines, pages, columns.pack(data))
+        if former is not None and former.digest == _digest(lines):
+            return former
+        return _packed_rows(len(rows), b"", lines, datasets.packed_pages(listing, data))
 
     def blocked(self, blocks: Sequence[Block]) -> "InBlocks":
         """Return what the documents show of subjects, with the rows that these blocks hold."""
@@ -234,12 +244,16 @@ def _rows_name(part: Listing | Narratives) -> str:
     return datasets.dataset_name(part)
 
 
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
 def _packed_rows(
     count: int, values: bytes, lines: bytes = b"", pages: bytes = b"", by_column: bytes = b""
 ) -> PackedRows:
     return PackedRows(
         count,
-        hashlib.sha256(values or lines).hexdigest(),
+        _digest(values or lines),
         zlib.compress(values, _LEVEL),
         zlib.compress(lines, _LEVEL),
         pages,

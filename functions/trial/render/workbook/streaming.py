@@ -137,9 +137,11 @@ def _stream_part(
     )  # an empty row, and the line on the next part
     rows = _RowsOfSheet(RowWriter(Styles(sheet), listing.columns, layout.widths), target.segments,
                         _shape(listing, layout.widths))  # fmt: skip
-    records = 0
+    records, letter = 0, get_column_letter(len(layout.widths))
+    sheet.auto_filter.ref = longest = f"A{head}:{letter}{MOST_ROWS}"
+    before, after = split(sheet)
     with target.archive.member(f"xl/worksheets/sheet{len(target.book.worksheets)}.xml") as member:
-        size = member.write(split(sheet)[0])
+        size = member.write(before)
         while size < MOST_BYTES and records < room:
             block = blocks.take(room - records)
             if block is None:
@@ -151,9 +153,8 @@ def _stream_part(
         lines = _lines_after(part, records, notes, continues=continues)
         numbered = enumerate(lines, head + 1 + records)
         tail = "".join(rows.writer.line(number, line) for number, line in numbered)
-        last = f"{get_column_letter(len(layout.widths))}{head + records}"
-        sheet.auto_filter.ref = f"A{head}:{last}"
-        member.write(tail.encode() + split(sheet)[1])
+        sheet.auto_filter.ref = reach = f"A{head}:{letter}{head + records}"
+        member.write(tail.encode() + after.replace(longest.encode(), reach.encode()))
     return records, continues
 
 

@@ -223,10 +223,16 @@ def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
     return {name: JournalPosition(row.version, row.head) for name, row in rows.items()}
 
 
-def _keep(audience_contents: Contents, people: Sequence[Subject], spool: Spool) -> KeptBlock:
-    """Make a block of subjects, with what it takes to make it anew."""
+def _keep(
+    audience_contents: Contents,
+    people: Sequence[Subject],
+    spool: Spool,
+    former: KeptBlock | None = None,
+) -> KeptBlock:
+    """Make a block of subjects, with what it takes to make it anew, after one as it was before."""
     verdicts = frozenset(mark(verdict) for subject in people for verdict in terms_of(subject))
-    return KeptBlock.of(audience_contents.maker.make(people), people, verdicts, spool)
+    block = audience_contents.maker.make(people, former.block if former else None)
+    return KeptBlock.of(block, people, verdicts, spool)
 
 
 @dataclass(frozen=True)
@@ -326,4 +332,5 @@ class _Update:
                 yield kept_block
             else:
                 people = [*map(self._subject, ids)]
-                yield _keep(audience_contents, people, self._spool), None
+                former = self._block_of.get(ids[0])
+                yield _keep(audience_contents, people, self._spool, former), None
