@@ -186,8 +186,8 @@ def _clear(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in (*DOCUMENTS, NARRATIVES, QUARANTINE):
         (out / name).unlink(missing_ok=True)
-    for ending in ("ndjson", "parquet"):
-        for path in (out / DATASETS).glob(f"*.{ending}"):
+    for pattern in ("listings-*.xlsx", f"{DATASETS}/*.ndjson", f"{DATASETS}/*.parquet"):
+        for path in out.glob(pattern):
             path.unlink()
 
 

@@ -26,6 +26,7 @@ from trial.definition.study import Study
 from trial.errors import OutOfTime, Unavailable
 from trial.events.envelope import Entry
 from trial.render.documents import render
+from trial.render.workbook import parts
 from trial.reporting import blocks, report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
@@ -38,6 +39,7 @@ from trial.store import Receipt, Store
 from trial.store.bucket.documents import Documents
 from trial.store.table import Table
 from trial.subject.fold import Outcome
+from trial.tables.file_names import is_workbook, part_name
 
 NAMES = [f"S-{number}" for number in range(1, 15)]
 ROWS: list[dict[str, Any]] = [
@@ -135,6 +137,8 @@ class World:
     amendments: int = 0
     left: Iterator[int] = field(default_factory=lambda: iter(()))
     """What is left of a writer's looks at the clock."""
+    most_parts: int = 0
+    """How many workbooks of listings' parts a publication had at most."""
     damaged: set[str] = field(default_factory=set)
     """Versions that are not what was written."""
 
@@ -191,7 +195,7 @@ class World:
         damageable = [
             (key, number)
             for key, versions in self.s3.versions.items()
-            if key.startswith("pieces/") or key.endswith("listings.xlsx")
+            if key.startswith("pieces/") or key.endswith(".xlsx")
             for number, (_, body) in enumerate(versions)
             if body
         ]
@@ -237,8 +241,9 @@ class World:
         self.changed = set()
         for view in self.study.views:
             published, documents = self.published(view), self.made_from_nothing(view)
-            assert {*documents} - {*published} <= {"listings.xlsx"}
+            assert all(is_workbook(name) for name in documents.keys() - published.keys())
             assert published == {name: documents[name] for name in published}
+            self.most_parts = max(self.most_parts, sum(map(is_workbook, documents)) - 1)
             self.check_current(view)
 
     def break_off(self) -> None:
@@ -301,8 +306,10 @@ class World:
         return {file.name: b"".join(file.content) for file in render(whole_report, view, CODE)}
 
 
-def _history(number: int) -> None:
+def _history(number: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Live through a history; return how many parts of listings it had in workbooks at most."""
     chance = random.Random(number)  # noqa: S311 (no secret)
+    monkeypatch.setattr(parts, "MOST_RECORDS", chance.choice([6, 15, 500_000]))
     world = World(chance, is_blinded=chance.random() < 0.5)
     steps = [world.post] * 12 + [world.publish] * 3 + [
         world.erase, world.lose_call, world.damage, world.damage, world.break_off, world.wait,
@@ -313,6 +320,7 @@ def _history(number: int) -> None:
         step()
     world.publish()
     world.publish()
+    return world.most_parts
 
 
 def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> None:
@@ -320,12 +328,14 @@ def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> Non
     monkeypatch.setattr(unfinished, "AT_ONCE", 1)
     first = soak.seed("documents by change")
     histories = soak.size(18, 1_000)
+    most_parts = 0
     for number in range(first, first + histories):
         try:
-            _history(number)
+            most_parts = max(most_parts, _history(number, monkeypatch))
         except BaseException:
             soak.note(f"documents by change: history {number}")
             raise
+    assert most_parts > 3
     soak.note(f"{histories} histories of documents by change")
 
 
@@ -410,3 +420,32 @@ def test_a_publication_that_never_has_the_time_ends_all_the_same(monkeypatch: An
     assert sum(made) <= 2 * len(names) + 2 * calls  # for each audience once, and what a call lost
     for view in world.study.views:
         assert world.published(view) == world.made_from_nothing(view)
+
+
+def test_of_a_long_listing_the_parts_that_changed_are_written_and_no_others(
+    monkeypatch: Any,
+) -> None:
+    monkeypatch.setattr(parts, "MOST_RECORDS", 6)
+    world = _populated(monkeypatch)
+    # What decides the date of the data, and the width of a column, is there already.
+    for entry in (contact(60, "S-14"), death(40, "S-14")):
+        world.store.record(world.study, [Receipt(entry, SENDER)])
+    world._note("S-14")
+    world.publish()
+    names = [name for name in world.published(world.study) if is_workbook(name)]
+    (longest,) = {name.rpartition("-")[0] for name in names if name != "listings.xlsx"}
+    assert names == ["listings.xlsx", *(f"{longest}-{n}.xlsx" for n in range(1, len(names)))]
+    assert len(names) > 3
+    prefix = f"studies/{world.study.id}/open/live"
+    before = {name: len(world.s3.versions[f"{prefix}/{name}"]) for name in names}
+    state = world.state(world.study)
+    assert state is not None
+    assert {place.file for place in state.segments.values()} >= {*names[1:]}
+    world.store.record(world.study, [Receipt(death(40, "S-1"), SENDER)])
+    world._note("S-1")
+    world.publish()
+    written = [n for n in names if len(world.s3.versions[f"{prefix}/{n}"]) > before[n]]
+    assert written == ["listings.xlsx", part_name(longest.removeprefix("listings-"), 1)]
+    state = world.state(world.study)
+    assert state is not None
+    assert {place.file for place in state.segments.values()} >= {*names[1:]}

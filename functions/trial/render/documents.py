@@ -1,7 +1,7 @@
 """Everything one cut publishes, as files: a function of the report and of nothing else."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 
 from trial.deferred import dataclass
@@ -9,8 +9,10 @@ from trial.definition.study import Study
 from trial.render import ars, checklist, consort, datasets, markdown, tables_json
 from trial.render.narratives import narratives_page
 from trial.render.page import page
-from trial.render.workbook import workbook
+from trial.render.workbook import part_cut, part_workbook, workbook
+from trial.render.workbook.parts import ListingPart, parts_of
 from trial.render.workbook.segments import Segments
+from trial.render.workbook.streaming import listing_widths
 from trial.tables.file_names import (
     CONSORT_CHECKLIST,
     DEFINITION,
@@ -117,11 +119,12 @@ def render(
     Each is to be read to its end before the next is asked for. The same report gives the same
     bytes with the same artefact: there is no clock, no order of a hash and no locale in them.
     """
-    entries = list[_ManifestEntry]()
+    entries, segments = list[_ManifestEntry](), segments or Segments()
 
     def entered(file: File) -> File:
         before, finished_file = (earlier or {}).get(file.name), (finished or {}).get(file.name)
         if before is not None and file.inputs and file.inputs == before.inputs:
+            segments.keep(file.name)
             finished_file = before
         if finished_file is not None:
             entries.append(_ManifestEntry(file.as_earlier(finished_file)))
@@ -136,7 +139,7 @@ def render(
     yield File(MANIFEST, (tables_json.encode(manifest),))
 
 
-def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[File]:
+def _files(report: Report, study: Study, segments: Segments) -> Iterator[File]:
     """Yield all files but the page and the manifest.
 
     Of live documents only the cover, footers and the manifest name the cut: what holds numbers
@@ -159,8 +162,11 @@ def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[
     yield File(TABLES, (tables_json.encode_tables(tables_json.tables(unnamed.cut, report.grids)),))
     primary = [key_result.source for key_result in definition.key_results if key_result.primary]
     roles = {(source.table, source.row): "primary" for source in primary}
-    yield File(RESULTS, ars.results(unnamed, definition, roles))
-    yield File(WORKBOOK, workbook(report, segments=segments))
+    parts = parts_of(report.listings)
+    part_names = {id_: [part.file for part in listing] for id_, listing in parts.items()}
+    yield File(RESULTS, ars.results(unnamed, definition, roles, part_names))
+    yield File(WORKBOOK, workbook(report, segments=segments, parts=parts))
+    yield from _part_files(report, parts, segments)
     if report.narratives:
         pieces = narratives_page(report.cut, report.narratives)
         yield File(NARRATIVES, (piece.encode() for piece in pieces))
@@ -171,6 +177,19 @@ def _files(report: Report, study: Study, segments: Segments | None) -> Iterator[
         yield File(datasets.file_name(listing), lines, inputs)
         pages = datasets.parquet_file(listing, cut, labels)
         yield File(datasets.parquet_name(listing), pages, inputs)
+
+
+def _part_files(
+    report: Report, parts: Mapping[str, Sequence[ListingPart]], segments: Segments
+) -> Iterator[File]:
+    """Yield the workbooks of listings that are too long for the one of all."""
+    cut = part_cut(report.cut)
+    for listing in report.listings:
+        listing_parts = parts.get(listing.id, ())
+        widths = listing_widths(listing, segments) if listing_parts else ()
+        for part in listing_parts:
+            content = part_workbook(part, cut, widths, segments)
+            yield File(part.file, content, part.inputs(cut, widths))
 
 
 def _manifest(

@@ -29,6 +29,7 @@ from trial.tables.file_names import (
     SUMMARY_MARKDOWN,
     TRAIL,
     WORKBOOK,
+    is_workbook,
 )
 from trial.web import files, request_bodies
 from trial.web.routing import LONGEST_REASON, Answer
@@ -270,7 +271,7 @@ def _files(page_request: PageRequest, view: Study, request: ReportRequest) -> It
 
 def _for_people_first(entry: Mapping[str, Any]) -> tuple[bool, int]:
     """Order files: those that people open, as they do, before those for programs."""
-    name = entry["name"]
+    name = WORKBOOK if is_workbook(entry["name"]) else entry["name"]
     return (name not in _FOR_PEOPLE, _FOR_PEOPLE.index(name) if name in _FOR_PEOPLE else 0)
 
 

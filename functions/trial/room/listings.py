@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from trial.definition.outputs import ListingDefinition
@@ -21,7 +21,7 @@ from trial.room.rows import (
     Selection,
     Source,
 )
-from trial.tables.file_names import WORKBOOK
+from trial.tables.file_names import WORKBOOK, parts_among
 from trial.tables.listings import complete
 from trial.web.routing import Answer
 
@@ -116,7 +116,7 @@ def get_listing(page_request: PageRequest) -> Answer:
         _table(page_request, listing, head, columns, visible),
         turning,
         unordered(map(escape, listing.footnotes), "notes"),
-        _downloads(page_request, listing),
+        _downloads(page_request, listing, latest["files"]),
     ]
     crumbs = [Crumb("Listings", page_request.link("listings"))]
     return frame.page_answer(page_request, f"Listing {listing.id}", body, crumbs=crumbs)
@@ -252,7 +252,7 @@ def _next(following: Html, *before: Html) -> Html:
     return html('<p class="pages">{}</p>\n', joined((*before, link), html(" ")))
 
 
-def _downloads(page_request: PageRequest, listing: ListingDefinition) -> Html:
+def _downloads(page_request: PageRequest, listing: ListingDefinition, files: Iterable[str]) -> Html:
     query = page_request.request.query
     csv_path = escape(f"{page_request.path('listings', listing.id, 'csv')}?{query}".rstrip("?"))
     dataset, parquet = (
@@ -262,10 +262,14 @@ def _downloads(page_request: PageRequest, listing: ListingDefinition) -> Html:
     return html(
         '<p class="pages"><a class="button" href="{}">Download these rows as CSV</a>'
         ' <a href="{}">The whole listing as CDISC Dataset-JSON</a>'
-        ' <a href="{}">as Parquet</a></p>\n',
+        ' <a href="{}">as Parquet</a>{}</p>\n',
         csv_path,
         dataset,
         parquet,
+        joined(
+            html(' <a href="{}">{}</a>', page_request.link("documents", "live", name), escape(name))
+            for name in parts_among(listing.data_name, files)
+        ),
     )
 
 

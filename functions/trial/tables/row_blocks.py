@@ -60,6 +60,16 @@ class BlockedRows(Protocol):
 
 
 @dataclass(frozen=True)
+class KeptRows:
+    """The rows of some blocks of a listing, as these hold them."""
+
+    blocks: Sequence[RowBlock]
+
+    def __iter__(self) -> Iterator[Row]:
+        return chain.from_iterable(self.blocks)
+
+
+@dataclass(frozen=True)
 class Run:
     """Rows in memory, which nobody keeps."""
 

@@ -21,12 +21,17 @@ from trial.tables.grid import Cut, Report
 _NO_ROLES: Roles = {}
 
 
-def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) -> Iterator[bytes]:
+def results(
+    report: Report,
+    definition: Definition,
+    roles: Roles = _NO_ROLES,
+    parts: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[bytes]:
     """Write the reporting event in pieces, one object of a list a line.
 
     `definition` is the one that the report was made by: of a blinded study's open report, the
     pooled one. `roles` says which rows of which tables are outcome measures; the others are of no
-    stated role.
+    stated role. `parts` are the workbooks of the listings, by id, that have some of their own.
     """
     plan, methods = report.analysis_plan, Methods()
     reason_text = reason(report.cut.completion)
@@ -47,7 +52,7 @@ def results(report: Report, definition: Definition, roles: Roles = _NO_ROLES) ->
                 analysis.written() for analyses in analyses_by_table for analysis in analyses
             ),
             "globalDisplaySections": outputs.sections(report.cut),
-            "outputs": outputs.outputs(report),
+            "outputs": outputs.outputs(report, parts or {}),
         }
     )
 

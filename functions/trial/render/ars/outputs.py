@@ -1,6 +1,6 @@
 """Tables, figures and listings as ARS outputs: what a display says, and the files that show it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from trial.render.ars.analyses import Analysis
 from trial.render.datasets import file_name, parquet_name
@@ -70,13 +70,19 @@ def sections(cut: Cut) -> list[Document]:
     ]
 
 
-def outputs(report: Report) -> list[Document]:
-    """Write every output of the report."""
+def outputs(report: Report, parts: Mapping[str, Sequence[str]]) -> list[Document]:
+    """Write every output of the report; `parts` are the workbooks that listings have by id."""
     return [
         *(_output("table", grid, WORKBOOK, PAGE, TABLES) for grid in report.grids),
         *(_output("figure", figure, WORKBOOK, PAGE) for figure in report.figures),
         *(
-            _output("listing", listing, WORKBOOK, file_name(listing), parquet_name(listing))
+            _output(
+                "listing",
+                listing,
+                *parts.get(listing.id, (WORKBOOK,)),
+                file_name(listing),
+                parquet_name(listing),
+            )
             for listing in report.listings
         ),
     ]

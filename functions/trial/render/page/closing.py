@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from trial.render.markup import Html, bdi, escape, html, joined
+from trial.render.datasets import dataset_name
+from trial.render.markup import EMPTY, Html, bdi, escape, html, joined
 from trial.render.page.elements import href, unordered
 from trial.tables.file_names import (
     CONSORT_CHECKLIST,
@@ -17,6 +18,7 @@ from trial.tables.file_names import (
     SUMMARY_MARKDOWN,
     TABLES,
     WORKBOOK,
+    parts_among,
 )
 from trial.tables.grid import Cut, Listing, Narratives, Section
 
@@ -28,13 +30,14 @@ _DESCRIPTIONS = {
     FLOW_JSON: html("the participant flow, as data"),
     FLOW_MARKDOWN: html("the participant flow, as text"),
     CONSORT_CHECKLIST: html("what fills each item of CONSORT, as data"),
-    WORKBOOK: html("every table and every listing"),
+    WORKBOOK: html("every table, every figure and the listings"),
     NARRATIVES: html("the narratives, a subject each, to be read or printed"),
     TABLES: html("every table, raw and as read"),
     RESULTS: html("analysis results (CDISC ARS)"),
     MANIFEST: html("size and SHA-256 of every file of this cut"),
 }
 _DESCRIPTIONS_BY_ENDING = {
+    "xlsx": html("a part of a long listing"),
     "ndjson": html("a data set (CDISC Dataset-JSON)"),
     "parquet": html("the same for programs that compute, typed"),
 }
@@ -69,15 +72,25 @@ def _method_row(row: Sequence[str]) -> Html:
 
 
 def listings(listings: Sequence[Listing], files: Sequence[str]) -> Iterator[Html]:
-    """List the listings: their rows are in the workbook alone."""
+    """List the listings: their rows are in the workbook alone, or in workbooks of their own."""
     yield html('<section aria-labelledby="listings">\n<h2 id="listings">Listings</h2>\n')
     workbook = _link(WORKBOOK) if WORKBOOK in files else html("the workbook")
     if listings:
-        yield html("<p>Each is a sheet of {}.</p>\n", workbook)
+        yield html("<p>Each is a sheet of {}{}.</p>\n", workbook, _but_for_parts(listings, files))
     else:
         yield html("<p>None defined.</p>\n")
-    yield unordered(map(_listing, listings), "listings")
+    yield unordered((_listing_with_parts(listing, files) for listing in listings), "listings")
     yield html("</section>\n")
+
+
+def _but_for_parts(listings: Sequence[Listing], files: Sequence[str]) -> Html:
+    if any(parts_among(dataset_name(listing), files) for listing in listings):
+        return html(", but for the long ones, whose workbooks are named with them")
+    return EMPTY
+
+
+def _listing_with_parts(listing: Listing, files: Sequence[str]) -> Html:
+    return _listing(listing, [_link(name) for name in parts_among(dataset_name(listing), files)])
 
 
 def narratives(narratives: Sequence[Narratives], files: Sequence[str]) -> Iterator[Html]:
@@ -91,12 +104,13 @@ def narratives(narratives: Sequence[Narratives], files: Sequence[str]) -> Iterat
     yield html("</section>\n")
 
 
-def _listing(listing: Listing | Narratives) -> Html:
+def _listing(listing: Listing | Narratives, links: Sequence[Html] = ()) -> Html:
     return html(
-        '<span class="number">{}</span> <span>{}<span class="quiet"> \u00b7 {}</span></span>',
+        '<span class="number">{}</span> <span>{}<span class="quiet"> \u00b7 {}</span>{}</span>',
         escape(listing.id),
         bdi(listing.title),
         bdi(listing.population),
+        joined(html("<br>{}", link) for link in links),
     )
 
 

@@ -35,6 +35,9 @@ class CellValue(NamedTuple):
     number: str = ""
     indent: int = 0
     link: str = ""
+    """The sheet that it leads to."""
+    file: str = ""
+    """The file beside the workbook that it leads to."""
 
 
 def storable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Segments of a workbook that an earlier one may have: the rows of a block, compressed in place.
+"""Segments of workbooks that earlier ones may have: the rows of a block, compressed in place.
 
 A cell's address holds the number of its row. So a segment is named after its rows, the number of
 the first, and all else that decides its bytes; under one name there are the same bytes always.
@@ -14,8 +14,9 @@ from trial.render.workbook.archive import deflated, inflated
 
 
 class Place(NamedTuple):
-    """Where a segment is in a file, and how its bytes are recognised."""
+    """In which file a segment is and where, and how its bytes are recognised."""
 
+    file: str
     offset: int
     length: int
     sha256: str
@@ -30,9 +31,10 @@ class ReadableFile(Protocol):
 
 @dataclass
 class Segments:
-    """The segments of a workbook in the making, and those of the one before it."""
+    """The segments of a publication's workbooks in the making, and those of the one before it."""
 
-    earlier: ReadableFile | None = None
+    earlier: Mapping[str, ReadableFile] = field(default_factory=dict)
+    """The workbooks of that one, by name."""
     earlier_places: Mapping[str, Place] = field(default_factory=dict)
     earlier_widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
@@ -40,21 +42,28 @@ class Segments:
     """The widths of listings' columns, by the name of the rows that decide them."""
 
     def find(self, name: str) -> tuple[bytes, bytes] | None:
-        """Return what a segment holds, and the segment, as the earlier file has it.
+        """Return what a segment holds, and the segment, as an earlier file has it.
 
-        None where it has none of this name, or other bytes than it had.
+        None where none of this name is there, or other bytes than there were.
         """
         place = self.earlier_places.get(name)
-        if self.earlier is None or place is None:
+        file = self.earlier.get(place.file) if place else None
+        if place is None or file is None:
             return None
-        segment = self.earlier.read(place.offset, place.length)
+        segment = file.read(place.offset, place.length)
         return (inflated(segment), segment) if _sha256(segment) == place.sha256 else None
 
-    def note(self, name: str, offset: int, content: bytes) -> bytes:
-        """Compress a segment that is to stand at an offset, and remember where."""
+    def note(self, name: str, file: str, offset: int, content: bytes) -> bytes:
+        """Compress a segment that is to stand at an offset of a file, and remember where."""
         segment = deflated(content)
-        self.places[name] = Place(offset, len(segment), _sha256(segment))
+        self.places[name] = Place(file, offset, len(segment), _sha256(segment))
         return segment
+
+    def keep(self, file: str) -> None:
+        """Remember the segments of a file that stays as it is."""
+        self.places |= {
+            name: place for name, place in self.earlier_places.items() if place.file == file
+        }
 
     def widths(self, name: str, fit: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
         """Return the widths of the columns of a listing, fitted where they are not known."""
@@ -63,9 +72,9 @@ class Segments:
         widths = self.known_widths[name] = self.earlier_widths.get(name) or fit()
         return widths
 
-    def move(self, name: str, offset: int) -> None:
-        """Remember where a segment of the earlier file stands now."""
-        self.places[name] = self.earlier_places[name]._replace(offset=offset)
+    def move(self, name: str, file: str, offset: int) -> None:
+        """Remember where a segment of an earlier file stands now."""
+        self.places[name] = self.earlier_places[name]._replace(file=file, offset=offset)
 
 
 def name_of(*parts: str) -> str:

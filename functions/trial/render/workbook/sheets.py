@@ -64,8 +64,11 @@ def banners(cut: Cut) -> tuple[str, ...]:
     return tuple(filter(None, (cut.notice, blinding)))
 
 
-def write_head(target: Worksheet, layout: SheetLayout, cut: Cut, part: str = "") -> int:
-    """Write a sheet down to its column heads, which stay in sight; return their last row."""
+def write_head(target: Worksheet, layout: SheetLayout, cut: Cut, part: Iterable[str] = ()) -> int:
+    """Write a sheet down to its column heads, which stay in sight; return their last row.
+
+    `part` are lines that say which rows of a listing these are.
+    """
     set_page(target, layout.widths, cut)
     above = ([item] for item in _above(layout, cut, part))
     head = fill(target, layout.widths, [*above, *layout.heads]) - 1
@@ -89,7 +92,7 @@ def write_notes(target: Worksheet, layout: SheetLayout, cut: Cut, end: int) -> i
     return fill(target, layout.widths, notes, end + 1) - 1
 
 
-def _above(layout: SheetLayout, cut: Cut, part: str) -> Iterator[CellValue]:
+def _above(layout: SheetLayout, cut: Cut, part: Iterable[str]) -> Iterator[CellValue]:
     for banner in banners(cut):
         for line in wrap(legible(banner).split(), layout.room):
             yield CellValue(line, "strong")
@@ -101,8 +104,7 @@ def _above(layout: SheetLayout, cut: Cut, part: str) -> Iterator[CellValue]:
     for line in wrap(title.split(), layout.room * 3 / 4):
         yield CellValue(line, "title")
     yield CellValue(f"Population: {isolated(layout.population)}", "line")
-    if part:
-        yield CellValue(part, "strong")
+    yield from (CellValue(line, "strong") for line in part if line)
     yield CellValue("Back to contents", "link", link=COVER)
 
 
@@ -118,7 +120,8 @@ def _source(cut: Cut) -> str:
     dictionaries = "".join(f"; {dictionary}" for dictionary in cut.dictionaries)
     limits = f"; data cut-off {cut.cutoff}" if cut.cutoff else ""
     limits += f"; as recorded by {cut.as_of}" if cut.as_of else ""
-    return f"{words}; cut {cut.id}; data date {cut.data_date or 'none'}{limits}{dictionaries}"
+    named = f"; cut {cut.id}" if cut.is_named else ""
+    return f"{words}{named}; data date {cut.data_date or 'none'}{limits}{dictionaries}"
 
 
 def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
@@ -138,7 +141,8 @@ def set_page(target: Worksheet, widths: Sequence[int], cut: Cut) -> None:
     margins.top, margins.bottom, margins.footer = 0.5, 0.75, 0.4
     footer = target.oddFooter
     assert footer is not None
-    title = f"{cut.study} | {cut.completion.state.lower()} | cut {cut.id[:16]}"
+    title = f"{cut.study} | {cut.completion.state.lower()}"
+    title += f" | cut {cut.id[:16]}" if cut.is_named else ""
     footer.left.text = legible(title)[:100].replace("&", "&&")
     footer.right.text = "Page &P of &N"
     footer.left.size = footer.right.size = 8

@@ -20,6 +20,7 @@ from trial.render.workbook.listings import SAMPLE, fitting_widths, lay_out
 from trial.render.workbook.rows import RowWriter, Styles
 from trial.render.workbook.segments import Segments, name_of
 from trial.render.workbook.sheets import ContentsEntry, below, write_head
+from trial.tables.file_names import WORKBOOK
 from trial.tables.grid import Cut, Listing
 from trial.tables.row_blocks import Row, RowBlock, Run, blocks_of
 
@@ -38,6 +39,9 @@ class ListingTarget:
     cut: Cut
     most_rows: int = MOST_ROWS
     segments: Segments = field(default_factory=Segments)
+    file: str = WORKBOOK
+    part_line: str = ""
+    """What the head of each sheet says of a listing of which this workbook has a part."""
 
 
 class _Blocks:
@@ -106,14 +110,27 @@ class _Part:
         return _Part(entry, self.first + records, self.entry.name)
 
 
-def stream(listing: Listing, target: ListingTarget) -> Generator[bytes, None, list[ContentsEntry]]:
-    """Write a listing, yielding the file's bytes as they come; return the sheets that hold it."""
-    blocks = _Blocks(listing.rows)
-    widths = target.segments.widths(
+def listing_widths(listing: Listing, segments: Segments) -> tuple[int, ...]:
+    """Return the widths of a listing's columns: its first rows decide them."""
+    return _widths(listing, _Blocks(listing.rows), segments)
+
+
+def _widths(listing: Listing, blocks: _Blocks, segments: Segments) -> tuple[int, ...]:
+    return segments.widths(
         _sample_name(listing, blocks.read_ahead(SAMPLE)),
         lambda: fitting_widths(listing.columns, blocks.sample(SAMPLE)),
     )
-    layout = lay_out(listing, widths)
+
+
+def stream(
+    listing: Listing, target: ListingTarget, widths: tuple[int, ...] = ()
+) -> Generator[bytes, None, list[ContentsEntry]]:
+    """Write a listing, yielding the file's bytes as they come; return the sheets that hold it.
+
+    Its first rows decide the widths of its columns, unless these are given.
+    """
+    blocks = _Blocks(listing.rows)
+    layout = lay_out(listing, widths or _widths(listing, blocks, target.segments))
     part = _Part(ContentsEntry(layout, target.names.take(listing.id)))
     entries: list[ContentsEntry] = []
     while True:
@@ -130,13 +147,13 @@ def _stream_part(
     """Write a part; return its number of records, and whether another part follows."""
     layout = part.entry.layout
     sheet = target.book.create_sheet(part.entry.name)
-    head = write_head(sheet, layout, target.cut, part.line)
+    head = write_head(sheet, layout, target.cut, (target.part_line, part.line))
     notes = list(below(layout, target.cut))
     room = max(
         target.most_rows - head - len(notes) - 2, 1
     )  # an empty row, and the line on the next part
-    rows = _RowsOfSheet(RowWriter(Styles(sheet), listing.columns, layout.widths), target.segments,
-                        _shape(listing, layout.widths))  # fmt: skip
+    writer = RowWriter(Styles(sheet), listing.columns, layout.widths)
+    rows = _RowsOfSheet(writer, target.segments, target.file, _shape(listing, layout.widths))
     records, letter = 0, get_column_letter(len(layout.widths))
     sheet.auto_filter.ref = longest = f"A{head}:{letter}{MOST_ROWS}"
     before, after = split(sheet)
@@ -177,6 +194,7 @@ class _RowsOfSheet:
 
     writer: RowWriter
     segments: Segments
+    file: str
     shape: str
 
     def write(self, member: Member, block: RowBlock, first: int) -> int:
@@ -186,10 +204,10 @@ class _RowsOfSheet:
         name = name_of(self.shape, block.digest, str(first))
         earlier = self.segments.find(name)
         if earlier is not None:
-            self.segments.move(name, member.offset)
+            self.segments.move(name, self.file, member.offset)
             return member.write(*earlier)
         xml = self._xml(block, first)
-        return member.write(xml, self.segments.note(name, member.offset, xml))
+        return member.write(xml, self.segments.note(name, self.file, member.offset, xml))
 
     def _xml(self, block: RowBlock, first: int) -> bytes:
         template = block.template(self.shape, lambda: self.writer.template(block))

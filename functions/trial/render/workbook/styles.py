@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from typing import Any
+from urllib.parse import quote
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import Cell, MergedCell
@@ -120,7 +121,9 @@ def write(cell: Cell | MergedCell, item: CellValue, dressed: _Dressed) -> None:
         cell.value = storable(item.value)
         cell.data_type = "s"  # openpyxl would make a formula of "=", an error of "#N/A"
     dressed.dress(cell, item)
-    if item.link:
+    if item.file:
+        cell.hyperlink = Hyperlink(ref=cell.coordinate, target=quote(item.file))
+    elif item.link:
         target = item.link.replace("'", "''")
         cell.hyperlink = Hyperlink(ref=cell.coordinate, location=f"'{target}'!A1")
 

@@ -34,7 +34,7 @@ from trial.store.bucket.object_keys import AUDIT, LIVE
 from trial.store.bucket.pieces import Pieces
 from trial.store.leases import ChangedSubjects
 from trial.tables.compiling import STUDY_SUMS
-from trial.tables.file_names import MANIFEST, WORKBOOK
+from trial.tables.file_names import MANIFEST, is_workbook
 from trial.tables.grid import Cut
 
 ACCEPTED = "accepted"
@@ -201,12 +201,12 @@ def _write(
 def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:
     if state is None:
         return Segments()
-    version = state.files[WORKBOOK].version
-    return Segments(
-        documents.live_version(view.id, view.audience, WORKBOOK, version),
-        state.segments,
-        state.widths,
-    )
+    workbooks = {
+        name: documents.live_version(view.id, view.audience, name, file.version)
+        for name, file in state.files.items()
+        if is_workbook(name)
+    }
+    return Segments(workbooks, state.segments, state.widths)
 
 
 def _heads(view: Study, live: LiveContents) -> Iterator[File]:

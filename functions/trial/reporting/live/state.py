@@ -32,7 +32,7 @@ from trial.store.encoding.shares import decode_share, encode_share
 from trial.subject.fold import Dispute
 from trial.tables.discrepancies.across import Verdict
 
-FORMAT = 5
+FORMAT = 6
 BEGUN = "begun"
 _THREADS = 8
 _AT_ONCE = 64  # blocks whose bytes may be in memory together, some 400 KB each
