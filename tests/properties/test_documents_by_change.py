@@ -335,7 +335,7 @@ def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> Non
         except BaseException:
             soak.note(f"documents by change: history {number}")
             raise
-    assert most_parts > 3
+    assert most_parts > 1
     soak.note(f"{histories} histories of documents by change")
 
 

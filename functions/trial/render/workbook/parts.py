@@ -7,9 +7,10 @@ go that is almost ever the same block, and the parts behind it stay as they are.
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate
 
+from trial.deferred import dataclass
 from trial.render.datasets import dataset_name
 from trial.tables import file_names, row_blocks
 from trial.tables.grid import Cut, Listing
