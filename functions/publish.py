@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
 from trial.definition.study import Study
-from trial.errors import Beat, OutOfTime, Unavailable, error_location
+from trial.errors import Beat, OutOfTime, Unavailable, Unfinished, error_location
 from trial.reporting import currency, publishing, unfinished_report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live_documents
@@ -69,7 +69,7 @@ def _render_again(name: str, beat: Beat, changed: ChangedSubjects) -> None:
     try:
         render(name, beat, changed)
     except OutOfTime as error:  # not for its size, but for its changes: the stream retries
-        raise Unavailable("the study kept changing while its documents were made") from error
+        raise Unfinished("the study kept changing while its documents were made") from error
 
 
 def render(name: str, beat: Beat, changed: ChangedSubjects = None, *, live: bool = True) -> None:
@@ -224,19 +224,27 @@ def _for_each[T](
     names: Iterable[str], work: Callable[[str], T]
 ) -> tuple[list[T], Unavailable | None]:
     """Do something for each study, one never failing another; return whether to retry the batch."""
-    results, retry = [], None
+    results: list[T] = []
+    retry: Unavailable | None = None
     for number, name in enumerate(names):
         try:
             results.append(work(name))
         except Unavailable as error:
-            retry = error  # what is published by then is left alone
+            retry = _graver(retry, error)  # what is published by then is left alone
         except OutOfTime as error:
-            retry = _out_of_time(name, error, is_first=number == 0) or retry
+            retry = _graver(retry, _out_of_time(name, error, is_first=number == 0))
         except Exception as error:  # noqa: BLE001
             # Whatever a study's data or definition does to rendering must not stop the others,
             # and no retry would help: mark it, count it, go on.
-            retry = _try_mark_failed(name, error) or retry
+            retry = _graver(retry, _try_mark_failed(name, error))
     return results, retry
+
+
+def _graver(first: Unavailable | None, second: Unavailable | None) -> Unavailable | None:
+    """Return the one of two reasons to come again that is an outage, if one is."""
+    if first is None or (second is not None and isinstance(first, Unfinished)):
+        return second
+    return first
 
 
 def _try_mark_failed(name: str, error: Exception) -> Unavailable | None:
@@ -252,13 +260,17 @@ def _out_of_time(name: str, error: OutOfTime, *, is_first: bool) -> Unavailable 
     """Mark a study as failed that had all the time of a run; another is retried."""
     if is_first:
         return _try_mark_failed(name, error)
-    return Unavailable("no time was left for this study")
+    return Unfinished("no time was left for this study")
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    """Publish what a batch of the table's stream asks for or, by the schedule, what was missed."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    """Publish what a batch of the table's stream asks for or, by the schedule, what was missed.
+
+    What is unfinished for its size is no error: the stream is asked for the whole batch again, and
+    the schedule comes again by itself.
+    """
     metrics.add_metric("Batches", "Count", 1)
     beat = wiring.beat(context)
     records = event.get("Records")
@@ -270,5 +282,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         _, retry = _for_each(
             changed, lambda name: publish(name, holder, beat, changed=changed[name])
         )
+    if isinstance(retry, Unfinished):
+        logger.info("Publication goes on in the next call", reason=str(retry))
+        return _again(records) if records else None
     if retry is not None:
         raise retry
+    return None
+
+
+def _again(records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the answer with which Lambda hands a stream's batch over again, from its first."""
+    return {"batchItemFailures": [{"itemIdentifier": records[0]["dynamodb"]["SequenceNumber"]}]}

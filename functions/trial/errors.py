@@ -105,6 +105,10 @@ class Unavailable(TrialError):
         ).problem()
 
 
+class Unfinished(Unavailable):
+    """The work is not finished, as may be: the next call goes on with it."""
+
+
 def internal_failure(error: Exception) -> Rejected:
     """Return the refusal of an event that this code failed to process.
 

@@ -282,9 +282,12 @@ def streamed(*keys: tuple[str, str]) -> dict[str, Any]:
             {
                 "eventName": "MODIFY",
                 "eventSource": "aws:dynamodb",
-                "dynamodb": {"Keys": {"PK": {"S": partition}, "SK": {"S": sort}}},
+                "dynamodb": {
+                    "Keys": {"PK": {"S": partition}, "SK": {"S": sort}},
+                    "SequenceNumber": str(number),
+                },
             }
-            for partition, sort in keys
+            for number, (partition, sort) in enumerate(keys, 101)
         ]
     }
 

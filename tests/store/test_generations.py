@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
@@ -21,11 +21,11 @@ from hypothesis import strategies as st
 
 from trial.definition import study
 from trial.definition.study import Study
-from trial.errors import Rejected, Unavailable
+from trial.errors import OutOfTime, Rejected, Unavailable
 from trial.events.envelope import Entry
 from trial.statistics import cells
 from trial.statistics.cells import Share
-from trial.store import Store
+from trial.store import Store, reading
 from trial.store.backfill import OVERLAP
 from trial.store.table import Table
 from trial.store.writing import DefinitionSuperseded
@@ -248,6 +248,40 @@ def test_what_is_taken_back_leaves_no_share_and_no_sum_and_can_return(world: Wor
     assert check_sums(store, first) == {0: {}, 1: {}}
     gates = world.gates(first)
     assert {gate[".accepted"]["N"] for gate in gates if ".accepted" in gate} <= {"0"}
+    world.record(store, event(20), event(2, 5, 2))
+    world.put(1)
+    store.fill("S")
+    world.check()
+    assert not world.behind(world.store().study("S"))
+
+
+def test_a_shard_that_is_dropped_is_not_read_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time ends behind the first shard: the next call goes on with the second."""
+    store = world.store()
+    world.record(store, *(event(i) for i in range(9)))
+    first = store.study("S")
+    world.put(2)
+    store.fill("S")
+    world.clock.pause(10)
+    read: list[int] = []
+    rows = reading.subject_rows
+
+    def one_shard(table: Table, name: str, shard: int, *rest: Any) -> Iterator[Any]:
+        if len(read) == 1:
+            raise OutOfTime
+        read.append(shard)
+        return rows(table, name, shard, *rest)
+
+    monkeypatch.setattr(reading, "subject_rows", one_shard)
+    with pytest.raises(OutOfTime):
+        store.drop_generations("S", world.clock())
+    read.clear()
+    assert store.drop_generations("S", world.clock()) == [first.generation]
+    assert read == [1]
+    monkeypatch.undo()
+    world.check()
     world.record(store, event(20), event(2, 5, 2))
     world.put(1)
     store.fill("S")

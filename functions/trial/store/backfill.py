@@ -387,6 +387,11 @@ class Backfill:
         return self.spreading.place(shard.study.id, shard.number, changes)
 
     def _drop_shares(self, study: Study, shard_number: int) -> None:
+        """Drop a shard's shares of a dormant generation, and then its header, which says so.
+
+        So whoever goes on with the other shards does not read this one again. Where the generation
+        comes back it has a header anew, as one has that never was; its fence is another by then.
+        """
         header = reading.header(self.table, study, shard_number)
         if header is None:
             return
@@ -395,6 +400,8 @@ class Backfill:
             self.beat()
             if study.generation in (row.shares or {}):
                 self._drop_share(shard, row)
+        fence = number(shard.fence)
+        self.try_write(self.table.delete(shard.header_key, FENCED, fence=fence))
 
     def _drop_share(self, shard: FencedShard, row: SubjectRow) -> None:
         """Take a share out of the sums, part by part if it is wide, and out of its row."""

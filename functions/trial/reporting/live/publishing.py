@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
-from trial.errors import OutOfTime, Unavailable
+from trial.errors import OutOfTime, Unavailable, Unfinished
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
@@ -60,7 +60,7 @@ def publish(
 
     `changed` are the subjects that may have changed since the last time: without it all are looked
     at. Where there is not the time to make all from nothing, `note_blocks` is told how many blocks
-    are kept, and of how many; `Unavailable` says that the next call goes on with them.
+    are kept, and of how many; `Unfinished` says that the next call goes on with them.
     """
     store = writer.store
     current = store.current(study.id)
@@ -73,7 +73,7 @@ def publish(
             advances = [_spooled_advance(writer, view, epoch, changes) for view in study.views]
         except OutOfTime as error:
             if changes.blocks_kept:
-                raise Unavailable("documents are begun: the next call goes on with them") from error
+                raise Unfinished("documents are begun: the next call goes on with them") from error
             raise
     counted = store.header_cells(study) if any(advances) else {}
     agree = all(_agrees(counted, advance.sums) for advance in advances if advance)
