@@ -1,8 +1,12 @@
 """A report of texts that people type and machines stumble over."""
 
+import hashlib
+
+import studies
 import toy
 
 from trial.definition import Definition, study
+from trial.render import ars, datasets
 from trial.tables.grid import (
     Cell,
     Column,
@@ -85,3 +89,12 @@ def listing() -> Listing:
         for i, text in enumerate(sorted(TEXTS))
     ]
     return Listing("16.2/7 \u4e2d", "Texts", "All", columns, rows)
+
+
+def digest_with_another() -> str:
+    """Hash the results of a shipped study and of this one, and the data of the former."""
+    shipped, defined = studies.report_of("airway-2x2"), studies.defined("airway-2x2").definition
+    pieces = [*ars.results(shipped, defined), *ars.results(report(), definition())]
+    for listing in shipped.listings:
+        pieces += datasets.dataset(listing, shipped.cut)
+    return hashlib.sha256(b"".join(pieces)).hexdigest()
