@@ -190,28 +190,39 @@ def error(operation: str, code: str, status: int = 400, message: str = "") -> Cl
 
 def _check_legible(operation: str, request: Any) -> None:
     """Refuse what DynamoDB refuses before it looks at a table, wherever in a request it stands."""
-    for kind, value in _values(request):
+    for kind, value in _texts(request):
         if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
             raise error(operation, "SerializationException")
         if kind == "N" and len(value.lstrip("-0").rstrip("0")) > NUMBERS.prec:
             raise invalid(operation, "Attempting to store more than 38 significant digits")
 
 
-def _values(request: Any) -> Iterator[tuple[str, str]]:
-    match request:
-        case dict():
-            for name, value in request.items():
+def _texts(request: Any) -> Iterator[tuple[str, str]]:
+    """Give every name and, by the name it stands under, every text of a request."""
+    waiting = [request]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            for name, value in part.items():
                 yield "name", name
-                yield from [(name, value)] if isinstance(value, str) else _values(value)
-        case list() | tuple():
-            for member in request:
-                yield from _values(member)
+                if isinstance(value, str):
+                    yield name, value
+                elif isinstance(value, dict | list | tuple):
+                    waiting.append(value)
+        elif isinstance(part, list | tuple):
+            waiting += part
+
+
+_CONTAINERS = {dict, list}
 
 
 def _copy[T](value: T) -> T:
     """Copy an item, for nobody may change what is stored; deepcopy() takes ten times as long."""
     if isinstance(value, dict):
-        return {name: _copy(inner) for name, inner in value.items()}  # type: ignore[return-value]
+        return {  # type: ignore[return-value]
+            name: _copy(inner) if type(inner) in _CONTAINERS else inner
+            for name, inner in value.items()
+        }
     if isinstance(value, list):
         return [_copy(inner) for inner in value]  # type: ignore[return-value]
     return value
@@ -278,14 +289,18 @@ def _too_large(item: Item) -> bool:
 
 
 def _size(item: Item) -> int:
-    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+    return sum(_length(name) + _value_size(value) for name, value in item.items())
+
+
+def _length(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _value_size(value: Item) -> int:
     ((kind, content),) = value.items()
     match kind:
         case "S":
-            return len(content.encode())
+            return _length(content)
         case "N":
             return len(content.strip("-0.")) // 2 + 2
         case "B":

@@ -21,6 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from trial.events.envelope import Entry
 from trial.statistics import cells
 from trial.store import Store, verify
+from trial.store.rows import StoredSubject
 from trial.store.table import Table
 from trial.subject.fold import Outcome, fold_all
 
@@ -57,7 +58,8 @@ class World:
     clock: Clock = field(default_factory=Clock)
     accepted: dict[tuple[str, str, int], Entry] = field(default_factory=dict)
     last_journal: dict[tuple[str, str, int], str] = field(default_factory=dict)
-    """The journals as the last rule left them; nothing writes between two rules."""
+    stored: dict[str, StoredSubject] = field(default_factory=dict)
+    """Journals and subjects as the last rule left them; nothing writes between two rules."""
 
     def store(self, met: Sequence[Fault | None] = ()) -> Store:
         table = Table(Faulty(self.client, met), "t")
@@ -65,9 +67,10 @@ class World:
 
     def journalled(self) -> dict[tuple[str, str, int], str]:
         store = self.store()
+        self.stored = {subject.id: subject for subject in store.subjects(self.study)}
         return {
             (subject.id, row.record, row.revision): row.received or ""
-            for subject in store.subjects(self.study)
+            for subject in self.stored.values()
             for row in store.journal(self.study.id, subject.id, subject.cipher_key)
         }
 
@@ -134,7 +137,7 @@ class Histories(RuleBasedStateMachine):
         recomputed = {name: fold_all(name, entries) for name, entries in by_subject.items()}
         shares = [toy.contribute(study, subject) for subject in recomputed.values()]
         assert store.sums(study) == cells.total(shares)
-        stored = {subject.id: subject for subject in store.subjects(study)}
+        stored = self.world.stored
         assert {name: value.subject for name, value in stored.items()} == recomputed
         assert all(value == {} for value in check_sums(store, study).values())
         for name, item in stored.items():
