@@ -19,6 +19,7 @@ import yaml
 from builders import tmb301_documents
 
 from local import replay
+from local.__main__ import main
 from local.emulator import Emulator
 from local.feed import BATCH_EVENTS, Lines, read_source
 from local.replay import QUARANTINE
@@ -201,15 +202,23 @@ def test_a_definition_that_the_service_refuses_is_a_bad_argument(runs: dict[str,
     ],
 )
 def test_a_bad_argument_is_named_and_ends_with_2(
-    tmp_path: Path, arguments: list[object], message: str
+    tmp_path: Path,
+    arguments: list[object],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    """In this process; that a command's status is its process's, the replays above show."""
     (tmp_path / "broken.yaml").write_text("study: [")
     (tmp_path / "twice.yaml").write_text("study: A\nstudy: B\n")
     (tmp_path / "list.json").write_text("[]")
     (tmp_path / "unnamed.json").write_text("{}")
     texts = [str(argument).replace("{folder}", str(tmp_path)) for argument in arguments]
-    run = ended(start(*texts), tmp_path / "out")
-    assert run.status == 2
-    assert message in run.output
-    assert "Traceback" not in run.output
-    assert not run.out.exists()
+    try:
+        status = main(["replay", *texts])
+    except SystemExit as ending:  # an argument too many
+        status = ending.code
+    assert status == 2
+    output = "".join(capsys.readouterr())
+    assert message in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "out").exists()
