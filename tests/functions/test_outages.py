@@ -218,8 +218,8 @@ def test_a_report_left_pending_is_swept_and_in_the_end_failed_with_a_reason(
     name = trial.ask()
     monkeypatch.setattr("trial.reporting.publishing._make_report", killed)
     tries = 0
-    for _ in range(300):
-        clock.at += timedelta(minutes=5)
+    for _ in range(100):
+        clock.at += timedelta(minutes=15)
         try:
             trial.sweep()
         except Killed:
