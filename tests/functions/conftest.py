@@ -3,8 +3,10 @@
 import io
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import count
 from types import ModuleType
 from typing import Any
@@ -83,6 +85,17 @@ def clients(ministack: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def shared_clients() -> Callable[..., Any]:
+    """Give what makes the service's own clients, each once for all services of a session.
+
+    They keep nothing from call to call, and making one reads megabytes of botocore's data.
+    """
+    make = wiring.client
+    client_at = cache(lambda _endpoint, service, config: make(service, config))
+    return lambda service, config: client_at(os.environ["AWS_ENDPOINT_URL"], service, config)
+
+
+@pytest.fixture(scope="session")
 def signing_key(ministack: str) -> str:
     """Make a key as the template does, and give its alias."""
     return signing.make_key(stack.aws("kms", ministack), "alias/functions-signing")
@@ -97,6 +110,7 @@ def opening(
     ministack: str,
     clients: dict[str, Any],
     signing_key: str,
+    shared_clients: Callable[..., Any],
 ) -> Callable[[pytest.MonkeyPatch], Maker]:
     """Give what makes a maker of services for as long as an environment is patched."""
 
@@ -108,6 +122,7 @@ def opening(
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_ENDPOINT_URL", ministack)
         patch.setenv("SIGNING_KEY", signing_key)
+        patch.setattr(wiring, "client", shared_clients)
         return lambda: _service(handlers, patch, clients)
 
     return begin

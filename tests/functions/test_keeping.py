@@ -168,8 +168,10 @@ def test_a_locked_file_is_sent_with_a_checksum_which_s3_demands(
     def note(request: Any, **_: Any) -> None:
         headers.append({name.lower(): value for name, value in request.headers.items()})
 
-    wiring.documents().bucket._client.meta.events.register("before-send.s3.PutObject", note)
+    hooks = wiring.documents().bucket._client.meta.events
+    hooks.register("before-send.s3.PutObject", note)
     locking.made()
+    hooks.unregister("before-send.s3.PutObject", note)
     with_lock = [header_set for header_set in headers if "x-amz-object-lock-mode" in header_set]
     assert len(with_lock) == len(example_documents) + 5
     assert all("x-amz-sdk-checksum-algorithm" in header_set for header_set in with_lock)
