@@ -210,7 +210,7 @@ def _history(number: int) -> None:
     site.dynamodb.read.clear()
     ends = in_vain = lost = 0
     is_damaging = chance.random() < 0.3
-    while not (is_there := site.go_on(chance.choice([4, 7, 12, 20, 40, 100, 400]))):
+    while not (is_there := site.go_on(chance.choice([4, 7, 12, 20, 40, 100, 2_000]))):
         ends, in_vain = ends + 1, in_vain + (is_there is None)
         if is_damaging and site.pieces():
             lost += 1
@@ -276,7 +276,7 @@ def test_what_is_erased_while_a_report_is_made_is_in_no_file_and_no_piece(number
             block_key = f"{site.block_prefix}block-{sha256(first_id.encode())[:24]}"
             assert first.get(block_key) not in kept
     assert max(site.dynamodb.read.values()) <= 3
-    while not site.go_on(400):
+    while not site.go_on(2_000):
         pass
     assert whole.files().items() <= site.files().items()
     assert site.pieces() == []
