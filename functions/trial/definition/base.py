@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import (
@@ -61,11 +62,15 @@ class Model(BaseModel):
         if leave_out == "unset":
             names = [name for name in names if name in self.model_fields_set]
         if leave_out == "defaults":
-            names = [name for name in names if getattr(self, name) != self._default(name)]
+            defaults = _defaults(type(self))
+            names = [name for name in names if getattr(self, name) != defaults[name]]
         return {name: _plain(getattr(self, name), leave_out) for name in names}
 
-    def _default(self, name: str) -> object:
-        return type(self).model_fields[name].get_default(call_default_factory=True)
+
+@cache
+def _defaults(model: type[Model]) -> Mapping[str, object]:
+    fields = model.model_fields.items()
+    return {name: field.get_default(call_default_factory=True) for name, field in fields}
 
 
 def _plain(value: object, leave_out: Literal["unset", "defaults"] | None) -> object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from inspect import get_annotations
 from typing import Any, get_args, get_type_hints
 
 from trial.events.fields import FullDate, LocalTime, PartialDate
@@ -24,7 +25,9 @@ def partial_dates(kind: str) -> tuple[str, ...]:
 
 
 def _fields_of(kind: str, *types: object) -> tuple[str, ...]:
-    hints = get_type_hints(KINDS[kind], include_extras=True) if kind in KINDS else {}
+    parts = reversed(KINDS[kind].__mro__) if kind in KINDS else ()
+    # Evaluated as they are: to evaluate them again for every kind takes long at a start.
+    hints = {name: hint for part in parts for name, hint in get_annotations(part).items()}
     forms = {name: (hint, *get_args(hint)) for name, hint in hints.items()}
     return tuple(
         name for name, form in forms.items() if any(date_type in form for date_type in types)
