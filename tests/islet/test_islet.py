@@ -20,6 +20,7 @@ from local.feed import read_definition
 from trial.definition import study
 from trial.definition.study import Study
 from trial.events import envelope, json_body
+from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject import acceptance
@@ -62,15 +63,20 @@ def states(defined: Study, lines: list[str]) -> Callable[[int], tuple[Found, Exp
     return state
 
 
+@cache
+def entry_of(line: str) -> Entry:
+    return envelope.parse(json_body.read_json(line), line)
+
+
 def subjects(lines: list[str]) -> list[Subject]:
-    return builders.subjects(envelope.parse(json_body.read_json(line), line) for line in lines)
+    return builders.subjects(map(entry_of, lines))
 
 
 def sums_of(defined: Study, lines: list[str], spec: CutSpec = LIVE_SPEC) -> Any:
-    shares = (
-        report.contribute(defined, spec.apply_cutoff(subject), spec.day)
-        for subject in subjects(lines)
-    )
+    states = subjects(lines)
+    if not spec.cutoff:
+        return report.audience_share(defined, builders.sums_of(defined, states))
+    shares = (report.share_as_of(defined, subject, spec) for subject in states)
     return report.audience_share(defined, cells.total(shares))
 
 
@@ -112,7 +118,7 @@ class TestFeed:
     def test_every_event_is_accepted(self, defined, lines):
         checking.check_definition(defined)
         for line in lines:
-            acceptance.check_acceptable(defined, envelope.parse(json_body.read_json(line), line))
+            acceptance.check_acceptable(defined, entry_of(line))
         assert len(lines) > 2800
 
     def test_it_holds_what_trials_hold(self, lines):
