@@ -305,9 +305,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def prepare() -> None:
-    """Make the clients and import what only some requests need; nothing is asked of AWS."""
+    """Make the clients and all that only some requests need; nothing is asked of AWS."""
     for name in LATER_MODULES:
         import_module(name)
+    wiring.finish_classes()
     wiring.make_clients()
 
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -22,6 +22,7 @@ from botocore.config import Config
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
+from trial import deferred
 from trial.commands.engine import Engine
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.commands.queue import Queue
@@ -285,6 +286,20 @@ def _digest_of_code(*patterns: str) -> str:
 def make_clients() -> None:
     """Make the clients that the API's function uses; none of them connects by that."""
     store(), documents(), _queue()
+
+
+def finish_classes() -> None:
+    """Finish what otherwise waits for the first of a class: a snapshot is to hold it."""
+    deferred.finish_all()
+    for model in _models(BaseModel):
+        model.model_rebuild()
+
+
+def _models(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    for model in base.__subclasses__():
+        if model.__module__.startswith("trial."):
+            yield model
+        yield from _models(model)
 
 
 def prepare_snapshot(prepare: Callable[[], None]) -> None:

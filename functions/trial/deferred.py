@@ -11,10 +11,13 @@ every assignment are half the cost of a class, and its `__init__` then goes a lo
 
 from typing import TYPE_CHECKING
 
-__all__ = ("dataclass",)
+__all__ = ("dataclass", "finish_all")
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
+
+    def finish_all() -> None:
+        """Finish every class that waits: nothing is to wait in a snapshot of a process."""
 else:
     import dataclasses
     from collections.abc import Callable
@@ -23,6 +26,7 @@ else:
 
     _FINISHING = RLock()
     _OPTIONS = "__deferred_options__"
+    _CLASSES: list[type] = []
 
     def dataclass(
         cls: type | None = None, /, *, frozen: bool = False, eq: bool = True, slots: bool = False
@@ -43,7 +47,13 @@ else:
         hashed = frozen and eq and cls.__dict__.get("__hash__") is None
         setattr(cls, _OPTIONS, {"eq": eq, "unsafe_hash": hashed})
         cls.__init__ = finish_first
+        _CLASSES.append(cls)
         return cls
+
+    def finish_all() -> None:
+        """Finish every class that waits: nothing is to wait in a snapshot of a process."""
+        for cls in _CLASSES:
+            _finish(cls)
 
     def _finish(cls: type) -> None:
         """Finish a class and, before it, what it inherits from.

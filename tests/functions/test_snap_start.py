@@ -31,6 +31,13 @@ for function in runtime.after:
     function()
 assert random.getstate() != state, "every environment would draw the same pauses"
 
+# No class waits to be finished by the first event after a restore.
+from trial.definition import Definition
+from trial.events.payloads import KINDS
+from trial.subject.cutoff import Subject
+assert all(model.__pydantic_complete__ for model in (Definition, *KINDS.values()))
+assert Subject.__dataclass_fields__
+
 # What a request of each route imports is there already.
 later = {
     f"{node.module}.{name.name}"
