@@ -384,9 +384,9 @@ def test_a_publication_too_long_for_one_invocation_goes_on_in_the_next_and_says_
     monkeypatch.setattr(unfinished, "AT_ONCE", 1)
     make, over = blocks.BlockMaker.make, list[bool]()
 
-    def slow(maker: blocks.BlockMaker, subjects: Any) -> Any:
+    def slow(maker: blocks.BlockMaker, *of: Any) -> Any:
         over.append(True)
-        return make(maker, subjects)
+        return make(maker, *of)
 
     monkeypatch.setattr(blocks.BlockMaker, "make", slow)
     event = streamed(CHANGED)
