@@ -13,7 +13,7 @@ from parallel import parallel
 from signing import KeyInMemory
 from toy import SENDER
 
-from trial.reporting import blocks, report, spool
+from trial.reporting import blocks, document_writer, report, spool
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import contents, publishing, state, unfinished
 from trial.reporting.signing import Signer
@@ -79,6 +79,7 @@ def test_memory_grows_by_the_number_of_subjects_alone(
     monkeypatch.setattr(contents, "KEPT_RECORDS", 100)
     monkeypatch.setattr(state, "_AT_ONCE", 1)
     monkeypatch.setattr(client, "PART_BYTES", 50_000)
+    monkeypatch.setattr(document_writer, "PART_BYTES", 50_000)
     monkeypatch.setattr(unfinished, "AT_ONCE", 1)
     peak(20, tmp_path)  # what is made once in a process
     (small, small_bytes), (large, large_bytes) = peak(SMALL, tmp_path), peak(LARGE, tmp_path)

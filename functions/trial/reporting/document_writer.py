@@ -1,19 +1,24 @@
 """Where documents are written: file by file, as they are made, for as long as there is time."""
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import field, replace
 from itertools import chain
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
-from trial.errors import Beat
+from trial.errors import Beat, OutOfTime
 from trial.render.documents import EarlierFile, File
 from trial.reporting.attestation import Attestor
 from trial.reporting.signing import Signer
 from trial.store.bucket.client import PART_BYTES
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
+
+_SENT_AT_ONCE = 4
+"""So many files are on their way while others are made: each is held, and smaller than a part."""
 
 
 @dataclass(frozen=True)
@@ -57,34 +62,59 @@ class DocumentWriter:
     ) -> WrittenFiles:
         """Write files under a prefix, each as it is made; not what is as it was `earlier`.
 
-        `note` is told of each file that was written, by its name.
+        Small ones are sent while the next are made. `note` is told of each file that was written,
+        by its name, once it is there: also of those after which the time ended.
         """
-        result = WrittenFiles()
-        for file in files:
-            if file.earlier is not None:
-                result.files[file.name] = file.earlier
-                continue
-            earlier_file = (earlier or {}).get(file.name)
-            result.files[file.name] = self._write(study, prefix, file, earlier_file)
-            note(file.name, result.files[file.name])
+        result, sent = WrittenFiles(), deque[tuple[File, Future[EarlierFile] | EarlierFile]]()
+
+        def settle(most: int) -> None:
+            while len(sent) > most:
+                file, sending = sent.popleft()
+                written = sending.result() if isinstance(sending, Future) else sending
+                result.files[file.name] = written
+                if file.earlier is None:
+                    note(file.name, written)
+
+        with ThreadPoolExecutor(_SENT_AT_ONCE) as threads:
+            try:
+                for file in files:
+                    former = (earlier or {}).get(file.name)
+                    sent.append((file, self._send(study, prefix, file, former, threads)))
+                    settle(_SENT_AT_ONCE)
+            except OutOfTime:
+                settle(0)
+                raise
+            settle(0)
         return result
 
-    def _write(
-        self, study: Study, prefix: str, file: File, earlier: EarlierFile | None
-    ) -> EarlierFile:
+    def _send(
+        self,
+        study: Study,
+        prefix: str,
+        file: File,
+        former: EarlierFile | None,
+        threads: ThreadPoolExecutor,
+    ) -> Future[EarlierFile] | EarlierFile:
+        """Send a file: one that is no larger than a part aside, and the next can be made."""
+        if file.earlier is not None:
+            return file.earlier
         content = _Content(self.beat)
-        pieces = content.measured(file.content)
-        pieces_read: list[bytes] = []
-        if earlier is not None:
-            # What is larger than a part is compared by what it is made from, or not at all.
-            while content.size < PART_BYTES and (piece := next(pieces, None)) is not None:
-                pieces_read.append(piece)
-            if content.size < PART_BYTES and content.sha256 == earlier.sha256:
-                return replace(earlier, inputs=file.inputs)
-        version = self.documents.write(
-            study.id, study.audience, prefix, file.name, file.media_type, chain(pieces_read, pieces)
-        )
-        return EarlierFile(file.inputs, content.size, content.sha256, version)
+        pieces, pieces_read = content.measured(file.content), list[bytes]()
+        while content.size < PART_BYTES and (piece := next(pieces, None)) is not None:
+            pieces_read.append(piece)
+        is_small = content.size < PART_BYTES
+        # What is larger is compared by what it is made from, or not at all.
+        if former is not None and is_small and content.sha256 == former.sha256:
+            return replace(former, inputs=file.inputs)
+
+        def send() -> EarlierFile:
+            whole = chain(pieces_read, pieces)
+            version = self.documents.write(
+                study.id, study.audience, prefix, file.name, file.media_type, whole
+            )
+            return EarlierFile(file.inputs, content.size, content.sha256, version)
+
+        return threads.submit(send) if is_small else send()
 
     def attestor(self, study: Study, epoch: int) -> Attestor:
         """Return who signs what is published to the study's audience."""
