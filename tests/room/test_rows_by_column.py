@@ -9,9 +9,11 @@ from test_pages import EXAMPLE, START
 
 from local.feed import read_definition
 from trial.render import columns
+from trial.render.workbook import parts
 from trial.reporting.live import by_column
 from trial.room import rows
 from trial.store.bucket.documents import COLUMNS, STATE
+from trial.tables.file_names import parts_among
 from trial.web import queries
 from trial.web.routing import Request
 
@@ -85,3 +87,12 @@ def test_pages_and_downloads_are_the_same_by_columns_as_by_rows(
     assert third["events"] == second["events"] + 1
     assert third[COLUMNS] == second[COLUMNS]
     assert pages(room) == by_rows
+    room.record(
+        study, [json.dumps(other | {"id": "last", "data": other["data"] | {"record": "L"}})]
+    )
+    monkeypatch.setattr(parts, "MOST_RECORDS", 20)
+    names = parts_among("l1627", published()["files"])
+    assert len(names) > 1
+    page = room.page(LISTING)
+    for name in (*names, "datasets/l1627.ndjson", "datasets/l1627.parquet"):
+        assert f'/documents/live/{name}"' in page
