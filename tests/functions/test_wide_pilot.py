@@ -8,8 +8,9 @@ gives a call 29 seconds, and a definition as wide as this takes half of them to 
 
 import json
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import builders
@@ -45,7 +46,8 @@ def definition() -> dict[str, Any]:
     return whole | {"study": NAME, "blinded": True, "shards": 2, "tables": tables}
 
 
-def events() -> list[dict[str, Any]]:
+@cache
+def events() -> Sequence[Mapping[str, Any]]:
     """Give the events of some subjects, as of this study."""
     return [item | {"study": NAME} for item in reading.events() if item["subject"] in SUBJECTS]
 
@@ -66,7 +68,7 @@ def posted(service: Service) -> None:
     assert service.settle() == []
 
 
-def tells(event: dict[str, Any]) -> bool:
+def tells(event: Mapping[str, Any]) -> bool:
     return blinding.is_unblinding(event["type"].removeprefix("org.livetlf.").removesuffix(".v1"))
 
 
