@@ -80,7 +80,13 @@ def test_the_longest_leave_and_as_few_as_will_do() -> None:
     assert parts_of([replace(long, rows=[("S", 1)] * 99)], 10) == {}  # nobody knows how many
 
 
-@pytest.mark.parametrize("counts", [[5] * 40, [1, 0, 9] * 14, [0] * 9 + [10, 10, 10], [30, 1, 30]])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        [5] * 40, [1, 0, 9] * 14, [0] * 9 + [10, 10, 10], [30, 1, 30],
+        [0, 30, 0, 5, 0], [30, 0, 0], [0, 0, 30], [0, 30, 0, 30, 0],
+    ],
+)  # fmt: skip
 def test_parts_hold_all_rows_once_and_none_has_more_than_are_allowed(counts: list[int]) -> None:
     whole = listing("16.2.8", *counts)
     (result,) = parts_of([whole], 20).values()
@@ -89,6 +95,7 @@ def test_parts_hold_all_rows_once_and_none_has_more_than_are_allowed(counts: lis
     assert [part.number for part in result] == [*range(1, len(result) + 1)]
     assert {part.total for part in result} == {len(result)}
     for part in result:
+        assert part.records
         assert part.records <= 20 or len([b for b in part.listing.rows.blocks if b.count]) == 1
         if max(counts) <= 10:
             assert part.records > 10 - 9 or part is result[-1]

@@ -104,14 +104,21 @@ def _parts(listing: Listing, most: int) -> Iterator[ListingPart]:
 
 
 def _ends(counts: Sequence[int], digests: Sequence[str], most: int) -> list[int]:
-    """Return before which block each part ends, if none is to have more records than `most`."""
+    """Return before which block each part ends, if none is to have more records than `most`.
+
+    A block that has more is a part, with the blocks beside it that have none: no part is empty.
+    """
     totals, ends, start = [*accumulate(counts, initial=0)], list[int](), 0
     while start < len(counts) - 1 and totals[-1] - totals[start] > most:
-        end = start + 1
+        with_rows = (end for end in range(start + 1, len(counts)) if totals[end] > totals[start])
+        if (end := next(with_rows, 0)) == 0:
+            break  # one block has all that is left
         while totals[end + 1] - totals[start] <= most:
             end += 1
         half = totals[start] + most // 2
         candidates = [place for place in range(start + 1, end + 1) if totals[place] > half]
         start = min(candidates or [end], key=digests.__getitem__)
+        if totals[start] == totals[-1]:
+            break
         ends.append(start)
     return [*ends, len(counts)]
