@@ -133,9 +133,21 @@ def pytest_collection_finish() -> None:
 
     What a test makes is collected when there is more of it: a tenth of all time went into looking.
     """
+    _spare_what_lives()
+    gc.set_threshold(50_000, 20, 50)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _collected_by_file() -> Iterator[None]:
+    """Spare it what a file leaves in caches too: studies and subjects come to a gigabyte."""
+    yield
+    if any(gc.get_count()[1:]):  # there is more of it than the first threshold
+        _spare_what_lives()
+
+
+def _spare_what_lives() -> None:
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
 
 
 @pytest.hookimpl(optionalhook=True)
