@@ -8,6 +8,7 @@ import pytest
 from test_names import SHIPPED, shipped
 
 from trial.definition import study
+from trial.errors import Rejected
 from trial.tables import checking
 
 EXAMPLE = "example"
@@ -137,3 +138,65 @@ def test_columns_of_nobody_in_common_are_compared_without_a_word():
     assert "/tables/0/columns/2/compare" not in [
         pointer for pointer, _ in warned(table(columns=columns))
     ]
+
+
+def bounded(*classes: Any) -> Any:
+    ages = [{"value": str(i), "label": str(i)} | part for i, part in enumerate(classes)]
+    return changed(classes={"age-group": {"label": "Age", "measure": "age", "classes": ages}})
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        ([{"below": 70}, {"below": 65}, {"at_least": 70}], ["/classes/age-group/classes/1"]),
+        ([{"below": 65}, {"at_most": 65}, {"at_least": 65}], []),
+        ([{"at_most": 65}, {"below": 65}], ["/classes/age-group/classes/1"]),
+        ([{"more_than": 65}, {"at_least": 65, "at_most": 70}], []),
+        ([{"at_least": 65}, {"more_than": 65}], ["/classes/age-group/classes/1"]),
+        ([{"at_least": 18, "below": 40}, {"at_least": 20, "at_most": 30}],
+         ["/classes/age-group/classes/1"]),
+    ],
+)  # fmt: skip
+def test_a_class_that_holds_nobody_is_odd(classes, said):
+    found = [pointer for pointer, detail in warned(bounded(*classes)) if "holds nobody" in detail]
+    assert found == said
+
+
+@pytest.mark.parametrize(
+    ("bounds", "odd"),
+    [({"more_than": 300}, True), ({"at_least": 300}, False), ({"below": 40}, True),
+     ({"at_most": 40}, False), ({"at_least": 301}, True)],
+)  # fmt: skip
+def test_a_bound_that_no_accepted_result_meets_is_odd(bounds, odd):
+    conditions = {
+        "far": {"measure": {"parameter": "sbp", "at": "week-8"}, **bounds},
+        "change": {"measure": "sbp-change", "below": -400},
+    }
+    said = [pointer for pointer, detail in warned(changed(conditions=conditions))
+            if "never true" in detail]  # fmt: skip
+    assert said == ["/conditions/far"] * odd
+
+
+def test_arms_that_give_the_same_are_odd_where_a_set_goes_by_them():
+    whole = changed()
+    for arm in whole["arms"]:
+        arm["treatments"] = ["DRUG"]
+    assert "/arms/1/treatments" in dict(warned(whole))
+
+
+def test_a_limit_that_leaves_no_day_is_odd():
+    whole = changed()
+    whole["visits"][2]["limit"] = "before-first-dose"
+    assert "/visits/2/limit" in dict(warned(whole))
+
+
+def test_grades_of_which_none_is_left_are_refused():
+    whole = changed()
+    row = {"id": "g", "label": "G", "events": {"grade": [1, 2], "grade_at_least": 3}}
+    whole["tables"][2]["rows"].append(row)
+    with pytest.raises(Rejected) as refused:
+        warned(whole)
+    (fault,) = refused.value.faults
+    assert fault.pointer == "/tables/2/rows/2/events"
+    row["events"]["grade"] = [1, 3]
+    assert warned(whole) == []

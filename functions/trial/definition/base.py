@@ -159,14 +159,32 @@ class Bounds(Model):
     at_most: Bound | None = None
     below: Bound | None = None
 
+    @property
+    def lows(self) -> list[tuple[Decimal, bool]]:
+        """The lower bounds, each with whether the bound itself is out."""
+        lower_bounds = (self.at_least, False), (self.more_than, True)
+        return [(bound, strict) for bound, strict in lower_bounds if bound is not None]
+
+    @property
+    def highs(self) -> list[tuple[Decimal, bool]]:
+        """The upper bounds, each with whether the bound itself is out."""
+        upper_bounds = (self.at_most, False), (self.below, True)
+        return [(bound, strict) for bound, strict in upper_bounds if bound is not None]
+
+    def holds_all_of(self, other: "Bounds") -> bool:
+        """Return whether whatever lies within others lies within these."""
+        return all(
+            any((own, out) <= (bound, strict) for bound, strict in other.lows)
+            for own, out in self.lows
+        ) and all(
+            any((bound, not strict) <= (own, not out) for bound, strict in other.highs)
+            for own, out in self.highs
+        )
+
     @model_validator(mode="after")
     def _hold_something(self) -> "Bounds":
-        lower_bounds = (self.at_least, False), (self.more_than, True)
-        upper_bounds = (self.at_most, False), (self.below, True)
-        lows = [(bound, strict) for bound, strict in lower_bounds if bound is not None]
-        highs = [(bound, strict) for bound, strict in upper_bounds if bound is not None]
-        for low, above in lows:
-            for high, beneath in highs:
+        for low, above in self.lows:
+            for high, beneath in self.highs:
                 if low > high or (low == high and (above or beneath)):
                     raise ValueError(
                         "its lower bound is above its upper bound: no value is between them"

@@ -379,6 +379,14 @@ class AdverseEventFilter(Model):
             raise ValueError(f"onset_days ends on day {last}, before it begins on day {first}")
         return self
 
+    @model_validator(mode="after")
+    def _some_grade_is_left(self) -> "AdverseEventFilter":
+        if self.grades and max(self.grades) < (self.grade_at_least or 0):
+            raise ValueError(
+                f"no grade is in `grade` and at least {self.grade_at_least}: no event would match"
+            )
+        return self
+
     @property
     def asks_for_groups(self) -> bool:
         """Whether what it selects depends on groups of terms, and on how far they go."""

@@ -173,6 +173,13 @@ def _unreachable(
                 f"/visits/{i}/days_from",
                 "counts from randomisation, but nobody is randomised in a single-group study",
             )
+        first_day = visit.window[0] if visit.window else None
+        if (visit.limit, visit.days_from) == ("before-first-dose", "first-dose") and (
+            first_day is not None and first_day > 1
+        ):
+            yield FieldError(
+                f"/visits/{i}/limit", "leaves no day of the window, which begins after day 1"
+            )
     for i, period in enumerate(definition.periods):
         if period.last_day is not None and period.last_day < period.first_day:
             yield FieldError(
@@ -275,6 +282,55 @@ def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:
             yield measure.parameter
 
 
+def _out_of_range(
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
+) -> Iterator[FieldError]:
+    """Find bounds on a result that no result which is accepted can meet."""
+    for name, condition in definition.conditions.items():
+        ref = condition.measure
+        measure = definition.measures.get(ref) if isinstance(ref, str) else ref
+        parameter = definition.parameters.get(str(measure.parameter)) if measure else None
+        if measure is None or parameter is None or measure.baseline is not None:
+            continue
+        low, high = parameter.minimum, parameter.maximum
+        beyond = high is not None and any(
+            bound > high or (bound == high and strict) for bound, strict in condition.lows
+        )
+        short = low is not None and any(
+            bound < low or (bound == low and strict) for bound, strict in condition.highs
+        )
+        if beyond or short:
+            side = f"above {high:f}" if beyond else f"below {low:f}"
+            detail = f"is never true: no result of {measure.parameter} {side} is accepted"
+            yield FieldError(f"/conditions/{json_pointer.escape(name)}", detail)
+
+
+def _classes_left_empty(
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
+) -> Iterator[FieldError]:
+    """Find classes all values of which are in one before them."""
+    for name, classes in definition.classes.items():
+        bounded = classes.classes if classes.measure is not None else []
+        for i, later in enumerate(bounded):
+            if earlier := next((c for c in bounded[:i] if c.holds_all_of(later)), None):
+                detail = f"holds nobody: whatever is in it is in {earlier.value} before it"
+                yield FieldError(f"/classes/{json_pointer.escape(name)}/classes/{i}", detail)
+
+
+def _arms_alike(
+    definition: Definition, _value: JsonObject, _references: list[NamedReference]
+) -> Iterator[FieldError]:
+    """Find arms that what was received cannot tell apart, where a set goes by that."""
+    by_received = any(part.arm == "received" for part in definition.sets.values())
+    if definition.design != "parallel" or not by_received:
+        return
+    for i, arm in enumerate(definition.arms):
+        for earlier in definition.arms[:i]:
+            if arm.treatments and set(arm.treatments) == set(earlier.treatments):
+                detail = f"are those of {earlier.id}: a set by the arm received cannot tell which"
+                yield FieldError(f"/arms/{i}/treatments", detail)
+
+
 RULES: tuple[Rule, ...] = (
     _unused,
     _free_text,
@@ -288,4 +344,7 @@ RULES: tuple[Rule, ...] = (
     _visit_or_baseline,
     _same_classes,
     _whole_numbers,
+    _out_of_range,
+    _classes_left_empty,
+    _arms_alike,
 )
