@@ -263,7 +263,7 @@ def room_address() -> str:
 @cache
 def code_version() -> str:
     """Return the version of the code that makes documents: a digest of its modules."""
-    return _digest_of_code(*(f"{name}.py" for name in HANDLERS), "trial/**/*.py")
+    return _digest_of_code(*(f"{name}.py" for name in HANDLERS), "trial")
 
 
 LANGUAGE = "deferred", "errors", "statistics", "events", "definition"
@@ -272,15 +272,22 @@ LANGUAGE = "deferred", "errors", "statistics", "events", "definition"
 
 def language_version() -> str:
     """Return the version of the code that validates definitions: a digest of its modules."""
-    modules = (f"trial/{name}{end}" for name in LANGUAGE for end in (".py", "/**/*.py"))
-    return f"{_digest_of_code(*modules)} pydantic {pydantic.VERSION}"
+    digest = _digest_of_code(*(f"trial/{name}{end}" for name in LANGUAGE for end in ("", ".py")))
+    return f"{digest} pydantic {pydantic.VERSION}"
 
 
-def _digest_of_code(*patterns: str) -> str:
+def _digest_of_code(*places: str) -> str:
+    """Digest modules and folders of modules; those that do not exist have none."""
     root = Path(__file__).parent
-    sources = sorted(path for pattern in patterns for path in root.glob(pattern))
-    parts = (f"{path.relative_to(root)}\n".encode() + path.read_bytes() for path in sources)
-    return hashlib.sha256(b"".join(parts)).hexdigest()[:16]
+    folders = (entry for place in places for entry in os.walk(root / place))
+    names = [f"{folder}/{name}" for folder, _, files in folders for name in files]
+    names += [f"{root}/{place}" for place in places if (root / place).is_file()]
+    digest = hashlib.sha256()
+    for name in sorted(name for name in names if name.endswith(".py")):
+        digest.update(f"{name.removeprefix(f'{root}/')}\n".encode())
+        with open(name, "rb") as module:  # noqa: PTH123 (a path of each is what takes long)
+            digest.update(module.read())
+    return digest.hexdigest()[:16]
 
 
 def make_clients() -> None:
