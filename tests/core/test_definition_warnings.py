@@ -164,16 +164,20 @@ def test_a_class_that_holds_nobody_is_odd(classes, said):
 
 @pytest.mark.parametrize(
     ("bounds", "odd"),
-    [({"more_than": 300}, True), ({"at_least": 300}, False), ({"below": 40}, True),
-     ({"at_most": 40}, False), ({"at_least": 301}, True)],
+    [({"more_than": 300}, False), ({"more_than": 301}, True), ({"at_least": 300}, False),
+     ({"below": 40}, False), ({"below": 39}, True), ({"at_most": 40}, False),
+     ({"at_least": 301}, True)],
 )  # fmt: skip
 def test_a_bound_that_no_accepted_result_meets_is_odd(bounds, odd):
+    """`<40` and `>300` are accepted, and are below 40 and above 300."""
     conditions = {
         "far": {"measure": {"parameter": "sbp", "at": "week-8"}, **bounds},
         "change": {"measure": "sbp-change", "below": -400},
+        "derived": {"measure": {"parameter": "log-sbp", "at": "week-8"}, "below": 1},
     }
-    said = [pointer for pointer, detail in warned(changed(conditions=conditions))
-            if "never true" in detail]  # fmt: skip
+    derived = {"label": "Logarithm", "unit": "", "log10_of": "sbp", "minimum": 2}
+    whole = changed(conditions=conditions, parameters={"log-sbp": derived})
+    said = [pointer for pointer, detail in warned(whole) if "never true" in detail]
     assert said == ["/conditions/far"] * odd
 
 

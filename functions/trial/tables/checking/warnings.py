@@ -285,20 +285,21 @@ def _parameters(definition: Definition, row: TableRow) -> Iterator[str]:
 def _out_of_range(
     definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
-    """Find bounds on a result that no result which is accepted can meet."""
+    """Find bounds on a reported result that no result which is accepted can meet.
+
+    A result that is reported as below the minimum itself, or above the maximum, is accepted.
+    """
     for name, condition in definition.conditions.items():
         ref = condition.measure
         measure = definition.measures.get(ref) if isinstance(ref, str) else ref
         parameter = definition.parameters.get(str(measure.parameter)) if measure else None
         if measure is None or parameter is None or measure.baseline is not None:
             continue
+        if parameter.is_derived:  # nothing is refused by its limits
+            continue
         low, high = parameter.minimum, parameter.maximum
-        beyond = high is not None and any(
-            bound > high or (bound == high and strict) for bound, strict in condition.lows
-        )
-        short = low is not None and any(
-            bound < low or (bound == low and strict) for bound, strict in condition.highs
-        )
+        beyond = high is not None and any(bound > high for bound, _ in condition.lows)
+        short = low is not None and any(bound < low for bound, _ in condition.highs)
         if beyond or short:
             side = f"above {high:f}" if beyond else f"below {low:f}"
             detail = f"is never true: no result of {measure.parameter} {side} is accepted"
