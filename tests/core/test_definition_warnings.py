@@ -162,6 +162,13 @@ def test_a_class_that_holds_nobody_is_odd(classes, said):
     assert found == said
 
 
+def test_a_class_in_a_row_that_holds_nobody_is_odd_where_it_is_written():
+    ages = bounded({"below": 70}, {"below": 65})["classes"]["age-group"]
+    row = {"id": "ages", "label": "Ages", "levels": {"characteristic": ages}}
+    found = [pointer for pointer, detail in warned(table(rows=[row])) if "holds nobody" in detail]
+    assert found == ["/tables/0/rows/0/levels/characteristic/classes/1"]
+
+
 @pytest.mark.parametrize(
     ("bounds", "odd"),
     [({"more_than": 300}, False), ({"more_than": 301}, True), ({"at_least": 300}, False),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from trial.definition import Definition
+from trial.definition.conditions import Classes
 from trial.definition.outputs import TableColumn, TableRow
 from trial.definition.reference_walk import (
     JsonObject,
@@ -310,12 +311,17 @@ def _classes_left_empty(
     definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find classes all values of which are in one before them."""
+    classes_by_path: dict[str, Classes] = {}
     for name, classes in definition.classes.items():
+        in_place = definition.written_in_place(name)  # at several visits with the same bounds
+        path = f"/classes/{json_pointer.escape(name)}" if in_place is None else in_place[1]
+        classes_by_path[path] = classes
+    for path, classes in classes_by_path.items():
         bounded = classes.classes if classes.measure is not None else []
         for i, later in enumerate(bounded):
             if earlier := next((c for c in bounded[:i] if c.holds_all_of(later)), None):
                 detail = f"holds nobody: whatever is in it is in {earlier.value} before it"
-                yield FieldError(f"/classes/{json_pointer.escape(name)}/classes/{i}", detail)
+                yield FieldError(f"{path}/classes/{i}", detail)
 
 
 def _arms_alike(
