@@ -1588,8 +1588,8 @@ _NOTHING_TO_KEEP = (
 )
 _NOBODY_ASSESSED = "the condition has no measure: nothing says who is assessed; name a condition"
 _NOTHING_NOT_DONE = (
-    "`assessed` are those with a value, and the condition asks with `not_done` who has none: nobody"
-    " would count. Leave `denominator` out (all of whom it is known), or name a condition"
+    "`assessed` are those with a value, so that `not_done`, which the condition asks, is true of"
+    " none of them. Leave `denominator` out (all of whom it is known), or name a condition"
 )
 _SAME_CLASSES_AT_EVERY_VISIT = (
     "is the same at every visit: write classes in place, of a measure without `at`"
