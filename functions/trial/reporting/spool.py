@@ -38,7 +38,7 @@ class Spool:
 
     def close(self) -> None:
         """Give up all that it holds."""
-        self._held.clear()
+        self._held = bytearray()  # not cleared: an error may hold a view of its bytes
         if self._file is not None:
             self._file.close()
 
