@@ -140,7 +140,7 @@ def give_up_report(study: Study, report_id: str, reason: str) -> None:
     logger.error("Report failed", study=study.id, report=report_id, reason=reason)
     metrics.add_metric("ReportsFailed", "Count", 1)
     try:
-        unfinished_report.clear(wiring.documents(), study, report_id)
+        unfinished_report.clear(wiring.documents(), study.id, report_id)
     except Unavailable:
         raise
     except Exception as error:  # noqa: BLE001
@@ -190,7 +190,7 @@ def sweep(beat: Beat, holder: str) -> Unavailable | None:
     _, publish_error = _for_each(
         live_by_study, lambda name: publish(name, holder, beat, live=live_by_study[name])
     )
-    return publish_error or check_error
+    return _graver(check_error, publish_error)
 
 
 def _due_work(name: str) -> Due:

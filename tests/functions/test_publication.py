@@ -250,6 +250,29 @@ def test_a_batch_comes_again_when_the_table_does_not_answer_and_others_are_publi
     assert latest(two, "BROKEN")["events"] > 0
 
 
+def test_an_outage_is_told_although_another_study_goes_on_in_the_next_call(
+    two: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.invoke("publish", {})  # notes that both are out of date
+    monkeypatch.setattr(wiring, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 1)
+    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
+    make, over = blocks.BlockMaker.make, list[bool]()
+
+    def slow(maker: blocks.BlockMaker, *of: Any) -> Any:
+        over.append(True)
+        return make(maker, *of)
+
+    monkeypatch.setattr(blocks.BlockMaker, "make", slow)
+    context = Context(left=lambda: 1_000 if over else 900_000)
+    unreachable(two, lambda _operation, parameters: "STUDY#BROKEN" in parameters)
+    with pytest.raises(Unavailable):
+        two.handlers["publish"].handler({}, context)
+    unreachable(two, lambda _operation, _parameters: False)
+    (entry,) = [entry for entry in two.get("work").json["work"] if entry["what"] == "publication"]
+    assert 0 < entry["done"] < entry["total"]
+
+
 def test_what_is_published_does_not_depend_on_what_else_changed(
     two: Service, feed: list[str]
 ) -> None:
