@@ -281,3 +281,24 @@ def test_what_is_erased_while_a_report_is_made_is_in_no_file_and_no_piece(number
     assert whole.files().items() <= site.files().items()
     assert site.pieces() == []
     assert _bare_report(site) == _bare_report(whole)
+
+
+def test_a_call_that_has_no_time_is_no_try_and_reads_nothing() -> None:
+    site = _site(random.Random(1))  # noqa: S311 (no secret)
+    assert site.go_on(0) is None
+    assert site.report().attempts == 0
+    assert site.go_on(30) is False
+    site.dynamodb.read.clear()
+    assert site.go_on(2) is None  # its time ends with what is kept
+    assert not site.dynamodb.read
+
+
+def test_what_was_kept_for_an_audience_that_is_no_more_goes_too() -> None:
+    site = _site(random.Random(1))  # noqa: S311 (no secret)
+    site.study = parallel(ROWS, (A, B, TOTAL), blinded=True, shards=2)
+    assert site.go_on(30) is False
+    assert any("/unblinded/" in key for key in site.pieces())
+    site.study = parallel(ROWS, (A, B, TOTAL), blinded=False, shards=2)
+    while not site.go_on(2_000):
+        pass
+    assert site.pieces() == []

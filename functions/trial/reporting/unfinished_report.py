@@ -16,6 +16,7 @@ from itertools import batched
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Unavailable
+from trial.events.blinding import OPEN, UNBLINDED
 from trial.render.documents import EarlierFile, File
 from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
@@ -113,7 +114,7 @@ class UnfinishedReport:
         if document is None:
             return unfinished
         if document["inputs"] != unfinished.inputs:
-            clear(writer.documents, study, report_id)
+            clear(writer.documents, study.id, report_id)
             return unfinished
         unfinished.is_kept = True
         unfinished.places = [_GroupPlace(*place) for place in document["groups"]]
@@ -129,6 +130,7 @@ class UnfinishedReport:
         erased = reader.store.erased_subjects(reader.study.id) if self.places else frozenset()
         after = ""
         for number, group in enumerate(self._kept_groups()):
+            reader.beat()
             place = self.places[number]
             if group is None or group.is_outdated(erased):
                 group = reader.group_between(after, place.last)  # noqa: PLW2901
@@ -240,16 +242,11 @@ class UnfinishedReport:
             self._write_index()
             self.attempt.keep()
 
-    def clear(self, documents: Documents, study: Study) -> None:
-        """Delete all pieces of the report."""
-        if self.is_kept:
-            clear(documents, study, self.attempt.report)
 
-
-def clear(documents: Documents, study: Study, report_id: str) -> None:
-    """Delete all that may be kept of a report, for every audience."""
-    for view in study.views:
-        documents.pieces(view.id, view.audience).of_report(report_id).clear()
+def clear(documents: Documents, study_id: str, report_id: str) -> None:
+    """Delete all that may be kept of a report, for every audience that the study may have had."""
+    for audience in (OPEN, UNBLINDED):
+        documents.pieces(study_id, audience).of_report(report_id).clear()
 
 
 def _inputs(writer: DocumentWriter, view: Study) -> str:
