@@ -473,3 +473,15 @@ def test_a_characteristic_of_a_known_name_is_refused_where_it_stands():
         for name, what in (("age", "a fact of every enrolment"), ("region", "a stratum"),
                            ("arm", "the arm"))
     ]  # fmt: skip
+
+
+def test_conditions_in_conditions_without_end_are_refused():
+    """More deeply than names in them can be looked up, too."""
+    condition: Any = "treated"
+    for _ in range(200):
+        condition = {"all": [condition]}
+    value = json.loads(parallel([{"id": "row", "label": "Row", "count": "treated"}]).source)
+    value["tables"][0]["rows"][0]["count"] = condition
+    with pytest.raises(Rejected, match="Definition not accepted") as refused:
+        checking.read_definition(json.dumps(value))
+    assert "recursion limit" in refused.value.faults[0].detail

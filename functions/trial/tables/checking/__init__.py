@@ -45,7 +45,10 @@ def _read(value: Any, text: str) -> Study:  # noqa: ANN401 (the definition as po
         study = studies.load(text)
     except Rejected as rejected:
         # A field that is none is said by name, with those that are; else the shape comes first.
-        reference_faults = list(references.reference_errors(value))
+        try:
+            reference_faults = list(references.reference_errors(value))
+        except RecursionError:  # nested more deeply than its names can be looked up: it says so
+            raise rejected from None
         stray = [error for error in reference_faults if not isinstance(error, UnknownName)]
         _settle(value, [*stray, *rejected.faults, *reference_faults])
         raise
