@@ -9,7 +9,7 @@ from typing import Any
 from zipfile import BadZipFile, ZipFile
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 _CELL = re.compile(rb'<c r="([A-Z]+[0-9]+)".*?(?:/>|</c>)', re.DOTALL)
 _SHOWN = 40
@@ -40,9 +40,11 @@ def lines(content: bytes) -> bytes:
     try:
         described = pl.read_parquet_metadata(BytesIO(content))
         table = pl.read_parquet(BytesIO(content))
-    except PolarsError as error:
+    except (PolarsError, PanicException) as error:
         raise ValueError("is not a Parquet file") from error
     types = {name: str(kind) for name, kind in table.schema.items()}
+    # As JSON what is no number, or an infinite one, would be null, as a missing value is.
+    table = table.with_columns(pl.col(pl.Float64).cast(pl.String))
     head = json.dumps([sorted(described.items()), types], ensure_ascii=False)
     return head.encode() + b"\n" + table.write_ndjson().encode()
 

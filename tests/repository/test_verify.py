@@ -5,9 +5,12 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from io import BytesIO
+from math import inf, nan
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import signing
 import soak
@@ -17,6 +20,7 @@ from doubles import Clock, MemoryClient
 
 from local import journals
 from local.__main__ import main
+from local.unlike import unlike
 from trial.events import content, envelope, json_body
 from trial.reporting import publishing, report
 from trial.reporting.attestation import Attestor
@@ -424,3 +428,12 @@ def test_the_manifest_vouches_for_bytes(published_study: Kept) -> None:
     for file in json.loads(published_study.files["manifest.json"])["files"]:
         text = published_study.files[file["name"]]
         assert hashlib.sha256(text).hexdigest() == file["sha256"]
+
+
+@pytest.mark.parametrize("value", [nan, inf, -inf, 0.1 + 0.2])
+def test_no_number_of_a_data_set_passes_for_a_missing_one(value: float) -> None:
+    other, missing = (BytesIO() for _ in range(2))
+    pl.DataFrame({"AVAL": [1.5, value]}).write_parquet(other)
+    pl.DataFrame({"AVAL": [1.5, None]}).write_parquet(missing)
+    place = unlike("datasets/adlb.parquet", other.getvalue(), missing.getvalue())
+    assert place.startswith("line 3: ")
