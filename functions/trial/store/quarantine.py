@@ -41,7 +41,7 @@ UNKNOWN_STUDY = "unknown-study"
 
 _UNSETTLED = f"{PRESENT} AND attribute_not_exists(settled)"
 _CLAIMED_FOR = timedelta(minutes=1)
-"""For how long a body is whose mending never ended: a call lasts no longer."""
+"""For how long a body is claimed whose mending never ended: no call lasts longer."""
 _PART_BYTES = 350_000  # of the 400 KB that an item may have
 _BATCH_ROWS = 25  # read together: each has its row, and at most three parts of a body
 
