@@ -302,3 +302,26 @@ def test_what_was_kept_for_an_audience_that_is_no_more_goes_too() -> None:
     while not site.go_on(2_000):
         pass
     assert site.pieces() == []
+
+
+def test_blocks_of_every_audience_go_with_the_group_whose_texts_are_erased() -> None:
+    site = _site(random.Random(1))  # noqa: S311 (no secret)
+    site.study = parallel(ROWS, (A, B, TOTAL), blinded=True, shards=2)
+
+    def blocks_kept() -> set[tuple[str, str]]:
+        return {
+            (key, version)
+            for key in site.pieces()
+            if "/block-" in key
+            for version, _ in site.s3.versions[key]
+        }
+
+    looks = 40
+    while not any("/unblinded/" in key for key, _ in blocks_kept()):
+        assert not site.go_on(looks)
+        looks += 10
+    before, (group, *_) = blocks_kept(), _journals_kept(site)
+    site.erase(group.id)
+    site.go_on(5)
+    assert not before & blocks_kept()
+    assert not _holds_texts(site, group.id)

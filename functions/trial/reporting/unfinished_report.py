@@ -2,14 +2,15 @@
 
 The journals' groups stand in pieces, and an index names them and the files that are written; blocks
 are kept as those of live documents are. Whoever goes on takes all that is still right. A group in
-which somebody's personal texts stand that are erased by now is read anew, and its piece deleted.
+which somebody's personal texts stand that are erased by now is deleted, with all blocks, and read
+anew.
 When the report is there, or is given up, all its pieces go.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import field, replace
 from functools import partial
 from itertools import batched
 
@@ -22,8 +23,8 @@ from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
 from trial.reporting.live.kept_blocks import KeptBlock
-from trial.reporting.live.state import inputs_of, mark, sha256
-from trial.reporting.live.unfinished import UnfinishedBlocks
+from trial.reporting.live.state import BLOCK, inputs_of, mark, sha256
+from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
 from trial.reporting.spool import Spool
@@ -34,6 +35,8 @@ from trial.tables.discrepancies.across import terms_of
 
 INDEX = "report"
 _THREADS = 8
+_AUDIENCES = OPEN, UNBLINDED
+"""Those that a study may have, or may have had while it was blinded."""
 
 
 @dataclass
@@ -132,7 +135,10 @@ class UnfinishedReport:
         for number, group in enumerate(self._kept_groups()):
             reader.beat()
             place = self.places[number]
-            if group is None or group.is_outdated(erased):
+            if group is not None and group.is_outdated(erased):
+                self._forget(place)
+                group = None  # noqa: PLW2901
+            if group is None:
                 group = reader.group_between(after, place.last)  # noqa: PLW2901
                 self._replace(number, group)
             yield group
@@ -166,13 +172,22 @@ class UnfinishedReport:
         subjects = sum(place.subjects for place in self.places)
         self.attempt.note(ReportProgress("events", events, max(total, events), subjects))
 
+    def _forget(self, place: _GroupPlace) -> None:
+        """Delete a group in which texts are erased by now, and all blocks: some hold them too.
+
+        Whoever is interrupted before it is read anew finds it lost.
+        """
+        for audience in _AUDIENCES:
+            pieces = replace(self.pieces, audience=audience)
+            pieces.clear(UNFINISHED)
+            pieces.clear(BLOCK)
+        self.pieces.bucket.delete([self.pieces.version(place.name, place.version)])
+
     def _replace(self, number: int, group: JournalGroup) -> None:
-        """Keep a group instead of another, whose texts may be erased: nothing of it may stay."""
-        former = self.places[number]
+        """Keep a group instead of one that is lost or forgotten."""
         self.places[number] = self._write_group(number, group)
         self.files.clear()  # they may show what it held
         self._write_index()
-        self.pieces.bucket.delete([self.pieces.version(former.name, former.version)])
 
     def _write_group(self, number: int, group: JournalGroup) -> _GroupPlace:
         name, content = f"journals-{number:06}", group.encode()
@@ -245,7 +260,7 @@ class UnfinishedReport:
 
 def clear(documents: Documents, study_id: str, report_id: str) -> None:
     """Delete all that may be kept of a report, for every audience that the study may have had."""
-    for audience in (OPEN, UNBLINDED):
+    for audience in _AUDIENCES:
         documents.pieces(study_id, audience).of_report(report_id).clear()
 
 

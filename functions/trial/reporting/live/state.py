@@ -33,7 +33,7 @@ from trial.subject.fold import Dispute
 from trial.tables.discrepancies.across import Verdict
 
 FORMAT = 6
-BEGUN = "begun"
+BEGUN, BLOCK = "begun", "block-"
 _THREADS = 8
 _AT_ONCE = 64  # blocks whose bytes may be in memory together, some 400 KB each
 _LENGTH = struct.Struct(">I")
@@ -201,7 +201,7 @@ def write_blocks(pieces: Pieces, blocks: Iterable[KeptBlock]) -> list[BlockPlace
 
     def write(ids: tuple[str, ...], content: bytes) -> BlockPlace:
         # A block has its name as long as it begins with the same subject.
-        name = f"block-{sha256(ids[0].encode())[:24]}"
+        name = f"{BLOCK}{sha256(ids[0].encode())[:24]}"
         return BlockPlace(name, pieces.write(name, content), sha256(content), ids)
 
     places: list[BlockPlace] = []

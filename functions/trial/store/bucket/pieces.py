@@ -38,9 +38,9 @@ class Pieces:
         """Return the pieces of a report that is not there yet."""
         return replace(self, folder=f"reports/{report_id}/")
 
-    def clear(self) -> None:
-        """Delete every version of every piece of the folder."""
-        self.bucket.delete(list(self.bucket.versions(self._key(""))))
+    def clear(self, start: str = "") -> None:
+        """Delete every version of every piece of the folder whose name starts so."""
+        self.bucket.delete(list(self.bucket.versions(self._key(start))))
 
     def write_document(self, name: str, document: Mapping[str, Any]) -> str:
         """Write a piece that is JSON, behind its own digest; return its version."""
