@@ -250,11 +250,8 @@ def test_a_batch_comes_again_when_the_table_does_not_answer_and_others_are_publi
     assert latest(two, "BROKEN")["events"] > 0
 
 
-def test_an_outage_is_told_although_another_study_goes_on_in_the_next_call(
-    two: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    two.invoke("publish", {})  # notes that both are out of date
-    monkeypatch.setattr(wiring, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+def slow_blocks(monkeypatch: pytest.MonkeyPatch) -> tuple[list[bool], Callable[..., Any]]:
+    """Make blocks of a subject or two, each kept at once; say of each that the time is over."""
     monkeypatch.setattr(blocks, "_USUAL_SIZE", 1)
     monkeypatch.setattr(unfinished, "AT_ONCE", 1)
     make, over = blocks.BlockMaker.make, list[bool]()
@@ -264,6 +261,15 @@ def test_an_outage_is_told_although_another_study_goes_on_in_the_next_call(
         return make(maker, *of)
 
     monkeypatch.setattr(blocks.BlockMaker, "make", slow)
+    return over, slow
+
+
+def test_an_outage_is_told_although_another_study_goes_on_in_the_next_call(
+    two: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two.invoke("publish", {})  # notes that both are out of date
+    monkeypatch.setattr(wiring, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    over, _ = slow_blocks(monkeypatch)
     context = Context(left=lambda: 1_000 if over else 900_000)
     unreachable(two, lambda _operation, parameters: "STUDY#BROKEN" in parameters)
     with pytest.raises(Unavailable):
@@ -403,15 +409,7 @@ def test_what_arrival_decides_lies_beside_the_documents(filled: Service) -> None
 def test_a_publication_too_long_for_one_invocation_goes_on_in_the_next_and_says_how_far_it_is(
     filled: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "_USUAL_SIZE", 1)
-    monkeypatch.setattr(unfinished, "AT_ONCE", 1)
-    make, over = blocks.BlockMaker.make, list[bool]()
-
-    def slow(maker: blocks.BlockMaker, *of: Any) -> Any:
-        over.append(True)
-        return make(maker, *of)
-
-    monkeypatch.setattr(blocks.BlockMaker, "make", slow)
+    over, slow = slow_blocks(monkeypatch)
     event = streamed(CHANGED)
 
     def invoke() -> Any:
@@ -492,3 +490,23 @@ def test_a_report_too_long_for_one_invocation_goes_on_for_days_and_leaves_nothin
     filled.handlers["publish"].handler(event, Context())
     assert filled.get(f"reports/{given_up}").json["status"] == "failed"
     assert filled.versions(f"pieces/{STUDY}/open/reports/") == set()
+
+
+def test_a_report_for_which_no_time_was_left_is_begun_by_the_next_call(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_live, over = filled.handlers["publish"].publish_live, list[bool]()
+
+    def slow(*of: Any) -> None:
+        publish_live(*of)
+        over.append(True)
+
+    monkeypatch.setattr(filled.handlers["publish"], "publish_live", slow)
+    name = filled.report("{}").json["report"]
+    event = streamed((f"STUDY#{STUDY}", f"REPORT#{name}"))
+    context = Context(left=lambda: 1_000 if over else 900_000)
+    answer = filled.handlers["publish"].handler(event, context)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "101"}]}
+    assert filled.get("reports").json["last_rendering"]["status"] == "published"
+    filled.handlers["publish"].handler(event, Context())
+    assert filled.get(f"reports/{name}").json["status"] == "ready"

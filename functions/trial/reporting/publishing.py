@@ -6,7 +6,7 @@ from functools import partial
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
-from trial.errors import OutOfTime, Unavailable
+from trial.errors import OutOfTime, Unavailable, Unfinished
 from trial.events.blinding import OPEN
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook import workbook
@@ -71,11 +71,15 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
     """Make the documents and the audit trail of a requested report, once.
 
     True where the time ended and something more of it is kept: another call is asked to go on.
+    Raises `Unfinished` where there is no time to begin with it, which counts as no try.
     """
     request = reports.find(study.id, request_id)
     if request is None or request.status != PENDING:
         return False
-    writer.beat()  # a try that has no time is none
+    try:
+        writer.beat()
+    except OutOfTime as error:
+        raise Unfinished("no time was left for a report") from error
     attempt = Attempt(reports, study.id, request_id)
     attempt.begin()
     try:
