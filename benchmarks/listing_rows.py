@@ -76,7 +76,7 @@ def measure(*, large: bool = False) -> list[Measured]:
     ratio = Measured(
         "instructions per listing row / write-only",
         row / write_only,
-        0.25,
+        0.14,
         f"{row:,.0f} / {write_only:,.0f} instructions",
     )
     return [ratio, *(_long(LARGE_SHORT, LARGE_LONG) if large else _long(SHORT, LONG))]

@@ -27,6 +27,7 @@ from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live.contents import ChangedRows, PiecesInUse, contents
 from trial.reporting.signing import Signer
+from trial.reporting.spool import Spool
 from trial.store import Store
 from trial.store.bucket.documents import Documents
 from trial.store.table import Table
@@ -89,17 +90,19 @@ def parts(service: Service) -> dict[str, float]:
     pieces = documents.pieces(STUDY, OPEN)
 
     def once() -> dict[str, float]:
-        changes = ChangedRows(store, study, None)
-        _, read_seconds = _timed(lambda: changes.all_rows)
-        live, compute = _timed(lambda: contents(changes, study, PiecesInUse(pieces, ""), None))
-        assert live is not None
-        files, rendered = _timed(
-            lambda: [
-                replace(file, content=(b"".join(file.content),))
-                for file in render(live.report, study, "benchmark")
-            ]
-        )
-        _, put_seconds = _timed(lambda: writing.write(study, "benchmark", files))
+        with Spool() as spool:
+            changes = ChangedRows(store, study, None, spool)
+            _, read_seconds = _timed(lambda: changes.all_rows)
+            in_use = PiecesInUse(pieces, "", spool)
+            live, compute = _timed(lambda: contents(changes, study, in_use, None))
+            assert live is not None
+            files, rendered = _timed(
+                lambda: [
+                    replace(file, content=(b"".join(file.content),))
+                    for file in render(live.report, study, "benchmark")
+                ]
+            )
+            _, put_seconds = _timed(lambda: writing.write(study, "benchmark", files))
         return {"read": read_seconds, "compute": compute, "render": rendered, "put": put_seconds}
 
     return min((once() for _ in range(3)), key=lambda seconds_of: sum(seconds_of.values()))
