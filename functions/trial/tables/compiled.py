@@ -96,8 +96,8 @@ class CompiledColumn:
         return True if self.where is None else self.where(derivation)
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
-        """Count the subject as shown or hidden, in a column that shows only some of its set."""
-        if self.where is None or not self.belongs(derivation):
+        """Count the subject as shown or hidden, if it belongs to a column that shows only some."""
+        if not self.belongs(derivation):
             return
         if (is_shown := self.shows(derivation)) is not None:
             sums, index = self.place
@@ -137,15 +137,13 @@ class CompiledTable:
             for column in self._narrowed_columns:
                 column.contribute(derivation, share)
         for row, empty in self._rows_and_empty if any(members.belongs) else self._pooling_rows:
-            row.contribute(derivation, members.without(empty) if empty else members, share)
+            row.contribute(derivation, members.without(empty), share)
 
     def contribute_row(
         self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
     ) -> None:
         """Add the subject's contribution to one row: to columns of events if it counts such."""
-        if empty := self._left_empty(row)[0]:
-            members = members.without(empty)
-        row.contribute(derivation, members, share)
+        row.contribute(derivation, members.without(self._left_empty(row)[0]), share)
 
     def read_row(self, row: CompiledRow, sums: Sums, heads: Sequence[ColumnHead]) -> list[Row]:
         """Read one row; it leaves columns empty that narrow what other kinds of row count."""

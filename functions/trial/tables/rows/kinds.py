@@ -5,7 +5,7 @@ apart. Cells are named `<row>.<column>.<statistic>` by position: the digest of t
 part of the name of the sums and fixes the positions.
 """
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from dataclasses import field, replace
 from decimal import Decimal
 from fractions import Fraction
@@ -97,8 +97,10 @@ class Members(list[bool]):
             if belongs and where is not None
         ]
 
-    def without(self, columns: Container[int]) -> "Members":
+    def without(self, columns: frozenset[int]) -> "Members":
         """Return the subject as a member of all its columns but some."""
+        if not columns:
+            return self
         return Members(
             [belongs and i not in columns for i, belongs in enumerate(self.belongs)], self.where
         )
