@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -99,12 +100,13 @@ def publishing_paused(endpoint: str) -> Iterator[None]:
         functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
-def aws(service: str, endpoint: str) -> Any:  # noqa: ANN401 - clients are made at run time
+def aws(service: str, endpoint: str, config: Config | None = None) -> Any:  # noqa: ANN401 - clients are made at run time
     """Return a boto3 client of an emulator, whatever the environment says about AWS."""
     client: Any = boto3.session.Session().client  # its stubs know each service by a literal
     return client(
         service,
         endpoint_url=endpoint,
+        config=config,
         region_name=REGION,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106 - what ministack expects, nobody's secret
