@@ -80,7 +80,7 @@ down: $(READY) ## stop that stack and delete all that it holds
 check: $(READY) ## lint, format, types, template, and whether the locks are current
 	@.venv/bin/ruff check --quiet
 	@.venv/bin/ruff format --check --quiet
-	@.venv/bin/mypy functions infrastructure
+	@.venv/bin/mypy functions infrastructure benchmarks
 	@$(SAM) validate --lint
 	@.venv/bin/python infrastructure/local/requirements.py --check
 

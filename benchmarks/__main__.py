@@ -37,7 +37,8 @@ def run(name: str, *, large: bool) -> Found:
     module = importlib.import_module(f"benchmarks.{name}")
     began = time.monotonic()
     rows = module.measure(large=large)
-    return f"{name}: {module.__doc__.splitlines()[0]}  [{time.monotonic() - began:.0f} s]", rows
+    subject = str(module.__doc__).partition("\n")[0]
+    return f"{name}: {subject}  [{time.monotonic() - began:.0f} s]", rows
 
 
 def cheap() -> Iterator[Found]:

@@ -68,7 +68,8 @@ def _wide(frames: Frames) -> pd.DataFrame:
 
 
 def _any(wide: pd.DataFrame, subjects: pd.Series) -> np.ndarray:
-    return wide.index.isin(subjects.unique())
+    is_any: np.ndarray = wide.index.isin(subjects.unique())
+    return is_any
 
 
 def _ends(frames: Frames, wide: pd.DataFrame) -> pd.DataFrame:
@@ -203,8 +204,8 @@ def _adverse_events(frames: Frames, wide: pd.DataFrame, size: int) -> Iterator[t
         yield (row.table, row.row, "total", "events"), len(subjects)
     for table in tmb301.terms(e):
         yield from _terms(e[table.mask], table, size)
-    for row in tmb301.worst(e):
-        yield from _worst(e[row.mask], row)
+    for graded in tmb301.worst(e):
+        yield from _worst(e[graded.mask], graded)
 
 
 def _emergent(e: pd.DataFrame) -> pd.Series:

@@ -10,7 +10,8 @@ from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOW, LOWS, PERIODS, REASONS, Ce
 
 type Frames = dict[str, pl.DataFrame]
 
-_TYPES = {"subject": pl.Int32, "age": pl.Float64, "related": pl.Boolean, "serious": pl.Boolean,
+_TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
+          "subject": pl.Int32, "age": pl.Float64, "related": pl.Boolean, "serious": pl.Boolean,
           "years-since-diagnosis": pl.Float64, "oss": pl.Float64, "grade": pl.Float64,
           "seriousness": pl.List(pl.String)}  # fmt: skip
 _VISITS = pl.DataFrame(

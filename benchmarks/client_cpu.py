@@ -10,6 +10,7 @@ import gc
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from doubles import START
@@ -61,9 +62,9 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
         gc.freeze()
         for batch_bodies in slices:
             items = rows(batch_bodies)
-            bare += _cpu(lambda items=items: put_all(plain, items))
-            single += _cpu(lambda bodies=batch_bodies: _one_by_one(first, bodies))
-            batch += _cpu(lambda bodies=batch_bodies: world.take(second, bodies))
+            bare += _cpu(partial(put_all, plain, items))
+            single += _cpu(partial(_one_by_one, first, batch_bodies))
+            batch += _cpu(partial(world.take, second, batch_bodies))
     detail = f"bare {1000 * bare / (len(slices) * BATCH):.2f} ms"
     return [
         Measured("CPU per event / bare put_item, API", single / bare, 2.2, detail),

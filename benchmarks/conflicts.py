@@ -21,11 +21,11 @@ from benchmarks.rows import Measured
 from trial.definition.study import Study
 from trial.errors import Rejected, Unavailable
 from trial.events.envelope import Entry
-from trial.reporting import report
 from trial.statistics import cells
 from trial.store import Receipt, Store
 from trial.store.table import Table
 from trial.subject.fold import Outcome, fold_all
+from trial.tables.compiled import contribute
 
 WRITERS, SUBJECTS, SHARDS = 16, 400, 8
 FLIGHT = 0.02
@@ -71,7 +71,7 @@ def _key(operation: dict[str, Any]) -> tuple[str, str]:
 
 def _events(count: int) -> list[list[Entry]]:
     """Deal the subjects out to the writers; each subject's events stay in order."""
-    by_model = {model.id: [] for model in population.models()}
+    by_model: dict[str, list[Entry]] = {model.id: [] for model in population.models()}
     for entry in world.entries():
         by_model[entry.subject].append(entry)
     models = list(by_model.values())
@@ -105,7 +105,7 @@ def run(events: int, load: float) -> Run:
 
     def write(writer: int, entries: list[Entry]) -> None:
         chance = random.Random(writer)  # noqa: S311 (no secret)
-        store = Store(Table(client, world.TABLE), report.contribute, _now)
+        store = Store(Table(client, world.TABLE), contribute, _now)
         study = world.study(SHARDS)
         for entry in entries:
             time.sleep(chance.expovariate(load / FLIGHT / WRITERS))
@@ -142,7 +142,7 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
     for entry in entries:
         by_subject.setdefault(entry.subject, []).append(entry)
     study = world.study(SHARDS)
-    store = Store(Table(client, world.TABLE), report.contribute, _now)
+    store = Store(Table(client, world.TABLE), contribute, _now)
     stored = {subject.id: subject.subject.digests for subject in store.subjects(study)}
     anew = {name: fold_all(name, history).digests for name, history in by_subject.items()}
     digests_stored = {
@@ -150,7 +150,7 @@ def _adds_up(client: Overlapping, entries: list[Entry]) -> bool:
         for name, subject_digests in stored.items()
     }
     shares = cells.total(
-        report.contribute(study, fold_all(name, history)) for name, history in by_subject.items()
+        contribute(study, fold_all(name, history)) for name, history in by_subject.items()
     )
     return (
         digests_stored == anew

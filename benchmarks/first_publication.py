@@ -60,8 +60,8 @@ class Disk:
     def __init__(self) -> None:
         self._file = TemporaryFile(buffering=0)  # noqa: SIM115 (until the process ends)
 
-    def keep(self, content: bytes) -> Stored:
-        """Add some bytes; return what reads them."""
+    def keep(self, content: bytes) -> Any:  # noqa: ANN401 (stands for bytes)
+        """Add some bytes; return what reads them, as `Stored` does."""
         offset = self._file.seek(0, os.SEEK_END)
         self._file.write(content)
         return Stored(self._file, [(offset, len(content))])
@@ -98,7 +98,8 @@ class S3OnDisk(MemoryS3):
         self._disk = Disk()
 
     def _write(self, key: str, body: Any) -> str:  # noqa: ANN401 (bytes, or where they are)
-        return super()._write(key, body if isinstance(body, Stored) else self._disk.keep(body))
+        stored: Any = body if isinstance(body, Stored) else self._disk.keep(body)
+        return super()._write(key, stored)
 
     def upload_part(self, UploadId: str, PartNumber: int, Body: bytes, **_: Any) -> Any:  # noqa: N803, ANN401
         """Keep a part."""
@@ -110,7 +111,8 @@ class S3OnDisk(MemoryS3):
         """Let the parts be a version."""
         with self._lock:
             parts = self.uploads.pop(UploadId)
-            pieces = [piece for number in sorted(parts) for piece in parts[number].pieces]
+            stored: list[Any] = [parts[number] for number in sorted(parts)]
+            pieces = [piece for part in stored for piece in part.pieces]
             return {"VersionId": self._write(Key, Stored(self._disk._file, pieces))}
 
 

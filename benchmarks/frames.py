@@ -9,7 +9,7 @@ and the layout fails where that is not so.
 from collections.abc import Iterable
 from typing import Any
 
-from trial.subject.derivation import DECIDING_DATE
+from trial.events.kinds import DECIDING_DATE
 from trial.subject.fold import Record, Subject
 
 type Columns = dict[str, list[Any]]

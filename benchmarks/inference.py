@@ -17,10 +17,10 @@ from benchmarks.rows import Measured, spread
 from benchmarks.world import receipts
 from trial.definition.study import Study
 from trial.events.envelope import Entry
-from trial.reporting import report
-from trial.statistics.cells import difference
+from trial.statistics.cells import Share, difference
 from trial.store import Store
 from trial.store.table import Table
+from trial.tables.compiled import contribute
 
 SUBJECTS = 24
 _COLUMNS = [A, B, TOTAL, {"id": "p", "label": "P", "compare": ["b", "a"]}]
@@ -79,7 +79,7 @@ _TIMES = {
 
 def study(row: Mapping[str, Any] | None) -> Study:
     """Give the study with a row of a method, or without."""
-    rows = [{"id": "enrolled", "count": "enrolled"}, *([{"id": "method"} | row] if row else [])]
+    rows = [{"id": "enrolled", "count": "enrolled"}, *([{"id": "method", **row}] if row else [])]
     ranked = row is not None and row == ROWS[_RANKS]
     return parallel(rows, _RANKED if ranked else _COLUMNS, times=_TIMES)
 
@@ -105,10 +105,10 @@ def feed(place: int) -> list[Entry]:
 def touched(defined: Study) -> Iterator[int]:
     """Say how many rows of sums each event changes."""
     for place in range(SUBJECTS):
-        events, old = feed(place), {}
+        events, old = feed(place), Share()
         for end in range(1, len(events) + 1):
             (subject,) = subjects(events[:end])
-            new = report.contribute(defined, subject)
+            new = contribute(defined, subject)
             yield len(difference(new, old))
             old = new
 
@@ -116,7 +116,7 @@ def touched(defined: Study) -> Iterator[int]:
 def units(defined: Study) -> Cost:
     """Post the feed event by event."""
     clock, cost = Clock(), Cost(1)
-    store = Store(Table(MemoryClient(), "inference", cost.meter), report.contribute, clock,
+    store = Store(Table(MemoryClient(), "inference", cost.meter), contribute, clock,
                   clock.pause)  # fmt: skip
     store.put_definition(defined, defined.source)
     for place in range(SUBJECTS):

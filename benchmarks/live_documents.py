@@ -20,7 +20,6 @@ from signing import KeyInMemory
 from benchmarks import population, world
 from benchmarks.rows import Measured
 from local.progress import bar
-from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
 from trial.reporting.live.former import GRACE
@@ -32,6 +31,7 @@ from trial.store.bucket.documents import Documents
 from trial.store.encoding import subjects
 from trial.store.encoding.shares import encode_share
 from trial.store.generations import HEADER_ROW
+from trial.tables.compiled import contribute
 from trial.tables.file_names import LATEST
 
 SHARDS = 8
@@ -64,7 +64,7 @@ class SeededRow(NamedTuple):
 def seeded(number: int) -> SeededRow:
     """Make the row of a subject, with its share."""
     study, subject = world.study(SHARDS), population.jittered(number)
-    share, version = report.contribute(study, subject), subject.accepted
+    share, version = contribute(study, subject), subject.accepted
     shard = keys.shard_of(subject.id, SHARDS)
     partition, sort_key = keys.subject_row(study.id, shard, subject.id)
     item = {
@@ -120,7 +120,9 @@ class Trial:
         self.calls.clear()
         self.s3.written.clear()
         began = time.process_time()
-        outcome = live.publish(self.writer, self.study, changed and frozenset(changed))
+        outcome = live.publish(
+            self.writer, self.study, None if changed is None else frozenset(changed)
+        )
         seconds = time.process_time() - began
         assert outcome.sums_agree
         return Cost(

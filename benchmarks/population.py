@@ -15,11 +15,11 @@ from typing import Any
 
 from benchmarks import world
 from local.progress import bar
-from trial.reporting import report
 from trial.statistics import cells
 from trial.statistics.cells import Cells
 from trial.store import keys
 from trial.subject.fold import Record, Subject, fold_all
+from trial.tables.compiled import contribute
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500
@@ -100,10 +100,10 @@ def sums(size: int, shards: int, rows: Container[Row]) -> dict[Row, Cells]:
 
 
 def _sums(shards: int, rows: Container[Row], span: range) -> dict[Row, Cells]:
-    study, selected = world.study(shards), {}
+    study, selected = world.study(shards), dict[Row, Cells]()
     for subject in map(jittered, span):
         shard = keys.shard_of(subject.id, shards)
-        share = report.contribute(study, subject)
+        share = contribute(study, subject)
         _add(
             selected,
             {row_key: of_row for row, of_row in share.items() if (row_key := (shard, row)) in rows},

@@ -23,7 +23,6 @@ from local.feed import Line, Lines, read_definition
 from local.replay import wait_until_published
 from trial.events.blinding import OPEN
 from trial.render.documents import render
-from trial.reporting import report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live.contents import ChangedRows, PiecesInUse, contents
 from trial.reporting.signing import Signer
@@ -31,6 +30,7 @@ from trial.reporting.spool import Spool
 from trial.store import Store
 from trial.store.bucket.documents import Documents
 from trial.store.table import Table
+from trial.tables.compiled import contribute
 
 STUDY = "TMB-301"
 SINGLES, BURST = 5, 60
@@ -82,7 +82,7 @@ def _timed[T](work: Callable[[], T]) -> tuple[T, float]:
 def parts(service: Service) -> dict[str, float]:
     """Say what a publication takes by itself, part by part; the best of three."""
     table = Table(world.client(service.stack.endpoint), service.stack.table)
-    store = Store(table, report.contribute, wiring.now)
+    store = Store(table, contribute, wiring.now)
     documents = Documents(service.s3, service.stack.bucket)
     signer = Signer(service.stack.aws("kms"), service.stack.signing_key)
     writing = DocumentWriter(store, documents, signer, "benchmark")

@@ -21,6 +21,7 @@ from trial.reporting import report
 from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.subject.fold import Subject, fold
+from trial.tables.compiled import contribute
 
 SIZES = (40, 4_000, 40_000)
 _CHUNK = 500
@@ -43,7 +44,7 @@ def increment() -> float:
         old = shares.get(entry.subject, {})
         began = time.process_time()
         subject, _ = fold(before, entry)
-        share = report.contribute(study, subject)
+        share = contribute(study, subject)
         cells.difference(share, old)
         spent += time.process_time() - began
         subjects[entry.subject], shares[entry.subject] = subject, share
@@ -60,7 +61,7 @@ def anew(size: int) -> tuple[Share, float, dict[str, frames.Columns]]:
         people = [population.jittered(number) for number in span]
         began = time.process_time()
         for subject in people:
-            for row, of_row in report.contribute(study, subject).items():
+            for row, of_row in contribute(study, subject).items():
                 cells.add(sums.setdefault(row, {}), of_row)
         spent += time.process_time() - began
         frames.lay_out(columns, people)
@@ -73,6 +74,8 @@ def expected(sums: Share) -> dict[Cell, float]:
     expected_cells: dict[Cell, float] = {}
     for grid, table in zip(report.tables(study, sums), study.definition.tables, strict=True):
         for column, definition in zip(grid.columns, table.columns, strict=True):
+            assert column.n is not None
+            assert definition.set is not None  # no column compares
             expected_cells["sets", "", definition.set, "N"] = column.n
         expected_cells |= {
             (grid.id, row.id, cell.column, statistic.name): float(statistic.raw)

@@ -87,9 +87,9 @@ class _CountingS3(MemoryS3):
 
     read = 0
 
-    def get_object(self, **options: Any) -> Any:  # noqa: ANN401 (botocore's)
+    def get_object(self, Key: str, **options: str) -> Any:  # noqa: ANN401, N803 (botocore's)
         """Read an object, or a part of it."""
-        answer = super().get_object(**options)
+        answer = super().get_object(Key, **options)
         content = answer["Body"].read()
         self.read += len(content)
         return answer | {"Body": BytesIO(content)}

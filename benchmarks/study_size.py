@@ -96,7 +96,7 @@ def _client(*, real: bool) -> Iterator[Any]:
 
 def measure(*, large: bool = False) -> list[Measured]:
     """Compare the larger stores with the smallest."""
-    rows, first = [], {}
+    rows, first = list[Measured](), dict[str, tuple[float, float]]()
     for subjects in SIZES if large else SIZES[:-1]:
         sums = population.sums(subjects, SHARDS, _added_to())
         for name, size in (("API", 1), ("batch of 50", BATCH)):

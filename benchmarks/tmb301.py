@@ -355,4 +355,4 @@ def level(value: object) -> str:
     """Name a level as the tables do: a number as briefly as it can be written."""
     if isinstance(value, str):
         return value
-    return "" if value is None or isnan(value) else f"{value:g}"  # type: ignore[arg-type,str-format]
+    return "" if value is None or isnan(value) else f"{value:g}"  # type: ignore[arg-type]

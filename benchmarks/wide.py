@@ -11,9 +11,9 @@ from benchmarks.requests import BATCH, Cost
 from benchmarks.rows import Measured, spread
 from benchmarks.world import receipts
 from trial.events.envelope import Entry
-from trial.reporting import report
 from trial.store import Store
 from trial.store.table import Table
+from trial.tables.compiled import contribute
 
 SUBJECT, ARM, OTHER_ARM = "01-701-1015", "placebo", "xanomeline-low"
 
@@ -22,7 +22,7 @@ def run(size: int) -> tuple[Cost, Cost]:
     """Post the feed in groups of a size, then the other arm; give what each took."""
     study, clock, cost, move = wide.pilot(), Clock(), Cost(size), Cost(1)
     table = Table(MemoryClient(), "wide", cost.meter)
-    store = Store(table, report.contribute, clock, clock.pause)
+    store = Store(table, contribute, clock, clock.pause)
     store.put_definition(study, study.source)
 
     def post(entries: list[Entry], meter: Cost) -> None:

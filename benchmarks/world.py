@@ -25,11 +25,11 @@ from trial.definition import study as studies
 from trial.definition.study import Study
 from trial.events import envelope, json_body
 from trial.events.envelope import Entry
-from trial.reporting import report
 from trial.store import Receipt, Store
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Meter, Table
+from trial.tables.compiled import contribute
 
 TMB301 = ROOT / "events" / "tmb-301"
 TABLE = "benchmark"
@@ -102,7 +102,7 @@ def open_store(client: Any, meter: Meter | None = None, shards: int | None = Non
 def store(client: Any, meter: Meter | None = None) -> Store:  # noqa: ANN401
     """Open a store on a table as it is."""
     clock = Clock()
-    return Store(Table(client, TABLE, meter), report.contribute, clock, clock.pause)
+    return Store(Table(client, TABLE, meter), contribute, clock, clock.pause)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -176,7 +176,7 @@ def plain_client(endpoint: str) -> Any:  # noqa: ANN401 (botocore's class)
     return boto3.session.Session().client("dynamodb", **_account(endpoint))
 
 
-def _account(endpoint: str) -> dict[str, str]:
+def _account(endpoint: str) -> dict[str, Any]:
     return {
         "endpoint_url": endpoint,
         "region_name": "us-east-1",

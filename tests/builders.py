@@ -26,6 +26,7 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject, fold_all
+from trial.tables.compiled import compiled, contribute
 from trial.tables.file_names import NARRATIVES
 from trial.tables.grid import Cell, Grid, Listing, Report
 from trial.tables.listings import complete
@@ -387,7 +388,7 @@ def _gathered(name: str, entries: tuple[_Same[Entry], ...]) -> Subject:
 
 @lru_cache(maxsize=10_000)
 def _share(study: _Same[Study], subject: _Same[Subject]) -> Share:
-    return report.contribute(study.value, subject.value)
+    return contribute(study.value, subject.value)
 
 
 def derive(*entries: Entry, study: Study | None = None) -> Derivation:
@@ -399,13 +400,13 @@ def derive(*entries: Entry, study: Study | None = None) -> Derivation:
 def truth(condition: str, *entries: Entry, study: Study | None = None) -> bool | None:
     """Ask a condition of a subject."""
     defined = study or tiny()
-    return report.compiled(defined).rules.condition(condition, "")(derive(*entries, study=defined))
+    return compiled(defined).rules.condition(condition, "")(derive(*entries, study=defined))
 
 
 def measured(measure: str, *entries: Entry, study: Study | None = None) -> int | None:
     """Give a measure of a subject in units of the last place."""
     defined = study or tiny()
-    quantity = report.compiled(defined).rules.measure(measure, "")
+    quantity = compiled(defined).rules.measure(measure, "")
     value = quantity.evaluate(derive(*entries, study=defined))
     return None if value is None else value.units
 

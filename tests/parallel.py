@@ -41,7 +41,7 @@ def parallel(
 
     Parts that are objects are added to, others replaced.
     """
-    definition = dict(TINY) | PARALLEL
+    definition: dict[str, Any] = {**TINY, **PARALLEL}
     for name, part in changes.items():
         earlier = definition.get(name)
         whole = isinstance(earlier, dict) and isinstance(part, dict)
@@ -50,7 +50,7 @@ def parallel(
         table = {"id": "t", "title": "T", "population": "P", "columns": columns}
         if "percent_decimals" in changes:
             table["percent_decimals"] = definition.pop("percent_decimals")
-        identified_rows = [{"id": "row", "label": "Row"} | row for row in rows]
+        identified_rows = [{"id": "row", "label": "Row", **row} for row in rows]
         definition["tables"] = [table | {"rows": identified_rows}]
     return tiny(**definition)
 
