@@ -22,8 +22,12 @@ UNNAMED = frozenset({
 """What may stand beside the files that a manifest names."""
 
 
-def check(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> None:
-    """Compare each file with the manifest, and the manifest with what a cut has to have."""
+def check(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> frozenset[str]:
+    """Compare each file with the manifest, and the manifest with what a cut has to have.
+
+    Returns the names of the files that are as the manifest states: no other is safe to unpack.
+    """
+    intact = set[str]()
     for file in manifest["files"]:
         path = directory / file["name"]
         try:
@@ -33,11 +37,14 @@ def check(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> 
             continue
         if hashlib.sha256(content).hexdigest() != file["sha256"] or len(content) != file["size"]:
             result.differences.append(f"{file['name']}: does not match its SHA-256 in {MANIFEST}")
+            continue
+        intact.add(file["name"])
     _check_names(directory, [item["name"] for item in manifest["files"]], result)
     result.checked.append(
         f"{len(manifest['files'])} files against {MANIFEST}, and no other file is there"
     )
     _check_definition(directory, manifest, result)
+    return frozenset(intact)
 
 
 def _check_names(directory: Path, names: list[str], result: CheckResult) -> None:

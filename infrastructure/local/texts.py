@@ -8,7 +8,7 @@ says of a text whether it is the one that was received.
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice, product
 from pathlib import Path
@@ -129,9 +129,13 @@ class TextsOfDocuments:
             if (identity, name) in self.marks
         }
 
-    def read(self, directory: Path, listings: Iterable[Listing], cut: Cut) -> None:
+    def read(
+        self, directory: Path, listings: Iterable[Listing], cut: Cut, intact: Collection[str]
+    ) -> None:
         """Note what the published listings show where those made anew show a mark."""
         for listing in listings:
+            if datasets.file_name(listing) not in intact:
+                continue
             try:
                 lines = (directory / datasets.file_name(listing)).read_bytes().splitlines()
                 documents = [json.loads(line) for line in lines[1:]]

@@ -10,9 +10,10 @@ rests on stands in docs/design.md.
 
 import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -33,7 +34,9 @@ _SHOWN = 10
 _RECEIVED = "received"
 _APART = f'"{journals.APART}"'
 
-type Remake = Callable[[Path, Mapping[str, Any], Mapping[str, Any], list[Row]], CheckResult]
+type Remake = Callable[
+    [Path, Mapping[str, Any], Mapping[str, Any], list[Row], Collection[str]], CheckResult
+]
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,19 @@ def verify(directory: Path, options: Options, remake: Remake | None = None) -> i
     result = CheckResult()
     manifest = read_object(directory / MANIFEST, "study", "cut", "files")
     keys = signatures.read_keys(options.keys)
-    files.check(directory, manifest, result)
+    intact = files.check(directory, manifest, result)
     signature = _signature(directory, manifest, options.client)
     statement = signatures.check(directory, manifest, keys, result, signature)
     proof = _proof(directory, manifest, options.client, result)
     if proof is not None:
         recorded = _check_journals(manifest, *proof)
         result.add(recorded)
-        if recorded.differences or not (directory / DEFINITION).is_file():
+        if recorded.differences or DEFINITION not in intact:
             result.unchecked.append(
                 "no file was regenerated: the journals or the definition differ"
             )
         else:
-            result.add((remake or remade_apart)(directory, manifest, *proof))
+            result.add((remake or remade_apart)(directory, manifest, *proof, intact))
     if options.against is not None:
         check_against(options.against, keys, manifest, statement, proof, result)
     return _print(result)
@@ -119,11 +122,21 @@ def _check_journals(
 
 
 def remade_apart(
-    directory: Path, manifest: Mapping[str, Any], heads: Mapping[str, Any], rows: list[Row]
+    directory: Path,
+    manifest: Mapping[str, Any],
+    heads: Mapping[str, Any],
+    rows: list[Row],
+    intact: Collection[str],
 ) -> CheckResult:
     """Make the files anew with the service's code, in a process of its own."""
     path = os.pathsep.join(str(ROOT / name) for name in ("functions", "infrastructure"))
-    request = {"directory": str(directory), "manifest": manifest, "heads": heads, "rows": rows}
+    request = {
+        "directory": str(directory),
+        "manifest": manifest,
+        "heads": heads,
+        "rows": rows,
+        "intact": sorted(intact),
+    }
     process = subprocess.run(
         [sys.executable, "-m", "local.remaking"],
         env=os.environ | {"PYTHONPATH": path, "PYTHONUTF8": "1"},
@@ -132,7 +145,12 @@ def remade_apart(
         encoding="utf-8",
         check=False,
     )
-    if process.returncode != 0:
+    if process.returncode < 0:
+        # As a library written in Rust or C may do; what else was found is still to be told.
+        name = signal.Signals(-process.returncode).name
+        text = f"files were not regenerated: the process was ended by {name}"
+        return CheckResult(differences=[text])
+    if process.returncode > 0:
         raise LocalError(f"the files could not be regenerated:\n{process.stderr}")
     return CheckResult(**json.loads(process.stdout))
 

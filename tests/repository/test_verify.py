@@ -437,3 +437,39 @@ def test_no_number_of_a_data_set_passes_for_a_missing_one(value: float) -> None:
     pl.DataFrame({"AVAL": [1.5, None]}).write_parquet(missing)
     place = unlike("datasets/adlb.parquet", other.getvalue(), missing.getvalue())
     assert place.startswith("line 3: ")
+
+
+def test_a_damaged_file_is_told_and_not_opened(
+    published_study: Kept, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    packed = [name for name in published_study.files if name.endswith((".parquet", ".xlsx"))]
+    assert len(packed) > 1
+    published_study.write(tmp_path)
+    for name in packed:
+        path = tmp_path / name
+        path.write_bytes(path.read_bytes()[:-9] + b"\xff" * 9)
+    status, result = run(tmp_path, capsys)
+    assert status == 1
+    for name in packed:
+        assert f"differs      {name}: does not match its SHA-256 in manifest.json\n" in result
+        assert f"not checked  {name}: was not opened" in result
+    assert "differs from what the journals give" not in result  # as all that is opened does
+    intact = len(published_study.files) - len(packed)
+    assert f"checked      {intact} files against those regenerated" in result
+
+
+def test_where_what_opens_files_is_ended_the_rest_is_still_told(
+    published_study: Kept,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _edit(published_study.write(tmp_path) / "tables.json", "tables", "tabIes")
+    program = tmp_path.with_name("ended")
+    program.write_text("#!/bin/sh\nkill -ABRT $$\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("local.verify.sys.executable", str(program))
+    status, result = run(tmp_path, capsys)
+    assert status == 1
+    assert "tables.json: does not match" in result
+    assert "files were not regenerated: the process was ended by SIGABRT" in result
