@@ -13,6 +13,7 @@ from parallel import parallel
 from rooms import ADMINISTRATOR, MANAGER, READER, TOKEN, Room, text_of
 
 import wiring
+from trial.commands import intake
 from trial.definition.study import Study
 from trial.subject.rights import Sender
 from trial.web.routing import Answer
@@ -98,18 +99,41 @@ def test_two_people_do_not_mend_one_body_at_once(room: Room, monkeypatch: Any) -
     """Whoever comes second, while the first is taken in, records nothing; a minute later it may."""
     other = GOOD | {"id": "other", "data": GOOD["data"] | {"record": "VL-9"}}
     (body,) = room.store.rejected_bodies("TINY")
-    room.store.claim_body("TINY", body.sha256)
+    claimed = room.store.claim_body("TINY", body.sha256)
     assert mend(room, other).status == 409
     assert state(room) == (1, 1, 1)
-    room.store.release_body("TINY", body.sha256)
+    room.store.release_body("TINY", body.sha256, claimed)
     assert mend(room, "[]").status == 422
-    room.store.claim_body("TINY", body.sha256)
+    claimed = room.store.claim_body("TINY", body.sha256)
     monkeypatch.setattr("trial.store.quarantine._CLAIMED_FOR", timedelta(0))
     assert mend(room, GOOD).status == 200
     assert not room.store.resolve("TINY", body.sha256)
-    room.store.release_body("TINY", body.sha256)
+    room.store.release_body("TINY", body.sha256, claimed)
     assert mend(room, other).status == 409
     assert state(room) == (1, 0, 2)
+
+
+def test_who_comes_back_late_does_not_end_the_claim_of_another(
+    room: Room, monkeypatch: Any
+) -> None:
+    """The first takes longer than a claim holds and is refused; the second is still taken in."""
+    (body,) = room.store.rejected_bodies("TINY")
+    claims: list[str] = []
+    take = intake.take
+
+    def take_slowly(*arguments: Any) -> Any:
+        with monkeypatch.context() as patch:
+            patch.setattr("trial.store.quarantine._CLAIMED_FOR", timedelta(0))
+            claims.append(room.store.claim_body("TINY", body.sha256))
+        return take(*arguments)
+
+    monkeypatch.setattr(intake, "take", take_slowly)
+    assert mend(room, BAD).status == 422
+    monkeypatch.setattr(intake, "take", take)
+    assert mend(room, GOOD).status == 409
+    assert state(room) == (1, 1, 1)
+    room.store.release_body("TINY", body.sha256, *claims)
+    assert mend(room, GOOD).status == 200
 
 
 @pytest.mark.parametrize(

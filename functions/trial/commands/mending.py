@@ -75,14 +75,14 @@ def mend(context: IntakeContext, study: Study, digest: str, text: str, reason: s
     if not posted_events:
         raise Rejected(422, "Event not accepted", "there is no event in it")
     keeping_none = replace(context, keeps_refused=False)
-    context.store.claim_body(study.id, digest)
+    claimed = context.store.claim_body(study.id, digest)
     settled = False
     try:
         answers = intake.take(keeping_none, study, posted_events)
         settled = all(answer.problem is None for answer in answers)
     finally:
         if not settled:
-            context.store.release_body(study.id, digest)
+            context.store.release_body(study.id, digest, claimed)
     if settled:
         records = tuple(_records(posted_events))
         mending = Mending(context.principal, reason, records)

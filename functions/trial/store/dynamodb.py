@@ -388,13 +388,13 @@ class Store:
             for number in range(study.definition.shards):
                 erasure.clear_sums(self._table, study.id, number)
 
-    def claim_body(self, study_id: str, digest: str) -> None:
-        """Note that somebody mends a quarantined body; `Rejected` (409) where another does."""
-        quarantine.claim(self._table, study_id, digest, self._now())
+    def claim_body(self, study_id: str, digest: str) -> str:
+        """Claim a quarantined body, to mend it; `Rejected` (409) where another does."""
+        return quarantine.claim(self._table, study_id, digest, self._now())
 
-    def release_body(self, study_id: str, digest: str) -> None:
-        """Note that nobody mends a quarantined body any more."""
-        quarantine.release(self._table, study_id, digest)
+    def release_body(self, study_id: str, digest: str, claimed: str) -> None:
+        """End a claim of a quarantined body, unless another has replaced it."""
+        quarantine.release(self._table, study_id, digest, claimed)
 
     def resolve(self, study_id: str, digest: str, mending: Mending | None = None) -> bool:
         """Note that a quarantined body was accepted after all; say whether none was before."""

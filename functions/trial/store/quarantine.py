@@ -237,9 +237,10 @@ def count_unresolved(table: Table, study_id: str) -> int:
     )
 
 
-def claim(table: Table, study_id: str, digest: str, at: datetime) -> None:
+def claim(table: Table, study_id: str, digest: str, at: datetime) -> str:
     """Note that somebody mends a quarantined body, so that nobody else does at the same time.
 
+    Returns the claim, which no other equals: one that replaces it is later by `_CLAIMED_FOR`.
     Raises `Rejected` (409) where somebody does, or where the body was accepted.
     """
     row_key = keys.rejected_body(validated_study_id(study_id), digest)
@@ -258,12 +259,15 @@ def claim(table: Table, study_id: str, digest: str, at: datetime) -> None:
             " recorded. List the refused events again in a minute."
         )
         raise Rejected(409, "Being mended", detail)
+    return stamp_text(at)
 
 
-def release(table: Table, study_id: str, digest: str) -> None:
-    """Note that nobody mends a body any more, which waits on."""
+def release(table: Table, study_id: str, digest: str, claimed: str) -> None:
+    """End a claim of a body, which waits on; not that of whoever has claimed it since."""
     row_key = keys.rejected_body(validated_study_id(study_id), digest)
-    _are_written(table, [table.update(row_key, "REMOVE claimed", _UNSETTLED)])
+    condition, values = f"{_UNSETTLED} AND claimed = :claim", {":claim": text(claimed)}
+    change = table.update(row_key, "REMOVE claimed", condition, ExpressionAttributeValues=values)
+    _are_written(table, [change])
 
 
 def _are_written(table: Table, changes: Sequence[Action]) -> bool:
