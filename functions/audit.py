@@ -11,7 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
-from trial.commands import auditing, runs
+from trial.commands import auditing, removal, runs
 from trial.commands.auditing import Audit
 from trial.commands.runs import RunFailed, Runs
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
@@ -66,8 +66,10 @@ def audit(name: str, beat: Beat) -> None:
         return
     current = store.current(name)
     if current is not None and current.removed:
-        store.clear(name, beat)
-        logger.info("Study removed", study=name)
+        if removal.remove(store, wiring.documents(), wiring.leases(), name, beat):
+            logger.info("Study removed", study=name)
+        else:
+            interrupt(name)
         return
     audits.begin(name, second_text(wiring.now()))
     state = audits.get(name)
@@ -115,7 +117,9 @@ def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
     What is raised but for an outage names no patient: the machine keeps it.
     """
     name, run, task = event["study"], event["run"], event["task"]
-    steps = Runs(wiring.store(), wiring.audits(), wiring.documents(), wiring.now, beat)
+    steps = Runs(
+        wiring.store(), wiring.audits(), wiring.documents(), wiring.leases(), wiring.now, beat
+    )
     shard = event.get("shard")
     try:
         if shard is not None:

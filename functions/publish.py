@@ -47,8 +47,7 @@ def publish(
 
     `changed` are the subjects that the call is about: without it all are looked at.
     """
-    current = wiring.store().current(name)
-    if current is None or current.removed:
+    if not _exists(name):
         return
     leases = wiring.leases()
     lease = leases.acquire(name, holder, changed)
@@ -65,6 +64,11 @@ def publish(
         raise
 
 
+def _exists(name: str) -> bool:
+    current = wiring.store().current(name)
+    return current is not None and not current.removed
+
+
 def _render_again(name: str, beat: Beat, changed: ChangedSubjects) -> None:
     try:
         render(name, beat, changed)
@@ -75,16 +79,31 @@ def _render_again(name: str, beat: Beat, changed: ChangedSubjects) -> None:
 def render(name: str, beat: Beat, changed: ChangedSubjects = None, *, live: bool = True) -> None:
     """Make a study's live documents, and the reports that wait; one fails no other."""
     store = wiring.store()
+    if not _exists(name):  # it may have been removed before it was leased
+        return
     store.invalidate(name)  # another definition may just have come into force
     study = store.study(name)
     writer = DocumentWriter(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
+    waiting_reports = list(wiring.reports().waiting(name))
+    for report in waiting_reports:
+        _forget_erased(study, report.id)
     if live:
         _attempt(
             lambda: publish_live(writer, study, changed), lambda error: mark_failed(name, error)
         )
-    for report in wiring.reports().waiting(name):
+    for report in waiting_reports:
         if publish_report(writer, study, report):
             return
+
+
+def _forget_erased(study: Study, report_id: str) -> None:
+    """Delete what is kept of a report and erased by now: its next try may be hours away."""
+    _attempt(
+        lambda: unfinished_report.forget_erased(
+            wiring.store(), wiring.documents(), study, report_id
+        ),
+        lambda error: _tell_of_pieces(study.id, report_id, describe_failure(error)),
+    )
 
 
 def _attempt[T](work: Callable[[], T], on_failure: Callable[[Exception], None]) -> T | None:
@@ -100,16 +119,16 @@ def _attempt[T](work: Callable[[], T], on_failure: Callable[[Exception], None]) 
 
 def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects = None) -> None:
     """Bring a study's live documents up to date."""
-    last = wiring.reports().last_rendering(study.id)
-    if last is not None and last["status"] == FAILED:
+    reports = wiring.reports()
+    has_ended = reports.has_rendering_ended(study.id)
+    if not has_ended:
         changed = None  # the calls for which it failed are over
-    outcome = live_documents.publish(
-        writer, study, changed, partial(wiring.reports().note_blocks, study.id)
-    )
+    note_blocks = partial(reports.note_blocks, study.id)
+    outcome = live_documents.publish(writer, study, changed, note_blocks, clears_up=not has_ended)
     if not outcome.sums_agree:
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from what the documents count", study=study.id)
-    wiring.reports().mark_rendering(study.id, PUBLISHED, second_text(wiring.now()))
+    reports.mark_rendering(study.id, PUBLISHED, second_text(wiring.now()))
     if (cut := outcome.cut) is not None:
         metrics.add_metric("StudiesPublished", "Count", 1)
         logger.info("Documents published", study=study.id, cut=cut.id, accepted=cut.accepted)
@@ -196,8 +215,7 @@ def sweep(beat: Beat, holder: str) -> Unavailable | None:
 def _due_work(name: str) -> Due:
     """Return what is due for a study, and note since when its documents are out of date."""
     store, reports, now = wiring.store(), wiring.reports(), wiring.now()
-    current = store.current(name)
-    if current is None or current.removed:
+    if not _exists(name):
         return Due("", name)
     rendering = reports.last_rendering(name) or dict.fromkeys(("status", "at", "behind_since"), "")
     since, is_behind = (

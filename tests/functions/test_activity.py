@@ -133,6 +133,19 @@ def test_unblinding_has_a_route_of_its_own_and_needs_a_reason(
     assert ask(service, "PUT", "definition", opened | {"title": "Open"}).status == 202
 
 
+def test_what_was_kept_for_the_unblinded_goes_once_the_study_is_unblinded(
+    open_blinded: Callable[..., Service],
+) -> None:
+    service = open_blinded()
+    service.stream((f"STUDY#{STUDY}", "CURRENT"))
+    assert service.versions(f"pieces/{STUDY}/unblinded/")
+    assert ask(service, "POST", "unblind", {"reason": "Over"}).status == 202
+    service.invoke("audit", {})
+    service.stream((f"STUDY#{STUDY}", "CURRENT"))
+    assert service.versions(f"pieces/{STUDY}/unblinded/") == set()
+    assert service.versions(f"pieces/{STUDY}/open/")
+
+
 def test_unblinding_gives_up_no_other_amendment(open_blinded: Callable[..., Service]) -> None:
     service = open_blinded()
     assert ask(service, "PUT", "definition", AMENDED).status == 202

@@ -210,6 +210,7 @@ def test_a_study_is_removed_after_its_retention_and_not_before(
     service: Service, events: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(service, events)
+    cut(service)
     early = ask(service, "", {"reason": "Done"}, "DELETE")
     assert early.json["detail"].startswith("the study must be retired first: POST /studies/")
     ask(service, "/retire", {"reason": "Closed"})
@@ -224,6 +225,13 @@ def test_a_study_is_removed_after_its_retention_and_not_before(
     assert service.get("summary").status == 404
     current = (f"STUDY#{STUDY}", "CURRENT")
     service.stream(current)  # Publish has nothing to do
+    assert wiring.leases().acquire(STUDY, "a publication that began before", None)
+    service.invoke("audit", {})
+    assert service.get("work").json["work"]
+    assert service.versions(f"pieces/{STUDY}/")
+    wiring.leases().abandon(STUDY, "a publication that began before")
     service.invoke("audit", {})
     assert service.items().keys() == {current}
+    assert service.versions("pieces/") == set()
+    assert service.versions(f"studies/{STUDY}/open/cuts/")
     assert ask(service, "", {"reason": "Done"}, "DELETE").status == 404

@@ -280,11 +280,11 @@ def test_two_calls_at_once_make_one_rendering_after_the_other_and_lose_none(
 
     publish, running, items = publishing.publish, [], []
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **options: Any) -> Any:
         running.append(1)
         items.append(len(running))
         try:
-            outcome = publish(*arguments)
+            outcome = publish(*arguments, **options)
             if len(items) == 1:
                 trial.post()
                 event = streamed(*trial.changed())

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from invoking import STUDY, Context, Service, forget, streamed, unreachable
+from invoking import STUDY, Context, Service, forget, request, streamed, unreachable
 
 import wiring
 from trial.errors import Unavailable
@@ -490,6 +490,30 @@ def test_a_report_too_long_for_one_invocation_goes_on_for_days_and_leaves_nothin
     filled.handlers["publish"].handler(event, Context())
     assert filled.get(f"reports/{given_up}").json["status"] == "failed"
     assert filled.versions(f"pieces/{STUDY}/open/reports/") == set()
+
+
+def test_an_erasure_reaches_what_is_kept_of_a_report_that_is_not_tried_for_hours(
+    filled: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journals, "GROUP_EVENTS", 1)
+    monkeypatch.setattr(unfinished_report, "GROUP_EVENTS", 1)
+    name = filled.report("{}").json["report"]
+    with monkeypatch.context() as patch:
+        patch.setattr(UnfinishedReport, "blocks", lambda *_: wiring.store().study("NONE"))
+        patch.setattr(unfinished_report, "clear", lambda *_: None)
+        patch.setattr(wiring.reports(), "mark_failed", lambda *_: None)
+        filled.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
+    wiring.reports().count_attempt(STUDY, name, 9)
+    groups = f"pieces/{STUDY}/open/reports/{name}/journals-"
+    kept = filled.versions(groups)
+    path = f"/studies/{STUDY}/subjects/D-1/erase"
+    assert filled.ask(request("POST", path, {"reason": "Asked to"})).status == 200
+    filled.stream((f"STUDY#{STUDY}", "ERASED#D-1"))
+    assert len(kept - filled.versions(groups)) == 1
+    assert filled.get(f"reports/{name}").json["status"] == "pending"
+    monkeypatch.setattr(wiring, "now", lambda: datetime.now(UTC) + timedelta(hours=20))
+    filled.stream((f"STUDY#{STUDY}", f"REPORT#{name}"))
+    assert filled.get(f"reports/{name}").json["status"] == "ready"
 
 
 def test_a_report_for_which_no_time_was_left_is_begun_by_the_next_call(

@@ -32,11 +32,11 @@ from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
 from trial.reporting.live import unfinished
 from trial.reporting.live.former import GRACE
-from trial.reporting.live.state import BlockPlace, LiveState, inputs_of, read_state
+from trial.reporting.live.state import BEGUN, BlockPlace, LiveState, inputs_of, read_state
 from trial.reporting.signing import Signer
 from trial.statistics import cells
 from trial.store import Receipt, Store
-from trial.store.bucket.documents import Documents
+from trial.store.bucket.documents import STATE, Documents
 from trial.store.table import Table
 from trial.subject.fold import Outcome
 from trial.tables.file_names import is_workbook, part_name
@@ -236,7 +236,12 @@ class World:
     def publish(self) -> None:
         """Publish, and compare with documents made from nothing."""
         changed_subjects = self.changed if self.chance.random() < 0.8 else None
-        outcome = live.publish(self.writer(CODE), self.study, changed_subjects)
+        outcome = live.publish(
+            self.writer(CODE),
+            self.study,
+            changed_subjects,
+            clears_up=self.chance.random() < 0.1,
+        )
         assert outcome.sums_agree
         self.changed = set()
         for view in self.study.views:
@@ -290,6 +295,18 @@ class World:
         inputs = inputs_of(view, self.store.epoch(view.id), CODE)
         return read_state(documents.pieces(view.id, view.audience), latest, inputs)
 
+    def is_cleared(self, view: Study) -> bool:
+        """Return whether all pieces are of the last publication, but for marks of a beginning."""
+        state, prefix = self.state(view), f"pieces/{view.id}/{view.audience}/"
+        assert state is not None
+        names = {BEGUN, STATE, *(place.name for place in state.blocks)}
+        kept = {
+            key.removeprefix(prefix): len(versions)
+            for key, versions in self.s3.versions.items()
+            if key.startswith(prefix) and versions
+        }
+        return kept.keys() <= names and {kept[name] for name in kept if name != BEGUN} <= {1}
+
     def blocks(self) -> Mapping[str, BlockPlace]:
         """Return the blocks that the last publication was made of, by name."""
         state = self.state(self.study)
@@ -320,6 +337,8 @@ def _history(number: int, monkeypatch: pytest.MonkeyPatch) -> int:
         step()
     world.publish()
     world.publish()
+    live.publish(world.writer(CODE), world.study, clears_up=True)
+    assert all(map(world.is_cleared, world.study.views))
     return world.most_parts
 
 

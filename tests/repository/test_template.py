@@ -14,6 +14,7 @@ import pytest
 from policies import DOCUMENT, FUNCTIONS, RESOURCES, STATEMENTS, TEMPLATE, allowed, listed, of_type
 
 from trial.events.blinding import OPEN, UNBLINDED
+from trial.store import keys
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 CODE = sorted((TEMPLATE.parent / "functions").rglob("*.py"))
@@ -88,14 +89,15 @@ def test_the_stream_is_read_from_its_start_and_gives_up_into_a_queue(function: s
     assert source["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
 
 
-def test_publish_sees_subjects_the_definition_in_force_and_reports_only() -> None:
+def test_publish_sees_subjects_erasures_the_definition_in_force_and_reports_only() -> None:
     source = FUNCTIONS["PublishFunction"]["Events"]["Changes"]["Properties"]
     (filtered,) = source["FilterCriteria"]["Filters"]
     pattern = json.loads(filtered["Pattern"])
     assert pattern["eventName"] == ["INSERT", "MODIFY"]
     result = pattern["dynamodb"]["Keys"]["SK"]["S"]
     conflicts, reports = {"prefix": "CONFLICT#"}, {"prefix": "REPORT#"}
-    assert result == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports]
+    erasures = {"prefix": keys.erasure_prefix("S")[1]}
+    assert result == [{"prefix": "SUBJECT#"}, "CURRENT", conflicts, reports, erasures]
 
 
 def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -> None:
@@ -398,7 +400,8 @@ def test_only_audit_may_delete_items_and_each_function_has_only_its_own_rights()
         if right.startswith("dynamodb:Delete")
     }
     assert deleting == {"AuditFunction"}
-    assert [item for item in rights("AuditFunction") if "Delete" in item] == ["dynamodb:DeleteItem"]
+    of_audit = {item for item in rights("AuditFunction") if "Delete" in item}
+    assert of_audit == {"dynamodb:DeleteItem", "s3:DeleteObjectVersion"}
     assert not [action for action in rights("IngestFunction") if action.startswith("s3:")]
     sending = {function for function in FUNCTIONS if "sqs:SendMessage" in rights(function)}
     assert sending == {"ApiFunction", "IngestFunction", "RoomChangesFunction"}
@@ -412,8 +415,6 @@ ROOMS = "RoomFunction", "RoomUnblindedFunction", "RoomChangesFunction"
 
 
 def test_the_open_room_may_read_no_sums_by_arm_no_submission_and_no_unblinded_document() -> None:
-    from trial.events.blinding import UNBLINDED  # noqa: PLC0415
-    from trial.store import keys  # noqa: PLC0415
 
     apart = keys.sum_partition("S", 3, UNBLINDED), keys.submission_partition("S")
     reading = "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"
@@ -439,7 +440,6 @@ def test_the_open_room_may_read_no_sums_by_arm_no_submission_and_no_unblinded_do
 
 @pytest.mark.parametrize("function", ROOMS[:2])
 def test_who_shows_pages_may_write_down_who_read_and_nothing_else(function: str) -> None:
-    from trial.store import keys  # noqa: PLC0415
 
     writing = {item for item in rights(function) if not item.startswith(("s3:Get", "s3:List"))}
     assert writing - {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"} == {
@@ -577,7 +577,7 @@ def test_publish_may_lock_cuts_and_neither_lift_nor_pass_a_lock() -> None:
     assert locking == [("PublishFunction", "s3:PutObjectRetention", places)]
 
 
-def test_publish_alone_may_delete_and_only_versions_of_what_is_live() -> None:
+def test_publish_may_delete_only_versions_of_what_is_live_and_audit_of_pieces() -> None:
     deleting = [
         (name, listed(statement["Action"]), listed(statement["Resource"]))
         for name, statement in STATEMENTS
@@ -587,7 +587,17 @@ def test_publish_alone_may_delete_and_only_versions_of_what_is_live() -> None:
         f"studies/*/{name}/{part}live/*" for name in (OPEN, UNBLINDED) for part in ("", "audit/")
     ]
     places = [{"Fn::Sub": f"${{Bucket.Arn}}/{place}"} for place in ("pieces/*", *of_audience)]
-    assert deleting == [("PublishFunction", ["s3:DeleteObjectVersion"], places)]
+    assert deleting == [
+        ("PublishFunction", ["s3:DeleteObjectVersion"], places),
+        ("AuditFunction", ["s3:DeleteObjectVersion"], places[:1]),
+    ]
+    listing = [
+        (name, statement["Condition"])
+        for name, statement in STATEMENTS
+        if "s3:ListBucketVersions" in listed(statement["Action"])
+    ]
+    of_pieces = {"StringLike": {"s3:prefix": "pieces/*"}}
+    assert listing == [("PublishFunction", of_pieces), ("AuditFunction", of_pieces)]
     for place in ("cuts/C", "audit/C", "audit/C/R"):
         patterns = [
             pattern for pattern in of_audience if fnmatchcase(f"studies/S/open/{place}/f", pattern)
@@ -675,6 +685,8 @@ def test_audit_may_write_neither_the_journal_nor_what_was_quarantined() -> None:
     assert {right for right in rights("AuditFunction") if right.startswith("s3:")} == {
         "s3:PutObject",
         "s3:PutObjectTagging",
+        "s3:DeleteObjectVersion",
+        "s3:ListBucketVersions",
     }
 
 

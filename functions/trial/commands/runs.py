@@ -11,15 +11,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from trial.commands import auditing
+from trial.commands import auditing, removal
 from trial.commands.auditing import Audit, ShardAudit
 from trial.deferred import dataclass
 from trial.definition import MAX_SHARDS
 from trial.definition.study import Study
-from trial.errors import Beat, OutOfTime, TrialError
+from trial.errors import Beat, OutOfTime, TrialError, Unavailable
 from trial.store.audits import Audits, Overtaken, ShardProgress, Task
 from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
+from trial.store.leases import Leases
 from trial.store.rows import second_text, stamp_text
 
 DORMANT_FOR = timedelta(days=7)
@@ -101,6 +102,7 @@ class Runs:
     store: Store
     audits: Audits
     documents: Documents
+    leases: Leases
     now: Callable[[], datetime]
     beat: Beat = lambda: None
 
@@ -133,7 +135,8 @@ class Runs:
     def _next_of_removal(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> Next:
         if remaining := _left(range(MAX_SHARDS), "remove", progress):
             return Next(run, "remove", remaining)
-        self.store.clear(study_id, self.beat)
+        if not removal.remove(self.store, self.documents, self.leases, study_id, self.beat):
+            raise Unavailable("documents of the study are being made")
         return Next(run)
 
     def _keep_fences(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> None:

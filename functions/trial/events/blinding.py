@@ -17,7 +17,7 @@ from trial.events.json_body import canonical, read_json
 from trial.events.payloads import KINDS
 from trial.statistics.cells import Share
 
-OPEN, UNBLINDED = "open", "unblinded"
+AUDIENCES = OPEN, UNBLINDED = "open", "unblinded"
 """The audiences. A study that is not blinded has the first alone."""
 
 HIDDEN = "[blinded]"

@@ -44,8 +44,6 @@ class ReadJournal:
     """Where the journal stood by the report's instant."""
     events: int
     """How many were read, of which the report may count fewer."""
-    is_erased: bool
-    """Whether the personal texts were erased when the journal was read."""
     state: Subject | bytes
     """The subject as recorded by then, perhaps packed."""
     trail: bytes
@@ -77,10 +75,6 @@ class JournalGroup:
         """The subject behind which the next group begins."""
         return self.journals[-1].id
 
-    def is_outdated(self, erased: frozenset[str]) -> bool:
-        """Return whether it may hold personal texts that are erased by now."""
-        return any(journal.id in erased and not journal.is_erased for journal in self.journals)
-
     def put_into(self, snapshot: StudySnapshot, log: Changelog) -> None:
         """Add all of it to what a report is made of."""
         cells.add_share(snapshot.sums, self.sums)
@@ -97,7 +91,7 @@ class JournalGroup:
             encoded = journal.packed, journal.trail, journal.changes
             head.append([
                 journal.id, place.version, place.head.hex(), place.erased, journal.events,
-                journal.is_erased, *map(len, encoded),
+                *map(len, encoded),
             ])  # fmt: skip
             parts += encoded
         text = zlib.compress(json.dumps(head).encode(), _LEVEL)
@@ -110,13 +104,13 @@ class JournalGroup:
         start = _LENGTH.size + length
         head = json.loads(zlib.decompress(content[_LENGTH.size : start]))
         journals = []
-        for name, version, chain, erased_since, events, is_erased, *lengths in head:
+        for name, version, chain, erased_since, events, *lengths in head:
             parts: list[bytes] = []
             for size in lengths:
                 parts.append(content[start : start + size])
                 start += size
             position = JournalPosition(version, bytes.fromhex(chain), erased_since)
-            journals.append(ReadJournal(name, position, events, is_erased, *parts))
+            journals.append(ReadJournal(name, position, events, *parts))
         return cls(journals, decode_share(content[start:])[0])
 
 
@@ -168,13 +162,15 @@ class JournalReader:
         as_of, name = self.spec.as_of, row.subject.id
         by_then = [journal_row for journal_row in rows if not as_of or journal_row.stamp <= as_of]
         journal = self.log.slice_of(name, rows, len(by_then))
-        changes, is_erased = self.log.lines_of(journal), row.subject.erased
+        changes = self.log.lines_of(journal)
         if not by_then:
-            return ReadJournal(name, NOWHERE, len(rows), is_erased, b"", b"", changes)
+            return ReadJournal(name, NOWHERE, len(rows), b"", b"", changes)
         subject, last = journal.recorded, by_then[-1]
-        position = JournalPosition(last.version, last.hash, is_erased and not subject.erased)
+        position = JournalPosition(
+            last.version, last.hash, row.subject.erased and not subject.erased
+        )
         trail = zlib.compress(provenance.trail_lines(by_then), _LEVEL)
-        return ReadJournal(name, position, len(rows), is_erased, subject, trail, changes)
+        return ReadJournal(name, position, len(rows), subject, trail, changes)
 
 
 def _up_to(rows: Iterable[SubjectRow], last: str) -> Iterator[SubjectRow]:

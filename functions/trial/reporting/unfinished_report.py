@@ -2,11 +2,12 @@
 
 The journals' groups stand in pieces, and an index names them and the files that are written; blocks
 are kept as those of live documents are. Whoever goes on takes all that is still right. A group in
-which somebody's personal texts stand that are erased by now is deleted, with all blocks, and read
-anew.
+which somebody's personal texts stand that are erased by now is deleted, with all blocks, as soon as
+the study's documents are looked at, and read anew by whoever goes on.
 When the report is there, or is given up, all its pieces go.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +18,7 @@ from itertools import batched
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Unavailable
-from trial.events.blinding import OPEN, UNBLINDED
+from trial.events.blinding import AUDIENCES
 from trial.render.documents import EarlierFile, File
 from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
@@ -28,15 +29,15 @@ from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
 from trial.reporting.spool import Spool
+from trial.store import keys
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.pieces import Pieces
+from trial.store.dynamodb import Store
 from trial.store.reports import ReportProgress, Reports
 from trial.tables.discrepancies.across import terms_of
 
 INDEX = "report"
 _THREADS = 8
-_AUDIENCES = OPEN, UNBLINDED
-"""Those that a study may have, or may have had while it was blinded."""
 
 
 @dataclass
@@ -70,6 +71,30 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class _ErasedSubjects:
+    """Whose texts are erased, in the order in which journals are read: by shard and id."""
+
+    places: Sequence[tuple[int, str]]
+    shards: int
+
+    @classmethod
+    def read(cls, store: Store, study: Study) -> "_ErasedSubjects":
+        """Read who is noted as erased: whose row is read after that is read without texts."""
+        shards = study.definition.shards
+        names = store.erased_subjects(study.id)
+        return cls(sorted((keys.shard_of(name, shards), name) for name in names), shards)
+
+    def between(self, after: str, last: str) -> list[str]:
+        """Return the ids behind one, '' for the first, up to and with another."""
+        start = bisect_right(self.places, self._place(after)) if after else 0
+        end = bisect_right(self.places, self._place(last))
+        return [name for _, name in self.places[start:end]]
+
+    def _place(self, name: str) -> tuple[int, str]:
+        return keys.shard_of(name, self.shards), name
+
+
+@dataclass(frozen=True)
 class _GroupPlace:
     """Where a group is kept, how its bytes are recognised, and which subject is its last."""
 
@@ -79,6 +104,8 @@ class _GroupPlace:
     last: str
     subjects: int
     events: int
+    erased: Sequence[str] = ()
+    """Who of those up to the last was known to be erased before it was read; of some nothing is."""
 
 
 @dataclass
@@ -130,17 +157,15 @@ class UnfinishedReport:
 
     def journals(self, reader: JournalReader) -> Iterator[JournalGroup]:
         """Yield the groups of all subjects: those that are kept, and those that are read now."""
-        erased = reader.store.erased_subjects(reader.study.id) if self.places else frozenset()
+        erased = _ErasedSubjects.read(reader.store, reader.study)
+        _forget_outdated(self.pieces, self.places, erased)
         after = ""
         for number, group in enumerate(self._kept_groups()):
             reader.beat()
             place = self.places[number]
-            if group is not None and group.is_outdated(erased):
-                self._forget(place)
-                group = None  # noqa: PLW2901
             if group is None:
                 group = reader.group_between(after, place.last)  # noqa: PLW2901
-                self._replace(number, group)
+                self._replace(number, group, erased.between(after, place.last))
             yield group
             after = place.last
         if self.is_read:
@@ -148,8 +173,9 @@ class UnfinishedReport:
         total = max(reader.store.accepted(reader.study), 1)
         for group in reader.groups(after):
             if self.places or group.events >= GROUP_EVENTS:
-                self._keep(group, total)
+                self._keep(group, erased.between(after, group.last), total)
             yield group
+            after = group.last
         if self.places:
             self.is_read = True
             self._write_index()
@@ -165,35 +191,26 @@ class UnfinishedReport:
         content = self.pieces.read(place.name, place.version)
         return content if content is not None and sha256(content) == place.sha256 else None
 
-    def _keep(self, group: JournalGroup, total: int) -> None:
-        self.places.append(self._write_group(len(self.places), group))
+    def _keep(self, group: JournalGroup, erased: Sequence[str], total: int) -> None:
+        self.places.append(self._write_group(len(self.places), group, erased))
         self._write_index()
         events = sum(place.events for place in self.places)
         subjects = sum(place.subjects for place in self.places)
         self.attempt.note(ReportProgress("events", events, max(total, events), subjects))
 
-    def _forget(self, place: _GroupPlace) -> None:
-        """Delete a group in which texts are erased by now, and all blocks: some hold them too.
-
-        Whoever is interrupted before it is read anew finds it lost.
-        """
-        for audience in _AUDIENCES:
-            pieces = replace(self.pieces, audience=audience)
-            pieces.clear(UNFINISHED)
-            pieces.clear(BLOCK)
-        self.pieces.bucket.delete([self.pieces.version(place.name, place.version)])
-
-    def _replace(self, number: int, group: JournalGroup) -> None:
+    def _replace(self, number: int, group: JournalGroup, erased: Sequence[str]) -> None:
         """Keep a group instead of one that is lost or forgotten."""
-        self.places[number] = self._write_group(number, group)
+        self.places[number] = self._write_group(number, group, erased)
         self.files.clear()  # they may show what it held
         self._write_index()
 
-    def _write_group(self, number: int, group: JournalGroup) -> _GroupPlace:
+    def _write_group(self, number: int, group: JournalGroup, erased: Sequence[str]) -> _GroupPlace:
         name, content = f"journals-{number:06}", group.encode()
         version = self.pieces.write(name, content)
         subjects = len(group.journals)
-        return _GroupPlace(name, version, sha256(content), group.last, subjects, group.events)
+        return _GroupPlace(
+            name, version, sha256(content), group.last, subjects, group.events, erased
+        )
 
     def _write_index(self) -> None:
         document = {
@@ -260,8 +277,38 @@ class UnfinishedReport:
 
 def clear(documents: Documents, study_id: str, report_id: str) -> None:
     """Delete all that may be kept of a report, for every audience that the study may have had."""
-    for audience in _AUDIENCES:
+    for audience in AUDIENCES:
         documents.pieces(study_id, audience).of_report(report_id).clear()
+
+
+def forget_erased(store: Store, documents: Documents, study: Study, report_id: str) -> None:
+    """Delete what is kept of a report that waits and holds texts that are erased by now."""
+    for audience in AUDIENCES:
+        pieces = documents.pieces(study.id, audience).of_report(report_id)
+        if (document := pieces.read_document(INDEX)) is not None:
+            places = [_GroupPlace(*place) for place in document["groups"]]
+            _forget_outdated(pieces, places, _ErasedSubjects.read(store, study))
+
+
+def _forget_outdated(
+    pieces: Pieces, places: Iterable[_GroupPlace], erased: _ErasedSubjects
+) -> None:
+    """Delete groups in which texts are erased by now, and all blocks: some hold them too.
+
+    Who goes on finds the groups lost, and reads them anew.
+    """
+    after, outdated = "", list[_GroupPlace]()
+    for place in places:
+        if {*erased.between(after, place.last)} - {*place.erased}:
+            outdated.append(place)
+        after = place.last
+    if outdated:
+        for audience in AUDIENCES:
+            of_audience = replace(pieces, audience=audience)
+            of_audience.clear(UNFINISHED)
+            of_audience.clear(BLOCK)
+    for place in outdated:
+        pieces.clear(place.name)
 
 
 def _inputs(writer: DocumentWriter, view: Study) -> str:

@@ -144,7 +144,7 @@ class Store:
         deletion.clear_shard(self._table, study_id, number, beat)
 
     def clear(self, study_id: str, beat: Beat = lambda: None) -> None:
-        """Delete all of a removed study; safe to interrupt, and to be begun again."""
+        """Delete all items of a removed study; safe to interrupt, and to be begun again."""
         self._definitions.invalidate(study_id)
         deletion.clear(self._table, study_id, beat)
 

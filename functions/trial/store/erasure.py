@@ -7,7 +7,7 @@ and one that has become 0 is still there by its name.
 from collections.abc import Mapping
 
 from trial.errors import Unavailable
-from trial.events.blinding import OPEN, UNBLINDED
+from trial.events.blinding import AUDIENCES
 from trial.statistics.ranges import TALLY
 from trial.store import cell_names, keys, paging
 from trial.store.encoding import subjects
@@ -58,7 +58,7 @@ def clear_sums(table: Table, study_id: str, shard: int) -> None:
     """
     for _ in range(_TRIES):
         rows: dict[str, list[Item]] = {}
-        for audience in (OPEN, UNBLINDED):
+        for audience in AUDIENCES:
             for item in table.query(keys.sum_partition(study_id, shard, audience), keys.SUM):
                 rows.setdefault(base_row(sort_key(item)), []).append(item)
         cleared = [

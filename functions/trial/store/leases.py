@@ -72,6 +72,11 @@ class Leases:
                 return None
         raise Unavailable("the study is being leased by another process")
 
+    def is_held(self, study: str) -> bool:
+        """Return whether somebody makes the study's documents, or may for as long as is known."""
+        lease = self._read(study)
+        return lease is not None and lease.ends >= stamp_text(self._now())
+
     def release(self, lease: Lease) -> Lease | None:
         """End a lease, or return it as it is now where calls came since: the holder goes again."""
         if self._replace(lease, Lease(lease.study, lease.holder, _FREE, 0)):

@@ -280,6 +280,13 @@ class Reports:
         """
         return read_rendering(self._table.get(keys.publication(study)))
 
+    def has_rendering_ended(self, study: str) -> bool:
+        """Return whether no rendering failed since the last that did not, or keeps blocks."""
+        item = self._table.get(keys.publication(study))
+        rendering = read_rendering(item)
+        has_failed = rendering is not None and rendering["status"] == FAILED
+        return not has_failed and read_blocks_done(item) is None
+
 
 def read_rendering(item: Item | None) -> dict[str, str] | None:
     """Read the row of a study's last rendering."""

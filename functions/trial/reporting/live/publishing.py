@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import OutOfTime, Unavailable, Unfinished
+from trial.events.blinding import AUDIENCES
 from trial.render.documents import EarlierFile, File, render
 from trial.render.workbook.segments import Segments
 from trial.reporting import provenance
@@ -55,12 +56,15 @@ def publish(
     study: Study,
     changed: ChangedSubjects = None,
     note_blocks: Callable[[int, int], None] = lambda _done, _total: None,
+    *,
+    clears_up: bool = False,
 ) -> Outcome:
     """Bring the live documents of every audience up to date.
 
     `changed` are the subjects that may have changed since the last time: without it all are looked
     at. Where there is not the time to make all from nothing, `note_blocks` is told how many blocks
-    are kept, and of how many; `Unfinished` says that the next call goes on with them.
+    are kept, and of how many; `Unfinished` says that the next call goes on with them. Where all is
+    made from nothing, or `clears_up`, pieces go that the documents are not made of.
     """
     store = writer.store
     current = store.current(study.id)
@@ -70,11 +74,16 @@ def publish(
     with Spool() as spool:
         changes = ChangedRows(store, study, changed, spool, writer.beat, note_blocks)
         try:
-            advances = [_spooled_advance(writer, view, epoch, changes) for view in study.views]
+            advances = [
+                _spooled_advance(writer, view, epoch, changes, clears_up=clears_up)
+                for view in study.views
+            ]
         except OutOfTime as error:
             if changes.blocks_kept:
                 raise Unfinished("documents are begun: the next call goes on with them") from error
             raise
+    if clears_up or any(advance and advance.is_from_nothing for advance in advances):
+        _clear_former_audiences(writer.documents, study)
     counted = store.header_cells(study) if any(advances) else {}
     agree = all(_agrees(counted, advance.sums) for advance in advances if advance)
     return Outcome(advances[0].cut if advances[0] else None, agree)
@@ -85,18 +94,25 @@ class _Advance(NamedTuple):
 
     cut: Cut
     sums: Share
+    is_from_nothing: bool
 
 
 def _spooled_advance(
-    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows
+    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows, *, clears_up: bool
 ) -> _Advance | None:
     """Publish to one audience; its blocks are held no longer than that."""
     with Spool() as spool:
-        return _advance(writer, view, epoch, changes, spool)
+        return _advance(writer, view, epoch, changes, spool, clears_up=clears_up)
 
 
 def _advance(
-    writer: DocumentWriter, view: Study, epoch: int, changes: ChangedRows, spool: Spool
+    writer: DocumentWriter,
+    view: Study,
+    epoch: int,
+    changes: ChangedRows,
+    spool: Spool,
+    *,
+    clears_up: bool,
 ) -> _Advance | None:
     """Publish to one audience what changed, unless what it has is newer."""
     documents, code_version = writer.documents, writer.code_version
@@ -107,6 +123,8 @@ def _advance(
     overtaken = is_overtaken(pieces, state)
     live = contents(changes, view, PiecesInUse(pieces, inputs, spool), state, anyway=overtaken)
     if live is None:
+        if clears_up and latest is not None:
+            pieces.limit_to({*_named(documents, view, latest, state)}, BEGUN)
         return None
     entry = _entry(view, epoch, code_version, live)
     if latest is not None and not overtaken and not is_newer(entry, latest):
@@ -115,11 +133,19 @@ def _advance(
     versions = [] if latest is None else [*_named(documents, view, latest, state)]
     superseding = Superseding.of(written_at, state.former if state else (), versions)
     documents.bucket.delete(superseding.due())
-    entry |= _write(writer, view, epoch, live, unchanged, superseding)
-    if documents.replace_latest(view.id, view.audience, entry, tag):
-        return _Advance(live.report.cut, live.sums)
+    written = _write(writer, view, epoch, live, unchanged, superseding)
+    if documents.replace_latest(view.id, view.audience, entry | written.entry, tag):
+        if clears_up or live.state is None:
+            pieces.limit_to(written.pieces, BEGUN)
+        return _Advance(live.report.cut, live.sums, live.state is None)
     # Another publication came in between; this one may still know of something that it lacks.
-    return _advance(writer, view, epoch, changes, spool)
+    return _advance(writer, view, epoch, changes, spool, clears_up=clears_up)
+
+
+def _clear_former_audiences(documents: Documents, study: Study) -> None:
+    """Delete the pieces for audiences that the study has no more, as after its unblinding."""
+    for audience in set(AUDIENCES) - {view.audience for view in study.views}:
+        documents.pieces(study.id, audience).clear()
 
 
 def _named(
@@ -154,6 +180,13 @@ def _entry(view: Study, epoch: int, code_version: str, live: LiveContents) -> di
     }
 
 
+class _Written(NamedTuple):
+    """What was written: what `latest.json` says of the files, and the pieces that they are of."""
+
+    entry: dict[str, Any]
+    pieces: frozenset[ObjectVersion]
+
+
 def _write(
     writer: DocumentWriter,
     view: Study,
@@ -161,7 +194,7 @@ def _write(
     live: LiveContents,
     unchanged: Mapping[str, EarlierFile],
     superseding: Superseding,
-) -> dict[str, Any]:
+) -> _Written:
     """Write the files, what they are signed by, and the state; return where all of it is.
 
     `unchanged` files are left as they are where they would be the same.
@@ -186,16 +219,15 @@ def _write(
         write_blocks(pieces, [block for block, place in live.blocks if place is None])
     )
     blocks = [place or next(new_places) for _, place in live.blocks]
-    versions = chain(
-        writer.documents.named_versions(view.id, view.audience, entry),
-        _pieces_of(pieces, start, blocks),
-    )
+    in_use = frozenset(_pieces_of(pieces, start, blocks))
+    versions = chain(writer.documents.named_versions(view.id, view.audience, entry), in_use)
     state = LiveState(
         live.report.cut.id, inputs, start, live.positions, live.sums, live.survey.document(),
         live.disputes, live.open_disputes, blocks, {**files.files, **columns.files},
         segments.places, segments.known_widths, superseding.remaining(versions),
     )  # fmt: skip
-    return entry | {STATE: write_state(pieces, state)}
+    version = write_state(pieces, state)
+    return _Written(entry | {STATE: version}, in_use | {pieces.version(STATE, version)})
 
 
 def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:

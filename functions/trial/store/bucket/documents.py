@@ -14,7 +14,7 @@ from trial.errors import Rejected, Unavailable
 from trial.store.bucket import object_keys
 from trial.store.bucket.client import Bucket, ObjectVersion
 from trial.store.bucket.object_keys import AUDIT, LIVE
-from trial.store.bucket.pieces import LIVE_TAGS, Pieces, VersionReader
+from trial.store.bucket.pieces import LIVE_TAGS, Pieces, VersionReader, clear_study
 from trial.store.bucket.retention import Retention
 from trial.tables.file_names import LATEST, MANIFEST, SIGNATURE
 
@@ -130,6 +130,10 @@ class Documents:
     def pieces(self, study: str, audience: str) -> Pieces:
         """Return what a publication of a study to an audience keeps for the next one."""
         return Pieces(self.bucket, study, audience)
+
+    def clear_pieces(self, study: str) -> None:
+        """Delete all that publications and reports of a study have kept."""
+        clear_study(self.bucket, study)
 
     def live_version(self, study: str, audience: str, name: str, version: str) -> VersionReader:
         """Return a version of a live document, to read parts of it."""

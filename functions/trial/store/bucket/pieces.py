@@ -6,7 +6,7 @@ published: no reader of documents has rights to them.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field, replace
 from typing import Any
 
@@ -17,11 +17,18 @@ LIVE_TAGS = {"Tagging": "kind=live"}
 """Marks what is overwritten: the bucket's rules delete its former versions after a time."""
 _READ_AHEAD = 8_000_000
 _PREFIX = "pieces/"
+REPORTS = "reports/"
+"""Where pieces of reports stand, beside those of live documents."""
 
 
 def is_piece(key: str) -> bool:
     """Return whether an object is a piece, not a document."""
     return key.startswith(_PREFIX)
+
+
+def clear_study(bucket: Bucket, study: str) -> None:
+    """Delete every version of every piece of a study, for whichever audience."""
+    bucket.delete(list(bucket.versions(f"{_PREFIX}{study}/")))
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,25 @@ class Pieces:
 
     def of_report(self, report_id: str) -> "Pieces":
         """Return the pieces of a report that is not there yet."""
-        return replace(self, folder=f"reports/{report_id}/")
+        return replace(self, folder=f"{REPORTS}{report_id}/")
 
     def clear(self, start: str = "") -> None:
         """Delete every version of every piece of the folder whose name starts so."""
         self.bucket.delete(list(self.bucket.versions(self._key(start))))
+
+    def limit_to(self, versions: Collection[ObjectVersion], *spared: str) -> None:
+        """Delete every version of every piece but these, and those whose names start so.
+
+        Pieces of reports stay: they go with their reports.
+        """
+        starts = tuple(map(self._key, (REPORTS, *spared)))
+        self.bucket.delete(
+            [
+                stored
+                for stored in self.bucket.versions(self._key(""))
+                if stored not in versions and not stored.key.startswith(starts)
+            ]
+        )
 
     def write_document(self, name: str, document: Mapping[str, Any]) -> str:
         """Write a piece that is JSON, behind its own digest; return its version."""
