@@ -4,8 +4,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _COLLECTED = re.compile(r"Collected : (\d+)")
 
@@ -27,6 +30,20 @@ def environment(paths: Sequence[Path]) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
     }
+
+
+@contextmanager
+def packages(*names: str) -> Iterator[Path]:
+    """Make a directory that holds these packages, and nothing else that is installed."""
+    with TemporaryDirectory() as directory:
+        for name in names:
+            spec = find_spec(name)
+            assert spec is not None
+            assert spec.origin is not None
+            origin = Path(spec.origin)
+            place = origin.parent if origin.name == "__init__.py" else origin
+            (Path(directory) / place.name).symlink_to(place)
+        yield Path(directory)
 
 
 def run(program: str, paths: Sequence[Path], *flags: str, arguments: Sequence[str] = ()) -> str:

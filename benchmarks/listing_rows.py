@@ -1,26 +1,31 @@
 """What a listing's row costs, beside openpyxl's write-only mode; memory and files of long ones.
 
-Instructions are counted by callgrind as the difference between two lengths of a listing, so that
-what a workbook costs once does not count; the first rows, which decide its widths, are in both.
+Instructions are counted by callgrind from one row to another, so that what a workbook costs once,
+and the first rows, which decide its widths, do not count. Making the row itself does, on both
+sides. The packages at hand are those of a deployment: openpyxl would import NumPy if it were there.
 """
 
-import importlib.util
 import json
-from pathlib import Path
 
 from benchmarks import ROOT
-from benchmarks.instructions import instructions, run
+from benchmarks.instructions import READY, instructions_once_ready, packages, run
 from benchmarks.rows import Measured
 
-OURS_FEW, OURS_MORE = 2_000, 2_400
-THEIRS_FEW, THEIRS_MORE = 40, 160
-LARGE_FEW, LARGE_MORE = 2_000, 6_000
+RUN = 128  # rows that are compressed together
+OURS_ROWS = 16 * RUN, 24 * RUN
+"""From which row on until which: what is read ahead is written by then."""
+THEIRS_ROWS = 40, 160
+LARGE_OURS, LARGE_THEIRS = (16 * RUN, 64 * RUN), (2_000, 6_000)
 SHORT, LONG = 2_000, 20_000
 LARGE_SHORT, LARGE_LONG = 10_000, 500_000
+_PACKAGES = (
+    "openpyxl", "et_xmlfile", "defusedxml",
+    "pydantic", "pydantic_core", "annotated_types", "typing_extensions", "typing_inspection",
+)  # fmt: skip
 _ROWS = """
 from decimal import Decimal
-def rows():
-    for i in range({n}):
+def made(n):
+    for i in range(n):
         yield (
             f"TMB301-{i // 9:06}", f"Site {101 + i % 97}", f"{23 + i % 40}/M/WHITE",
             f"loose stools after infusion {i}", "Diarrhoea", "Gastrointestinal disorders",
@@ -31,9 +36,32 @@ def rows():
             Decimal(i * 7 % 100003) / 1000,
         )
 """
-OURS = (
+_WHOLE = (
     _ROWS
     + """
+import sys
+def rows():
+    return made(int(sys.argv[1]))
+"""
+)
+_COUNTED = (
+    _ROWS
+    + f"""
+import atexit, gc, os, sys
+def rows():
+    first, last = map(int, sys.argv[1:])
+    for i, row in enumerate(made(last + 1)):
+        if i == first:
+            gc.collect()
+            gc.freeze()
+            {READY}
+        if i == last:
+            atexit._run_exitfuncs()
+            os._exit(0)
+        yield row
+"""
+)
+OURS = """
 import json, os, resource, sys
 opened = []
 def watch(event, found):
@@ -53,10 +81,7 @@ size = sum(map(len, workbook(Report(cut, (), Flow("", "", (), ()), (), (listing,
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(json.dumps({"size": size, "memory": memory / 1024, "opened": len(opened)}))
 """
-)
-WRITE_ONLY = (
-    _ROWS
-    + """
+WRITE_ONLY = """
 from io import BytesIO
 from openpyxl import Workbook
 book = Workbook(write_only=True)
@@ -65,14 +90,12 @@ for row in rows():
     sheet.append(row)
 book.save(BytesIO())
 """
-)
 
 
 def measure(*, large: bool = False) -> list[Measured]:
-    """Count both at two lengths each, then make a short listing and a long one."""
-    own_sizes = (LARGE_FEW, LARGE_MORE) if large else (OURS_FEW, OURS_MORE)
-    write_only_sizes = (LARGE_FEW, LARGE_MORE) if large else (THEIRS_FEW, THEIRS_MORE)
-    row, write_only = _per_row(OURS, *own_sizes), _per_row(WRITE_ONLY, *write_only_sizes)
+    """Count rows of both, then make a short listing and a long one."""
+    row = _per_row(OURS, *(LARGE_OURS if large else OURS_ROWS))
+    write_only = _per_row(WRITE_ONLY, *(LARGE_THEIRS if large else THEIRS_ROWS))
     ratio = Measured(
         "instructions per listing row / write-only",
         row / write_only,
@@ -82,8 +105,16 @@ def measure(*, large: bool = False) -> list[Measured]:
     return [ratio, *(_long(LARGE_SHORT, LARGE_LONG) if large else _long(SHORT, LONG))]
 
 
+def _per_row(program: str, first: int, last: int) -> float:
+    with packages(*_PACKAGES) as directory:
+        counted = instructions_once_ready(
+            _COUNTED + program, [ROOT / "functions", directory], str(first), str(last)
+        )
+    return counted / (last - first)
+
+
 def _long(short: int, rows: int) -> list[Measured]:
-    short_run, long_run = (json.loads(run(_of(OURS, n), _paths(), "-S")) for n in (short, rows))
+    short_run, long_run = map(_whole, (short, rows))
     growth = (
         f"{short_run['memory']:.0f} MiB at {short:,} rows, {long_run['memory']:.0f} at {rows:,}"
     )
@@ -100,15 +131,8 @@ def _long(short: int, rows: int) -> list[Measured]:
     ]
 
 
-def _of(program: str, rows: int) -> str:
-    return program.replace("{n}", str(rows))
-
-
-def _paths() -> list[Path]:
-    site = Path(str(importlib.util.find_spec("openpyxl").origin)).parents[1]  # type: ignore[union-attr]
-    return [ROOT / "functions", site]
-
-
-def _per_row(program: str, low: int, high: int) -> float:
-    counted = [instructions(_of(program, n), _paths(), "-S") for n in (low, high)]
-    return (counted[1] - counted[0]) / (high - low)
+def _whole(rows: int) -> dict[str, float]:
+    with packages(*_PACKAGES) as directory:
+        printed = run(_WHOLE + OURS, [ROOT / "functions", directory], "-S", arguments=[str(rows)])
+    figures: dict[str, float] = json.loads(printed)
+    return figures

@@ -9,12 +9,10 @@ The first process of a release validates the definition; the others read it as t
 import importlib.util
 import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks import ROOT, world
-from benchmarks.instructions import instructions, run
+from benchmarks.instructions import instructions, packages, run
 from benchmarks.rows import Measured
 from local import stack
 from trial.definition import study as studies
@@ -47,20 +45,6 @@ VALIDATED = _READ + "; compiled.compiled(study.load(texts[0]))"
 _LOADED = "; import sys; print(*sorted(sys.modules))"
 
 
-@contextmanager
-def runtime() -> Iterator[Path]:
-    """Make a directory that holds what the Lambda runtime brings, and nothing else."""
-    with tempfile.TemporaryDirectory() as directory:
-        for name in _RUNTIME:
-            spec = importlib.util.find_spec(name)
-            assert spec is not None
-            assert spec.origin is not None
-            origin = Path(spec.origin)
-            place = origin.parent if origin.name == "__init__.py" else origin
-            (Path(directory) / place.name).symlink_to(place)
-        yield Path(directory)
-
-
 def loaded(handler: str, functions: Path = ROOT / "functions") -> set[str]:
     """Say which modules a handler loads by the time it is ready, all packages at hand."""
     site = Path(str(importlib.util.find_spec("boto3").origin)).parents[1]  # type: ignore[union-attr]
@@ -77,14 +61,14 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
     """Count the start of each handler against the bare client's."""
     artefact = stack.artefact(stack.build())
     texts = world.study().source, studies.validated_text(world.study())
-    with runtime() as packages, tempfile.TemporaryDirectory() as directory:
+    with packages(*_RUNTIME) as runtime, tempfile.TemporaryDirectory() as directory:
         files = [Path(directory) / name for name in ("body", "validated")]
         for file, text in zip(files, texts, strict=True):
             file.write_bytes(zlib.compress(text.encode(), 9))
-        bare = instructions(BARE, [packages], "-S")
+        bare = instructions(BARE, [runtime], "-S")
         started, validated, defined = (
             instructions(
-                program.format("api"), [artefact, packages], "-S", arguments=[*map(str, files)]
+                program.format("api"), [artefact, runtime], "-S", arguments=[*map(str, files)]
             )
             / bare
             for program in (START, VALIDATED, DEFINED)
