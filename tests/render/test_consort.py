@@ -7,7 +7,7 @@ import samples
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trial.render import consort, ems, legible, markdown, wrap
+from trial.render import consort, ems, legible, markdown, wrap, wrapped_lines
 from trial.tables.grid import Box, Flow, Stage
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -284,3 +284,4 @@ def test_lines_keep_every_character_and_their_width(text, width):
     lines = wrap(words, width)
     assert "".join(lines).replace(" ", "") == "".join(words).replace(" ", "")
     assert all(ems(line) <= width + 1e-6 or len(line) == 1 for line in lines)
+    assert wrapped_lines(words, width) == len(lines)

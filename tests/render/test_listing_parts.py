@@ -40,7 +40,7 @@ class Block:
     def digest(self) -> str:
         return hashlib.sha256(repr(self.rows).encode()).hexdigest()
 
-    def template(self, _: str, make: Callable[[], str]) -> str:
+    def template(self, _: str, make: Callable[[], list[str]]) -> list[str]:
         return make()
 
     def __iter__(self) -> Iterator[Any]:

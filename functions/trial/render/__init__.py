@@ -5,8 +5,8 @@ here: how a text is made legible, how wide it is, and where its lines break.
 """
 
 import re
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from unicodedata import category, combining, east_asian_width
 
 # C0 controls but tab and line feed, DEL, lone surrogates and the non-characters of XML 1.0.
@@ -38,18 +38,37 @@ _BROAD = frozenset("mwMW@%\u2014\u2022")
 
 def ems(text: str) -> float:
     """Estimate a text's width, in font sizes, for the wider of the common sans-serif faces."""
-    return sum(map(_em, text)) if len(text) > _LONGEST_WORD else _word_ems(text)
+    return _WORDS[text]
 
 
-@lru_cache(maxsize=4096)
-def _word_ems(word: str) -> float:
-    return sum(map(_em, word))
+class _Characters(dict[str, float]):
+    """The widths of characters that were met, in ems."""
+
+    def __missing__(self, character: str) -> float:
+        width = _em(character)
+        if len(self) >= _MOST_KEPT:
+            self.clear()
+        self[character] = width
+        return width
+
+
+class _Words(dict[str, float]):
+    """The widths of words that were met, in ems; those of long ones are not kept."""
+
+    def __missing__(self, word: str) -> float:
+        width = sum(map(_CHARACTERS.__getitem__, word))
+        if len(word) <= _LONGEST_WORD:
+            if len(self) >= _MOST_KEPT:
+                self.clear()
+            self[word] = width
+        return width
 
 
 _LONGEST_WORD = 40  # characters: what is longer seldom comes again
+_MOST_KEPT = 4_096
+_CHARACTERS, _WORDS = _Characters(), _Words()
 
 
-@lru_cache(maxsize=4096)
 def _em(character: str) -> float:
     if combining(character) or category(character) == "Cf":
         return 0.0
@@ -81,10 +100,25 @@ def wrap(words: Iterable[str], width: float) -> list[str]:
     return lines
 
 
+def wrapped_lines(words: Sequence[str], width: float) -> int:
+    """Count the lines that `wrap` fills, without making them."""
+    sizes = list(map(_WORDS.__getitem__, words))
+    if not sizes or max(sizes) > width:
+        return len(wrap(words, width))
+    lines, room = 1, width - sizes[0]
+    for size in islice(sizes, 1, None):
+        if size + _SPACE <= room:
+            room -= size + _SPACE
+        else:
+            lines += 1
+            room = width - size
+    return lines
+
+
 def _broken(word: str, width: float) -> list[str]:
     parts, room = [""], width
     for character in word:
-        size = _em(character)
+        size = _CHARACTERS[character]
         if parts[-1] and size > room:
             parts.append("")
             room = width

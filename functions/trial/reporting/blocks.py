@@ -25,6 +25,8 @@ from trial.tables.row_blocks import Row, RowBlock
 
 _USUAL_SIZE = 16
 """How many subjects a block has on average: a change makes the rows of all of them anew."""
+_ROW_END = "\1"
+"""Stands between rows of a sheet: a character that XML has not."""
 _LEVEL = 1  # of compression: these bytes are written once and read often
 
 
@@ -69,13 +71,13 @@ class PackedRows:
     shape: str = ""
     """Of the sheet that the template is for."""
 
-    def template(self, shape: str, make: Callable[[], str]) -> str:
-        """Return the rows as they stand in a sheet, but for their numbers; remember them."""
+    def template(self, shape: str, make: Callable[[], list[str]]) -> list[str]:
+        """Return each row as it stands in a sheet, but for its number; remember them."""
         if shape == self.shape:
-            return zlib.decompress(bytes(self.packed_template)).decode()
-        template = make()
-        self.remember_template(shape, zlib.compress(template.encode(), _LEVEL))
-        return template
+            return zlib.decompress(bytes(self.packed_template)).decode().split(_ROW_END)
+        rows = make()
+        self.remember_template(shape, zlib.compress(_ROW_END.join(rows).encode(), _LEVEL))
+        return rows
 
     def remember_template(self, shape: str, packed: bytes) -> None:
         """Keep a template for a sheet of some shape."""

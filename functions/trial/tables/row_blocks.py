@@ -40,8 +40,8 @@ class RowBlock(Protocol):
     def columns(self) -> bytes | None:
         """The same by column, compact, where they are kept."""
 
-    def template(self, shape: str, make: Callable[[], str]) -> str:
-        """Return the rows as they stand in a sheet of some shape, but for their numbers."""
+    def template(self, shape: str, make: Callable[[], list[str]]) -> list[str]:
+        """Return each row as it stands in a sheet of some shape, but for its number."""
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows, as often as asked for."""
@@ -84,8 +84,8 @@ class Run:
         """How many rows there are."""
         return len(self.rows)
 
-    def template(self, shape: str, make: Callable[[], str]) -> str:  # noqa: ARG002 (none is kept)
-        """Return the rows as they stand in a sheet, but for their numbers."""
+    def template(self, shape: str, make: Callable[[], list[str]]) -> list[str]:  # noqa: ARG002 (none is kept)
+        """Return each row as it stands in a sheet, but for its number."""
         return make()
 
     def __iter__(self) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from math import ceil
 from typing import NamedTuple
 
-from trial.render import ems, legible, wrap
+from trial.render import ems, legible, wrapped_lines
 
 LONGEST_TEXT = 32_767  # UTF-16 units a cell holds
 _CUT_MARK = " [cut: the text is longer than a cell]"
@@ -83,8 +83,8 @@ def line_count(text: str, width: int) -> int:
     """Return how many lines a text takes in a column so many digits wide."""
     room = (width - 0.5) * _ROOM
     if text.isprintable():  # one paragraph, and nothing that needs a picture
-        return 1 if len(text) * _WIDEST <= room else len(wrap(text.split(), room)) or 1
-    return sum(len(wrap(line.split(), room)) or 1 for line in legible(text).split("\n"))
+        return 1 if len(text) * _WIDEST <= room else wrapped_lines(text.split(), room) or 1
+    return sum(wrapped_lines(line.split(), room) or 1 for line in legible(text).split("\n"))
 
 
 _ILLEGAL_IN_NAME = re.compile(r"[\[\]:*?/\\]")

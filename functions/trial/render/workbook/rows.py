@@ -3,9 +3,10 @@
 Every text is an inline string; its style is a number in the workbook's table of styles.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import cache
+from itertools import batched, chain, repeat
 from xml.sax.saxutils import escape
 
 from openpyxl.cell.cell import Cell
@@ -26,17 +27,9 @@ from trial.render.workbook.cell_values import (
 from trial.render.workbook.styles import dress, height
 from trial.tables.grid import ListingColumn, Value
 
-type _XmlAndLines = tuple[str, int]
-"""A cell's XML from behind its row's number, and how many lines it takes.
-
-The row's number is the only part of a cell that differs from row to row, so what stands around it
-is cached by the cell's value: most columns have few different ones.
-"""
-
-# A text of these characters alone needs no escaping, if it is short enough for a cell.
-_SIMPLE = re.compile("[^\x00-\x1f&<>_\x7f\ud800-\udfff\ufffe\uffff]*")
-_SHORT = 200  # characters: what is longer seldom comes again, and would fill the memory
-_MOST_CACHED = 2_048  # cells of a column
+_MOST_KEPT = 200_000  # characters of a column's cells
+_AT_ONCE = 512  # rows
+_CONVERTED = ("number", "day")  # kinds of column whose texts may be stored as something else
 
 
 class Styles:
@@ -76,55 +69,70 @@ def _styled_items() -> Iterator[CellValue]:
         yield from (numeric(f"{whole}.{'0' * places}".rstrip(".")) for whole in ("1", "1,000"))
 
 
-class _Column(dict[str | int | None, _XmlAndLines]):
-    """A column's cells by their values, made when first needed; those of short values are kept.
+class _Column(dict[Value, str]):
+    """A column's cells as XML by their values, made when first needed.
 
-    A cell reaches from behind its row's number up to that of the cell after it. Decimals are not
-    kept: equal ones may show different digits.
+    A cell reaches from behind its row's number up to that of the cell after it: the number is all
+    that differs from row to row, and most columns have few different values.
     """
 
     def __init__(self, styles: Styles, kind: str, style: str, width: int, ending: str) -> None:
         super().__init__()
         self._styles, self._kind, self._style = styles, kind, style
         self._width, self._ending = width, ending
-        self._plain = styles.number(CellValue("", style))
+        self._plain = f'" s="{styles.number(CellValue("", style))}" t="inlineStr"><is>'
         self._of_places: dict[int, str] = {}
+        self._kept, self._lines = 0, dict[Value, int]()  # of the values that take several
 
-    def __missing__(self, value: str | int | None) -> _XmlAndLines:
-        if isinstance(value, str):
-            xml = self._text(value)
-            if len(value) > _SHORT:
-                return xml
-        else:
-            item = CellValue("", self._style) if value is None else numeric(str(value))
-            xml = self._cell(item), 1
-        if len(self) >= _MOST_CACHED:
+    def __missing__(self, value: Value) -> str:
+        cell = self[value] = self._made(value)
+        self._kept += len(cell)
+        return cell
+
+    def cells(self, values: Sequence[Value]) -> Iterable[str]:
+        """Write the cells of some rows. Equal decimals may show different digits: none is kept."""
+        if self._kept > _MOST_KEPT:
             self.clear()
-        self[value] = xml
-        return xml
+            self._lines.clear()
+            self._kept = 0
+        if Decimal not in set(map(type, values)):
+            return map(self.__getitem__, values)
+        return [self._decimal(v) if isinstance(v, Decimal) else self[v] for v in values]
 
-    def decimal(self, value: Decimal) -> _XmlAndLines:
+    def lines(self, values: Sequence[Value]) -> Iterable[int] | None:
+        """Return how many lines each cell takes of the rows written last; None if all take one."""
+        return map(self._lines.get, values, repeat(1)) if self._lines else None
+
+    def _made(self, value: Value) -> str:
+        if not isinstance(value, str):
+            return self._cell(CellValue("", self._style) if value is None else numeric(str(value)))
+        if self._kind in _CONVERTED or not value or value.startswith(FORMULA_LIKE):
+            item = self._item(value)
+            if not isinstance(item.value, str):
+                return self._cell(item)
+            cell = self._cell(item)
+        else:
+            cell = f"{self._plain}{_string(value)}</is></c>{self._ending}"
+        if (lines := line_count(value, self._width)) > 1:
+            self._lines[value] = lines
+        return cell
+
+    def _item(self, text: str) -> CellValue:
+        if self._kind == "number":
+            return numeric(text)
+        return (self._kind == "day" and dated(text)) or CellValue(text, self._style)
+
+    def _decimal(self, value: Decimal) -> str:
         """Write a decimal, by the shortest way if a spreadsheet holds it for sure."""
-        text = f"{value:f}"
+        text = str(value)
+        if "E" in text:
+            text = f"{value:f}"
         if not value or len(text) > EXACT_DIGITS or not value.is_finite():
-            return self._cell(numeric(text)), 1
+            return self._cell(numeric(text))
         places = len(text.partition(".")[2])
         if places not in self._of_places:
             self._of_places[places] = f'" s="{self._styles.number(numeric(text))}"><v>'
-        return f"{self._of_places[places]}{text}</v></c>{self._ending}", 1
-
-    def _text(self, text: str) -> _XmlAndLines:
-        item = CellValue(text, self._style)
-        if self._kind == "number":
-            item = numeric(text)
-        elif self._kind == "day":
-            item = dated(text) or item
-        if not isinstance(item.value, str):
-            return self._cell(item), 1
-        if item.style != self._style or text.startswith(FORMULA_LIKE) or not text:
-            return self._cell(item), line_count(text, self._width)
-        cell = f'" s="{self._plain}" t="inlineStr"><is>{_string(text)}</is></c>{self._ending}'
-        return cell, line_count(text, self._width)
+        return f"{self._of_places[places]}{text}</v></c>{self._ending}"
 
     def _cell(self, item: CellValue) -> str:
         return f'"{_xml(self._styles, item)}{self._ending}'
@@ -145,24 +153,24 @@ class RowWriter:
             )
         ]
 
-    def template(self, rows: Iterable[Sequence[Value]]) -> str:
+    def template(self, rows: Iterable[Sequence[Value]]) -> list[str]:
         """Write records as rows, with a mark where a row's number belongs."""
-        return _ROW_END.join(map(self._row, rows))
+        return [*chain.from_iterable(map(self._rows, batched(rows, _AT_ONCE, strict=False)))]
 
     @staticmethod
-    def numbered(template: str, first: int) -> str:
+    def numbered(template: Iterable[str], first: int) -> str:
         """Return rows with their numbers, from that of the first on."""
-        rows = template.split(_ROW_END)
-        return "".join(row.replace(_NUMBER, str(number)) for number, row in enumerate(rows, first))
+        return "".join([row.replace(_NUMBER, str(n)) for n, row in enumerate(template, first)])
 
-    def _row(self, values: Sequence[Value]) -> str:
-        cells_and_lines = [
-            column.decimal(value) if isinstance(value, Decimal) else column[value]
-            for column, value in zip(self._columns, values, strict=True)
-        ]
-        cells, lines = zip(*cells_and_lines, strict=True)
+    def _rows(self, rows: Sequence[Sequence[Value]]) -> Iterable[str]:
+        """Write some records, column by column: what is done for each cell runs in no Python."""
+        columns = list(zip(self._columns, zip(*rows, strict=True), strict=True))
+        cells = [list(column.cells(values)) for column, values in columns]
+        lines = (column.lines(values) for column, values in columns)
+        one = repeat(1, len(rows)), repeat(1)  # `max` wants two at least
+        openings = map(_opened, map(max, *one, *filter(None, lines)))
         # The row's number is what stands between the pieces: it is in every cell's address.
-        return _NUMBER.join((_opened(max(lines)), _FIRST, *cells))
+        return map(_NUMBER.join, zip(openings, repeat(_FIRST), *cells, strict=False))
 
     def line(self, number: int, item: CellValue | None) -> str:
         """Write a row of one text that runs on over the empty cells beside it, or of none."""
@@ -172,10 +180,11 @@ class RowWriter:
 
 
 _FIRST = '"><c r="A'
-_NUMBER, _ROW_END = "\0", "\1"
-"""Stand for a row's number, and between rows: characters that XML has not."""
+_NUMBER = "\0"
+"""Stands for a row's number: a character that XML has not."""
 
 
+@cache
 def _opened(lines: int) -> str:
     high = height(lines)
     return '<row r="' if high is None else f'<row ht="{high}" customHeight="1" r="'
@@ -192,7 +201,12 @@ def _xml(styles: Styles, item: CellValue) -> str:
 
 
 def _string(text: str) -> str:
-    if len(text) * 2 > LONGEST_TEXT or not _SIMPLE.fullmatch(text):
+    if len(text) * 2 > LONGEST_TEXT or not text.isprintable() or _needs_escape(text):
         text = escape(storable(text))
     attribute = ' xml:space="preserve"' if text != text.strip() else ""
     return f"<t{attribute}>{text}</t>"
+
+
+def _needs_escape(text: str) -> bool:
+    """Return whether there may be what stands for something else: tests are cheaper than a look."""
+    return "&" in text or "<" in text or ">" in text or "_" in text
