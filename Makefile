@@ -142,6 +142,7 @@ verify: $(READY) ## check documents against journals: DIR=out/cut KEY=signing-ke
 
 build: $(READY) ## build for AWS, into .aws-sam/build: arm64, or ARCHITECTURE=x86_64
 	@$(SAM) build --config-env production $(if $(ARCHITECTURE),--parameter-overrides Architecture=$(ARCHITECTURE))
+	@PYTHONPATH=infrastructure .venv/bin/python -m local.bytecode .aws-sam/build/*/
 
 invoke: $(READY) ## one Lambda event in a container: make invoke EVENT=events/api/get-summary.json
 	@$(LOCAL) invoke "$(EVENT)"

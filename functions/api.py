@@ -7,7 +7,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
-from trial.commands import erasure, intake, redrive
+from trial.commands import intake
 from trial.commands.intake import PostedEvent
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.definition.study import Study
@@ -15,7 +15,7 @@ from trial.errors import Rejected, Unavailable, error_location
 from trial.events import fields, json_body
 from trial.store.definitions import PutStatus
 from trial.store.rows import second_text
-from trial.web import request_bodies, routing
+from trial.web import routing
 from trial.web.routing import Answer, Request, Routes
 
 logger, metrics = Logger(), Metrics()
@@ -29,11 +29,17 @@ LATER_MODULES = (
     "difflib",
     "trial.commands.admission",
     "trial.commands.clarification",
+    "trial.commands.erasure",
+    "trial.commands.redrive",
     "trial.commands.unblinding",
+    "trial.definition.validation_errors",
+    "trial.store.activities",
+    "trial.store.discrepancy_states",
     "trial.tables.checking",
     "trial.web.by_token",
     "trial.web.pagination",
     "trial.web.queries",
+    "trial.web.request_bodies",
     "unicodedata",
 )
 """What is imported only where a request needs it."""
@@ -42,7 +48,7 @@ LATER_MODULES = (
 @routes("PUT", "/studies/{study}/definition")
 def put_definition(request: Request, study: str) -> Answer:
     """Upload a study's definition, or amend it."""
-    # Whoever only posts events needs no renderers.
+    # Whoever only posts events needs none of what other requests do.
     from trial.commands import admission  # noqa: PLC0415
 
     request.content_type(routing.JSON)
@@ -56,6 +62,8 @@ def put_definition(request: Request, study: str) -> Answer:
 @routes("PUT", "/studies/{study}/senders")
 def put_senders(request: Request, study: str) -> Answer:
     """Set the senders: who may post which kinds of event of which sites."""
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
+
     wiring.store().study(study)
     request.content_type(routing.JSON)
     senders, reason = request_bodies.parse_senders(json_body.read_json(request.body))
@@ -148,6 +156,8 @@ def _warnings(answer: intake.Answer) -> dict[str, Any]:
 @routes("POST", "/studies/{study}/quarantine/redrive")
 def post_redrive(request: Request, study: str) -> Answer:
     """Redrive quarantined bodies once their cause is resolved; each call takes so many of them."""
+    from trial.commands import redrive  # noqa: PLC0415 (as above)
+
     store = wiring.store()
     defined, after = store.study(study), request.query.get("after", "")
     wiring.activities().note(study, request.principal, "redrive", request.path, request.reason)
@@ -163,6 +173,9 @@ def post_redrive(request: Request, study: str) -> Answer:
 @routes("POST", "/studies/{study}/subjects/{subject}/erase")
 def post_erase(request: Request, study: str, subject: str) -> Answer:
     """Erase a subject's free text and identifiers for good; counts and the journal's chain stay."""
+    from trial.commands import erasure  # noqa: PLC0415 (as above)
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
+
     store = wiring.store()
     defined = store.study(study)
     if not fields.is_identifier(subject):
@@ -182,6 +195,7 @@ def post_erase(request: Request, study: str, subject: str) -> Answer:
 def post_discrepancy_state(request: Request, study: str, subject: str, discrepancy: str) -> Answer:
     """Record that a discrepancy is answered or accepted, or open again, and why."""
     from trial.commands import clarification  # noqa: PLC0415 (who posts events needs no reports)
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
 
     defined = wiring.store().study(study)
     body = request_bodies.parse_state(json_body.read_posted(request.body))
@@ -215,12 +229,16 @@ def delete_study(request: Request, study: str) -> Answer:
 
 
 def _because(request: Request, title: str) -> str:
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
+
     return request_bodies.parse_reason(json_body.read_posted(request.body), title)
 
 
 @routes("POST", "/studies/{study}/reports")
 def post_report(request: Request, study: str) -> Answer:
     """Request a report of the study; Publish makes its documents."""
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
+
     testing = wiring.store().study(study).definition.testing
     body = json_body.read_posted(request.body) if request.body.strip() else {}
     report = request_bodies.parse_report_request(body, request.principal, wiring.now(), testing)
@@ -237,6 +255,8 @@ def post_report(request: Request, study: str) -> Answer:
 @routes("POST", "/studies/{study}/audit")
 def post_audit(request: Request, study: str) -> Answer:
     """Request an audit: the sums are compared with the records, and every chain is verified."""
+    from trial.web import request_bodies  # noqa: PLC0415 (as above)
+
     wiring.store().study(study)
     audit_id, moment = request_bodies.new_request_id(), second_text(wiring.now())
     wiring.reports().request_audit(study, audit_id, request.principal, moment)

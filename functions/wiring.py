@@ -19,20 +19,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import pydantic
 from botocore import session
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.loaders import JSONFileLoader, Loader
 from pydantic import BaseModel, ConfigDict, Field
 
 from trial import deferred
-from trial.commands.engine import Engine
 from trial.commands.intake_context import Channel, IntakeContext
-from trial.commands.queue import Queue
 from trial.errors import Beat, OutOfTime
-from trial.reporting.signing import Signer
-from trial.store.activities import Activities
 from trial.store.audits import Audits
-from trial.store.bucket.documents import Documents
-from trial.store.bucket.retention import Retention
-from trial.store.discrepancy_states import DiscrepancyStates
 from trial.store.dynamodb import Store
 from trial.store.leases import Leases
 from trial.store.reports import Reports
@@ -46,6 +40,12 @@ gc.enable()
 
 if TYPE_CHECKING:
     from trial.access.issuer import Issuer
+    from trial.commands.engine import Engine
+    from trial.commands.queue import Queue
+    from trial.reporting.signing import Signer
+    from trial.store.activities import Activities
+    from trial.store.bucket.documents import Documents
+    from trial.store.discrepancy_states import DiscrepancyStates
 
 
 class Settings(BaseModel):
@@ -82,6 +82,29 @@ class _Files(JSONFileLoader):
             return json.loads(Path(f"{file_path}.json").read_bytes())
         except FileNotFoundError:
             return super().load_file(file_path)
+
+
+class _Session(session.Session):
+    """Knows of one service.
+
+    botocore has a hundred handlers for services that are not asked, and looks into each of them for
+    how it is called.
+    """
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        super().__init__()
+
+    def register(self, event_name: str, *handler: Any, **options: Any) -> None:  # noqa: ANN401 (as botocore has it)
+        """Register a handler for an event of the service, or of every service."""
+        if concerns(event_name, self._service):
+            super().register(event_name, *handler, **options)
+
+
+def concerns(event: str, service: str) -> bool:
+    """Return whether clients of a service emit an event: it is `stage.service.operation`."""
+    stage, _, place = event.partition(".")
+    return stage != "docs" and place.partition(".")[0] in {"", "*", service}
 
 
 class _Services(Loader):
@@ -132,12 +155,19 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
     The runtime brings a botocore of its own, not the one this was tested with: where that takes
     no other loader than its own, it has its way.
     """
-    core = session.Session()
     try:
+        core = _Session(service)
         core.register_component("data_loader", _Services(file_loader=_Files()))
+        if "AWS_ACCESS_KEY_ID" in os.environ:
+            # There they are: no other place is made ready to be asked for them.
+            core.register_component("credential_provider", CredentialResolver([EnvProvider()]))
         return core.create_client(service, config=config, **options)
     except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
         return session.Session().create_client(service, config=config, **options)
+
+
+# What only some functions or requests need is imported by what makes it: an event is recorded
+# sooner where a start has less to load.
 
 
 @cache
@@ -165,8 +195,10 @@ def reports() -> Reports:
 
 
 @cache
-def activities() -> Activities:
+def activities() -> "Activities":
     """Return the log of activities."""
+    from trial.store.activities import Activities  # noqa: PLC0415
+
     return Activities(table(), now)
 
 
@@ -177,8 +209,10 @@ def submissions() -> Submissions:
 
 
 @cache
-def discrepancy_states() -> DiscrepancyStates:
+def discrepancy_states() -> "DiscrepancyStates":
     """Return what was decided of discrepancies."""
+    from trial.store.discrepancy_states import DiscrepancyStates  # noqa: PLC0415
+
     return DiscrepancyStates(table(), now)
 
 
@@ -194,7 +228,9 @@ def intake_context(principal: str, channel: Channel) -> IntakeContext:
 
 
 @cache
-def _queue() -> Queue:
+def _queue() -> "Queue":
+    from trial.commands.queue import Queue  # noqa: PLC0415
+
     return Queue(client("sqs", CLIENT), settings().SUBMISSIONS_URL)
 
 
@@ -210,8 +246,10 @@ def audits() -> Audits:
 
 
 @cache
-def engine() -> Engine:
+def engine() -> "Engine":
     """Return what spreads the work of a large study."""
+    from trial.commands.engine import Engine  # noqa: PLC0415
+
     return Engine(client("stepfunctions", CLIENT), settings().RUNS)
 
 
@@ -222,15 +260,20 @@ def leases() -> Leases:
 
 
 @cache
-def documents() -> Documents:
+def documents() -> "Documents":
     """Return the published documents."""
+    from trial.store.bucket.documents import Documents  # noqa: PLC0415
+    from trial.store.bucket.retention import Retention  # noqa: PLC0415
+
     retention = Retention(settings().LOCK_MODE, settings().LOCK_DAYS, now)
     return Documents(client("s3", DOCUMENTS), settings().BUCKET_NAME, retention)
 
 
 @cache
-def signer() -> Signer:
+def signer() -> "Signer":
     """Return the key that signs what is published; a function without one publishes nothing."""
+    from trial.reporting.signing import Signer  # noqa: PLC0415
+
     if not settings().SIGNING_KEY:
         raise ValueError("SIGNING_KEY is not set")
     return Signer(client("kms", CLIENT), settings().SIGNING_KEY)

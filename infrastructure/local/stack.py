@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_public_key,
 )
 
+from local import bytecode
 from local.emulator import REGION, ROOT, STATES, Emulator, LocalError, environment
 
 _TEMPLATE = ROOT / "template.yaml"
@@ -199,6 +200,8 @@ def _sam_build(target: Path, processor: str) -> None:
             content = folder.resolve()
             folder.unlink()
             shutil.copytree(content, folder)
+    for handler in unfinished.glob("*/api.py"):
+        bytecode.compile_modules(handler.parent)
     built = unfinished / "template.yaml"
     # JSON is YAML as well: sam, which reads it again and again for a deployment, reads it faster.
     built.write_text(json.dumps(yaml_parse(built.read_text())))

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore import session
+from botocore import handlers, session
 from invoking import forget
 from pydantic import ValidationError
 
 import wiring
 
 REGIONS = "us-east-1", "eu-central-1", "ap-south-2", "us-gov-west-1", "cn-north-1"
+STAGES = {name.partition(".")[0] for name, *_ in handlers.BUILTIN_HANDLERS} - {"docs"}
 
 
 @pytest.fixture
@@ -59,8 +60,8 @@ def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
     def otherwise(*_: Any) -> None:
         raise AttributeError
 
-    for method in ("list_available_services", "load_file"):
-        for owner in (wiring._Services, wiring._Files):
+    for method in ("list_available_services", "load_file", "register"):
+        for owner in (wiring._Services, wiring._Files, wiring._Session):
             if hasattr(owner, method):
                 with monkeypatch.context() as patch:
                     patch.setattr(owner, method, otherwise)
@@ -82,3 +83,34 @@ def test_a_variable_that_is_empty_is_not_set(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ValidationError, match="TABLE_NAME"):
         wiring.settings()
     forget()
+
+
+def registered(core: session.Session, event: str) -> list[object]:
+    emitter = core.get_component("event_emitter")._emitter
+    return list(emitter._handlers.prefix_search(event))
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "kms", "s3", "sqs", "stepfunctions"])
+def test_every_handler_of_its_service_and_of_all_services_is_there(service: str) -> None:
+    own, whole = wiring._Session(service), session.Session()
+    model = whole.get_service_model(service)
+    name = model.service_id.hyphenize()
+    events = [f"{stage}.{name}.{part}" for stage in STAGES for part in model.operation_names]
+    events += [*STAGES, *(f"{stage}.{name}" for stage in STAGES)]
+    for event in events:
+        assert registered(own, event) == registered(whole, event), event
+    assert any(registered(own, event) for event in events)
+    assert len(registered(own, "before-call.glacier.UploadArchive")) < len(
+        registered(whole, "before-call.glacier.UploadArchive")
+    )
+
+
+def test_credentials_of_the_environment_are_the_ones_that_sign(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "token")
+    client = wiring.client("dynamodb", region_name="eu-central-1")
+    credentials = client._request_signer._credentials
+    assert (credentials.access_key, credentials.token) == ("of-the-environment", "token")

@@ -1,5 +1,6 @@
 """What is built for a processor runs on that processor, whichever machine builds it."""
 
+from importlib.util import MAGIC_NUMBER, cache_from_source
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_every_wheel_is_of_the_processor_or_of_any(processor: str, artefact: Pat
         if not any(line.endswith(("-any", f"_{WHEELS[processor]}")) for line in lines)
     }
     assert not strange
+
+
+def test_every_module_is_compiled_and_taken_without_a_look_at_its_source(artefact: Path) -> None:
+    modules = [*artefact.rglob("*.py")]
+    unchecked = MAGIC_NUMBER + (1).to_bytes(4, "little")  # PEP 552: by a hash that is not compared
+    headers = {path.name: Path(cache_from_source(path)).read_bytes()[:8] for path in modules}
+    assert len(modules) > 500
+    assert set(headers.values()) == {unchecked}
 
 
 def test_both_hold_the_same_versions() -> None:

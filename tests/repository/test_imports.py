@@ -249,6 +249,25 @@ def test_the_cipher_is_loaded_only_when_something_is_sealed() -> None:
     assert loaded(f"import api; {seal}; sealing._cipher(b'k' * 32)", cipher) == [cipher]
 
 
+EVENTS_NEED_NONE = (
+    "trial.commands.engine",
+    "trial.commands.erasure",
+    "trial.commands.queue",
+    "trial.commands.redrive",
+    "trial.definition.validation_errors",
+    "trial.reporting",
+    "trial.statistics.maximisation",
+    "trial.store.activities",
+    "trial.store.bucket",
+    "trial.store.discrepancy_states",
+    "trial.web.request_bodies",
+)
+
+
+def test_who_only_records_events_loads_nothing_of_other_requests() -> None:
+    assert loaded("import api; api.wiring.store()", *EVENTS_NEED_NONE) == []
+
+
 @pytest.mark.parametrize("handler", ["api", "audit", "ingest", "publish", "room"])
 def test_no_handler_loads_the_resources_of_boto3(handler: str) -> None:
     assert loaded(f"import {handler}", "boto3.resources") == []

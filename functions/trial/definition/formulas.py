@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import NamedTuple
 
 from trial.deferred import dataclass
 
@@ -68,7 +67,8 @@ class Operation:
 Node = Fraction | Operand | Fact | Case | Operation
 
 
-class _Token(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Token:
     kind: str
     text: str
 

@@ -15,7 +15,6 @@ from trial.definition.design import Visit
 from trial.definition.grading import Grading, rules_for
 from trial.definition.pooling import pooled
 from trial.definition.usage import Place, asks_for, results_used
-from trial.definition.validation_errors import validation_errors
 from trial.definition.worded_bounds import WordedBounds
 from trial.errors import Rejected
 from trial.events import json_body
@@ -147,6 +146,8 @@ def load(text: str | bytes, version: int | None = None) -> Study:
         ordered = json.dumps(bounds.resolved, default=str, sort_keys=True)
         definition = Definition.model_validate_json(ordered)
     except ValidationError as error:
+        from trial.definition.validation_errors import validation_errors  # noqa: PLC0415 (then only)
+
         words = {fault.pointer for fault in bounds.faults}  # of which a number is asked for too
         other_faults = (e for e in validation_errors(error, value) if e.pointer not in words)
         raise Rejected(422, "Definition not accepted", "", *bounds.faults, *other_faults) from None

@@ -51,7 +51,6 @@ from trial.rules.categories import Category, in_no_class, is_number, known_level
 from trial.rules.determination import PendingTest
 from trial.rules.matching import Test, matcher, optional_fields, refused, unknown
 from trial.rules.measures import Quantity
-from trial.statistics.families import LOGISTIC
 from trial.statistics.inference import CONFIDENCE_95, Confidence
 from trial.statistics.margins import Margin
 from trial.statistics.pairs import PAIRED_TANGO
@@ -907,6 +906,7 @@ class Compiler:
         return dict(zip(names, self._categories(names, path, continuous), strict=True))
 
     def _logistic(self, row: TableRow, path: str) -> Iterator[CompiledRow]:
+        from trial.statistics.families import LOGISTIC  # noqa: PLC0415 (see above)
         from trial.tables.rows.logistic import LogisticRow  # noqa: PLC0415 (see above)
 
         assert row.logistic is not None
