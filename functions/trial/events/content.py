@@ -52,8 +52,11 @@ def without_empty(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _members(data: Mapping[str, Any]) -> dict[str, Any]:
-    members = {name: _present(value) for name, value in data.items()}
-    return {name: value for name, value in members.items() if value not in (None, [], {})}
+    return {
+        name: present
+        for name, value in data.items()
+        if (present := _present(value)) not in (None, [], {})
+    }
 
 
 def _present(value: Any) -> Any:  # noqa: ANN401 (any JSON value)

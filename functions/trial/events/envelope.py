@@ -66,17 +66,17 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     Raises `Rejected` (422) naming every field at fault. `form` is that of the journal it is read
     from, `NORMAL` for whatever is new.
     """
-    envelope = _envelope(value, form)
+    envelope, posted = _envelope(value, form)
     kind = _kind(envelope.type)
     study_id = envelope.study or study
     if study_id is None or (study is not None and study_id != study):
         fault = FieldError("/study", "must name the study the event is posted to")
         raise Rejected(422, "Event not accepted", "", fault)
-    data = validate(_model(kind, envelope.data), envelope.data, "/data", context=form)
+    data = validate(_model(kind, posted), posted, "/data", context=form)
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", FieldError("/data/reason_for_change", detail))
-    data_fields = {name: v for name, v in envelope.data.items() if name not in _IDENTITY}
+    data_fields = {name: v for name, v in posted.items() if name not in _IDENTITY}
     if form == NORMAL:
         data_fields = content.without_empty(data_fields)
     content_members = {
@@ -105,13 +105,13 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     )
 
 
-def _envelope(value: object, form: int) -> Envelope:
-    """Read an event's attributes, its numbers in one spelling: 3.0 is as good an integer as 3."""
+def _envelope(value: object, form: int) -> tuple[Envelope, dict[str, Any]]:
+    """Read an event's attributes, and its data with numbers in one spelling: 3.0 is 3 then."""
     envelope = validate(Envelope, value, "")
     if form == AS_WRITTEN:
-        return envelope
+        return envelope, envelope.data
     try:
-        return envelope.model_copy(update={"data": content.normal_numbers(envelope.data)})
+        return envelope, content.normal_numbers(envelope.data)
     except RecursionError as error:
         raise _too_deep() from error
 

@@ -34,9 +34,11 @@ def check_wellformed(text: str, value: Any) -> None:  # noqa: ANN401 (any JSON v
     `value` is what the text was read as; bytes that were no UTF-8 stand in it as
     `surrogateescape` has them.
     """
-    if _SUSPECT.search(text) and (problem := next(_unsound(text), None)) is not None:
+    # What nearly no text holds is looked for as a whole first, which takes a tenth of the time.
+    is_suspect = ("\\u" in text or not text.isascii()) and _SUSPECT.search(text)
+    if is_suspect and (problem := next(_unsound(text), None)) is not None:
         raise Rejected(400, "Invalid JSON", problem)
-    if _is_deep(value):
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(value):
         location = line_and_column(text, _too_deep_at(text))
         raise Rejected(400, "Invalid JSON", f"nested more than {MAX_DEPTH} deep at {location}")
 

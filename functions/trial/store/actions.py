@@ -67,7 +67,7 @@ def _subject_actions(
     values = {
         "version": number(version),
         "head": binary(head),
-        "stamp": text(stamp_text(stamp)),
+        "stamp": text(journal.stamp),
         "format": number(subjects.FORMAT),
         "body": binary(update.body),
         "cipher_key": binary(update.cipher_key),

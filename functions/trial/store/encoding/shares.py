@@ -8,9 +8,10 @@ written by that text while its cells are equal: only what an event changed is fo
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import NamedTuple
 
-from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row, row_of_audience
 from trial.statistics.cells import Cells, Share
 from trial.statistics.limbs import LIMB_BASE, limb_names, to_limbs
@@ -31,32 +32,38 @@ _SQUARES = limb_names("q")
 """The names of the cells that a square may have: one that is large has several."""
 _OF_MOMENTS = frozenset(("n", "s", *_SQUARES))
 _CHARACTERS = {escaped[1]: character for character, escaped in _ESCAPES.items()}
+_ROWS_KNOWN = 4_096
+"""Of how many rows a process remembers what their names say: subjects of a study share theirs."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tallied:
+class _Tallied(NamedTuple):
     """Where a single value is tallied, beside its moments: the table, and the range."""
 
     table: str
     number: int
-
-    def row(self, moments_row: str, stem: str) -> str:
-        """Return the row of the tally; moments that begin with the stem are in the other row."""
-        audience = UNBLINDED if is_unblinded_row(moments_row) else OPEN
-        index = stem.partition(".")[0]
-        return row_of_audience(f"{self.table}{TALLY}{index}#{self.number}", audience)
+    row: str
+    """Of the tally."""
+    counting_cell: str
+    """The end of the name of the cell, beside the moments, that counts the range's group."""
+    unit: int
+    """What one value adds to it."""
 
 
 type _TalliedByStem = Mapping[str, _Tallied]
 """By how the cells of the moments begin."""
 _NONE: _TalliedByStem = {}
+_NOWHERE = None, ""
 
 
 class _CellsRead(dict[str, int]):
-    """A row's cells as they were read, and the text they were read from; nobody changes them."""
+    """A row's cells as they were read, and the text they were read from; nobody changes them.
 
-    __slots__ = ("tallied", "text")
+    `single` are the single values that the row has moments of, by how their cells begin.
+    """
+
+    __slots__ = ("single", "tallied", "text")
     text: str
+    single: dict[str, int]
     tallied: dict[str, _Tallied]
 
 
@@ -65,101 +72,109 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
 
     `before`, as it was read: of the rows that are as they were, the text is kept.
     """
-    cells_before = before or {}
-    tallied = _tallied(share, cells_before)
-    untallied = _without_tallied(share, tallied) if tallied else share
+    unchanged = {
+        row: read
+        for row, cells in share.items()
+        if isinstance(read := (before or {}).get(row), _CellsRead) and read == cells
+    }
+    values = {
+        row: unchanged[row].single if row in unchanged else _single_values(cells)
+        for row, cells in share.items()
+    }
+    tallied, told = _tallied(share, values)
+    texts = {}
+    for row, cells in share.items():
+        tallied_of_row = tallied.get(row, _NONE)
+        if row in told:
+            remaining = {name: n for name, n in cells.items() if name not in told[row]}
+            if remaining:
+                texts[row] = _row_text(row, remaining, _single_values(remaining), tallied_of_row)
+        elif row in unchanged and unchanged[row].tallied == tallied_of_row:
+            texts[row] = unchanged[row].text
+        else:
+            texts[row] = _row_text(row, cells, values[row], tallied_of_row)
     # Sorted, so that equal shares are equal bytes in whatever order their events came; what both
     # audiences have of a row side by side, so that the second is found in the first.
-    rows = (
-        _row_text(row, untallied[row], cells_before.get(row), tallied.get(row, _NONE))
-        for row in sorted(untallied, key=_place)
-    )
+    rows = [texts[row] for row in sorted(texts, key=_place)]
     return deflate(_ROW.join([str(version), *rows]), SHARES_1)
 
 
+@lru_cache(_ROWS_KNOWN)
 def _place(row: str) -> tuple[str, bool]:
     return row.removeprefix(_UNBLINDED_PREFIX), is_unblinded_row(row)
 
 
-def _tallied(share: Share, before: Share) -> dict[str, dict[str, _Tallied]]:
+def _tallied(
+    share: Share, values: Mapping[str, Mapping[str, int]]
+) -> tuple[dict[str, dict[str, _Tallied]], dict[str, set[str]]]:
     """Return, by row of moments, which single values are tallied, and where.
 
-    Moments that are as they were read are known to be of one value, and to count its range.
+    Beside it, by row of tallies, the cells that need not be written because of that.
     """
     tallies = _tallies(share)
     tallied_by_row: dict[str, dict[str, _Tallied]] = {}
-    for row, cells in share.items() if tallies else ():
-        read = before.get(row)
-        known = read.tallied if isinstance(read, _CellsRead) and read == cells else _NONE
-        for name in cells:
-            if name[-2:] != ".s":
-                continue
-            stem = name[:-2]
-            tallied = tallies.get((is_unblinded_row(row), f"{stem}={cells[name]}"))
-            if tallied is None:
-                continue
-            if known.get(stem) == tallied:
-                tallied_by_row.setdefault(row, {})[stem] = tallied
-                continue
-            if not _is_moments(cells, stem):
-                continue
-            counting_cell, count = count_of(tallied.number)
-            if cells.get(f"{stem}.{counting_cell}") == count:
-                tallied_by_row.setdefault(row, {})[stem] = tallied
-    return tallied_by_row
+    told: dict[str, set[str]] = {}
+    for row, values_of_row in values.items():
+        cells, candidates = share[row], tallies[is_unblinded_row(row)]
+        tallied_of_row: dict[str, _Tallied] = {}
+        for stem, x in values_of_row.items() if candidates else ():
+            tallied, told_cell = candidates.get(f"{stem}={x}", _NOWHERE)
+            if tallied and cells.get(f"{stem}.{tallied.counting_cell}") == tallied.unit:
+                tallied_of_row[stem] = tallied
+                told.setdefault(tallied.row, set()).add(told_cell)
+        if tallied_of_row:
+            tallied_by_row[row] = tallied_of_row
+    return tallied_by_row, told
 
 
-def _tallies(share: Share) -> dict[tuple[bool, str], _Tallied]:
-    """Return the tallies of values that occur once, by audience, stem and value."""
-    tallies: dict[tuple[bool, str], _Tallied] = {}
+def _tallies(share: Share) -> Mapping[bool, Mapping[str, tuple[_Tallied, str]]]:
+    """Return the tallies of values that occur once, by audience, and by stem and value.
+
+    Beside each is the name of the value's cell.
+    """
+    tallies: dict[bool, dict[str, tuple[_Tallied, str]]] = {False: {}, True: {}}
     for row in sorted(row for row in share if TALLY in row):
-        if (match := _TALLY.fullmatch(row)) is None:
+        if (parts := _read_tally_row(row)) is None:
             continue
-        unblinded = is_unblinded_row(row)
-        table = match[1].removeprefix(_UNBLINDED_PREFIX) if unblinded else match[1]
-        tallied = _Tallied(table, int(match[3]))
-        if tallied.row(row, match[2]) != row:
-            continue  # a number that is written otherwise
+        unblinded, index, tallied = parts
         for cell, n in share[row].items():
             if n == 1:
-                tallies[unblinded, f"{match[2]}.{cell}"] = tallied
+                tallies[unblinded][f"{index}.{cell}"] = tallied, cell
     return tallies
 
 
-def _without_tallied(share: Share, tallied: Mapping[str, _TalliedByStem]) -> Share:
-    """Return a share without the cells of tallies that their moments tell."""
-    tallied_names: dict[str, set[str]] = {}
-    for row, by_stem in tallied.items():
-        for stem, place in by_stem.items():
-            column = stem.partition(".")[2]
-            tallied_names.setdefault(place.row(row, stem), set()).add(
-                f"{column}={share[row][f'{stem}.s']}"
-            )
-    remaining = {
-        row: {name: n for name, n in cells.items() if name not in tallied_names[row]}
-        if row in tallied_names
-        else cells
-        for row, cells in share.items()
-    }
-    return {row: cells for row, cells in remaining.items() if cells or row not in tallied_names}
+@lru_cache(_ROWS_KNOWN)
+def _read_tally_row(row: str) -> tuple[bool, str, _Tallied] | None:
+    """Return of a row's name its audience, the row of its table, and the range.
+
+    None where it is not that of a tally, such as with a number that is written otherwise.
+    """
+    if (match := _TALLY.fullmatch(row)) is None:
+        return None
+    unblinded, index = is_unblinded_row(row), match[2]
+    table = match[1].removeprefix(_UNBLINDED_PREFIX) if unblinded else match[1]
+    tallied = _tallied_in(table, index, int(match[3]), unblinded)
+    return (unblinded, index, tallied) if tallied.row == row else None
 
 
-def _row_text(row: str, cells: Cells, before: Cells | None, tallied: _TalliedByStem = _NONE) -> str:
-    if isinstance(before, _CellsRead) and before == cells and before.tallied == tallied:
-        return before.text
-    return _CELL.join([_escaped(row), *_cells(cells, tallied)])
+@lru_cache(_ROWS_KNOWN)
+def _tallied_in(table: str, index: str, number: int, unblinded: bool) -> _Tallied:  # noqa: FBT001
+    row = row_of_audience(f"{table}{TALLY}{index}#{number}", UNBLINDED if unblinded else OPEN)
+    return _Tallied(table, number, row, *count_of(number))
+
+
+def _row_text(
+    row: str, cells: Cells, values: Mapping[str, int], tallied: _TalliedByStem = _NONE
+) -> str:
+    return _CELL.join([_escaped(row), *_cells(cells, values, tallied)])
 
 
 def decode_share(body: bytes) -> tuple[Share, int]:
     """Read a share and the version of the subject it was computed at."""
     text, _ = inflate(body, SHARES_1)
     version, *rows = text.split(_ROW)
-    share: Share = {}
-    for row in rows:
-        name, *cells = row.split(_CELL)
-        # The text is kept beside the cells and not in a table by row: it cannot outlive them.
-        row_cells = share[_unescaped(name)] = _read_cells(cells)
-        row_cells.text = row
+    # The text is kept beside the cells and not in a table by row: it cannot outlive them.
+    share: Share = dict(map(_read_row, rows))
     _add_tallied(share)
     return share, int(version)
 
@@ -167,24 +182,23 @@ def decode_share(body: bytes) -> tuple[Share, int]:
 def _add_tallied(share: Share) -> None:
     """Add the cells of tallies that moments tell."""
     tally_rows: Share = {}
-    for row, cells in share.items():
-        for stem, place in cells.tallied.items() if isinstance(cells, _CellsRead) else ():
+    for cells in share.values():
+        if not isinstance(cells, _CellsRead):
+            continue
+        for stem, tallied in cells.tallied.items():
             column = stem.partition(".")[2]
-            tally_rows.setdefault(place.row(row, stem), {})[f"{column}={cells[f'{stem}.s']}"] = 1
+            tally_rows.setdefault(tallied.row, {})[f"{column}={cells.single[stem]}"] = 1
     for row, cells in tally_rows.items():
         share[row] = {**share.get(row, {}), **cells}
 
 
-def _cells(cells: Cells, tallied: _TalliedByStem) -> Iterator[str]:
+def _cells(cells: Cells, values: Mapping[str, int], tallied: _TalliedByStem) -> Iterator[str]:
     # One subject's moments are nearly always those of one value, of which n is 1 and the sum of
     # squares x * x. Where a subject gives several values to one cell they are written in full.
-    one_value = {
-        name[:-2] for name in cells if name.endswith(".s") and _is_moments(cells, name[:-2])
-    }
-    counting = {f"{stem}.{count_of(place.number)[0]}" for stem, place in tallied.items()}
+    counting = {f"{stem}.{place.counting_cell}" for stem, place in tallied.items()}
     for name in sorted(cells.keys() - counting):
         stem, point, end = name.rpartition(".")
-        if not point or stem not in one_value or end not in _OF_MOMENTS:
+        if not point or stem not in values or end not in _OF_MOMENTS:
             # Most cells of a share are counts of 1: no value means that.
             value = "" if cells[name] == 1 else f"{_VALUE}{cells[name]}"
             yield f"{_escaped(name)}{value}"
@@ -194,9 +208,17 @@ def _cells(cells: Cells, tallied: _TalliedByStem) -> Iterator[str]:
             yield f"{_escaped(stem)}{_MOMENTS}{cells[name]}{after}"
 
 
-def _is_moments(cells: Cells, stem: str) -> bool:
-    x = cells.get(f"{stem}.s")
-    if x is None or cells.get(f"{stem}.n") != 1:
+def _single_values(cells: Cells) -> dict[str, int]:
+    """Return the values that cells are the moments of, where it is one, by how they begin."""
+    return {
+        name[:-2]: x
+        for name, x in cells.items()
+        if name[-2:] == ".s" and _is_moments(cells, name[:-2], x)
+    }
+
+
+def _is_moments(cells: Cells, stem: str, x: int) -> bool:
+    if cells.get(f"{stem}.n") != 1:
         return False
     squares = _squares(x)
     return all(cells.get(f"{stem}.{name}") == squares.get(name) for name in _SQUARES)
@@ -210,27 +232,45 @@ def _squares(x: int) -> Mapping[str, int]:
     return dict(to_limbs("q", square))
 
 
-def _read_cells(texts: list[str]) -> _CellsRead:
+def _read_row(text: str) -> tuple[str, _CellsRead]:
+    """Read a row's text: its name, and its cells without those of tallies."""
+    name, *texts = text.split(_CELL)
+    unescaped = _unescaped if "\\" in text else str
+    row = unescaped(name)
+    if _VALUE in text or _MOMENTS in text:
+        cells = _read_cells(texts, unescaped, unblinded=is_unblinded_row(row))
+    else:  # most rows count the subject once in each cell
+        cells = _CellsRead(dict.fromkeys(map(unescaped, texts), 1))
+        cells.single, cells.tallied = {}, {}
+    cells.text = text
+    return row, cells
+
+
+def _read_cells(
+    texts: list[str], unescaped: Callable[[str], str], *, unblinded: bool
+) -> _CellsRead:
     cells = _CellsRead()
-    cells.tallied = {}
+    single: dict[str, int] = {}
+    tallied_by_stem: dict[str, _Tallied] = {}
+    cells.single, cells.tallied = single, tallied_by_stem
     for text in texts:
-        name, _, value = text.partition(_VALUE)
-        if value:
-            cells[_unescaped(name)] = int(value)
-        elif _MOMENTS not in name:
-            cells[_unescaped(name)] = 1
-        else:
-            stem, _, value = name.partition(_MOMENTS)
-            value, *place = value.split(_TALLIED, 2)
-            stem, x = _unescaped(stem), int(value)
-            if place:
-                tallied = _Tallied(_unescaped(place[1]), int(place[0]))
-                counting_cell, count = count_of(tallied.number)
-                cells[f"{stem}.{counting_cell}"] = count
-                cells.tallied[stem] = tallied
-            cells[f"{stem}.n"], cells[f"{stem}.s"] = 1, x
-            for square, part in _squares(x).items():
-                cells[f"{stem}.{square}"] = part
+        if _MOMENTS not in text:
+            name, _, value = text.partition(_VALUE)
+            cells[unescaped(name)] = int(value) if value else 1
+            continue
+        name, _, value = text.partition(_MOMENTS)
+        stem = unescaped(name)
+        if _TALLIED in value:
+            value, number, table = value.split(_TALLIED, 2)
+            index = stem.partition(".")[0]
+            tallied = tallied_by_stem[stem] = _tallied_in(
+                unescaped(table), index, int(number), unblinded
+            )
+            cells[f"{stem}.{tallied.counting_cell}"] = tallied.unit
+        x = single[stem] = int(value)
+        cells[f"{stem}.n"], cells[f"{stem}.s"] = 1, x
+        for square, part in _squares(x).items():
+            cells[f"{stem}.{square}"] = part
     return cells
 
 
