@@ -211,3 +211,161 @@ def test_grades_of_which_none_is_left_are_refused():
     assert fault.pointer == "/tables/2/rows/2/events"
     row["events"]["grade"] = [1, 3]
     assert warned(whole) == []
+
+
+def said(definition: Any, *words: str) -> list[str]:
+    """Give the pointers of what is said in such words."""
+    return [p for p, detail in warned(definition) if any(word in detail for word in words)]
+
+
+def pulse_classes(places: int | None, *bounds: Any, measure: Any = None) -> Any:
+    """Give the example with classes of a pulse that may have decimals."""
+    classes = [{"value": str(i), "label": str(i)} | part for i, part in enumerate(bounds)]
+    measure = measure or {"parameter": "pulse", "at": "week-8"}
+    pulse = {"label": "Pulse", "unit": "1/min"} | ({} if places is None else {"places": places})
+    ratio = {"label": "Logarithm", "unit": "", "log10_of": "pulse"}
+    return changed(
+        parameters={"pulse": pulse, "log-pulse": ratio},
+        classes={"pulses": {"label": "Pulse", "measure": measure, "classes": classes}},
+    )
+
+
+@pytest.mark.parametrize(
+    ("definition", "gap"),
+    [
+        (bounded({"below": 65}, {"at_least": 65}), ""),
+        (bounded({"at_most": 64}, {"at_least": 65}), ""),  # ages are whole years
+        (bounded({"below": 65}, {"more_than": 65}), "65 is in none"),
+        (bounded({"at_least": 75}, {"below": 65}), "from 65 to 74 is in none"),
+        (bounded({"below": 30}, {"at_least": 20, "below": 65}, {"at_least": 65}), ""),
+        (bounded({"at_least": 18, "below": 65}), ""),  # outside of all may be meant
+        (pulse_classes(1, {"at_most": 64}, {"at_least": 65}), "from 64.1 to 64.9"),
+        (pulse_classes(0, {"at_most": 64}, {"at_least": 65}), ""),
+        (pulse_classes(None, {"at_most": 64}, {"at_least": 65}), ""),  # who knows
+        (pulse_classes(None, {"at_most": "1.9"}, {"at_least": 2},
+                       measure={"parameter": "log-pulse", "at": "week-8"}), "between 1.9 and 2"),
+        (pulse_classes(1, {"at_most": -1}, {"more_than": "-0.9"},
+                       measure={"parameter": "pulse", "at": "week-8", "change_from": "baseline"}),
+         "-0.9 is in none"),
+        (pulse_classes(0, {"below": -10}, {"more_than": -10, "at_most": 10}, {"more_than": 10},
+                       measure={"parameter": "pulse", "at": "week-8",
+                                "percent_change_from": "baseline"}), "-10 is in none"),
+    ],
+)  # fmt: skip
+def test_a_gap_between_classes_is_odd_where_a_value_can_lie_in_it(definition, gap):
+    details = [detail for _, detail in warned(definition) if "leave a gap" in detail]
+    assert bool(details) == bool(gap)
+    assert gap in "".join(details)
+
+
+WOMEN = {"characteristic": "sex", "levels": ["F"]}
+MEN = {"characteristic": "sex", "levels": ["M"]}
+YOUNG = {"measure": {"characteristic": "age"}, "below": 65}
+OLD = {"measure": {"characteristic": "age"}, "at_least": 65}
+
+
+@pytest.mark.parametrize(
+    ("count", "denominator", "odd"),
+    [
+        ("treated", {"none": ["treated"]}, True),
+        ({"all": ["treated", WOMEN]}, MEN, True),
+        (WOMEN, {"all": ["treated", {"none": [{"any": [WOMEN, "left"]}]}]}, True),
+        (YOUNG, OLD, True),
+        (YOUNG, {"measure": {"characteristic": "age"}, "at_most": 65}, False),
+        (WOMEN, {"characteristic": "sex", "levels": ["F", "M"]}, False),
+        ("treated", {"set": "safety"}, False),
+        ({"none": ["treated"]}, {"set": "safety"}, True),
+        ({"none": ["treated"]}, "column", False),
+        ({"any": ["treated", "left"]}, {"none": ["treated"]}, False),
+        ({"none": [WOMEN]}, {"none": [MEN]}, False),
+    ],
+)
+def test_a_denominator_of_none_of_those_counted_is_odd(count, denominator, odd):
+    row = {"id": "r", "label": "R", "count": count, "denominator": denominator}
+    columns = [{"id": "itt", "label": "ITT", "set": "itt"}]
+    found = said(table(rows=[row], columns=columns), "n is always 0", "N is always 0")
+    assert found == ["/tables/0/rows/0/denominator"] * odd
+
+
+def test_a_denominator_of_nobody_in_any_column_is_odd():
+    row = {"id": "r", "label": "R", "count": "stayed", "denominator": WOMEN}
+    only_men, both = by_sex("men", "M"), by_sex("women", "F")
+    assert said(table(rows=[row], columns=[only_men]), "N is always 0")
+    assert not said(table(rows=[row], columns=[only_men, both]), "N is always 0")
+
+
+def looks(*alphas: str, **spending: Any) -> Any:
+    whole = changed()
+    names = [f"look-{i}" for i in range(len(alphas))]
+    field = "information" if spending else "alpha"
+    whole["testing"]["looks"] = [
+        {"id": name, "label": name, field: alpha} for name, alpha in zip(names, alphas, strict=True)
+    ]
+    return whole | {"testing": whole["testing"] | spending}
+
+
+def test_looks_that_leave_no_alpha_for_others_are_odd():
+    """Two at 0.03 of 0.05 may be right, as Pocock's are: how much they depend nobody can tell."""
+    alpha = shipped(EXAMPLE)["testing"]["alpha"]
+    assert alpha == 0.05
+    assert said(looks("0.001", "0.05"), "more than there is") == ["/testing/looks/1/alpha"]
+    assert not said(looks("0.03", "0.03"), "alpha")
+    assert not said(looks("0.05"), "alpha")
+    spending = {"spending": {"function": "pocock", "planned": 100}}
+    assert said(looks("50", "100", "120", **spending), "no alpha is left") == [
+        "/testing/looks/1/information"
+    ]
+    assert not said(looks("50", "120", **spending), "alpha")
+
+
+@pytest.mark.parametrize(
+    ("formula", "odd"),
+    [
+        ("sbp + weight", True),
+        ("(sbp + dbp) / 2", False),
+        ("max(sbp, abs(-weight))", True),
+        ("sbp - (weight - weight)", True),
+        ("sbp + 2 * weight", False),
+        ("sbp / weight + weight", False),
+        ("weight + 5", False),
+        ("sbp + upper(dbp)", False),
+        ("mean(sbp, index)", False),  # without a unit it may be anything
+        ("sbp + micro", False),
+    ],
+)
+def test_a_formula_that_mixes_units_is_odd(formula, odd):
+    units = {"dbp": "mmHg", "weight": "kg", "index": "", "micro": "mm [Hg]"}
+    parts = {name: {"label": name, "unit": unit} for name, unit in units.items()}
+    whole = changed(parameters=parts | {"made": {"label": "M", "unit": "", "formula": formula}})
+    assert said(whole, "mixes units") == ["/parameters/made/formula"] * odd
+
+
+def box(name: str, count: Any, *side: Any, **stage: Any) -> Any:
+    boxes = [{"id": f"{name}-{i}", "label": "Left", "count": part} for i, part in enumerate(side)]
+    main = {"id": name, "label": name, "count": count}
+    return {"id": name, "label": name, "box": main, "side": boxes} | stage
+
+
+@pytest.mark.parametrize(
+    ("stages", "parts", "odd"),
+    [
+        ([box("a", "treated"), box("b", {"none": ["treated"]})], [], ["/stages/1/box/count"]),
+        ([box("a", "treated"), box("b", {"none": ["treated"]}, apart=True)], [], []),
+        ([box("a", "treated", "left"), box("b", {"all": ["left"]})], [], []),
+        ([box("a", "treated", "left"), box("b", "left")], [], ["/stages/1/box/count"]),
+        ([box("a", "randomised"), box("b", "treated", {"none": ["treated"]})], [], []),
+        ([box("a", WOMEN), box("b", WOMEN, MEN)], [], ["/stages/1/side/0/count"]),
+        ([box("a", "randomised"), box("b", "stayed", "left")], ["b", "b-0"], []),
+        ([box("a", "randomised"), box("b", "stayed", "left")], ["b", "b"],
+         ["/identities/0/parts"]),
+        ([box("a", "randomised"), box("b", "randomised", "left")], ["b", "b-0"],
+         ["/identities/0/parts"]),
+        ([box("a", "randomised"), box("b", "randomised")], ["b"], []),
+    ],
+)  # fmt: skip
+def test_a_flow_that_cannot_be_is_odd(stages, parts, odd):
+    identities = [{"total": "a", "parts": parts}] if parts else []
+    flow = {"title": "Flow", "stages": stages, "identities": identities}
+    whole = changed()
+    whole["flow"] = flow
+    assert [p for p, _ in warned(whole) if p.startswith("/flow")] == [f"/flow{p}" for p in odd]

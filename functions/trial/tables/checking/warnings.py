@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 
 from trial.definition import Definition
-from trial.definition.conditions import Classes
 from trial.definition.outputs import TableColumn, TableRow
 from trial.definition.reference_walk import (
     JsonObject,
@@ -17,7 +16,7 @@ from trial.errors import FieldError
 from trial.events import json_pointer
 from trial.events.field_errors import abbreviated, closest_match, known_names_hint
 from trial.events.payloads import KINDS
-from trial.tables.checking import locations
+from trial.tables.checking import inconsistencies, locations
 from trial.tables.checking.known_names import fields_of
 from trial.tables.checking.record_fields import allowed_values, field_of, members, parts
 
@@ -311,12 +310,7 @@ def _classes_left_empty(
     definition: Definition, _value: JsonObject, _references: list[NamedReference]
 ) -> Iterator[FieldError]:
     """Find classes all values of which are in one before them."""
-    classes_by_path: dict[str, Classes] = {}
-    for name, classes in definition.classes.items():
-        in_place = definition.written_in_place(name)  # at several visits with the same bounds
-        path = f"/classes/{json_pointer.escape(name)}" if in_place is None else in_place[1]
-        classes_by_path[path] = classes
-    for path, classes in classes_by_path.items():
+    for path, classes in inconsistencies.classes_by_path(definition).items():
         bounded = classes.classes if classes.measure is not None else []
         for i, later in enumerate(bounded):
             if earlier := next((c for c in bounded[:i] if c.holds_all_of(later)), None):
@@ -354,4 +348,9 @@ RULES: tuple[Rule, ...] = (
     _out_of_range,
     _classes_left_empty,
     _arms_alike,
+    inconsistencies.gaps_of_classes,
+    inconsistencies.denominators_of_others,
+    inconsistencies.alpha_spent_twice,
+    inconsistencies.mixed_units,
+    inconsistencies.impossible_flow,
 )
