@@ -64,6 +64,23 @@ def test_a_null_parameter_leaves_out_what_names_it_and_what_needs_it(monkeypatch
     assert with_a["tables"][0] == {"id": "1", "x": "A"}
 
 
+def test_with_a_condition_goes_what_counts_it_and_its_name_in_a_list(monkeypatch):
+    rows = [{"id": name, "count": name} for name in ("with-a", "with-b", "either", "other")]
+    piece = {"title": "One", "parameters": {"a": None, "b": 1}, "definition": {
+        "conditions": {
+            "with-a": {"needs": ["a"], "recorded": "death.reported"},
+            "with-b": {"needs": ["b"], "recorded": "death.reported"},
+            "either": {"any": ["with-a", "with-b"]},
+        },
+        "tables": [{"id": "1", "rows": rows, "x": {"fit": {"count": "with-a"}}}],
+    }}  # fmt: skip
+    monkeypatch.setattr(shipped, "pieces", lambda: {"one": piece})
+    part = shipped.filled("one", {}, "/extends/0")
+    assert part["conditions"]["either"] == {"any": ["with-b"]}
+    assert part["tables"] == [{"id": "1", "rows": rows[1:], "x": {}}]
+    assert shipped.filled("one", {"a": 1}, "/extends/0")["tables"][0]["rows"] == rows
+
+
 def test_a_parameter_may_be_the_default_of_another(monkeypatch):
     piece = {"title": "One", "parameters": {"a": 1, "b": {"parameter": "a"}},
              "definition": {"tables": [{"id": "1", "x": {"parameter": "b"}}]}}  # fmt: skip

@@ -4,12 +4,13 @@ A piece is JSON: a `title`, `parameters` with their defaults (of which one may b
 `units` that what some of these name must be in, pieces that it `extends` itself, and the parts of a
 `definition`. There
 `{"parameter": name}`, with the name of one of these and nothing beside it, stands for its value. A
-member whose parameter is null is left out, and so is a part that `needs` a parameter which is null.
+member whose parameter is null is left out, and so is a part that `needs` a parameter which is null;
+with a condition of the piece also go what counts it and its name in a list.
 `{"observations": [{"id": name}, ...]}` is the records of a listing of those that are not left out.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
@@ -56,6 +57,8 @@ def filled(name: str, parameters: Part, path: str) -> Part:
             raise refused(FieldError(f"{path}/with/{json_pointer.escape(parameter)}", detail))
     values = _substituted(defaults, defaults | parameters) | parameters
     sections: Part = _substituted(piece["definition"], values)
+    conditions = piece["definition"].get("conditions", {})
+    sections = _without(sections, conditions.keys() - sections.get("conditions", {}).keys())
     part = {section: content for section, content in sections.items() if content}
     if part.keys().isdisjoint(("tables", "listings", "narratives", "scales")):
         detail = f"gives nothing of {name}: its parts need {', '.join(_needed(piece))}"
@@ -84,6 +87,21 @@ def _substituted(value: Any, values: Part) -> Any:  # noqa: ANN401 (any JSON)
             return {name: part for name, part in members.items() if part is not _LEFT_OUT}
         case list():
             parts = (_substituted(part, values) for part in value)
+            return [part for part in parts if part is not _LEFT_OUT]
+        case _:
+            return value
+
+
+def _without(value: Any, conditions: Collection[str]) -> Any:  # noqa: ANN401 (any JSON)
+    """Return a part without what is left out with conditions, or `_LEFT_OUT`."""
+    match value:
+        case {"count": str(name)} if name in conditions:
+            return _LEFT_OUT
+        case dict():
+            members = {name: _without(part, conditions) for name, part in value.items()}
+            return {name: part for name, part in members.items() if part is not _LEFT_OUT}
+        case list():
+            parts = (_without(part, conditions) for part in value if part not in [*conditions])
             return [part for part in parts if part is not _LEFT_OUT]
         case _:
             return value
