@@ -17,7 +17,7 @@ from itertools import batched
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
-from trial.errors import Unavailable
+from trial.errors import OutOfTime, Unavailable
 from trial.events.blinding import AUDIENCES
 from trial.render.documents import EarlierFile, File
 from trial.reporting.blocks import Block
@@ -25,7 +25,7 @@ from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
 from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.live.state import BLOCK, inputs_of, mark, sha256
-from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks
+from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks, is_index_due
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
 from trial.reporting.spool import Spool
@@ -37,6 +37,7 @@ from trial.store.reports import ReportProgress, Reports
 from trial.tables.discrepancies.across import terms_of
 
 INDEX = "report"
+_GROUP = "journals-"
 _THREADS = 8
 
 
@@ -84,10 +85,10 @@ class _ErasedSubjects:
         names = store.erased_subjects(study.id)
         return cls(sorted((keys.shard_of(name, shards), name) for name in names), shards)
 
-    def between(self, after: str, last: str) -> list[str]:
-        """Return the ids behind one, '' for the first, up to and with another."""
+    def between(self, after: str, last: str = "") -> list[str]:
+        """Return the ids behind one, '' for the first, up to and with another, '' for all."""
         start = bisect_right(self.places, self._place(after)) if after else 0
-        end = bisect_right(self.places, self._place(last))
+        end = bisect_right(self.places, self._place(last)) if last else None
         return [name for _, name in self.places[start:end]]
 
     def _place(self, name: str) -> tuple[int, str]:
@@ -123,6 +124,8 @@ class UnfinishedReport:
     """Whether the groups hold the journals of all subjects."""
     files: dict[str, dict[str, EarlierFile]] = field(default_factory=dict)
     """What is written, by prefix and name."""
+    unnoted: int = 0
+    """How many of the groups that are kept the index does not name yet."""
 
     @classmethod
     def read(
@@ -157,8 +160,17 @@ class UnfinishedReport:
 
     def journals(self, reader: JournalReader) -> Iterator[JournalGroup]:
         """Yield the groups of all subjects: those that are kept, and those that are read now."""
+        try:
+            yield from self._kept_or_read(reader)
+        except OutOfTime:
+            if self.unnoted:
+                self._write_index()
+            raise
+
+    def _kept_or_read(self, reader: JournalReader) -> Iterator[JournalGroup]:
         erased = _ErasedSubjects.read(reader.store, reader.study)
-        _forget_outdated(self.pieces, self.places, erased)
+        if self.is_kept:
+            _forget_outdated(self.pieces, self.places, erased, are_all=self.is_read)
         after = ""
         for number, group in enumerate(self._kept_groups()):
             reader.beat()
@@ -193,7 +205,7 @@ class UnfinishedReport:
 
     def _keep(self, group: JournalGroup, erased: Sequence[str], total: int) -> None:
         self.places.append(self._write_group(len(self.places), group, erased))
-        self._write_index()
+        self._note_group()
         events = sum(place.events for place in self.places)
         subjects = sum(place.subjects for place in self.places)
         self.attempt.note(ReportProgress("events", events, max(total, events), subjects))
@@ -201,11 +213,19 @@ class UnfinishedReport:
     def _replace(self, number: int, group: JournalGroup, erased: Sequence[str]) -> None:
         """Keep a group instead of one that is lost or forgotten."""
         self.places[number] = self._write_group(number, group, erased)
-        self.files.clear()  # they may show what it held
-        self._write_index()
+        if self.files:
+            self.files.clear()  # they may show what it held
+            self._write_index()
+        else:
+            self._note_group()
+
+    def _note_group(self) -> None:
+        self.unnoted += 1
+        if is_index_due(self.unnoted, len(self.places)):
+            self._write_index()
 
     def _write_group(self, number: int, group: JournalGroup, erased: Sequence[str]) -> _GroupPlace:
-        name, content = f"journals-{number:06}", group.encode()
+        name, content = _group_name(number), group.encode()
         version = self.pieces.write(name, content)
         subjects = len(group.journals)
         return _GroupPlace(
@@ -223,7 +243,7 @@ class UnfinishedReport:
             },
         }
         self.pieces.write_document(INDEX, document)
-        self.is_kept = True
+        self.is_kept, self.unnoted = True, 0
 
     def blocks(
         self,
@@ -275,6 +295,10 @@ class UnfinishedReport:
             self.attempt.keep()
 
 
+def _group_name(number: int) -> str:
+    return f"{_GROUP}{number:06}"
+
+
 def clear(documents: Documents, study_id: str, report_id: str) -> None:
     """Delete all that may be kept of a report, for every audience that the study may have had."""
     for audience in AUDIENCES:
@@ -287,28 +311,33 @@ def forget_erased(store: Store, documents: Documents, study: Study, report_id: s
         pieces = documents.pieces(study.id, audience).of_report(report_id)
         if (document := pieces.read_document(INDEX)) is not None:
             places = [_GroupPlace(*place) for place in document["groups"]]
-            _forget_outdated(pieces, places, _ErasedSubjects.read(store, study))
+            erased = _ErasedSubjects.read(store, study)
+            _forget_outdated(pieces, places, erased, are_all=document["is_read"])
 
 
 def _forget_outdated(
-    pieces: Pieces, places: Iterable[_GroupPlace], erased: _ErasedSubjects
+    pieces: Pieces, places: Sequence[_GroupPlace], erased: _ErasedSubjects, *, are_all: bool
 ) -> None:
     """Delete groups in which texts are erased by now, and all blocks: some hold them too.
 
-    Who goes on finds the groups lost, and reads them anew.
+    Who goes on finds the groups lost, and reads them anew. Unless these `are_all`, a process that
+    was killed may have left further ones that no index names.
     """
     after, outdated = "", list[_GroupPlace]()
     for place in places:
         if {*erased.between(after, place.last)} - {*place.erased}:
             outdated.append(place)
         after = place.last
-    if outdated:
+    has_further = not are_all and bool(erased.between(after))
+    if outdated or has_further:
         for audience in AUDIENCES:
             of_audience = replace(pieces, audience=audience)
             of_audience.clear(UNFINISHED)
             of_audience.clear(BLOCK)
     for place in outdated:
         pieces.clear(place.name)
+    if has_further:
+        pieces.clear(_GROUP, _group_name(len(places)))
 
 
 def _inputs(writer: DocumentWriter, view: Study) -> str:

@@ -11,7 +11,7 @@ from dataclasses import field
 from itertools import batched
 
 from trial.deferred import dataclass
-from trial.errors import Beat
+from trial.errors import Beat, OutOfTime
 from trial.reporting.blocks import in_blocks
 from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.live.state import (
@@ -30,6 +30,16 @@ from trial.tables.discrepancies.across import CrossSubjectSurvey
 UNFINISHED = "unfinished"
 AT_ONCE = 64
 """How many blocks are written together: some seconds' work. A study of fewer keeps none early."""
+_NOTED_SHARE = 8
+
+
+def is_index_due(unnoted: int, kept: int) -> bool:
+    """Return whether an index is to be written anew: an eighth of what is kept is not in it.
+
+    So all that is written of an index is some nine times the last. Who runs out of time writes it
+    anyway; a process that is killed loses no more than that eighth.
+    """
+    return unnoted * _NOTED_SHARE >= kept
 
 
 @dataclass
@@ -49,6 +59,8 @@ class UnfinishedBlocks:
     """By the digest of what the block was made of, but for the verdicts."""
     moved: Collection[str] = frozenset()
     """The verdicts that are others than they were for the blocks kept before."""
+    unnoted: int = 0
+    """How many of the blocks that are kept the index does not name yet."""
 
     @classmethod
     def read(
@@ -89,8 +101,23 @@ class UnfinishedBlocks:
     ) -> Iterator[KeptBlock]:
         """Yield all blocks of these subjects, in order of their ids: found where kept, or made.
 
-        `note` is told how many were kept just now, how many are by then, and of how many.
+        `note` is told how many were kept just now, how many are by then, and of how many. When
+        time is over, and at the end, the index names all that is kept.
         """
+        try:
+            yield from self._found_or_made(subject_ids, make, beat, note)
+        except OutOfTime:
+            self._note_rest()
+            raise
+        self._note_rest()
+
+    def _found_or_made(
+        self,
+        subject_ids: Iterable[str],
+        make: Callable[[Sequence[str]], KeptBlock],
+        beat: Beat,
+        note: Callable[[int, int, int], None],
+    ) -> Iterator[KeptBlock]:
         ids = list(in_blocks(subject_ids, str))
         self.limit_to(ids)
         for names_together in batched(ids, AT_ONCE, strict=False):
@@ -134,12 +161,22 @@ class UnfinishedBlocks:
             self.moved = frozenset()
         for block, place in zip(new_blocks, write_blocks(self.pieces, new_blocks), strict=True):
             self.kept[self._key(block.block.ids)] = place
+        self.unnoted += len(new_blocks)
+        if is_index_due(self.unnoted, len(self.kept)):
+            self._write_index()
+
+    def _note_rest(self) -> None:
+        if self.unnoted:
+            self._write_index()
+
+    def _write_index(self) -> None:
         document = {
             "inputs": self.inputs,
             "verdicts": self.verdicts,
             "blocks": {key: list(vars(place).values()) for key, place in self.kept.items()},
         }
         self.pieces.write_document(UNFINISHED, document)
+        self.unnoted = 0
 
     def _key(self, ids: Sequence[str]) -> str:
         """Return the digest of what a block of subjects is made of, but for the verdicts."""

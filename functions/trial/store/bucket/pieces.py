@@ -45,9 +45,10 @@ class Pieces:
         """Return the pieces of a report that is not there yet."""
         return replace(self, folder=f"{REPORTS}{report_id}/")
 
-    def clear(self, start: str = "") -> None:
-        """Delete every version of every piece of the folder whose name starts so."""
-        self.bucket.delete(list(self.bucket.versions(self._key(start))))
+    def clear(self, start: str = "", first: str = "") -> None:
+        """Delete every version of every piece of the folder whose name starts so, from one on."""
+        versions = self.bucket.versions(self._key(start))
+        self.bucket.delete([stored for stored in versions if stored.key >= self._key(first)])
 
     def limit_to(self, versions: Collection[ObjectVersion], *spared: str) -> None:
         """Delete every version of every piece but these, and those whose names start so.
