@@ -18,11 +18,11 @@ import wiring
 from benchmarks import world
 from benchmarks.rows import Measured
 from trial import room
-from trial.access.person import EVERY_STUDY, Person, Role
 from trial.render import columns
 from trial.room import rows
 from trial.store.bucket.documents import COLUMNS, Documents
 from trial.store.bucket.object_keys import LIVE
+from trial.web.access.person import EVERY_STUDY, Person, Role
 
 SUBJECTS, LARGE_SUBJECTS, ROWS_A_SUBJECT, BLOCK_SUBJECTS = 4_000, 16_000, 40, 16
 TARGET = 0.5

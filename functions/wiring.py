@@ -11,7 +11,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -39,7 +39,6 @@ gc.freeze()
 gc.enable()
 
 if TYPE_CHECKING:
-    from trial.access.issuer import Issuer
     from trial.commands.engine import Engine
     from trial.commands.queue import Queue
     from trial.reporting.signing import Signer
@@ -277,25 +276,6 @@ def signer() -> "Signer":
     if not settings().SIGNING_KEY:
         raise ValueError("SIGNING_KEY is not set")
     return Signer(client("kms", CLIENT), settings().SIGNING_KEY)
-
-
-@cache
-def issuer() -> "Issuer":
-    """Return the issuer that people sign in with."""
-    # Only the room's functions verify tokens; what does so loads slowly.
-    from trial.access import fetching  # noqa: PLC0415
-    from trial.access import issuer as issuers  # noqa: PLC0415
-
-    known = settings()
-    client = issuers.Client(
-        known.ISSUER,
-        known.CLIENT_ID,
-        known.ROLES_CLAIM,
-        known.PRINCIPAL_CLAIM,
-        timedelta(minutes=known.SESSION_MINUTES),
-        local=known.AWS_ENDPOINT_URL.startswith("http://"),
-    )
-    return issuers.Issuer(client, fetching.fetch, now)
 
 
 def room_address() -> str:

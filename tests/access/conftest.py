@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from local.issuer import CLIENT, ROLES_CLAIM, DevelopmentIssuer
-from trial.access.fetching import fetch
-from trial.access.issuer import Client, Issuer
+from trial.web.access.fetching import fetch
+from trial.web.access.issuer import Client, Issuer
 
 
 @pytest.fixture(scope="session")

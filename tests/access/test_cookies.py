@@ -1,7 +1,7 @@
 import pytest
 
-from trial.access import cookies
-from trial.access.cookies import SignIn
+from trial.web.access import cookies
+from trial.web.access.cookies import SignIn
 
 LOCAL = ["/", "/studies/ST-1", "/studies/ST-1/tables/t?row=a%2Fb&x=1", "/unblinded/studies/ST-1"]
 ELSEWHERE = [

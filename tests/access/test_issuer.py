@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from local.issuer import CLIENT, DevelopmentIssuer
-from trial.access import fetching, tokens
-from trial.access.issuer import SCOPE, Issuer, challenge, check_address
-from trial.access.person import Role
 from trial.errors import Rejected, Unavailable
+from trial.web.access import fetching, tokens
+from trial.web.access.issuer import SCOPE, Issuer, challenge, check_address
+from trial.web.access.person import Role
 
 BACK = "http://127.0.0.1:9/sign-in/callback"
 STRANGE = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)

@@ -1,6 +1,6 @@
 import pytest
 
-from trial.access.person import MOST_GRANTS, Person, Role, read_roles
+from trial.web.access.person import MOST_GRANTS, Person, Role, read_roles
 
 READER, UNBLINDED = Role.READER, Role.UNBLINDED_READER
 

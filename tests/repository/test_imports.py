@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("tables",),
     ("store", "render"),
     ("reporting",),
-    ("access", "commands"),
+    ("commands",),
     ("wiring",),
     ("web",),
     ("room",),
@@ -42,9 +42,9 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
     "ingest": {"aws_lambda_powertools"},
     "publish": {"aws_lambda_powertools"},
     "room": {"aws_lambda_powertools"},
-    "trial.access.fetching": {"urllib3"},
-    "trial.access.issuer": {"jwt"},
-    "trial.access.tokens": {"jwt"},
+    "trial.web.access.fetching": {"urllib3"},
+    "trial.web.access.issuer": {"jwt"},
+    "trial.web.access.tokens": {"jwt"},
     "wiring": {"boto3", "botocore"},
     "trial.store.bucket.client": {"botocore"},
     "trial.store.failures": {"botocore"},
@@ -65,7 +65,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
 IMPURE = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time", "uuid"}
 MAY_BE_IMPURE = {
     "trial.deferred": {"threading"},  # one thread finishes a class
-    "trial.access.cookies": {"secrets"},  # what a sign-in begins with
+    "trial.web.access.cookies": {"secrets"},  # what a sign-in begins with
     "trial.web.request_bodies": {"uuid"},  # names a report that is asked for
     "wiring": {"os", "random"},  # the settings; jitter after a snapshot
     "trial.store.dynamodb": {"time"},  # the default of an argument

@@ -21,9 +21,9 @@ from visiting import ADDRESS, Browser, Context
 
 import wiring
 from local.issuer import CLIENT, ROLES_CLAIM, DevelopmentIssuer, User
-from trial.access import cookies, fetching
-from trial.access.issuer import Client, Issuer
-from trial.access.person import Role
+from trial.web.access import connection, cookies, fetching
+from trial.web.access.issuer import Client, Issuer
+from trial.web.access.person import Role
 
 STUDY, OTHER = "TINY", "OTHER"
 SOURCE = study_of(
@@ -70,7 +70,7 @@ def opened(address: str = ADDRESS) -> Iterator[House]:
             fetching.fetch,
             lambda: datetime.now(UTC),
         )
-        patch.setattr(wiring, "issuer", lambda: known)
+        patch.setattr(connection, "issuer", lambda: known)
         settings = wiring.Settings(TABLE_NAME="t", BUCKET_NAME="b", ROOM_URL=address)
         patch.setattr(wiring, "settings", lambda: settings)
         log = io.StringIO()

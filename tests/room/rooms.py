@@ -16,7 +16,6 @@ from visiting import form_body
 
 import wiring
 from trial import room
-from trial.access.person import EVERY_STUDY, Person, Role
 from trial.commands import intake
 from trial.commands import submissions as settling
 from trial.commands.intake import PostedEvent
@@ -40,6 +39,7 @@ from trial.store.reports import Reports
 from trial.store.senders import Senders
 from trial.store.submissions import Submissions
 from trial.store.table import Table
+from trial.web.access.person import EVERY_STUDY, Person, Role
 from trial.web.routing import Answer
 
 TOKEN = "a-token-of-this-session"

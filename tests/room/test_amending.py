@@ -19,11 +19,11 @@ from test_rights import Guarded
 import wiring
 from local.checking import check
 from local.feed import DefinitionRefusedError, read_definition, read_source
-from trial.access.person import Person
 from trial.definition.study import Study, load
 from trial.errors import OutOfTime, Rejected
 from trial.room import definition_text
 from trial.store import keys
+from trial.web.access.person import Person
 from trial.web.routing import Answer
 
 BOTH = person("reader", "administrator")

@@ -12,8 +12,8 @@ from houses import OTHER, STUDY, House, opened
 from policies import RESOURCES, listed
 from visiting import Context
 
-from trial.access.person import Role
 from trial.web import by_token
+from trial.web.access.person import Role
 from trial.web.read_routes import routes as read_routes
 
 POLICIES = {

@@ -14,13 +14,13 @@ from visiting import ADDRESS, Browser, Shown, query_of
 
 import wiring
 from local.issuer import CLIENT, ROLES_CLAIM
-from trial.access import cookies
-from trial.access.issuer import Client, Issuer
-from trial.access.person import Role
 from trial.definition import study as studies
 from trial.errors import Unavailable
 from trial.room import ROUTES, Route, guard
 from trial.room.visits import SECURITY_HEADERS
+from trial.web.access import connection, cookies
+from trial.web.access.issuer import Client, Issuer
+from trial.web.access.person import Role
 
 
 class Parts(dict[str, str]):
@@ -137,7 +137,7 @@ class TestSigningIn:
 
         client = Client("https://issuer.example", CLIENT, ROLES_CLAIM)
         away = Issuer(client, unreachable, lambda: datetime.now(UTC))  # type: ignore[arg-type]
-        monkeypatch.setattr(wiring, "issuer", lambda: away)
+        monkeypatch.setattr(connection, "issuer", lambda: away)
         browser = house.browser("reader")
         for address in ("/sign-in", "/", f"/studies/{STUDY}"):
             assert browser.get(address).status == 503

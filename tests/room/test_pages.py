@@ -29,12 +29,12 @@ from rooms import (
 
 from local.feed import read_definition
 from trial import room as pages
-from trial.access.person import Role
 from trial.definition.study import Study
 from trial.events.envelope import Entry
 from trial.room import frame, trail
 from trial.room.routing import READERS, page
 from trial.store.encoding import sealing
+from trial.web.access.person import Role
 
 EXAMPLE = Path(__file__).parents[2] / "events" / "example"
 START = "/studies/DEMO-1"

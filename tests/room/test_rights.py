@@ -19,9 +19,9 @@ from test_guard import GETS, path_of
 from visiting import Shown
 
 import wiring
-from trial.access.person import Role
 from trial.events.blinding import UNBLINDED
 from trial.store import keys
+from trial.web.access.person import Role
 
 FUNCTIONS = {"open": "RoomFunction", "unblinded": "RoomUnblindedFunction"}
 

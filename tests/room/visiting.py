@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
 import urllib3
 
-from trial.access.cookies import form_token
+from trial.web.access.cookies import form_token
 
 ADDRESS = "http://127.0.0.1:9"
 FORM = "application/x-www-form-urlencoded"

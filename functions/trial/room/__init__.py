@@ -5,7 +5,6 @@ asked for. They need no script. `routing.ROUTES` holds every page with the roles
 one for which no role is named cannot be registered.
 """
 
-from trial.access.person import Person
 from trial.errors import Rejected
 from trial.room import (  # noqa: F401 (their pages)
     amending,
@@ -29,6 +28,7 @@ from trial.room import (  # noqa: F401 (their pages)
 )
 from trial.room.frame import error_page
 from trial.room.routing import ROUTES, PageRequest, RoomRequest, Route, match
+from trial.web.access.person import Person
 from trial.web.routing import Answer
 
 __all__ = ["ROUTES", "PageRequest", "RoomRequest", "Route", "error_page", "match", "serve"]

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import wiring
-from trial.access.person import Person
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Rejected
@@ -14,6 +13,7 @@ from trial.render.page.elements import unordered
 from trial.room import assets
 from trial.room.routing import UPLOAD, PageRequest, RoomRequest
 from trial.store.rows import second_text
+from trial.web.access.person import Person
 from trial.web.routing import Answer
 
 DASH = html("\u2013")

@@ -9,13 +9,13 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 import wiring
-from trial.access import cookies
-from trial.access.person import Person
 from trial.errors import Rejected, Unavailable
 from trial.room import assets, frame, routing, signing_in
 from trial.room.routing import PageRequest, RoomRequest, Route
 from trial.room.signing_in import NOBODY, SIGN_IN, SIGN_OUT
 from trial.room.visits import Reply, Visit
+from trial.web.access import connection, cookies
+from trial.web.access.person import Person
 from trial.web.routing import Answer
 
 OPEN, UNBLINDED, CHANGES = "open", "unblinded", "changes"
@@ -47,7 +47,7 @@ def _of_somebody(visit: Visit) -> Reply:
     """Answer what only people may ask who signed in."""
     session = visit.cookies.get(cookies.SESSION, "")
     try:
-        person = wiring.issuer().person(session)
+        person = connection.issuer().person(session)
     except Rejected as error:
         return _to_sign_in(visit, error)
     request = replace(visit.request, csrf=cookies.form_token(session))

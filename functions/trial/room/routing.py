@@ -14,12 +14,12 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
 import wiring
-from trial.access.person import Person, Role
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.errors import Beat, Rejected
 from trial.events.blinding import UNBLINDED
 from trial.render.markup import Html, escape
+from trial.web.access.person import Person, Role
 from trial.web.routing import Answer, path_parts
 
 READERS = frozenset({Role.READER})

@@ -8,14 +8,14 @@ import re
 from collections.abc import Callable, Mapping
 
 import wiring
-from trial.access import cookies
-from trial.access.person import Person
-from trial.access.tokens import not_signed_in
 from trial.errors import Rejected, Unavailable
 from trial.render.markup import EMPTY, Html, escape, html
 from trial.room import frame
 from trial.room.routing import RoomRequest
 from trial.room.visits import Reply, Visit
+from trial.web.access import connection, cookies
+from trial.web.access.person import Person
+from trial.web.access.tokens import not_signed_in
 from trial.web.routing import Answer
 
 SIGN_IN, CALLBACK, SIGN_OUT, SIGNED_OUT = (
@@ -30,7 +30,7 @@ _ERROR_CODE = re.compile(r"[a-z_]{1,40}")
 def sign_in(visit: Visit) -> Reply:
     """Send the browser to the issuer; it keeps what it will be asked when it comes back."""
     attempt = cookies.begin(_query(visit).get("to", "/"))
-    address = wiring.issuer().sign_in_address(
+    address = connection.issuer().sign_in_address(
         wiring.room_address() + CALLBACK, attempt.state, attempt.nonce, attempt.verifier
     )
     cookie = cookies.write(cookies.SIGN_IN, attempt.text(), cookies.SIGN_IN_SECONDS)
@@ -47,12 +47,12 @@ def come_back(visit: Visit) -> Reply:
         code = error if _ERROR_CODE.fullmatch(error) else "an error"
         raise not_signed_in(f"The issuer did not sign you in: it says {code}.")
     back = wiring.room_address() + CALLBACK
-    token = wiring.issuer().exchange(query.get("code", ""), attempt.verifier, back)
-    wiring.issuer().person(token, attempt.nonce)
+    token = connection.issuer().exchange(query.get("code", ""), attempt.verifier, back)
+    connection.issuer().person(token, attempt.nonce)
     if len(token) > cookies.LONGEST_COOKIE:
         detail = "Your token is too long for a browser to keep: it needs fewer claims or groups."
         raise Rejected(400, "Sign-in not completed", detail)
-    session = cookies.write(cookies.SESSION, token, wiring.issuer().seconds_left(token))
+    session = cookies.write(cookies.SESSION, token, connection.issuer().seconds_left(token))
     return Reply(redirect(attempt.to), (session, cookies.clear(cookies.SIGN_IN)))
 
 
@@ -76,7 +76,7 @@ def signed_out(visit: Visit) -> Reply:
 
 def _issuer_link() -> Html:
     try:
-        address = wiring.issuer().sign_out_address(wiring.room_address() + SIGNED_OUT)
+        address = connection.issuer().sign_out_address(wiring.room_address() + SIGNED_OUT)
     except Unavailable:
         return EMPTY
     if not address:

@@ -5,13 +5,13 @@ from functools import partial
 from urllib.parse import quote
 
 import wiring
-from trial.access.person import Role
 from trial.errors import Rejected
 from trial.events.blinding import OPEN
 from trial.render.markup import Html, bdi, escape, html
 from trial.reporting import report
 from trial.room import frame
 from trial.room.routing import ANYBODY, READERS, STAFF, PageRequest, page
+from trial.web.access.person import Role
 from trial.web.routing import Answer
 
 _MOST = 25

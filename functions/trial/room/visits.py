@@ -5,10 +5,10 @@ from dataclasses import field
 from typing import Any
 from urllib.parse import quote
 
-from trial.access import cookies
 from trial.deferred import dataclass
 from trial.errors import Beat
 from trial.room.routing import RoomRequest
+from trial.web.access import cookies
 from trial.web.routing import Answer, body_bytes
 
 # What a page holds comes from here alone, and it is shown nowhere else. `same-origin` keeps

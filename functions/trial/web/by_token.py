@@ -9,11 +9,12 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import wiring
-from trial.access.person import EVERY_STUDY, Person, Role
-from trial.access.tokens import not_signed_in
 from trial.errors import Beat, Rejected
 from trial.events.blinding import UNBLINDED
 from trial.web import queries, read_routes  # noqa: F401 (their routes)
+from trial.web.access import connection
+from trial.web.access.person import EVERY_STUDY, Person, Role
+from trial.web.access.tokens import not_signed_in
 from trial.web.routing import Answer, Request, Routes, body_bytes, path_parts
 
 PREFIX = "/api"
@@ -82,7 +83,7 @@ def parse_request(event: Mapping[str, Any], beat: Beat, changing: Routes) -> Req
     study is noted before it is answered.
     """
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-    person = wiring.issuer().person(_bearer(headers.get("authorization", "")))
+    person = connection.issuer().person(_bearer(headers.get("authorization", "")))
     method = event["requestContext"]["http"]["method"]
     path = str(event.get("rawPath") or "").removeprefix(PREFIX)
     resource, parts = _route(method, path, (*changing.all, *read_routes.routes.all))

@@ -14,10 +14,10 @@ from urllib.parse import urlencode, urlsplit
 
 import jwt
 
-from trial.access import tokens
-from trial.access.person import Person, read_roles
 from trial.deferred import dataclass
 from trial.errors import Unavailable
+from trial.web.access import tokens
+from trial.web.access.person import Person, read_roles
 
 type Fetch = Callable[[str, Mapping[str, str] | None], tuple[int, Any]]
 """Asks an address, with a form or without, for status and JSON."""
