@@ -120,6 +120,40 @@ class _Services(Loader):
         ]  # fmt: skip
 
 
+class _RegularServices(_Services):
+    """Finds the addresses of a service that has the same one in every region.
+
+    The table of all services' addresses has 1.2 MB, that of the partitions 7 kB.
+    """
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        """Read a data file; the one of addresses is made from that of partitions."""
+        if name != "endpoints":
+            return super().load_data_with_path(name)
+        known, path = super().load_data_with_path("partitions")
+        return {"partitions": [_addresses(partition) for partition in known["partitions"]]}, path
+
+
+REGULAR = frozenset(("dynamodb",))
+"""The services that every start makes a client of and that have no other address anywhere."""
+
+
+def _addresses(partition: dict[str, Any]) -> dict[str, Any]:
+    """Return a partition of AWS as the table of addresses has one that lists no service."""
+    return {
+        "partition": partition["id"],
+        "dnsSuffix": partition["outputs"]["dnsSuffix"],
+        "regions": partition["regions"],
+        "regionRegex": partition["regionRegex"],
+        "services": {},
+        "defaults": {
+            "hostname": "{service}.{region}.{dnsSuffix}",
+            "protocols": ["https"],
+            "signatureVersions": ["v4"],
+        },
+    }
+
+
 # The store itself repeats what is worth repeating, after reading again; and it makes its requests
 # without parameters from outside, so that validating each against the service's model would only
 # cost time, as would composing a user agent for each.
@@ -152,11 +186,13 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
     """Make a client of boto3's own core; what boto3 adds to it is not used and starts slowly.
 
     The runtime brings a botocore of its own, not the one this was tested with: where that takes
-    no other loader than its own, it has its way.
+    no other loader than its own, it has its way; so it has where endpoints of FIPS or of two
+    stacks are asked for, which `REGULAR` services have none of here.
     """
     try:
         core = _Session(service)
-        core.register_component("data_loader", _Services(file_loader=_Files()))
+        services = _RegularServices if service in REGULAR else _Services
+        core.register_component("data_loader", services(file_loader=_Files()))
         if "AWS_ACCESS_KEY_ID" in os.environ:
             # There they are: no other place is made ready to be asked for them.
             core.register_component("credential_provider", CredentialResolver([EnvProvider()]))

@@ -42,14 +42,36 @@ def test_a_link_leads_to_the_bucket_in_its_region_and_is_signed_for_it(
     assert f"%2F{region}%2Fs3%2Faws4_request" in link
 
 
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize("region", [*REGIONS, "eusc-de-east-1", "us-isob-east-1", "eu-new-9"])
 @pytest.mark.parametrize("service", ["dynamodb", "s3"])
 def test_clients_call_the_address_that_botocore_itself_would_call(
     in_region: Callable[[str], None], region: str, service: str
 ) -> None:
     in_region(region)
     client, plain = wiring.client(service), session.Session().create_client(service)
-    assert client.meta.endpoint_url == plain.meta.endpoint_url
+    assert called(client) == called(plain)
+
+
+@pytest.mark.parametrize("kind", ["FIPS", "DUALSTACK"])
+def test_an_address_of_another_kind_is_called_where_it_is_asked_for(
+    in_region: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    in_region("us-gov-west-1")
+    usual = called(wiring.client("dynamodb"))
+    monkeypatch.setenv(f"AWS_USE_{kind}_ENDPOINT", "true")
+    asked_for = called(wiring.client("dynamodb"))
+    assert asked_for == called(session.Session().create_client("dynamodb")) != usual
+
+
+def called(client: Any) -> tuple[str, ...]:
+    """Return what a client's requests are sent to and signed for."""
+    signer = client._request_signer
+    return (
+        client.meta.endpoint_url,
+        signer.region_name,
+        signer.signing_name,
+        signer._signature_version,
+    )
 
 
 def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
