@@ -51,7 +51,12 @@ VisitName = Annotated[Name, RefersTo("visit")]
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        defer_build=True,
+        protected_namespaces=(),  # no field begins so; looking takes as long as many a field
+    )
 
     def members(self, leave_out: Literal["unset", "defaults"] | None = None) -> dict[str, Any]:
         """Return its fields as JSON has them: all, those given, or those beside the defaults.
