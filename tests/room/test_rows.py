@@ -41,7 +41,8 @@ def dataset(values: list[tuple[Any, ...]], block: int = 0) -> Dataset:
     whole = Dataset.read(document(values))
     if not block:
         return whole
-    packed = b"".join(columns.pack(rows) for rows in batched(values, block, strict=False))
+    blocks = batched(values, block, strict=False)
+    packed = b"".join(columns.pack(list(zip(*rows, strict=True))) for rows in blocks)
     return Dataset(whole.head, tuple(columns.read(packed)))
 
 
@@ -171,7 +172,7 @@ def test_a_number_is_compared_with_numbers_alone_and_a_column_must_be_there() ->
 
 
 def test_columns_that_end_in_their_midst_are_refused() -> None:
-    packed = columns.pack([("a", 1), ("b", None)])
+    packed = columns.pack([["a", "b"], [1, None]])
     assert [block.column(1) for block in columns.read(packed * 2)] == [[1, None]] * 2
     for length in (1, 9, len(packed) - 1):
         with pytest.raises(ValueError, match="midst"):

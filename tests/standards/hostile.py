@@ -38,6 +38,7 @@ TEXTS = {
     "x" * 32767,
     "\\ud800 as typed",
     "_x0041_ as typed",
+    'what stands between rows, ],[ and "],["',
 }  # fmt: skip
 CUT = Cut("c1", "S&<1>", "T", "", "'\"\u2028", "d" * 64, 1, "open", 3, "r" * 64, "2024-02-29")
 FIGURE = Figure(

@@ -82,7 +82,9 @@ def test_hostile_texts_come_back_and_what_utf_8_has_not_is_marked() -> None:
 def written(kinds: str, *blocks: Sequence[Sequence[Any]]) -> bytes:
     types = [KINDS[kind] for kind in kinds]
     names = [f"{kind}{place}" for place, kind in enumerate(kinds)]
-    packed = (pages.pack(types, rows) for rows in blocks)
+    packed = (
+        pages.pack(types, list(zip(*rows, strict=True)) or [()] * len(types)) for rows in blocks
+    )
     return b"".join(parquet.file(dict(zip(names, types, strict=True)), packed, {}))
 
 
@@ -147,8 +149,8 @@ def test_readers_that_select_by_the_extremes_miss_no_row(monkeypatch: pytest.Mon
 def test_a_block_has_the_same_pages_whatever_stands_around_it() -> None:
     listing = Listing("1", "", "", (ListingColumn("X", "X", "number"),), [])
     kept = [
-        datasets.packed_pages(listing, [("S", "1.50")]),
-        datasets.packed_pages(listing, [("S", None)]),
+        datasets.packed_pages(listing, [["S"], ["1.50"]]),
+        datasets.packed_pages(listing, [["S"], [None]]),
     ]
     columns = {"STUDYID": ColumnType.TEXT, "X": ColumnType.NUMBER}
     for block in kept:

@@ -37,17 +37,18 @@ class ColumnBlock:
         return values
 
 
-def pack(rows: Sequence[Sequence[object]]) -> bytes:
-    """Pack the rows of a block, given as the data set has them; nothing where there are none."""
-    if not rows:
+def pack(columns: Sequence[Sequence[object]]) -> bytes:
+    """Pack the rows of a block, by column as the data set has them; nothing where none are."""
+    count = len(columns[0])
+    if not count:
         return b""
     packed = [
         # A lone surrogate cannot be UTF-8; its backslash form is the JSON escape for it.
         zlib.compress(_encode(column).encode("utf-8", "backslashreplace"), _LEVEL)
-        for column in zip(*rows, strict=True)
+        for column in columns
     ]
     lengths = struct.pack(f">{len(packed)}I", *map(len, packed))
-    return b"".join((_SIZES.pack(len(rows), len(packed)), lengths, *packed))
+    return b"".join((_SIZES.pack(count, len(packed)), lengths, *packed))
 
 
 def read(content: bytes) -> Iterator[ColumnBlock]:

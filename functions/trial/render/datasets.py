@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from types import NoneType
 
 from trial.definition.outputs import default_dataset_name
 from trial.render import parquet
@@ -32,6 +33,8 @@ _DESCRIPTION = "Dataset-JSON"
 Labels = Mapping[str, str]
 """The label of each variable, by its name: it has one, whatever data set it is in."""
 
+_BETWEEN = "],["
+"""What stands between rows that are encoded together."""
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
@@ -85,7 +88,7 @@ def parquet_file(
     columns = {name: _column_type(column) for name, column in _variables(listing).items()}
     head = _head(listing, cut, labels_by_name or {}).decode().rstrip()
     blocks = (
-        packed_pages(listing, list(values(listing, cut.study, block)))
+        packed_pages(listing, values(listing, cut.study, block))
         if block.pages is None
         else block.pages
         for block in row_blocks.blocks_of(listing.rows)
@@ -94,7 +97,7 @@ def parquet_file(
 
 
 def packed_pages(listing: Listing, data: Sequence[Sequence[Value]]) -> bytes:
-    """Return some rows of a data set, given by its values, as they stand in its Parquet file."""
+    """Return some rows of a data set, its values by column, as they stand in its Parquet file."""
     return pages.pack([_column_type(column) for column in _variables(listing).values()], data)
 
 
@@ -119,19 +122,25 @@ def lines(listing: Listing, study: str, rows: Iterable[tuple[Value, ...]]) -> by
     return written(values(listing, study, rows))
 
 
-def written(rows: Iterable[Sequence[Value]]) -> bytes:
-    """Return rows of a data set's values as the lines of it."""
-    return b"".join(map(_line, rows))
+def written(data: Sequence[Sequence[Value]]) -> bytes:
+    """Return some rows of a data set, its values by column, as the lines of it."""
+    rows = list(zip(*data, strict=True))
+    text = _encode(rows)
+    if text.count(_BETWEEN) != len(rows) - 1:  # a text has what stands between rows, or none is
+        return b"".join(map(_line, rows))
+    return _bytes(text[1:-1].replace(_BETWEEN, "]\n[")) + b"\n"
 
 
 def values(
     listing: Listing, study: str, rows: Iterable[tuple[Value, ...]]
-) -> Iterator[Sequence[Value]]:
-    """Yield some rows of a listing with the values that its data set has."""
-    converters = [_converter(column) for column in listing.columns]
-    before: list[Value] = [] if _STUDY.id in _names(listing) else [study]
-    for row in rows:
-        yield before + [converter(value) for converter, value in zip(converters, row, strict=True)]
+) -> list[Sequence[Value]]:
+    """Return some rows of a listing by column, with the values that its data set has."""
+    by_column = list(zip(*rows, strict=True)) or [()] * len(listing.columns)
+    data = [
+        _converter(column)(column_values)
+        for column, column_values in zip(listing.columns, by_column, strict=True)
+    ]
+    return data if _STUDY.id in _names(listing) else [[study] * len(by_column[0]), *data]
 
 
 def _names(listing: Listing) -> list[str]:
@@ -149,8 +158,12 @@ def _shortened(label: str) -> str:
 
 
 def _line(value: object) -> bytes:
+    return _bytes(_encode(value)) + b"\n"
+
+
+def _bytes(text: str) -> bytes:
     # A lone surrogate cannot be UTF-8; its backslash form is the JSON escape for it.
-    return _encode(value).encode("utf-8", "backslashreplace") + b"\n"
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _description(
@@ -215,24 +228,41 @@ def _column_type(column: ListingColumn) -> ColumnType:
             return ColumnType.TEXT
 
 
-def _converter(column: ListingColumn) -> Callable[[Value], Value]:
+type _Converter = Callable[[Sequence[Value]], Sequence[Value]]
+
+
+def _converter(column: ListingColumn) -> _Converter:
     if column.kind != "number":
-        return _text
-    return _integer if column.integer else _decimal
+        return _texts
+    return _integers if column.integer else _decimals
 
 
-def _text(value: Value) -> Value:
+def _texts(column: Sequence[Value]) -> Sequence[Value]:
+    return column if _are(column, str) else [_text(value) for value in column]
+
+
+def _integers(column: Sequence[Value]) -> Sequence[Value]:
+    if _are(column, int):
+        return column
+    return [int(value) if isinstance(value, int | Decimal) else None for value in column]
+
+
+def _decimals(column: Sequence[Value]) -> Sequence[Value]:
+    """Write numbers with the digits that they have; a note in the place of one is no number."""
+    return [_digits(value) if isinstance(value, int | Decimal) else None for value in column]
+
+
+def _are(column: Sequence[Value], kind: type) -> bool:
+    """Return whether all values that there are, are of a kind, and of none that is more special."""
+    return set(map(type, column)) <= {kind, NoneType}
+
+
+def _text(value: Value) -> str | None:
     if isinstance(value, Decimal):
-        return f"{value:f}"
+        return _digits(value)
     return None if value is None or isinstance(value, Absent) else str(value)
 
 
-def _integer(value: Value) -> Value:
-    return int(value) if isinstance(value, int | Decimal) else None
-
-
-def _decimal(value: Value) -> Value:
-    """Write a number with the digits that it has; a note in its place is no number."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    return str(value) if isinstance(value, int) else None
+def _digits(value: int | Decimal) -> str:
+    text = str(value)
+    return f"{value:f}" if "E" in text else text

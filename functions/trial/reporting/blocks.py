@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from itertools import chain
 from typing import Any, overload
 
 from trial.deferred import dataclass
@@ -101,7 +102,10 @@ class PackedRows:
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows."""
         for row in json.loads(zlib.decompress(bytes(self.packed_values))):
-            yield tuple(_read(value) if type(value) is list else value for value in row)
+            if list in map(type, row):
+                yield tuple([_read(value) if type(value) is list else value for value in row])
+            else:
+                yield tuple(row)
 
 
 @dataclass(frozen=True)
@@ -203,14 +207,14 @@ class BlockMaker:
         values = _encoded(rows)
         if former is not None and former.digest == _digest(values):
             return former  # lines, pages and columns follow from the values
-        data = list(datasets.values(listing, self.study_id, rows))
+        data = datasets.values(listing, self.study_id, rows)
         lines, pages = datasets.written(data), datasets.packed_pages(listing, data)
         return _packed_rows(len(rows), values, lines, pages, columns.pack(data))
 
     def _analysed(
         self, listing: Listing, rows: Sequence[Row], former: PackedRows | None
     ) -> PackedRows:
-        data = list(datasets.values(listing, self.study_id, rows))
+        data = datasets.values(listing, self.study_id, rows)
         lines = datasets.written(data)
         if former is not None and former.digest == _digest(lines):
             return former
@@ -271,18 +275,23 @@ def _blocked[Shown: (Listing, Narratives)](
         yield replace(part, rows=RowsInBlocks(block_rows, part.rows))
 
 
-_compact = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def _encoded(rows: Sequence[Row]) -> bytes:
     """Write values as JSON: a decimal as a list of its text, what is absent with a 0 behind it."""
-    return _compact([[_plain(value) for value in row] for row in rows]).encode()
+    plain: Sequence[Sequence[Any]] = rows
+    if Absent in set(map(type, chain.from_iterable(rows))):
+        plain = [
+            [[value, 0] if isinstance(value, Absent) else value for value in row] for row in rows
+        ]
+    return _compact(plain).encode()
 
 
-def _plain(value: Value) -> Any:  # noqa: ANN401 (JSON)
-    if isinstance(value, Decimal):
-        return [str(value)]
-    return [value, 0] if isinstance(value, Absent) else value
+def _plain(value: object) -> list[str]:
+    """Write what JSON has not: a decimal."""
+    assert isinstance(value, Decimal)
+    return [str(value)]
+
+
+_compact = json.JSONEncoder(separators=(",", ":"), default=_plain).encode
 
 
 def _read(value: list[Any]) -> Value:

@@ -63,16 +63,17 @@ class PageBlock:
     """The pages one after the other."""
 
 
-def pack(types: Sequence[ColumnType], rows: Sequence[Sequence[Any]]) -> bytes:
-    """Write the pages of some rows, given as their data set has them; nothing where none are.
+def pack(types: Sequence[ColumnType], columns: Sequence[Sequence[Any]]) -> bytes:
+    """Write the pages of some rows, given by column as their data set has them.
 
-    A number that is not whole comes as the text of its digits, what is missing as None.
+    A number that is not whole comes as the text of its digits, what is missing as None. Nothing is
+    written where there are no rows.
     """
-    if not rows:
+    count = len(columns[0])
+    if not count:
         return b""
-    columns = zip(*rows, strict=True)
     pages = [_page(kind, column) for kind, column in zip(types, columns, strict=True)]
-    head = json.dumps([len(rows), [summary for _, summary in pages]]).encode()
+    head = json.dumps([count, [summary for _, summary in pages]]).encode()
     return b"".join((_LENGTH.pack(len(head)), head, *(content for content, _ in pages)))
 
 
@@ -105,7 +106,7 @@ def _presence(column: Sequence[Any], present: int) -> bytes:
         runs = thrift.varint(count << 1) + bytes((present > 0,))
     else:
         groups = (count + 7) // 8
-        bits = "".join("0" if value is None else "1" for value in reversed(column))
+        bits = "".join(["0" if value is None else "1" for value in reversed(column)])
         runs = thrift.varint(groups << 1 | 1) + int(bits, 2).to_bytes(groups, "little")
     return _LENGTH.pack(len(runs)) + runs
 
