@@ -241,6 +241,7 @@ def pulse_classes(places: int | None, *bounds: Any, measure: Any = None) -> Any:
         (bounded({"at_least": 18, "below": 65}), ""),  # outside of all may be meant
         (pulse_classes(1, {"at_most": 64}, {"at_least": 65}), "from 64.1 to 64.9"),
         (pulse_classes(0, {"at_most": 64}, {"at_least": 65}), ""),
+        (pulse_classes(0, {"at_most": 64}, {"at_least": "65.5"}), "65 is in none"),
         (pulse_classes(None, {"at_most": 64}, {"at_least": 65}), ""),  # who knows
         (pulse_classes(None, {"at_most": "1.9"}, {"at_least": 2},
                        measure={"parameter": "log-pulse", "at": "week-8"}), "between 1.9 and 2"),

@@ -143,7 +143,10 @@ def test_what_was_kept_for_the_unblinded_goes_once_the_study_is_unblinded(
     service.invoke("audit", {})
     service.stream((f"STUDY#{STUDY}", "CURRENT"))
     assert service.versions(f"pieces/{STUDY}/unblinded/") == set()
-    assert service.versions(f"pieces/{STUDY}/open/")
+    kept = [key for key, _ in service.versions(f"pieces/{STUDY}/open/")]
+    blocks = [key for key in kept if "/block-" in key]
+    assert blocks
+    assert len({*blocks}) == len(blocks)  # none of those for the definition before
 
 
 def test_unblinding_gives_up_no_other_amendment(open_blinded: Callable[..., Service]) -> None:

@@ -432,6 +432,9 @@ def test_a_publication_too_long_for_one_invocation_goes_on_in_the_next_and_says_
     assert invoke() is None
     assert filled.get("work").json["work"] == []
     assert latest(filled)["events"] == filled.get("summary").json["accepted"]
+    kept = [key.rpartition("/")[2] for key, _ in filled.versions(f"pieces/{STUDY}/open/")]
+    assert sum(name.startswith("block-") for name in kept) == entry["total"]
+    assert {name for name in kept if not name.startswith("block-")} == {"begun", "state"}
 
 
 def test_a_report_too_long_for_one_invocation_goes_on_for_days_and_leaves_nothing(

@@ -15,6 +15,7 @@ from toy import definition
 
 import wiring
 from trial.commands import auditing, engine, runs
+from trial.errors import Unavailable
 from trial.store.audits import Audits
 from trial.store.dynamodb import Store
 from trial.store.table import Table
@@ -255,6 +256,13 @@ def test_a_removed_study_is_deleted_shard_by_shard(
     assert large.ask(request("DELETE", path, because)).status == 202
     assert [(entry["what"], entry["status"]) for entry in work(large)] == [("removal", "running")]
     audit(large, **streamed((f"STUDY#{STUDY}", "CURRENT")))
+    begun = [*machine.begun]
+    assert wiring.leases().acquire(STUDY, "a publication that began before", None)
+    with pytest.raises(Unavailable):
+        machine.run()
+    assert work(large)
+    wiring.leases().abandon(STUDY, "a publication that began before")
+    machine.begun = begun  # the machine tries the step again
     machine.run()
     assert [*large.items()] == [(f"STUDY#{STUDY}", "CURRENT")]
     assert {task for task, _ in machine.tasks} == {"remove"}
