@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trial import deferred
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.errors import Beat, OutOfTime
+from trial.store import plain_json
 from trial.store.audits import Audits
 from trial.store.dynamodb import Store
 from trial.store.leases import Leases
@@ -119,6 +120,15 @@ class _Services(Loader):
             "dynamodb", "kms", "s3", "sqs", "stepfunctions",
         ]  # fmt: skip
 
+    def load_service_model(
+        self, service_name: str, type_name: str, api_version: str | None = None
+    ) -> Any:  # noqa: ANN401 (JSON)
+        """Read what describes a service; what is inside DynamoDB's requests is left as it is."""
+        model = super().load_service_model(service_name, type_name, api_version)
+        if (service_name, type_name) == ("dynamodb", "service-2"):
+            plain_json.mark_documents(model)
+        return model
+
 
 class _RegularServices(_Services):
     """Finds the addresses of a service that has the same one in every region.
@@ -196,9 +206,12 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
         if "AWS_ACCESS_KEY_ID" in os.environ:
             # There they are: no other place is made ready to be asked for them.
             core.register_component("credential_provider", CredentialResolver([EnvProvider()]))
-        return core.create_client(service, config=config, **options)
+        made = core.create_client(service, config=config, **options)
+        if service == "dynamodb":
+            plain_json.register(made)
     except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
         return session.Session().create_client(service, config=config, **options)
+    return made
 
 
 # What only some functions or requests need is imported by what makes it: an event is recorded

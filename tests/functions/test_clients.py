@@ -1,10 +1,13 @@
 """The clients of AWS: each in its region, whatever botocore the runtime brings."""
 
+import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore import handlers, session
+from botocore import awsrequest, handlers, session
+from botocore.exceptions import ClientError
 from invoking import forget
 from pydantic import ValidationError
 
@@ -82,7 +85,7 @@ def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
     def otherwise(*_: Any) -> None:
         raise AttributeError
 
-    for method in ("list_available_services", "load_file", "register"):
+    for method in ("list_available_services", "load_service_model", "load_file", "register"):
         for owner in (wiring._Services, wiring._Files, wiring._Session):
             if hasattr(owner, method):
                 with monkeypatch.context() as patch:
@@ -136,3 +139,93 @@ def test_credentials_of_the_environment_are_the_ones_that_sign(
     client = wiring.client("dynamodb", region_name="eu-central-1")
     credentials = client._request_signer._credentials
     assert (credentials.access_key, credentials.token) == ("of-the-environment", "token")
+
+
+ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "get_item": (
+        {"TableName": "x", "Key": {"PK": {"S": "a"}, "SK": {"S": "b"}}, "ConsistentRead": True},
+        {"Item": {"B": {"B": "AP8="}, "shares": {"M": {"B": {"B": ""}, "n": {"N": "1E+2"}}}}},
+    ),
+    "batch_get_item": (
+        {"RequestItems": {"x": {"Keys": [{"PK": {"S": "a"}}], "ConsistentRead": True}}},
+        {
+            "Responses": {"x": [{"body": {"B": "AP8="}}, {"files": {"L": [{"B": "AP8="}]}}]},
+            "UnprocessedKeys": {"x": {"Keys": [{"PK": {"S": "a"}}]}},
+        },
+    ),
+    "query": (
+        {
+            "TableName": "x",
+            "KeyConditionExpression": "PK = :p",
+            "ExpressionAttributeValues": {":p": {"S": "a"}, ":b": {"B": b"\0\xff"}},
+        },
+        {"Items": [{"final": {"BOOL": False}}], "Count": 1, "LastEvaluatedKey": {"PK": {"S": "a"}}},
+    ),
+    "put_item": (
+        {"TableName": "x", "Item": {"B": {"B": b""}, "S": {"M": {"B": {"B": b"\0\xff"}}}}},
+        {"ConsumedCapacity": {"TableName": "x", "CapacityUnits": 2.0}},
+    ),
+    "transact_write_items": (
+        {
+            "TransactItems": [
+                {"Put": {"TableName": "x", "Item": {"B": {"L": [{"B": b"\0"}, {"S": "é"}]}}}},
+                {"Update": {"TableName": "x", "ExpressionAttributeValues": {":0": {"B": b"1"}}}},
+            ],
+            "ReturnConsumedCapacity": "TOTAL",
+            "ClientRequestToken": "drawn anew otherwise",
+        },
+        {"ConsumedCapacity": [{"CapacityUnits": 26.0}]},
+    ),
+    "transact_get_items": (
+        {"TransactItems": [{"Get": {"TableName": "x", "Key": {"PK": {"S": "a"}}}}]},
+        {"Responses": [{"Item": {"head": {"B": "AP8="}}}, {}]},
+    ),
+}
+CANCELLED = {
+    "__type": "com.amazonaws.dynamodb.v20120810#TransactionCanceledException",
+    "Message": "cancelled",
+    "CancellationReasons": [{"Code": "None"}, {"Code": "TransactionConflict", "Message": "busy"}],
+}
+
+
+def exchange(
+    client: Any, operation: str, request: dict[str, Any], status: int, answer: dict[str, Any]
+) -> tuple[Any, Any]:
+    """Call what answers so; return what it was sent, and what the caller is given."""
+    sent: list[Any] = []
+
+    def send(request: Any, **_: Any) -> awsrequest.AWSResponse:
+        sent.append(json.loads(request.body))
+        body = awsrequest.HeadersDict({"x-amzn-requestid": "1"})
+        response = awsrequest.AWSResponse("", status, body, None)
+        response._content = json.dumps(answer).encode()
+        return response
+
+    client.meta.events.register_first("before-send.dynamodb", send)
+    try:
+        given = getattr(client, operation)(**request)
+    except ClientError as error:
+        given = error.response
+    finally:
+        client.meta.events.unregister("before-send.dynamodb", send)
+    return sent, given
+
+
+@pytest.mark.parametrize("operation", ANSWERS)
+@pytest.mark.parametrize("status", [200, 400])
+def test_what_is_sent_and_read_is_what_botocore_itself_would_send_and_read(
+    in_region: Callable[[str], None], operation: str, status: int
+) -> None:
+    """Binary values too, at whatever depth, and what the request holds is left as it was."""
+    in_region("eu-central-1")
+    request, answer = ANSWERS[operation]
+    before = copy.deepcopy(request)
+    answer = answer if status == 200 else CANCELLED
+    client, plain = (
+        wiring.client("dynamodb", wiring.CLIENT),
+        session.Session().create_client("dynamodb", config=wiring.CLIENT),
+    )
+    assert client.meta.service_model.shape_for("AttributeValue").is_document_type
+    ours, theirs = (exchange(c, operation, request, status, answer) for c in (client, plain))
+    assert ours == theirs
+    assert request == before
