@@ -18,6 +18,7 @@ from benchmarks.requests import Cost
 from benchmarks.rows import Measured
 from trial.store import keys
 
+RECORDS = 10, 100, 1_000
 _AROUND = 10  # records before and after the one named, for single events differ by what they are
 _TEXT = (
     "pain rash left right acute mild chronic intermittent upper lower site after before dose fever "
@@ -121,17 +122,20 @@ def measure(*, large: bool = False) -> list[Measured]:  # noqa: ARG001 (the same
 
     And around the dearest, for what an event costs goes up and down as pages fill.
     """
-    cost, sizes = run(1_000 + _AROUND)
+    first, middle, last = RECORDS
+    cost, sizes = run(last + _AROUND)
 
     def near(n: int) -> float:
         around = cost.units[max(0, n - _AROUND) : n + _AROUND]
         return sum(around) / len(around)
 
+    dearest = max(map(near, range(first, last + 1)))
     return [
         *(Measured(f"units, record {n:,}", near(n), None, f"subject {sizes[n - 1]:,} bytes")
-          for n in (10, 100, 1_000)),
-        Measured("record 100 / record 10", near(100) / near(10), 2),
-        Measured("record 1,000 / record 10", near(1_000) / near(10), 2),
-        Measured("dearest of 1,000 / record 10", max(map(near, range(10, 1_001))) / near(10), 2),
-        Measured("bytes a record adds (100 to 1,000)", (sizes[999] - sizes[99]) / 900),
+          for n in RECORDS),
+        Measured(f"record {middle} / record {first}", near(middle) / near(first), 2),
+        Measured(f"record {last:,} / record {first}", near(last) / near(first), 2),
+        Measured(f"dearest of {last:,} / record {first}", dearest / near(first), 2),
+        Measured(f"bytes a record adds ({middle} to {last:,})",
+                 (sizes[last - 1] - sizes[middle - 1]) / (last - middle)),
     ]  # fmt: skip

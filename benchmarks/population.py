@@ -5,26 +5,30 @@ The core folds and counts them; so a store can be seeded with any number without
 
 import os
 import random
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 from functools import cache, partial
-from itertools import batched
+from math import gcd
 from typing import Any
 
+from doubles import MemoryClient
+
 from benchmarks import world
-from local.progress import bar
 from trial.statistics import cells
 from trial.statistics.cells import Cells
+from trial.statistics.ranges import TALLY
 from trial.store import keys
+from trial.store.generations import HEADER_ROW
+from trial.store.spreading import COSTLY_BYTES, PART, _below, _bits
 from trial.subject.fold import Record, Subject, fold_all
 from trial.tables.compiled import contribute
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
 _CHUNK = 500
-_LONG = 100_000  # subjects that take minutes
-_CELLS, _ROWS = 250, 25  # of the 300 operators of an expression, the 4 MB of a transaction
+CONTRIBUTED = 4_000
+"""How many subjects are contributed, at most."""
 
 type Row = tuple[int, str]
 """A row of sums: its shard, and its name without the generation."""
@@ -75,40 +79,75 @@ def _result(text: str, factor: float) -> str:
     return f"{float(text) * factor:.{places}f}"
 
 
-class EveryRow:
-    """Holds the name of every row."""
+@cache
+def sums(size: int, shards: int) -> Mapping[Row, Cells]:
+    """Give the sums of a study with so many jittered subjects.
 
-    def __contains__(self, _: object) -> bool:
-        """Hold it."""
-        return True
-
-
-def sums(size: int, shards: int, rows: Container[Row]) -> dict[Row, Cells]:
-    """Give these rows of sums of a study with so many jittered subjects.
-
-    Every subject is contributed whole and every one counts; only what is kept is limited, since
-    the tallies of 400,000 subjects hold millions of values.
+    Beyond `CONTRIBUTED` each subject contributed stands for as many more: counts and moments are
+    multiplied, and single values of the others lie elsewhere in their range, so that a range's row
+    of sums is as large as in life (40,000 subjects from 4,000: 703,682 cells of values; contributed
+    one by one: 636,725). Raises `ValueError` for another size
+    than a multiple.
     """
-    spans = [range(start, min(size, start + _CHUNK)) for start in range(0, size, _CHUNK)]
+    contributed = min(size, CONTRIBUTED)
+    times, rest = divmod(size, contributed)
+    if rest:
+        raise ValueError(f"{size:,} is no multiple of {CONTRIBUTED:,}")
+    starts = range(0, contributed, _CHUNK)
+    spans = [range(start, min(contributed, start + _CHUNK)) for start in starts]
     total_sums: dict[Row, Cells] = {}
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        parts = pool.map(partial(_sums, shards, rows), spans)
-        title = f"Contributing {size:,} subjects"
-        for part in bar(title, len(spans), parts) if size >= _LONG else parts:
+        for part in pool.map(partial(_sums, shards), spans):
             _add(total_sums, part)
-    return total_sums
+    return total_sums if times == 1 else _multiplied(total_sums, times)
 
 
-def _sums(shards: int, rows: Container[Row], span: range) -> dict[Row, Cells]:
-    study, selected = world.study(shards), dict[Row, Cells]()
+def _multiplied(contributed: Mapping[Row, Cells], times: int) -> dict[Row, Cells]:
+    values: dict[str, set[int]] = {}
+    for (_, row), of_row in contributed.items():
+        if TALLY in row:
+            values.setdefault(row, set()).update(map(_value, of_row))
+    grids = {row: _grid(of_range) for row, of_range in values.items()}
+    return {
+        (shard, row): _scattered(of_row, times, grids[row], f"{shard}{row}")
+        if row in grids
+        else {cell: n * times for cell, n in of_row.items()}
+        for (shard, row), of_row in contributed.items()
+    }
+
+
+def _grid(values: Collection[int]) -> range:
+    """Give what values of a range there may be: from the least to the greatest, by their steps."""
+    lowest = min(values)
+    return range(lowest, max(values) + 1, gcd(*(value - lowest for value in values)) or 1)
+
+
+def _scattered(of_range: Cells, times: int, grid: Sequence[int], seed: str) -> Cells:
+    """Give values of a range so many times; those that came but once, anywhere on a grid.
+
+    What comes again and again, as a limit of quantification does, goes on to do so.
+    """
+    chance = random.Random(seed)  # noqa: S311 (no secret)
+    scattered = {cell: n if n == 1 else n * times for cell, n in of_range.items()}
+    for column in (cell.partition("=")[0] for cell, n in of_range.items() if n == 1):
+        for value in chance.choices(grid, k=times - 1):
+            name = f"{column}={value}"
+            scattered[name] = scattered.get(name, 0) + 1
+    return scattered
+
+
+def _value(cell: str) -> int:
+    """Give the value that a cell of a tally counts, in steps of its grid."""
+    return int(cell.partition("=")[2])
+
+
+def _sums(shards: int, span: range) -> dict[Row, Cells]:
+    study, total = world.study(shards), dict[Row, Cells]()
     for subject in map(jittered, span):
         shard = keys.shard_of(subject.id, shards)
         share = contribute(study, subject)
-        _add(
-            selected,
-            {row_key: of_row for row, of_row in share.items() if (row_key := (shard, row)) in rows},
-        )
-    return selected
+        _add(total, {(shard, row): of_row for row, of_row in share.items()})
+    return total
 
 
 def _add(total: dict[Row, Cells], addition: Mapping[Row, Cells]) -> None:
@@ -116,41 +155,30 @@ def _add(total: dict[Row, Cells], addition: Mapping[Row, Cells]) -> None:
         cells.add(total.setdefault(row, {}), of_row)
 
 
-def seed(client: Any, shards: int, sums: Mapping[Row, Cells]) -> None:  # noqa: ANN401
-    """Add rows of sums to those of a study."""
-    study = world.study(shards)
-    updates = [
-        _update(keys.sum_row(study.id, shard, f"{study.generation}#{row}"), dict(part))
-        for (shard, row), of_row in sums.items()
-        for part in batched(of_row.items(), _CELLS, strict=False)
-    ]
-    for part in _apart(updates):
-        client.transact_write_items(TransactItems=part)
+def seed(memory: MemoryClient, shards: int, sums: Mapping[Row, Cells]) -> None:
+    """Add rows of sums to those of a study, spread as writers would have them."""
+    study, rows = world.study(shards), memory.tables[world.TABLE]
+    for (shard, row), of_row in sums.items():
+        for part, of_part in [(row, of_row)] if row == HEADER_ROW else _spread(row, of_row):
+            key = keys.sum_row(study.id, shard, f"{study.generation}#{part}")
+            item = rows.get(key) or {"PK": {"S": key[0]}, "SK": {"S": key[1]}}
+            for name, n in of_part.items():
+                before = item.get(f"{keys.CELL}{name}", {"N": "0"})
+                item[f"{keys.CELL}{name}"] = {"N": str(int(before["N"]) + n)}
+            rows[key] = item
 
 
-def _update(key: keys.Key, of_row: Cells) -> dict[str, Any]:
-    names = {f"#{i}": f"{keys.CELL}{name}" for i, name in enumerate(of_row)}
-    return {
-        "Update": {
-            "TableName": world.TABLE,
-            "Key": {"PK": {"S": key[0]}, "SK": {"S": key[1]}},
-            "UpdateExpression": "ADD " + ",".join(f"#{i} :{i}" for i in range(len(of_row))),
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": {
-                f":{i}": {"N": str(n)} for i, n in enumerate(of_row.values())
-            },
-        }
-    }
-
-
-def _apart(updates: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Pack updates so that no transaction meets an item twice."""
-    part: dict[str, dict[str, Any]] = {}
-    for update in updates:
-        key = str(update["Update"]["Key"])
-        if key in part or len(part) == _ROWS:
-            yield list(part.values())
-            part = {}
-        part[key] = update
-    if part:
-        yield list(part.values())
+def _spread(part: str, of_part: Cells) -> Iterator[tuple[str, Cells]]:
+    """Fill a part until an addition to it is costly; divide what is left among those below it."""
+    room = COSTLY_BYTES
+    full, below = Cells(), dict[str, Cells]()
+    for name, n in of_part.items():
+        room -= len(f"{keys.CELL}{name}{n}")
+        if room >= 0:
+            full[name] = n
+        else:
+            bit = _bits(name)[len(part.partition(PART)[2])]
+            below.setdefault(_below(part, bit), {})[name] = n
+    yield part, full
+    for part_below, of_part_below in below.items():
+        yield from _spread(part_below, of_part_below)

@@ -80,10 +80,8 @@ def run(sums: Mapping[population.Row, Cells]) -> dict[str, _Cost]:
     world.open_store(memory, None, SHARDS)
     population.seed(memory, SHARDS, sums)
     costs = {name: _counted(memory, reader) for name, reader in _queries().items()}
-    with world.server() as endpoint:
-        client = world.client(endpoint)
-        store = world.open_store(client, None, SHARDS)
-        population.seed(client, SHARDS, sums)
+    with world.server(memory) as endpoint:
+        store = world.store(world.client(endpoint))
         for name, reader in _queries().items():
             costs[name]["CPU"] = _cpu(store, reader)
     return costs
@@ -93,7 +91,7 @@ def measure(*, large: bool = False) -> list[Measured]:
     """Compare the larger studies with the smallest."""
     rows, first = [], dict[str, _Cost]()
     for subjects in SIZES if large else SIZES[:-1]:
-        for name, cost in run(population.sums(subjects, SHARDS, population.EveryRow())).items():
+        for name, cost in run(population.sums(subjects, SHARDS)).items():
             detail = f"{cost['requests']:g} requests, {cost['units']:g} units, {cost['CPU']:.1f} ms"
             before = first.setdefault(name, cost)
             rows += [

@@ -1,28 +1,24 @@
 """Units of the same 1,000 events against stores of 40, 4,000 and 400,000 subjects: within 10 %.
 
-The sums are seeded by the core from subjects with jittered dates and values, so that tallies are
-as wide as in life; 8 shards. A write costs its journal row, its subject's row and the rows of sums
-it adds to, by their size; it reads the subject's row. So of the seeded study only the rows of sums
-that the 1,000 events add to are put in, whole; `_added_to` fails if an event reads any other. The
-events' own subjects live through the feed's first half before. Units by the double's size model
-(`requests` compares it with ministack); `--large` takes 400,000 subjects, and ministack's own.
+The sums are those that `population` makes, so that tallies are as wide as in life; 8 shards. A
+write costs its journal row, its subject's row and the rows of sums it adds to, by their size; it
+reads the subject's row. So of the seeded study only the rows of sums that the 1,000 events add to
+are put in, whole; `_added_to` fails if an event reads any other. The events' own subjects live
+through the feed's first half before. Units by the double's size model (`requests` compares it with
+ministack); `--large` takes 400,000 subjects.
 """
 
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from functools import cache
 from itertools import batched
 from typing import Any
 
 from doubles import MemoryClient
-from store.bench import create_table, ministack_client
 
 from benchmarks import population, world
 from benchmarks.requests import BATCH, Cost
 from benchmarks.rows import Measured, spread
-from local import emulator
 from trial.statistics.cells import Cells
 from trial.store import keys
 
@@ -83,25 +79,17 @@ def run(client: Any, sums: Mapping[population.Row, Cells], size: int) -> Cost:  
     return cost
 
 
-@contextmanager
-def _client(*, real: bool) -> Iterator[Any]:
-    if not real:
-        yield MemoryClient()
-        return
-    with emulator.running(f"bench-{os.getpid()}") as running:
-        client = ministack_client(running.endpoint)
-        create_table(client, world.TABLE)
-        yield client
-
-
 def measure(*, large: bool = False) -> list[Measured]:
     """Compare the larger stores with the smallest."""
     rows, first = list[Measured](), dict[str, tuple[float, float]]()
     for subjects in SIZES if large else SIZES[:-1]:
-        sums = population.sums(subjects, SHARDS, _added_to())
+        sums = {
+            row: of_row
+            for row, of_row in population.sums(subjects, SHARDS).items()
+            if row in _added_to()
+        }
         for name, size in (("API", 1), ("batch of 50", BATCH)):
-            with _client(real=large) as client:
-                cost = run(client, sums, size)
+            cost = run(MemoryClient(), sums, size)
             units, calls = cost.mean(cost.units), cost.mean(cost.requests)
             detail = spread(cost.units) if size == 1 else ""
             title = f"{subjects:,} subjects, {name}"

@@ -6,6 +6,7 @@ is measured; behind it stands the double that the store's contract tests hold ag
 
 import json
 import multiprocessing
+from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -107,7 +108,7 @@ def store(client: Any, meter: Meter | None = None) -> Store:  # noqa: ANN401
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    memory = MemoryClient()
+    memory: MemoryClient
     wbufsize = -1
 
     def do_POST(self) -> None:
@@ -121,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             content = {"__type": error.response["Error"]["Code"], "message": ""} | {
                 name: item for name, item in error.response.items() if name == "CancellationReasons"
             }
-        body = json.dumps(content).encode()
+        body = json.dumps(content, default=_in_base_64).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
@@ -130,6 +131,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its parameter)
         """Say nothing."""
+
+
+def _in_base_64(binary: bytes) -> str:
+    return b64encode(binary).decode()
 
 
 def _unknown(_memory: MemoryClient, request: dict[str, Any]) -> Any:  # noqa: ANN401
@@ -146,18 +151,22 @@ _CALLS: dict[str, Callable[[MemoryClient, dict[str, Any]], Any]] = {
 }
 
 
-def _serve(port: Any) -> None:  # noqa: ANN401 (a queue)
+def _serve(port: Any, memory: MemoryClient) -> None:  # noqa: ANN401 (a queue)
+    _Handler.memory = memory
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     port.put(server.server_address[1])
     server.serve_forever()
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Serve an empty DynamoDB for as long as the block lasts; binary values stay in base 64."""
+def server(memory: MemoryClient | None = None) -> Iterator[str]:
+    """Serve a DynamoDB for as long as the block lasts: an empty one, or a copy of another.
+
+    Binary values that are posted to it stay in base 64.
+    """
     context = multiprocessing.get_context("fork")
     port = context.Queue()
-    process = context.Process(target=_serve, args=(port,), daemon=True)
+    process = context.Process(target=_serve, args=(port, memory or MemoryClient()), daemon=True)
     process.start()
     try:
         yield f"http://127.0.0.1:{port.get(timeout=20)}"

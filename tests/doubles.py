@@ -6,7 +6,8 @@ The contract tests in tests/store run on `MemoryClient` and on ministack alike, 
 import hashlib
 import re
 import threading
-from collections.abc import Callable, Iterator
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator, MutableMapping
 from datetime import UTC, datetime, timedelta
 from decimal import Context
 from io import BytesIO
@@ -19,6 +20,8 @@ type Item = dict[str, Any]
 
 NUMBERS = Context(prec=38)
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_LAST = "\U0010ffff"
+"""Sorts after every character that a key has."""
 
 
 class Clock:
@@ -38,11 +41,45 @@ class Clock:
         self.at += timedelta(seconds=seconds)
 
 
+class Rows(MutableMapping[tuple[str, str], Item]):
+    """The rows of a table, and each partition's sort keys in order, so that a query finds its own.
+
+    `stored` is what holds the rows.
+    """
+
+    def __init__(self, stored: MutableMapping[tuple[str, str], Item] | None = None) -> None:
+        self._stored: MutableMapping[tuple[str, str], Item] = {} if stored is None else stored
+        self._sort_keys: dict[str, list[str]] = {}
+
+    def sort_keys(self, partition: str, first: str, last: str | None) -> list[str]:
+        """Give the sort keys of a partition from one to another, which is there or not."""
+        keys = self._sort_keys.get(partition, [])
+        return keys[bisect_left(keys, first) : None if last is None else bisect_right(keys, last)]
+
+    def __getitem__(self, key: tuple[str, str]) -> Item:
+        return self._stored[key]
+
+    def __setitem__(self, key: tuple[str, str], item: Item) -> None:
+        if key not in self._stored:
+            insort(self._sort_keys.setdefault(key[0], []), key[1])
+        self._stored[key] = item
+
+    def __delitem__(self, key: tuple[str, str]) -> None:
+        del self._stored[key]
+        self._sort_keys[key[0]].remove(key[1])
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
 class MemoryClient:
     """A DynamoDB client with one lock for a transaction manager, and the limits the store meets."""
 
     def __init__(self, page: int = 1_000, batch: int = 100) -> None:
-        self.tables: dict[str, dict[tuple[str, str], Item]] = {}
+        self.tables: dict[str, Rows] = {}
         self.page = page
         self.batch = batch
         self._lock = threading.RLock()
@@ -74,20 +111,20 @@ class MemoryClient:
     def query(self, TableName: str, **options: Any) -> Any:  # noqa: N803
         values = options["ExpressionAttributeValues"]
         start = values.get(":start", {"S": ""})["S"]
-        first, last = (values.get(end, {"S": ""})["S"] for end in (":first", ":last"))
+        first = max(start, values.get(":first", {"S": ""})["S"])
+        last = values[":last"]["S"] if ":last" in values else start + _LAST if start else None
+        partition: str = values[":partition"]["S"]
         after = options.get("ExclusiveStartKey")
         with self._lock:
-            matching = sorted(
-                key
-                for key in self._rows(TableName)
-                if key[0] == values[":partition"]["S"]
-                and key[1].startswith(start)
-                and first <= key[1]
-                and (":last" not in values or key[1] <= last)
-                and (after is None or key > _key(after))
-            )
+            rows = self._rows(TableName)
+            matching = [
+                (partition, sort_key)
+                for sort_key in rows.sort_keys(partition, first, last)
+                if sort_key.startswith(start)
+                and (after is None or (partition, sort_key) > _key(after))
+            ]
             keys, further = matching[: self.page], matching[self.page :]
-            answer: Item = {"Items": [_copy(self._rows(TableName)[key]) for key in keys]}
+            answer: Item = {"Items": [_copy(rows[key]) for key in keys]}
         answer["Count"] = len(keys)
         size = sum(map(_size, answer["Items"]))
         units = ceil(size / 4096) or 1
@@ -156,8 +193,8 @@ class MemoryClient:
         new = _updated(_copy(old or action["Key"]), action)
         return (old, "ValidationError") if new is None or _too_large(new) else (new, "None")
 
-    def _rows(self, name: str) -> dict[tuple[str, str], Item]:
-        return self.tables.setdefault(name, {})
+    def _rows(self, name: str) -> Rows:
+        return self.tables.setdefault(name, Rows())
 
     def _check_size(self, item: Item) -> None:
         if _too_large(item):

@@ -1,9 +1,15 @@
 """The budgets that are cheap to count, so that a change that breaks one fails at once."""
 
+import os
+import subprocess
+import sys
+from importlib import import_module
+from inspect import signature
 from types import ModuleType
 
 import pytest
 from benchmarks import (
+    ROOT,
     by_pandas,
     by_polars,
     frames,
@@ -14,12 +20,39 @@ from benchmarks import (
     start,
     world,
 )
+from benchmarks.__main__ import COUNTED, LARGE, TIMED
+from benchmarks.small import NOT_SMALL
 
 from trial.reporting import report
 from trial.statistics import cells
 from trial.subject.fold import fold_all
 
 EVENTS = 400
+RUN = sorted({*COUNTED, *TIMED, *LARGE})
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_what_bench_runs_can_be_asked_to_measure(name: str) -> None:
+    module = import_module(f"benchmarks.{name}")
+    assert module.__doc__
+    expected = "(*, large: bool = False) -> list[benchmarks.rows.Measured]"
+    assert str(signature(module.measure)) == expected
+
+
+def test_every_benchmark_is_run() -> None:
+    modules = (ROOT / "benchmarks").glob("*.py")
+    assert {file.stem for file in modules if "def measure(" in file.read_text("utf-8")} == {*RUN}
+
+
+def test_each_benchmark_runs_in_a_small_world() -> None:
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.small"],
+        cwd=ROOT, timeout=600, text=True, capture_output=True, check=False,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(map(str, [ROOT, *sys.path]))},
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    titles = [line for line in process.stdout.splitlines() if not line.startswith(" ")]
+    assert [title for title in titles if " " not in title] == sorted({*RUN} - NOT_SMALL.keys())
 
 
 def test_an_event_over_the_api_takes_two_requests_and_twelve_units() -> None:
