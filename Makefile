@@ -109,7 +109,7 @@ mutants: $(READY) ## change a line at a time: a test must fail for each; ONLY=pa
 bench: $(READY) ## what an event costs, beside its budgets; needs valgrind
 	@$(BENCH)
 
-bench-large: $(READY) ## the same for stores of up to 400,000 subjects: an hour or two
+bench-large: $(READY) ## the same for stores of up to 400,000 subjects; says how long each takes
 	@$(BENCH) --large
 
 scan: $(SCANNER) ## the template by checkov's rules; a resource that breaks one says why

@@ -63,8 +63,10 @@ def main(arguments: list[str]) -> int:
     names_asked = [argument for argument in arguments if not argument.startswith("--")] or (
         LARGE if large else []
     )
+    began = time.monotonic()
     missed = told((run(name, large=large) for name in names_asked) if names_asked else cheap())
-    print(f"{missed} target{'s' * (missed != 1)} missed")
+    minutes = (time.monotonic() - began) / 60
+    print(f"{missed} target{'s' * (missed != 1)} missed; {minutes:.1f} minutes")
     return 0
 
 
