@@ -69,7 +69,7 @@ def _publish(documents: Documents, subjects: int, name: str) -> str:
     lines = [{"records": len(data), "columns": heads}, *data]
     content = "".join(f"{json.dumps(line)}\n" for line in lines).encode()
     blocks = [
-        columns.pack(block)
+        columns.pack(list(zip(*block, strict=True)))
         for block in batched(data, BLOCK_SUBJECTS * ROWS_A_SUBJECT, strict=False)
     ]
     files = {f"datasets/{name}.ndjson": [content], columns.file_name(name): blocks}
