@@ -256,7 +256,7 @@ def test_an_event_at_which_this_code_fails_is_quarantined_and_leaves_its_neighbo
 ) -> None:
     store, contribute = wiring.store(), report.contribute
 
-    def failing(study: Study, subject: Subject) -> Share:
+    def failing(study: Study, subject: Subject, **_former: object) -> Share:
         assert ("visit.recorded", "POISON") not in subject.records
         return contribute(study, subject)
 

@@ -252,7 +252,7 @@ def test_readers_are_right_while_a_repair_is_under_way(bench: Bench) -> None:
     assert all(comparisons)
 
 
-def doubled(study: Any, subject: Any) -> Share:
+def doubled(study: Any, subject: Any, **_former: object) -> Share:
     share = toy.contribute(study, subject)
     return share | {"kinds#0": {cell: 2 * n for cell, n in share["kinds#0"].items()}}
 

@@ -44,7 +44,7 @@ def factor(defined: Study) -> int:
 def counting(version: int) -> Callable[[Study, Any], Share]:
     """Make contributions that differ from one definition, and from one version, to the other."""
 
-    def contribute(defined: Study, subject: Any) -> Share:
+    def contribute(defined: Study, subject: Any, **_former: object) -> Share:
         share = toy.contribute(defined, subject)
         result = 10 * version + factor(defined)
         scaled = {

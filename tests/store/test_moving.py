@@ -59,7 +59,7 @@ def wide(version: int) -> Callable[[Study, Any], Share]:
     They differ from one definition, and from one version, to the other.
     """
 
-    def contribute(defined: Study, subject: Any) -> Share:
+    def contribute(defined: Study, subject: Any, **_former: object) -> Share:
         share = toy.contribute(defined, subject)
         title = defined.definition.title
         factor = 10 * version + (int(title[-1]) if title[-1].isdigit() else 1)
@@ -253,7 +253,7 @@ class TestOneChange:
     def test_a_row_of_very_many_cells_moves_in_parts_too(self, world: World) -> None:
         cells_of = {f"0={number}": 1 for number in range(2_000)}
 
-        def long_row(defined: Study, subject: Any) -> Share:
+        def long_row(defined: Study, subject: Any, **_former: object) -> Share:
             return toy.contribute(defined, subject) | {"long#0": cells_of, "study": cells_of}
 
         store = Store(Table(world.client, "t"), long_row, world.clock, world.clock.pause, 1)

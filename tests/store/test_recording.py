@@ -144,7 +144,7 @@ def test_shares_of_other_generations_and_unknown_attributes_are_carried(bench: B
 
 
 def test_the_remembered_share_is_taken_out_even_when_the_code_has_changed(bench: Bench) -> None:
-    def counts_otherwise(study: Any, subject: Any) -> Share:
+    def counts_otherwise(study: Any, subject: Any, **_former: object) -> Share:
         share = toy.contribute(study, subject)
         share["kinds#0"] = {cell: 3 * value for cell, value in share["kinds#0"].items()}
         return share

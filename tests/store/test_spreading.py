@@ -29,7 +29,7 @@ TERMS = 260
 RECORDED = Outcome.RECORDED
 
 
-def contribute(study: Study, subject: Subject) -> Share:
+def contribute(study: Study, subject: Subject, **_former: object) -> Share:
     """Count codings as a table of terms does: by class and by term, in three columns."""
     share = toy.contribute(study, subject)
     for record in subject.records.values():
@@ -148,7 +148,7 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
 def test_a_change_of_many_cells_is_made_by_several_expressions(bench: Bench) -> None:
     cells_many = [json.dumps([str(number)]) for number in range(700)]
 
-    def wide(study: Study, subject: Subject) -> Share:
+    def wide(study: Study, subject: Subject, **_former: object) -> Share:
         return toy.contribute(study, subject) | {"t#0": {f"1.0.n{item}": 1 for item in cells_many}}
 
     store = bench.store(contribute=wide)
@@ -171,7 +171,7 @@ def test_no_row_that_has_parts_is_small(bench: Bench) -> None:
 
 @pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
 def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
-    def of_many_values(study: Study, subject: Subject) -> Share:
+    def of_many_values(study: Study, subject: Subject, **_former: object) -> Share:
         tally = {f"0={10**9 + n}": 1 + n % 3 for n in range(300)}
         return toy.contribute(study, subject) | {"t#tally#1#0": tally, "t#tally#1#1": {"0=5": 1}}
 
@@ -205,7 +205,7 @@ def test_an_amendment_is_filled_into_rows_that_are_full(
     )
 
 
-def of_short_terms(study: Study, subject: Subject) -> Share:
+def of_short_terms(study: Study, subject: Subject, **_former: object) -> Share:
     """Count codings in eight rows of sums, in three columns, as a table of terms does."""
     share = toy.contribute(study, subject)
     for record in subject.records.values():

@@ -29,6 +29,7 @@ from trial.definition.base import (
 )
 from trial.definition.exposure import Exposure
 from trial.events.fields import term
+from trial.events.kinds import DOSES
 
 
 def _as_text(value: object) -> object:
@@ -325,6 +326,11 @@ class Condition(Bounds):
         if (self.one_sample or self.in_order) and any(p.number > 1 for p in self.results or ()):
             raise ValueError("`number` goes with `within_days` alone")
         return self
+
+    @property
+    def asks_for_any_dose(self) -> bool:
+        """Whether it only asks if the subject was treated: whoever has a first dose was."""
+        return self.recorded == DOSES and not self.where and self.period is None
 
     def at_visit(self, visit: str) -> "Condition":
         """Return it with a visit filled in where an inline measure names none."""

@@ -8,7 +8,7 @@ from typing import Any, get_args, get_type_hints
 from trial.events.fields import FullDate, LocalTime, PartialDate
 from trial.events.payloads import KINDS, NOT_DONE, Data, is_not_done
 
-ADVERSE_EVENT = "adverse-event.reported"
+ADVERSE_EVENT, DOSES = "adverse-event.reported", "dose.administered"
 _DATES = (PartialDate, FullDate, LocalTime)
 
 

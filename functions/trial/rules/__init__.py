@@ -164,6 +164,8 @@ class Rules:
             check_dated(kind, path)
             if period not in {defined.id for defined in self.study.definition.periods}:
                 raise unknown(path, "period", period)
+        if condition.asks_for_any_dose:
+            return lambda derivation: derivation.first_dose is not None
 
         def applies(derivation: Derivation, record: Record) -> Truth:
             truth = matches(record.data)

@@ -335,7 +335,7 @@ class Measures:
             return lambda series: series.at_visit(visit), lambda derivation: derivation.due(visit)
         if name not in self.study.definition.baselines:
             raise unknown(path, "visit or baseline", name)
-        return lambda series: series.at_baseline(name), Derivation.baseline_due
+        return lambda series: series.at_baseline(name), lambda derivation: derivation.baseline_due()
 
     def _due_after(self, rule: AfterFirstDose, path: str) -> Due:
         """Return whether no more result can come: all visits are due, or the study is over."""

@@ -46,6 +46,7 @@ from trial.store.subject_update import Contribute
 from trial.store.table import Table, sort_key
 from trial.store.work import Work, read_work
 from trial.store.writing import Recording
+from trial.subject.changed_inputs import Former
 from trial.subject.fold import Dispute, Subject
 
 
@@ -425,9 +426,9 @@ class Store:
         return plan
 
     def _repair(self, beat: Beat = lambda: None) -> Repair:
-        def contribute(study: Study, subject: Subject) -> Share:
+        def contribute(study: Study, subject: Subject, *, former: Former | None = None) -> Share:
             beat()
-            return self._contribute(study, subject)
+            return self._contribute(study, subject, former=former)
 
         return Repair(
             self._table,

@@ -6,6 +6,7 @@ updates of one shard as fit commit in one transaction.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from typing import Protocol
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
@@ -14,12 +15,20 @@ from trial.statistics.cells import Share
 from trial.store.encoding import sealing, subjects
 from trial.store.generations import TRANSACTION_ACTIONS, WritePlan, header_row, is_header
 from trial.store.moving import NO_MARKS, STALE_MARK, HeaderMarks, ShareMove, move_share
-from trial.store.paging import Pages, SubjectRow
+from trial.store.paging import CountedShare, Pages, SubjectRow
 from trial.store.rows import Receipt
 from trial.store.spreading import UNITS_A_KILOBYTE, USUAL_BYTES, fits_one_expression
+from trial.subject.changed_inputs import Former
 from trial.subject.fold import Outcome, Subject, fold
 
-type Contribute = Callable[[Study, Subject], Share]
+
+class Contribute(Protocol):
+    """What a subject counts for; found by the change from a former state, if one is given."""
+
+    def __call__(self, study: Study, subject: Subject, *, former: Former | None = None) -> Share:
+        """Return a subject's share of a study: the same with and without a former state."""
+
+
 type Placement = Callable[[Share], Share]
 """Places what is added to rows of sums in the parts of those that are spread (`spreading`)."""
 
@@ -201,8 +210,17 @@ class Folding:
             self.folded.append((pending, outcome))
         recorded = sum(outcome is Outcome.RECORDED for _, outcome in self.folded)
         self.version = row.version + recorded
-        self.shares = [contribute(study, self.subject) for study in plan.counted]
         self._counted = [row.readable_share(study.generation) for study in plan.counted]
+        self.shares = [
+            contribute(study, self.subject, former=self._former(counted))
+            for study, counted in zip(plan.counted, self._counted, strict=True)
+        ]
+
+    def _former(self, counted: CountedShare) -> Former | None:
+        """Return the subject as it was with what was counted of it; None if that is not all."""
+        if counted.share is None or self.row.shares is None or counted.version != self.row.version:
+            return None
+        return Former(self.row.subject, counted.share)
 
     def update(self, place: Placement, max_rows: int | None = None) -> SubjectUpdate:
         """Return what is written; of the sums, so many rows at most, the first generation first."""

@@ -6,13 +6,14 @@ last their id; where it does not decide, `undecided` says so.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from trial.definition.conditions import Selection
 from trial.definition.design import Parameter, Visit, reported_sources
+from trial.definition.inputs import BASELINE
 from trial.definition.study import Study
 from trial.events import dates
 from trial.events.kinds import (
@@ -36,7 +37,7 @@ from trial.subject.series import Reported, Series, SeriesCache
 
 _WITH_MEASUREMENTS = tuple(filter(has_measurements, KINDS))
 """The kinds whose records hold results of parameters."""
-_OF_VISITS = (*_WITH_MEASUREMENTS, "lab.result.reported", "observation.recorded", "visit.missed")
+OF_VISITS = (*_WITH_MEASUREMENTS, "lab.result.reported", "observation.recorded", "visit.missed")
 """The kinds of records that say by its name that a visit took place, or did not."""
 _ALWAYS = 10**7
 """A day (ordinal) after every date: the end of a window that stays open."""
@@ -202,15 +203,28 @@ class Derivation:
     @cached_property
     def last_contact(self) -> int:
         """The last day (ordinal) on which anything is recorded of the subject; 0 before that."""
-        return max(
-            (
-                self._contact(record)
-                for kind, records in self._by_kind.items()
-                for record in records
-                if is_contact(kind, record.data)
-            ),
-            default=0,
-        )
+        return max(self._contact_days.values(), default=0)
+
+    @cached_property
+    def _contact_days(self) -> dict[Key, int]:
+        """The last day (ordinal) of each record that says that there was contact."""
+        return {
+            (kind, record.record): self._contact(record)
+            for kind, records in self._by_kind.items()
+            for record in records
+            if is_contact(kind, record.data)
+        }
+
+    def last_contact_without(self, records: Collection[Key]) -> int:
+        """Return the last contact (ordinal) as it is without some records."""
+        days = self._contact_days.items()
+        return max((day for key, day in days if key not in records), default=0)
+
+    def contact_day(self, record: Record) -> int:
+        """Return the last day (ordinal) of contact that a record tells; 0 if it tells of none."""
+        if record.void or not is_contact(record.kind, record.data):
+            return 0
+        return self._contact(record)
 
     def _contact(self, record: Record) -> int:
         text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
@@ -430,7 +444,7 @@ class Derivation:
     def _visit_days(self) -> dict[str, list[int]]:
         """The days (ordinals) by visit; none of one whose records have no date."""
         days: dict[str, list[int]] = {}
-        for kind in _OF_VISITS:
+        for kind in OF_VISITS:
             for record in self.records(kind):
                 if (visit := record.data.get("visit")) is not None:
                     days_of_visit = days.setdefault(visit, [])
@@ -441,7 +455,7 @@ class Derivation:
     @cached_property
     def recorded_visits(self) -> frozenset[str]:
         """The visits that took place: recorded as such, or named by something done at them."""
-        kinds = (kind for kind in _OF_VISITS if kind != "visit.missed")
+        kinds = (kind for kind in OF_VISITS if kind != "visit.missed")
         names = (
             record.data.get("visit")
             for kind in kinds
@@ -477,6 +491,17 @@ class Derivation:
         if self.over:
             return True
         return self.first_dose is not None and self.seen_beyond(dates.earliest(self.first_dose))
+
+    def due_days(self) -> Iterator[tuple[str, int]]:
+        """Yield the days (ordinals) after which visits, by id, and baselines are due.
+
+        Those of visits without a window have none.
+        """
+        for visit in self.rules.visits:
+            if (window := self.window_of(visit)) is not None:
+                yield visit.id, window[2]
+        if self.first_dose is not None:
+            yield BASELINE, dates.earliest(self.first_dose)
 
     def seen_beyond(self, day: int) -> bool:
         """Return whether anything is recorded after a day (ordinal), or the cut-off is later."""

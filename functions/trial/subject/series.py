@@ -297,8 +297,8 @@ class Series:
 
     def on_treatment(self, until: int | None) -> list[Observation]:
         """List the results after the first dose, not later than some days after the last."""
-        results, last = self._after(self._course.first_dose), self._course.last_dose_day
-        if until is None or last is None:
+        results = self._after(self._course.first_dose)
+        if until is None or (last := self._course.last_dose_day) is None:
             return results
         return [observation for observation in results if observation.day <= last + until]
 

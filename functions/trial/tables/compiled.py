@@ -16,6 +16,7 @@ from trial.rules.registry import FaultCollector
 from trial.statistics import cells
 from trial.statistics.association import WorkBudget
 from trial.statistics.cells import Selection, Share, Sums
+from trial.subject.changed_inputs import Former, changed_inputs
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.subject.truth import Truth
@@ -23,6 +24,7 @@ from trial.tables import compiling, completion, discrepancies, notes
 from trial.tables.arrangement import Arrangement, CountedTable
 from trial.tables.compiling import STUDY_SUMS
 from trial.tables.completion import COMPLETE
+from trial.tables.components import ACCEPTED, Components
 from trial.tables.flow import FLOW_ROW, CompiledFlow, compile_flow
 from trial.tables.grid import Column, Grid, Row
 from trial.tables.rows.incidence import IncidenceTermsRow
@@ -118,6 +120,38 @@ class CompiledColumn:
         )
 
 
+type _RowAndEmpty = tuple[CompiledRow, frozenset[int]]
+"""A row, with the columns that it leaves empty."""
+
+
+@dataclass(frozen=True)
+class _TablePart:
+    """Columns that show only some of their set, and rows: of a table, or some of a table's.
+
+    `pooling` are the rows to which subjects in no column contribute.
+    """
+
+    columns: Sequence[CompiledColumn]
+    rows: Sequence[_RowAndEmpty]
+    pooling: Sequence[_RowAndEmpty]
+
+    def contribute(self, derivation: Derivation, members: Members, share: Share) -> None:
+        """Add the subject's contribution to its share."""
+        belongs = any(members.belongs)
+        for column in self.columns if belongs else ():
+            column.contribute(derivation, share)
+        for row, empty in self.rows if belongs else self.pooling:
+            row.contribute(derivation, members.without(empty), share)
+
+    def only(self, names: Collection[str]) -> "_TablePart":
+        """Return the part of it that some rows of the definition are, by their ids."""
+        rows, pooling = (
+            [pair for pair in pairs if pair[0].id.partition("/")[0] in names]
+            for pairs in (self.rows, self.pooling)
+        )
+        return _TablePart(self.columns if "" in names else (), rows, pooling)
+
+
 @dataclass(frozen=True)
 class CompiledTable:
     """A table: its definition, its columns and its rows."""
@@ -132,12 +166,13 @@ class CompiledTable:
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Add the subject's contribution to this table to its share."""
-        members = self.members(derivation)
-        if any(members.belongs):
-            for column in self._narrowed_columns:
-                column.contribute(derivation, share)
-        for row, empty in self._rows_and_empty if any(members.belongs) else self._pooling_rows:
-            row.contribute(derivation, members.without(empty), share)
+        self._whole.contribute(derivation, self.members(derivation), share)
+
+    def contribute_part(self, names: frozenset[str], derivation: Derivation, share: Share) -> None:
+        """Add that to some rows of its definition, by their ids; '' for the columns themselves."""
+        if (part := self._parts.get(names)) is None:
+            part = self._parts[names] = self._whole.only(names)
+        part.contribute(derivation, self.members(derivation), share)
 
     def contribute_row(
         self, row: CompiledRow, derivation: Derivation, members: Members, share: Share
@@ -207,17 +242,21 @@ class CompiledTable:
         return next((n.raw for n in counts if isinstance(n.raw, int)), 0)
 
     @cached_property
-    def _narrowed_columns(self) -> list[CompiledColumn]:
-        """The columns that show only some of their set."""
-        return [column for column in self.columns if column.where is not None]
+    def _whole(self) -> "_TablePart":
+        columns = [column for column in self.columns if column.where is not None]
+        return _TablePart(columns, self._rows_and_empty, self._pooling_rows)
 
     @cached_property
-    def _rows_and_empty(self) -> list[tuple[CompiledRow, frozenset[int]]]:
+    def _parts(self) -> "dict[frozenset[str], _TablePart]":
+        return {}
+
+    @cached_property
+    def _rows_and_empty(self) -> list[_RowAndEmpty]:
         """The rows, each with the columns that it leaves empty."""
         return [(row, self._left_empty(row)[0]) for row in self.rows]
 
     @cached_property
-    def _pooling_rows(self) -> list[tuple[CompiledRow, frozenset[int]]]:
+    def _pooling_rows(self) -> list[_RowAndEmpty]:
         """The rows to which subjects in no column contribute: levels pooled by sizes of a set."""
         if not any(row.ancova and row.ancova.pool for row in self.definition.rows):
             return []
@@ -325,11 +364,21 @@ class CompiledStudy:
         }
         self.flow: CompiledFlow = compile_flow(study.definition.flow, self.rules)
         self.checks = discrepancies.EditChecks(study)
+        self._has_counted = False
 
-    def contribute(self, subject: Subject, cutoff: int | None = None) -> Share:
-        """Return one subject's share of all that is counted: a pure function of its records."""
-        share: Share = {STUDY_SUMS: {"accepted": subject.accepted}}
+    def contribute(
+        self, subject: Subject, cutoff: int | None = None, former: Former | None = None
+    ) -> Share:
+        """Return one subject's share of all that is counted: a pure function of its records.
+
+        With a former state it is found by what changed since, as far as that tells.
+        """
         derivation = Derivation(self.study, subject, cutoff)
+        if former is not None:
+            share = self._by_change(former, subject, derivation)
+            if share is not None:
+                return share
+        share = {STUDY_SUMS: {ACCEPTED: subject.accepted}}
         self.checks.contribute(derivation, share)
         if derivation.superseded:
             return share
@@ -342,6 +391,40 @@ class CompiledStudy:
             table.contribute(derivation, share)
         self.flow.contribute(derivation, share)
         return share
+
+    def _by_change(self, former: Former, subject: Subject, derivation: Derivation) -> Share | None:
+        """Return the share in which only components that read what changed are counted anew.
+
+        None where the former state does not tell which these are.
+        """
+        if not self._has_counted:  # what components read is found once a second event comes
+            self._has_counted = True
+            return None
+        changed = changed_inputs(former.subject, subject, derivation)
+        if changed is None:
+            return None
+        recount = self.components.recount(changed)
+        if (share := self.components.kept(former.share, recount)) is None:
+            return None
+        share[STUDY_SUMS][ACCEPTED] = subject.accepted
+        self.checks.contribute_rules(recount.rules, derivation, share)
+        for cell in recount.sets:
+            if self.populations[cell].member(derivation):
+                put_cell(share, STUDY_SUMS, cell, 1)
+        if recount.is_complete and self._complete is not None and self._complete(derivation):
+            put_cell(share, STUDY_SUMS, COMPLETE, 1)
+        for name, rows in recount.rows.items():
+            self.tables[name].contribute_part(rows, derivation, share)
+        if recount.flow:
+            self.flow.contribute(derivation, share)
+        return share
+
+    @cached_property
+    def components(self) -> Components:
+        """The components in which a subject is counted, and what each reads."""
+        sets = {cell: population.set for cell, population in self.populations.items()}
+        rows = discrepancies.ROW, FLOW_ROW
+        return Components(self.study.definition, self._layout, sets, self.checks.inputs, rows)
 
     def rows_touched(self) -> set[str]:
         """Return the rows of sums, by position, that one subject's change can touch."""
@@ -377,6 +460,7 @@ class CompiledStudy:
         return self.populations.setdefault(population.cell, population)
 
     def _table(self, table: Table, path: str) -> CompiledTable:
+        self._layout.owner = table.id, ""
         columns = [
             self.rules.faults.attempt(partial(self._column, column, table, f"{path}/columns/{i}"))
             for i, column in enumerate(table.columns)
@@ -428,23 +512,29 @@ def compiled(study: Study) -> CompiledStudy:
     return _COMPILED[key]
 
 
-def contribute(study: Study, subject: Subject, cutoff: int | None = None) -> Share:
+def contribute(
+    study: Study, subject: Subject, cutoff: int | None = None, *, former: Former | None = None
+) -> Share:
     """Return one subject's share of all that is counted of a study, for all its audiences.
 
-    Of a wide definition the unblinded audience's rows hold the difference from the open ones.
+    Of a wide definition the unblinded audience's rows hold the difference from the open ones. With
+    a former state the same is found by the change from it, as far as that tells.
     """
-    share = _stored(study, subject, cutoff)
+    share = _stored(study, subject, cutoff, former)
     if study.open is study:
         return share
-    pooled = _stored(study.open, subject, cutoff)
+    pooled = _stored(study.open, subject, cutoff, former)
     if arrangement(study) is not None:
         share = cells.difference(share, pooled)
     return blinding.merged(pooled, share)
 
 
-def _stored(study: Study, subject: Subject, cutoff: int | None) -> Share:
+def _stored(study: Study, subject: Subject, cutoff: int | None, former: Former | None) -> Share:
     """Return what one audience counts of a subject, by the names that it is stored under."""
-    share, arranged = compiled(study).contribute(subject, cutoff), arrangement(study)
+    if former is not None:
+        former = replace(former, share=audience_share(study, former.share))
+    share = compiled(study).contribute(subject, cutoff, former)
+    arranged = arrangement(study)
     return share if arranged is None else arranged.stored(share)
 
 

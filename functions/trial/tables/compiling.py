@@ -99,6 +99,13 @@ _METHODS = {"observed": "", "bocf": "BOCF", "locf": LOCF, "locf-visit": LOCF}
 
 _GRADES = ("1", "2", "3", "4", "5")
 
+PLACED = "cells#"
+"""How the rows of sums begin that rows of tables share."""
+type Owner = tuple[str, str]
+"""The table and the row of a definition that count into a cell; '' for the table's columns."""
+
+type _Owners = dict[int, dict[Owner, None]]
+
 LevelFinder = Callable[[Derivation], Iterable[str]]
 """Returns the levels of a subject: '' for a missing one, and none where it is not yet due."""
 
@@ -214,6 +221,12 @@ class SumsLayout:
         self._cells = 0
         self.places: list[tuple[str, int]] = []
         """By index, the row of sums, and how many cells there may be."""
+        self.owner: Owner = "", ""
+        """For whom cells are placed."""
+        self.owners: list[Owner] = []
+        """By index, for whom it was placed."""
+        self.determined_owners: tuple[_Owners, _Owners] = {}, {}
+        """By index, for whom the determined are counted; and the missing only."""
         self._determined: dict[tuple[str, ...], int] = {}
         self._missing_only: dict[tuple[str, ...], int] = {}
 
@@ -225,6 +238,7 @@ class SumsLayout:
         """
         indexes = self._missing_only if missing_only else self._determined
         index = indexes.setdefault(key, len(indexes))
+        self.determined_owners[missing_only].setdefault(index, {})[self.owner] = None
         return determined_row(index, missing_only=missing_only), index
 
     @property
@@ -239,8 +253,9 @@ class SumsLayout:
         """
         chunk = self._cells // CELLS_PER_ROW_OF_SUMS
         self._cells += cells
-        self.places.append((f"cells#{chunk}", arranged_cells or cells))
-        return f"cells#{chunk}", len(self.places) - 1
+        self.places.append((f"{PLACED}{chunk}", arranged_cells or cells))
+        self.owners.append(self.owner)
+        return f"{PLACED}{chunk}", len(self.places) - 1
 
 
 def determined_row(index: int, *, missing_only: bool) -> str:
@@ -276,6 +291,7 @@ class Compiler:
         rows: list[CompiledRow] = []
         for i, row in enumerate(self._table.rows):
             compile_row = partial(self._compile_row, row, f"{self._path}/rows/{i}")
+            self._layout.owner = self._table.id, row.id
             rows += self._rules.faults.attempt(lambda: list(compile_row())) or ()  # noqa: B023
         return rows
 

@@ -4,14 +4,18 @@ They are shown, counted and listed, and never silently repaired. Most rules look
 what they find adds up like everything else; `across` finds what several subjects show together.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 from trial.deferred import dataclass
 from trial.definition import discrepancies as catalogue
 from trial.definition.discrepancies import RULES, Severity
+from trial.definition.inputs import ANYTHING, DUE, RESULTS, VISITS, kind_inputs
 from trial.definition.study import Study
 from trial.definition.usage import record_kinds_used
+from trial.events.kinds import ADVERSE_EVENT, CODINGS, DOSES, has_measurements
+from trial.events.payloads import KINDS
 from trial.statistics.cells import Cells, Share
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key
@@ -20,6 +24,8 @@ from trial.tables.discrepancies.evidence import DiscrepancyRule, Evidence
 from trial.tables.grid import RuleCount
 from trial.tables.rows.kinds import put_cell
 
+type _SelectedRule = tuple[str, DiscrepancyRule, frozenset[str]]
+"""The name of a rule, what it finds, and the kinds of which the subject must have records."""
 ROW = "discrepancies#0"
 """The row of sums that counts discrepancies, by rule."""
 
@@ -129,6 +135,63 @@ DISCREPANCY_RULES: Mapping[str, DiscrepancyRule] = {
 }
 """The function of each rule of the catalogue."""
 
+
+def _of_kinds(*kinds: str) -> frozenset[str]:
+    """Return the inputs that records of some kinds are."""
+    return frozenset().union(*map(kind_inputs, kinds))
+
+
+_OF_COURSE = frozenset[str]()
+"""Of what changes everything when it changes, and so needs no naming (`COURSE`)."""
+_EVENTS = _of_kinds(ADVERSE_EVENT, CODINGS[ADVERSE_EVENT], DOSES)
+INPUTS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(
+        (
+            *("enrolled-twice", "randomised-twice", "strata-missing"),
+            *("superseded", "superseded-by-two", "superseded-in-a-circle", "superseded-by-nobody"),
+            *("completed-with-reason", "completed-and-discontinued", "disposition-twice"),
+            *("died-twice", "death-without-disposition", "spelling", "disputed"),
+        ),
+        _OF_COURSE,
+    ),
+    **dict.fromkeys(
+        (
+            *("dosed-not-randomised", "dose-before-randomisation", "dosed-with-another-arm"),
+            *("dose-without-treatment", "dose-after-discontinuation"),
+        ),
+        _of_kinds(DOSES),
+    ),
+    **dict.fromkeys(
+        (
+            *("withdrawn-for-another-reason", "grade-and-outcome", "event-twice"),
+            *("seriousness", "serious-without-criterion", "unresolved-with-end"),
+            *("death-date-differs", "death-without-fatal-event", "fatal-without-death"),
+        ),
+        _EVENTS,
+    ),
+    **dict.fromkeys(
+        ("visit-twice", "visit-outside-window", "visits-out-of-order"), _of_kinds(visits.RECORDED)
+    ),
+    "before-consent": _of_kinds(*identity.CONSENT_KINDS),
+    "blank-reason": _of_kinds(*identity.WITH_REASON),
+    "completed-without-last-visit": _of_kinds(visits.RECORDED, visits.RESULTS),
+    "missed-and-recorded": _of_kinds(*chain(*visits.MISSED)),
+    "sample-after-first-dose": _of_kinds(visits.RESULTS, DOSES),
+    "limits-changed": _of_kinds(visits.RESULTS),
+    "reference-range": _of_kinds(visits.RESULTS, *filter(has_measurements, KINDS)),
+    "age-in-days-missing": frozenset({RESULTS}),
+    "no-longer-accepted": frozenset({RESULTS}),
+    "undecided": _of_kinds(*visits.HAVE_RESULTS, DOSES, *CODINGS, *CODINGS.values())
+    | {RESULTS, DUE, VISITS},
+    "coding-without-event": _of_kinds(ADVERSE_EVENT, CODINGS[ADVERSE_EVENT]),
+    "coding-without-record": _of_kinds(*history.CODED, *history.CODED.values()),
+    "ended-and-ongoing": _of_kinds(*history.GO_ON),
+    "history-after-first-dose": _of_kinds(history.HISTORY),
+    "result-of-not-done": _of_kinds(*history.ASSESSMENTS),
+    "dead-without-death": _of_kinds(history.VITAL_STATUS),
+}
+"""What each rule reads of a subject; a rule that is not here reads anything."""
+
 _OF_SUPERSEDED = frozenset({
     "superseded", "superseded-by-two", "superseded-in-a-circle", "superseded-by-nobody", "disputed",
 })  # fmt: skip
@@ -153,6 +216,10 @@ class EditChecks:
     def find(self, derivation: Derivation) -> list[Discrepancy]:
         """List a subject's discrepancies, in the order of the rules."""
         rules = self._rules_of_superseded if derivation.superseded else self._rules
+        return self._found(derivation, rules)
+
+    @staticmethod
+    def _found(derivation: Derivation, rules: Iterable[_SelectedRule]) -> list[Discrepancy]:
         return [
             Discrepancy(name, records, detail)
             for name, find, needs in rules
@@ -162,8 +229,27 @@ class EditChecks:
 
     def contribute(self, derivation: Derivation, share: Share) -> None:
         """Count the subject's discrepancies by rule."""
-        for discrepancy in self.find(derivation):
+        self._count(self.find(derivation), share)
+
+    def contribute_rules(
+        self, names: Collection[str], derivation: Derivation, share: Share
+    ) -> None:
+        """Count those that some rules find of a subject who is not superseded."""
+        rules = (rule for rule in self._rules if rule[0] in names)
+        self._count(self._found(derivation, rules), share)
+
+    @staticmethod
+    def _count(found: Iterable[Discrepancy], share: Share) -> None:
+        for discrepancy in found:
             put_cell(share, ROW, discrepancy.rule, 1)
+
+    @property
+    def inputs(self) -> Mapping[str, frozenset[str]]:
+        """What each rule reads of a subject, by its name."""
+        return {
+            name: INPUTS.get(name, frozenset({ANYTHING})).union(*map(kind_inputs, needs))
+            for name, _, needs in self._rules
+        }
 
     def read(
         self, sums: Mapping[str, Cells], other_counts: Mapping[str, int], listing: str

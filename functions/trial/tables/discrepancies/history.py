@@ -10,17 +10,17 @@ from trial.subject.derivation import Derivation
 from trial.tables.discrepancies.evidence import Evidence, by_id, record_keys
 
 HISTORY, VITAL_STATUS = "medical-history.reported", "vital-status.recorded"
-_CODED = {kind: coding for kind, coding in CODINGS.items() if kind != ADVERSE_EVENT}
-_GO_ON = tuple(
+CODED = {kind: coding for kind, coding in CODINGS.items() if kind != ADVERSE_EVENT}
+GO_ON = tuple(
     kind for kind, model in KINDS.items() if {"end", "ongoing"} <= model.model_fields.keys()
 )
-_ASSESSMENTS = tuple(kind for kind, model in KINDS.items() if issubclass(model, Assessment))
+ASSESSMENTS = tuple(kind for kind, model in KINDS.items() if issubclass(model, Assessment))
 _RESULTS = ("result", "interpretation")
 
 
 def coding_without_record(derivation: Derivation) -> Iterator[Evidence]:
     """Find codings of a medication or of history that is not there: void, or never reported."""
-    for kind, coding in _CODED.items():
+    for kind, coding in CODED.items():
         if not (codings := derivation.records(coding)):
             continue
         reported = {record.record for record in derivation.records(kind)}
@@ -31,7 +31,7 @@ def coding_without_record(derivation: Derivation) -> Iterator[Evidence]:
 
 def ended_and_ongoing(derivation: Derivation) -> Iterator[Evidence]:
     """Find what has an end and is said to go on."""
-    for kind in _GO_ON:
+    for kind in GO_ON:
         for record in by_id(derivation.records(kind)):
             if record.data.get("ongoing") and record.data.get("end"):
                 yield record_keys(record), f"ended {record.data['end']}, and is ongoing"
@@ -50,7 +50,7 @@ def history_after_first_dose(derivation: Derivation) -> Iterator[Evidence]:
 
 def result_of_not_done(derivation: Derivation) -> Iterator[Evidence]:
     """Find assessments that say why they were not done, and have a result."""
-    for kind in _ASSESSMENTS:
+    for kind in ASSESSMENTS:
         for record in by_id(derivation.records(kind)):
             if record.data.get("reason_not_done") and _has_result(record.data):
                 day = record.data["date"][: dates.FULL]

@@ -13,7 +13,9 @@ CONSENT = "consent.recorded"
 _INTRODUCES = frozenset({ENROLLED, RANDOMISED, CONSENT, "subject.screened", "screening.failed"})
 _NO_DATA = frozenset({ERASURE, SUPERSEDED})
 _AFTER_CONSENT = (ENROLLED, RANDOMISED, "dose.administered", "deviation.recorded")
-_WITH_REASON = (
+CONSENT_KINDS = (CONSENT, *_AFTER_CONSENT)
+"""The kinds that are held against the consent, and itself."""
+WITH_REASON = (
     "screening.failed", "visit.missed", "dose.missed", "disposition.recorded", "subject.unblinded",
 )  # fmt: skip
 
@@ -122,7 +124,7 @@ def void_of_nothing(derivation: Derivation) -> Iterator[Evidence]:
 
 def blank_reason(derivation: Derivation) -> Iterator[Evidence]:
     """Find reasons of nothing but blanks: none is taken now, but older journals may hold some."""
-    for kind in _WITH_REASON:
+    for kind in WITH_REASON:
         for record in by_id(derivation.records(kind)):
             reason = record.data.get("reason")
             if reason is not None and not reason.strip():

@@ -14,7 +14,7 @@ from trial.subject.results import limit_errors, result_errors
 from trial.tables.discrepancies.evidence import MAX_RECORDS_NAMED, Evidence, by_id, record_keys
 
 RECORDED, RESULTS = "visit.recorded", "lab.result.reported"
-_MISSED = (("visit.missed", RECORDED), ("dose.missed", "dose.administered"))
+MISSED = (("visit.missed", RECORDED), ("dose.missed", "dose.administered"))
 
 
 def visit_twice(derivation: Derivation) -> Iterator[Evidence]:
@@ -92,7 +92,7 @@ def _day(visit: Record) -> int:
 
 def missed_and_recorded(derivation: Derivation) -> Iterator[Evidence]:
     """Find visits, and doses of visits, that are reported both as missed and as taken place."""
-    for missed_kind, kind in _MISSED:
+    for missed_kind, kind in MISSED:
         if missed := derivation.records(missed_kind):
             records_by_visit = {
                 record.data.get("visit"): record for record in reversed(derivation.ordered(kind))
@@ -224,7 +224,7 @@ _CHOSEN = {
     "first dose": ("dose.administered",),
     **{coding: (coding,) for coding in CODINGS.values()},
 }
-_HAVE_RESULTS = (RESULTS, "observation.recorded", *filter(has_measurements, KINDS))
+HAVE_RESULTS = (RESULTS, "observation.recorded", *filter(has_measurements, KINDS))
 
 
 def undecided(derivation: Derivation) -> Iterator[Evidence]:
@@ -234,7 +234,7 @@ def undecided(derivation: Derivation) -> Iterator[Evidence]:
         candidates = (
             (kind, record)
             for record in choice.records
-            for kind in _CHOSEN.get(choice.name, _HAVE_RESULTS)
+            for kind in _CHOSEN.get(choice.name, HAVE_RESULTS)
             if (kind, record) in derivation.subject.records
         )
         day = f", {dates.iso(choice.day)}" if choice.day else ""
