@@ -42,7 +42,14 @@ class Stored:
         return sum(length for _, length in self.pieces)
 
     def __getitem__(self, place: slice) -> bytes:
-        return bytes(self)[place]
+        start, end, _ = place.indices(len(self))
+        content, offset = bytearray(), 0
+        for piece_offset, length in self.pieces:
+            first, last = max(start - offset, 0), min(end - offset, length)
+            if first < last:
+                content += self._read(piece_offset + first, last - first)
+            offset += length
+        return bytes(content)
 
     def __bytes__(self) -> bytes:
         return b"".join(starmap(self._read, self.pieces))

@@ -10,14 +10,16 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from decimal import Decimal
-from itertools import chain
-from typing import Any, overload
+from functools import cached_property, partial
+from io import BytesIO
+from itertools import chain, islice
+from typing import Any, NamedTuple, overload
 
 from trial.deferred import dataclass
 from trial.render import columns, datasets
-from trial.reporting.spool import Packed
+from trial.reporting.spool import Packed, Spans
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Subject
 from trial.tables.grid import Absent, Listing, Narratives, Value
@@ -29,6 +31,7 @@ _USUAL_SIZE = 16
 _ROW_END = "\1"
 """Stands between rows of a sheet: a character that XML has not."""
 _LEVEL = 1  # of compression: these bytes are written once and read often
+_VALUES, _LINES, _PAGES, _COLUMNS = range(4)
 
 
 def begins_block(subject_id: str) -> bool:
@@ -64,10 +67,8 @@ class PackedRows:
 
     count: int
     digest: str
-    packed_values: Packed
-    packed_lines: Packed
-    packed_pages: Packed = b""
-    packed_columns: Packed = b""
+    parts: Spans | Sequence[Packed]
+    """Values, lines, pages and columns, in this order."""
     packed_template: Packed = b""
     shape: str = ""
     """Of the sheet that the template is for."""
@@ -87,25 +88,36 @@ class PackedRows:
     @property
     def lines(self) -> bytes:
         """The rows as they stand in their data set."""
-        return zlib.decompress(bytes(self.packed_lines))
+        return zlib.decompress(bytes(self.parts[_LINES]))
 
     @property
     def pages(self) -> bytes:
         """The rows as they stand in their Parquet file."""
-        return bytes(self.packed_pages)
+        return bytes(self.parts[_PAGES])
 
     @property
     def columns(self) -> bytes:
         """The rows by column."""
-        return bytes(self.packed_columns)
+        return bytes(self.parts[_COLUMNS])
 
     def __iter__(self) -> Iterator[Row]:
         """Yield the rows."""
-        for row in json.loads(zlib.decompress(bytes(self.packed_values))):
+        for row in json.loads(zlib.decompress(bytes(self.parts[_VALUES]))):
             if list in map(type, row):
                 yield tuple([_read(value) if type(value) is list else value for value in row])
             else:
                 yield tuple(row)
+
+
+class SubjectFacts(NamedTuple):
+    """What a block knows of one of its subjects: by that its rows can be told from the others'."""
+
+    last_contact: int
+    uncounted: Mapping[str, int]
+    root_length: int
+    """Of its lines of those that the content root is the digest of, in bytes."""
+    row_counts: Sequence[int]
+    """How many rows it has, in the order of the block's data sets."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,12 @@ class Block:
     """The lines that the content root is the digest of."""
     rows: Mapping[str, PackedRows]
     """By data set."""
+    packed_facts: Packed
+
+    @property
+    def facts(self) -> Sequence[SubjectFacts]:
+        """What it knows of each subject, in their order."""
+        return [SubjectFacts(*facts) for facts in json.loads(bytes(self.packed_facts))]
 
     @property
     def root_lines(self) -> bytes:
@@ -175,31 +193,45 @@ class BlockMaker:
     derive: Callable[[Subject], Derivation | None]
     root_lines: Callable[[Subject], str]
 
-    def make(self, subjects: Sequence[Subject], former: Block | None = None) -> Block:
-        """Make the block of these subjects; of rows that a former one has, as they are there."""
-        derivations = [
-            derivation for subject in subjects if (derivation := self.derive(subject)) is not None
-        ]
-        uncounted = Counter(rule for derivation in derivations for rule, _, _ in derivation.across)
+    def make(
+        self, ids: Sequence[str], people: Mapping[str, Subject], former: Block | None = None
+    ) -> Block:
+        """Make the block of subjects; a former one has what is known of those who are not given.
+
+        Rows that the former one has are taken as they are there.
+        """
+        derivations = {name: self.derive(people[name]) for name in ids if name in people}
+        making = _Making(ids, derivations, former)
+        rows = dict(self._rows(making, former.rows if former else {}))
+        root_lines = making.kept_root_lines()
+        root_lines |= {name: self.root_lines(people[name]).encode() for name in derivations}
+        facts = [making.facts(name, len(root_lines[name])) for name in ids]
+        uncounted = Counter[str]()
+        for subject_facts in facts:
+            uncounted.update(subject_facts.uncounted)
         return Block(
-            tuple(subject.id for subject in subjects),
-            max((derivation.last_contact for derivation in derivations), default=0),
+            tuple(ids),
+            max((subject_facts.last_contact for subject_facts in facts), default=0),
             dict(sorted(uncounted.items())),
-            zlib.compress("".join(map(self.root_lines, subjects)).encode(), _LEVEL),
-            dict(self._rows(derivations, former.rows if former else {})),
+            zlib.compress(b"".join(root_lines[name] for name in ids), _LEVEL),
+            rows,
+            _compact(facts).encode(),
         )
 
     def _rows(
-        self, derivations: Sequence[Derivation], former: Mapping[str, PackedRows]
+        self, making: "_Making", former: Mapping[str, PackedRows]
     ) -> Iterator[tuple[str, PackedRows]]:
-        packers = ((self.listings, self._listed), (self.analysis_data, self._analysed))
-        for listings, pack in packers:
-            for listing in listings:
-                name = _rows_name(listing)
-                yield name, pack(listing, _rows_of(listing, derivations), former.get(name))
+        for listing in self.listings:
+            name = _rows_name(listing)
+            rows = making.items(name, partial(_rows_of, listing), iter)
+            yield name, self._listed(listing, rows, former.get(name))
+        for listing in self.analysis_data:
+            name = _rows_name(listing)
+            yield name, _analysed(listing, self._data(making, listing), former.get(name))
         for narratives in self.narratives:
-            rows = _rows_of(narratives, derivations)
-            yield _rows_name(narratives), _packed_rows(len(rows), _encoded(rows))
+            name = _rows_name(narratives)
+            rows = making.items(name, partial(_rows_of, narratives), iter)
+            yield name, _packed_rows(len(rows), _encoded(rows))
 
     def _listed(
         self, listing: Listing, rows: Sequence[Row], former: PackedRows | None
@@ -211,14 +243,19 @@ class BlockMaker:
         lines, pages = datasets.written(data), datasets.packed_pages(listing, data)
         return _packed_rows(len(rows), values, lines, pages, columns.pack(data))
 
-    def _analysed(
-        self, listing: Listing, rows: Sequence[Row], former: PackedRows | None
-    ) -> PackedRows:
-        data = datasets.values(listing, self.study_id, rows)
-        lines = datasets.written(data)
-        if former is not None and former.digest == _digest(lines):
-            return former
-        return _packed_rows(len(rows), b"", lines, datasets.packed_pages(listing, data))
+    def _data(self, making: "_Making", listing: Listing) -> Sequence[Sequence[Value]]:
+        """Return the rows of a data set that no sheet shows, by column."""
+        name, derive = _rows_name(listing), partial(_rows_of, listing)
+        if making.is_whole:
+            return datasets.values(listing, self.study_id, making.items(name, derive, iter))
+
+        def data_of(derivation: Derivation) -> list[Sequence[Value]]:
+            return list(
+                zip(*datasets.values(listing, self.study_id, derive(derivation)), strict=True)
+            )
+
+        rows = making.items(name, data_of, _data_in)
+        return list(zip(*rows, strict=True)) or datasets.values(listing, self.study_id, ())
 
     def blocked(self, blocks: Sequence[Block]) -> "InBlocks":
         """Return what the documents show of subjects, with the rows that these blocks hold."""
@@ -238,9 +275,84 @@ class InBlocks:
     narratives: tuple[Narratives, ...]
 
 
-def _rows_of(part: Listing | Narratives, derivations: Sequence[Derivation]) -> list[Row]:
+@dataclass(frozen=True)
+class _Making:
+    """What a block is made of: subjects that are derived, and the block that has the others."""
+
+    ids: Sequence[str]
+    derivations: Mapping[str, Derivation | None]
+    former: Block | None
+    counts: dict[str, list[int]] = field(default_factory=dict)
+    """How many rows each of the derived subjects has, data set by data set."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all subjects are derived."""
+        return self.derivations.keys() >= {*self.ids}
+
+    @cached_property
+    def _kept(self) -> Mapping[str, SubjectFacts]:
+        """What the former block knows of its subjects; nothing where all are derived."""
+        if self.former is None or self.is_whole:
+            return {}
+        return dict(zip(self.former.ids, self.former.facts, strict=True))
+
+    def items[Item](
+        self,
+        name: str,
+        derive: Callable[[Derivation], list[Item]],
+        read: Callable[[PackedRows], Iterable[Item]],
+    ) -> list[Item]:
+        """Return the rows of a data set, subject by subject, as they are derived or were kept."""
+        by_subject: dict[str, list[Item]] = {}
+        if self.former is not None and self._kept:
+            place, kept_items = len(self.counts), iter(read(self.former.rows[name]))
+            for subject_id, facts in self._kept.items():
+                by_subject[subject_id] = list(islice(kept_items, facts.row_counts[place]))
+        counts = self.counts[name] = list[int]()
+        for subject_id, derivation in self.derivations.items():
+            by_subject[subject_id] = [] if derivation is None else derive(derivation)
+            counts.append(len(by_subject[subject_id]))
+        return [item for subject_id in self.ids for item in by_subject[subject_id]]
+
+    def kept_root_lines(self) -> dict[str, bytes]:
+        """Return the lines of the former block's subjects that the content root is of."""
+        if self.former is None or not self._kept:
+            return {}
+        lines = BytesIO(self.former.root_lines)
+        return {name: lines.read(facts.root_length) for name, facts in self._kept.items()}
+
+    def facts(self, name: str, root_length: int) -> SubjectFacts:
+        """Return what is known of a subject, once the rows are made."""
+        if name not in self.derivations:
+            return self._kept[name]
+        place, derivation = list(self.derivations).index(name), self.derivations[name]
+        across = () if derivation is None else derivation.across
+        return SubjectFacts(
+            0 if derivation is None else derivation.last_contact,
+            Counter(rule for rule, _, _ in across),
+            root_length,
+            [counts[place] for counts in self.counts.values()],
+        )
+
+
+def _rows_of(part: Listing | Narratives, derivation: Derivation) -> list[Row]:
     assert isinstance(part.rows, ListingRows)
-    return list(ListingRows(derivations, part.rows.rows_of))
+    return list(part.rows.rows_of(derivation))
+
+
+def _data_in(rows: PackedRows) -> Iterator[Sequence[Value]]:
+    """Yield the rows of a data set that no sheet shows, as they were written."""
+    return map(json.loads, rows.lines.splitlines())
+
+
+def _analysed(
+    listing: Listing, data: Sequence[Sequence[Value]], former: PackedRows | None
+) -> PackedRows:
+    lines = datasets.written(data)
+    if former is not None and former.digest == _digest(lines):
+        return former
+    return _packed_rows(len(data[0]), b"", lines, datasets.packed_pages(listing, data))
 
 
 def _rows_name(part: Listing | Narratives) -> str:
@@ -257,14 +369,8 @@ def _digest(content: bytes) -> str:
 def _packed_rows(
     count: int, values: bytes, lines: bytes = b"", pages: bytes = b"", by_column: bytes = b""
 ) -> PackedRows:
-    return PackedRows(
-        count,
-        _digest(values or lines),
-        zlib.compress(values, _LEVEL),
-        zlib.compress(lines, _LEVEL),
-        pages,
-        by_column,
-    )
+    packed = zlib.compress(values, _LEVEL), zlib.compress(lines, _LEVEL), pages, by_column
+    return PackedRows(count, _digest(values or lines), packed)
 
 
 def _blocked[Shown: (Listing, Narratives)](

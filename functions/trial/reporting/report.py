@@ -259,7 +259,10 @@ def report(
 
 
 def _all_blocks(contents: "Contents") -> Sequence[Block]:
-    return [contents.maker.make(block) for block in subject_blocks(contents.subjects)]
+    return [
+        contents.maker.make([subject.id for subject in block], {item.id: item for item in block})
+        for block in subject_blocks(contents.subjects)
+    ]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
 from trial.reporting.live.kept_blocks import KeptBlock
-from trial.reporting.live.state import BLOCK, inputs_of, mark, sha256
+from trial.reporting.live.state import BLOCK, inputs_of, marks_of, sha256
 from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks, is_index_due
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
@@ -34,7 +34,6 @@ from trial.store.bucket.documents import Documents
 from trial.store.bucket.pieces import Pieces
 from trial.store.dynamodb import Store
 from trial.store.reports import ReportProgress, Reports
-from trial.tables.discrepancies.across import terms_of
 
 INDEX = "report"
 _GROUP = "journals-"
@@ -261,9 +260,9 @@ class UnfinishedReport:
         )
 
         def make(names: Sequence[str]) -> KeptBlock:
-            people = [*map(snapshot.subject, names)]
-            verdicts = {mark(verdict) for subject in people for verdict in terms_of(subject)}
-            return KeptBlock.of(contents.maker.make(people), (), frozenset(verdicts), spool)
+            people = {name: snapshot.subject(name) for name in names}
+            block = contents.maker.make(names, people)
+            return KeptBlock.of(block, (), [*map(marks_of, people.values())], spool)
 
         def note(_new: int, done: int, total: int) -> None:
             if not self.is_kept:

@@ -50,13 +50,14 @@ def workbook(
     if report.methods:
         write_methods(book.create_sheet(METHODS), report)
     names = Names(book.sheetnames)
-    apart = RowsApart()
+    segments = segments or Segments()
+    apart = RowsApart(segments)
     entries: list[ContentsEntry | ListingPart] = [
         *_tables(book, names, report),
         *_figures(book, names, report, apart),
     ]
     streamed, archive = set[str](), Archive()
-    target = ListingTarget(book, archive, names, report.cut, most_rows, segments or Segments())
+    target = ListingTarget(book, archive, names, report.cut, most_rows, segments)
     for listing in report.listings:
         if listing_parts := (parts or {}).get(listing.id):
             entries += listing_parts

@@ -16,6 +16,7 @@ from trial.render.workbook.cell_values import CellValue, digits
 from trial.render.workbook.curves import Curve, Point, curves
 from trial.render.workbook.drawing import Placed, draw, height
 from trial.render.workbook.rows_apart import RowsApart
+from trial.render.workbook.segments import name_of
 from trial.render.workbook.sheets import SheetLayout, write_head, write_notes
 from trial.render.workbook.styles import fill
 from trial.tables.bidi import isolated
@@ -36,13 +37,13 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut, apart: RowsApart) -
 
     The rows of both stand `apart`: there may be some of each subject.
     """
-    heads = [*_heads(_HEADS), *_heads_beside(chart)]
+    heads, name = [*_heads(_HEADS), *_heads_beside(chart)], _name_of(chart)
     layout = SheetLayout(
-        "Figure", chart.id, chart.title, chart.population, (heads,), _widths(chart),
-        _notes(chart),
+        "Figure", chart.id, chart.title, chart.population, (heads,),
+        apart.segments.widths(name, lambda: _widths(chart)), _notes(chart),
     )  # fmt: skip
     first = write_head(target, layout, cut) + 1
-    end = apart.add(target, first, partial(_rows, chart), layout.widths)
+    end = apart.add(target, first, name, partial(_rows, chart), layout.widths)
     last = write_notes(target, layout, cut, end)
     chart_curves, chart_column = curves(chart), len(heads) + 2
     anchor = f"{get_column_letter(chart_column)}{first}"
@@ -57,11 +58,22 @@ def write_figure(target: Worksheet, chart: Figure, cut: Cut, apart: RowsApart) -
         last += 2 + ceil(height(beside, charts[-1][1]) / _ROW)
     target.print_area = f"A1:{columns[-1]}{last}"
     row = last + 3
-    for figure, points, place in charts:
-        placed = _write_points(target, layout, points, row, apart)
+    for number, (figure, points, place) in enumerate(charts):
+        points_name = name_of(name, f"chart {number}")
+        placed = _write_points(target, layout, points_name, points, row, apart)
         draw(target, figure, placed, place)
         row = max((end for _, _, end in placed), default=row) + 3
     return layout
+
+
+def _name_of(chart: Figure) -> str:
+    """Return a name for all that decides a figure's rows, and those of its points."""
+    all_series = [*chart.series, *([] if chart.panel is None else [chart.panel])]
+    # A mark's members are written, not the mark: of a waterfall there is one a subject.
+    marks = [[tuple(vars(mark).values()) for mark in series.marks] for series in all_series]
+    bare_series = tuple(replace(series, marks=()) for series in all_series)
+    bare = replace(chart, series=bare_series, panel=None)
+    return name_of("figure", repr(bare), repr(chart.panel is None), repr(marks))
 
 
 def _panel(chart: Figure, panel: Series) -> Figure:
@@ -159,7 +171,8 @@ def _beside(chart: Figure, mark: Mark, shape: str) -> list[CellValue]:
 
 def _marks(series: Series) -> Iterator[Mark]:
     """Yield all that is known of a series, as marks."""
-    yield from (mark for mark in series.marks if mark != Mark(None, None))
+    nothing = Mark(None, None)
+    yield from (mark for mark in series.marks if mark != nothing)
     yield from (Mark(time, None, label="Censored") for time in series.censored)
     yield from (Mark(time, None, label="At risk", n=n) for time, n in series.at_risk)
 
@@ -179,6 +192,7 @@ def _number(exact: str | None, shape: str) -> CellValue:
 def _write_points(
     target: Worksheet,
     layout: SheetLayout,
+    name: str,
     chart_curves: Sequence[Curve],
     first: int,
     apart: RowsApart,
@@ -187,9 +201,10 @@ def _write_points(
     title = [CellValue("The chart draws these points:", "strong")]
     row = fill(target, layout.widths, [title, _heads(_POINT_HEADS)], first)
     placed = []
-    for curve in chart_curves:
+    for number, curve in enumerate(chart_curves):
         if curve.points:
-            end = apart.add(target, row, partial(_curve_rows, curve), layout.widths)
+            make = partial(_curve_rows, curve)
+            end = apart.add(target, row, name_of(name, str(number)), make, layout.widths)
             placed.append((curve, row, end - 1))
             row = end
     return placed

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from functools import cache
 from itertools import batched, chain, repeat
+from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from openpyxl.cell.cell import Cell
@@ -32,22 +33,43 @@ _AT_ONCE = 512  # rows
 _CONVERTED = ("number", "day")  # kinds of column whose texts may be stored as something else
 
 
+class StyleKey(NamedTuple):
+    """What decides a cell's style."""
+
+    style: str
+    number: str
+    """The format of a number."""
+    is_quoted: bool
+
+    @classmethod
+    def of(cls, item: CellValue) -> "StyleKey":
+        """Return what decides an item's."""
+        value = item.value
+        return cls(
+            item.style, item.number, isinstance(value, str) and value.startswith(FORMULA_LIKE)
+        )
+
+
 class Styles:
     """The numbers of styles in the workbook's table of styles."""
 
     def __init__(self, sheet: Worksheet) -> None:
         self._sheet = sheet
-        self._numbers: dict[tuple[str, str, bool], int] = {}
+        self.numbers: dict[StyleKey, int] = {}
+        """Those that were asked for, in this order."""
 
     def number(self, item: CellValue) -> int:
         """Return the number of an item's style in the table of styles."""
-        quoted = isinstance(item.value, str) and item.value.startswith(FORMULA_LIKE)
-        key = item.style, item.number, quoted
-        if key not in self._numbers:
+        return self.number_of(StyleKey.of(item))
+
+    def number_of(self, key: StyleKey) -> int:
+        """Return the number of a style in the table of styles, and enter it where it is new."""
+        if key not in self.numbers:
             cell = Cell(self._sheet, 1, 1)  # it stands in no sheet
-            dress(cell, item)
-            self._numbers[key] = cell.style_id
-        return self._numbers[key]
+            value = FORMULA_LIKE[0] if key.is_quoted else ""
+            dress(cell, CellValue(value, key.style, key.number))
+            self.numbers[key] = cell.style_id
+        return self.numbers[key]
 
 
 def register_styles(sheet: Worksheet) -> None:

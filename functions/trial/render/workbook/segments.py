@@ -5,12 +5,13 @@ the first, and all else that decides its bytes; under one name there are the sam
 """
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from typing import NamedTuple, Protocol
 
 from trial.deferred import dataclass
-from trial.render.workbook.archive import deflated, inflated
+from trial.render.workbook.archive import Segment, segment_of
+from trial.render.workbook.rows import StyleKey
 
 
 class Place(NamedTuple):
@@ -20,6 +21,16 @@ class Place(NamedTuple):
     offset: int
     length: int
     sha256: str
+    size: int
+    crc: int
+    """As the archive says of what is read: see `Segment`."""
+
+
+class RunShape(NamedTuple):
+    """Of rows that stand together: how many, and the styles of their cells as they come first."""
+
+    rows: int
+    styles: Sequence[StyleKey]
 
 
 class ReadableFile(Protocol):
@@ -39,10 +50,13 @@ class Segments:
     earlier_widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     places: dict[str, Place] = field(default_factory=dict)
     known_widths: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    """The widths of listings' columns, by the name of the rows that decide them."""
+    """The widths of columns, by the name of the rows that decide them."""
+    earlier_runs: Mapping[str, RunShape] = field(default_factory=dict)
+    known_runs: dict[str, RunShape] = field(default_factory=dict)
+    """The shapes of rows of figures, by the name of what decides them."""
 
-    def find(self, name: str) -> tuple[bytes, bytes] | None:
-        """Return what a segment holds, and the segment, as an earlier file has it.
+    def find(self, name: str) -> Segment | None:
+        """Return a segment as an earlier file has it.
 
         None where none of this name is there, or other bytes than there were.
         """
@@ -50,27 +64,34 @@ class Segments:
         file = self.earlier.get(place.file) if place else None
         if place is None or file is None:
             return None
-        segment = file.read(place.offset, place.length)
-        return (inflated(segment), segment) if _sha256(segment) == place.sha256 else None
+        packed = file.read(place.offset, place.length)
+        return Segment(packed, place.size, place.crc) if _sha256(packed) == place.sha256 else None
 
-    def note(self, name: str, file: str, offset: int, content: bytes) -> bytes:
+    def note(self, name: str, file: str, offset: int, content: bytes) -> Segment:
         """Compress a segment that is to stand at an offset of a file, and remember where."""
-        segment = deflated(content)
-        self.places[name] = Place(file, offset, len(segment), _sha256(segment))
+        segment = segment_of(content)
+        packed, *told = segment
+        self.places[name] = Place(file, offset, len(packed), _sha256(packed), *told)
         return segment
 
     def keep(self, file: str) -> None:
         """Remember the segments of a file that stays as it is."""
-        self.places |= {
-            name: place for name, place in self.earlier_places.items() if place.file == file
-        }
+        if file in self.earlier:
+            self.places |= {
+                name: place for name, place in self.earlier_places.items() if place.file == file
+            }
 
     def widths(self, name: str, fit: Callable[[], tuple[int, ...]]) -> tuple[int, ...]:
-        """Return the widths of the columns of a listing, fitted where they are not known."""
+        """Return the widths of columns, fitted where they are not known."""
         if not name:
             return fit()
         widths = self.known_widths[name] = self.earlier_widths.get(name) or fit()
         return widths
+
+    def run(self, name: str, count: Callable[[], RunShape]) -> RunShape:
+        """Return the shape of some rows, counted where it is not known."""
+        shape = self.known_runs[name] = self.earlier_runs.get(name) or count()
+        return shape
 
     def move(self, name: str, file: str, offset: int) -> None:
         """Remember where a segment of an earlier file stands now."""

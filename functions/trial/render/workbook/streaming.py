@@ -205,9 +205,9 @@ class _RowsOfSheet:
         earlier = self.segments.find(name)
         if earlier is not None:
             self.segments.move(name, self.file, member.offset)
-            return member.write(*earlier)
+            return member.copy(earlier)
         xml = self._xml(block, first)
-        return member.write(xml, self.segments.note(name, self.file, member.offset, xml))
+        return member.copy(self.segments.note(name, self.file, member.offset, xml))
 
     def _xml(self, block: RowBlock, first: int) -> bytes:
         template = block.template(self.shape, lambda: self.writer.template(block))

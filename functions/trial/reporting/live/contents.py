@@ -17,7 +17,7 @@ from trial.errors import Beat
 from trial.reporting import report
 from trial.reporting.blocks import in_blocks
 from trial.reporting.live.kept_blocks import KeptBlock
-from trial.reporting.live.state import BlockPlace, LiveState, mark, read_blocks
+from trial.reporting.live.state import BlockPlace, LiveState, mark, marks_of, read_blocks
 from trial.reporting.live.unfinished import UnfinishedBlocks
 from trial.reporting.report import Contents, Disputes
 from trial.reporting.snapshot import KEPT_RECORDS, JournalPosition
@@ -32,7 +32,7 @@ from trial.store.rows import StoredSubject
 from trial.subject.cut_spec import LIVE_SPEC
 from trial.subject.fold import Dispute, Subject
 from trial.tables.compiled import contribute
-from trial.tables.discrepancies.across import CrossSubjectSurvey, terms_of
+from trial.tables.discrepancies.across import CrossSubjectSurvey
 from trial.tables.grid import Report
 
 
@@ -204,8 +204,8 @@ def _from_nothing(
     )
 
     def make(names: Sequence[str]) -> KeptBlock:
-        people = [rows[name].subject for name in names]
-        return _keep(audience_contents, people, in_use.spool)
+        people = {name: rows[name].subject for name in names}
+        return _keep(audience_contents, names, people, in_use.spool)
 
     blocks = list(unfinished.complete(sorted(rows), make, changes.beat, changes.note))
     return LiveContents(
@@ -225,14 +225,24 @@ def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:
 
 def _keep(
     audience_contents: Contents,
-    people: Sequence[Subject],
+    ids: Sequence[str],
+    people: Mapping[str, Subject],
     spool: Spool,
     former: KeptBlock | None = None,
 ) -> KeptBlock:
-    """Make a block of subjects, with what it takes to make it anew, after one as it was before."""
-    verdicts = frozenset(mark(verdict) for subject in people for verdict in terms_of(subject))
-    block = audience_contents.maker.make(people, former.block if former else None)
-    return KeptBlock.of(block, people, verdicts, spool)
+    """Make a block of subjects, with what it takes to make it anew.
+
+    Those who are not among the `people` are as they were, in a former block.
+    """
+    block = audience_contents.maker.make(ids, people, former.block if former else None)
+    packed, marks = dict[str, bytes](), dict[str, str]()
+    if former is not None:
+        kept_ids = former.block.ids
+        packed = {name: bytes(body) for name, body in zip(kept_ids, former.packed, strict=True)}
+        marks = dict(zip(kept_ids, former.marks, strict=True))
+    packed |= {name: subjects.encode(subject) for name, subject in people.items()}
+    marks |= {name: marks_of(subject) for name, subject in people.items()}
+    return KeptBlock.of(block, [packed[name] for name in ids], [marks[name] for name in ids], spool)
 
 
 @dataclass(frozen=True)
@@ -327,10 +337,11 @@ class _Update:
             if audience_contents.disputes.get(name) != self._state.open_disputes.get(name)
         } | self._rows.keys()
         for ids in in_blocks(sorted(self._positions), str):
-            kept_block = self._kept.get(tuple(ids))
-            if kept_block and changed.isdisjoint(ids) and kept_block[0].verdicts.isdisjoint(moved):
+            kept_block, former = self._kept.get(tuple(ids)), self._block_of.get(ids[0])
+            is_decided = former is not None and former.verdicts.isdisjoint(moved)
+            if kept_block and is_decided and changed.isdisjoint(ids):
                 yield kept_block
             else:
-                people = [*map(self._subject, ids)]
-                former = self._block_of.get(ids[0])
-                yield _keep(audience_contents, people, self._spool, former), None
+                kept_ids = {*former.block.ids} - changed if former and is_decided else set()
+                people = {name: self._subject(name) for name in ids if name not in kept_ids}
+                yield _keep(audience_contents, ids, people, self._spool, former), None

@@ -10,7 +10,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from trial.deferred import dataclass
 from trial.reporting.blocks import Block, PackedRows
@@ -20,6 +20,7 @@ from trial.subject.fold import Subject
 
 _LENGTH = struct.Struct(">I")
 _LEVEL = 1
+_BESIDE = 3  # parts beside subjects and rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +30,25 @@ class KeptBlock:
     block: Block
     packed: Spans | Sequence[bytes]
     packed_verdicts: Packed
-    """The marks of what subjects together decide that these depend on."""
+    """The marks of what subjects together decide that these depend on, a line a subject."""
 
     @classmethod
     def of(
-        cls, block: Block, people: Sequence[Subject], verdicts: frozenset[str], spool: Spool
+        cls, block: Block, packed: Sequence[bytes], marks: Sequence[str], spool: Spool
     ) -> "KeptBlock":
-        """Keep a block in a spool, with its subjects and the verdicts that it depends on."""
-        packed = tuple(map(subjects.encode, people))
-        in_memory = cls(block, packed, " ".join(sorted(verdicts)).encode())
+        """Keep a block in a spool, with its subjects, packed, and of each its verdicts' marks."""
+        in_memory = cls(block, packed, "\n".join(marks).encode())
         return cls.decode(block.ids, in_memory.encode(), spool)
 
     @property
     def verdicts(self) -> frozenset[str]:
         """The marks of what subjects together decide that these depend on."""
         return frozenset(bytes(self.packed_verdicts).decode().split())
+
+    @property
+    def marks(self) -> Sequence[str]:
+        """Those of each subject."""
+        return bytes(self.packed_verdicts).decode().split("\n")
 
     def subject(self, name: str) -> Subject:
         """Unpack one of the subjects."""
@@ -52,21 +57,19 @@ class KeptBlock:
     def encode(self) -> bytes:
         """Write it: a head, and the parts that the head tells the lengths of."""
         block = self.block
-        parts = [block.packed_root_lines, self.packed_verdicts, *self.packed]
+        parts = [
+            block.packed_root_lines, block.packed_facts, self.packed_verdicts, *self.packed
+        ]  # fmt: skip
         rows = {}
         for name, packed_rows in block.rows.items():
-            encoded = (
-                packed_rows.packed_values, packed_rows.packed_lines, packed_rows.packed_pages,
-                packed_rows.packed_columns, packed_rows.packed_template,
-            )  # fmt: skip
+            encoded = [*packed_rows.parts, packed_rows.packed_template]
             description = (packed_rows.count, packed_rows.digest, packed_rows.shape)
             rows[name] = [*description, *map(len, encoded)]
             parts += encoded
         head = {
             "last_contact": block.last_contact,
             "uncounted": block.uncounted,
-            "root_lines": len(block.packed_root_lines),
-            "verdicts": len(self.packed_verdicts),
+            "parts": [len(part) for part in parts[:_BESIDE]],
             "packed": [len(body) for body in self.packed],
             "rows": rows,
         }
@@ -79,32 +82,17 @@ class KeptBlock:
         (length,) = _LENGTH.unpack_from(content)
         start = _LENGTH.size + length
         head = json.loads(zlib.decompress(content[_LENGTH.size : start]))
-        offset = spool.add(content[start:])
-        root_lines, verdicts, lengths = head["root_lines"], head["verdicts"], head["packed"]
-        packed = Spans(spool, offset + root_lines + verdicts, array("I", lengths))
-        rows = _SpooledRows(head["rows"], spool, packed.offset + sum(lengths))
-        block = Block(
-            ids, head["last_contact"], head["uncounted"], Span(spool, offset, root_lines), rows
-        )
-        return cls(block, packed, Span(spool, offset + root_lines, verdicts))
+        parts = Spans(spool, spool.add(content[start:]), head["parts"])
+        packed = Spans(spool, parts.offset + sum(head["parts"]), array("I", head["packed"]))
+        rows = _SpooledRows(head["rows"], spool, packed.offset + sum(head["packed"]))
+        root_lines, facts, verdicts = parts
+        block = Block(ids, head["last_contact"], head["uncounted"], root_lines, rows, facts)
+        return cls(block, packed, verdicts)
 
 
-class _Description(NamedTuple):
-    """What is known of some rows in a spool: lengths are those of their parts, in that order."""
-
-    rows: int
-    digest: bytes
-    shape: bytes
-    values: int
-    lines: int
-    pages: int
-    columns: int
-    template: int
-    offset: int
-    template_offset: int
-
-
-_DESCRIPTION = struct.Struct(">I32s16s5IQQ")
+_DESCRIPTION = struct.Struct(">I32s16s4IQIQ")
+"""Of some rows in a spool: number, digest, shape, the lengths of the parts and where these begin,
+and the length of the template, which has a place of its own."""
 _NO_SHAPE = bytes(16)
 
 
@@ -117,13 +105,12 @@ class _SpooledRows(Mapping[str, PackedRows]):
         self._numbers, self._spool = _numbered(tuple(rows)), spool
         self._descriptions = bytearray(len(rows) * _DESCRIPTION.size)
         for number, (count, digest, shape, *lengths) in enumerate(rows.values()):
-            values, lines, pages, columns, template = lengths
-            template_offset = offset + values + lines + pages + columns
-            description = _Description(
-                count, bytes.fromhex(digest), bytes.fromhex(shape) or _NO_SHAPE,
-                values, lines, pages, columns, template, offset, template_offset,
+            *parts, template = lengths
+            template_offset = offset + sum(parts)
+            _DESCRIPTION.pack_into(
+                self._descriptions, number * _DESCRIPTION.size, count, bytes.fromhex(digest),
+                bytes.fromhex(shape) or _NO_SHAPE, *parts, offset, template, template_offset,
             )  # fmt: skip
-            self._describe(number, description)
             offset = template_offset + template
 
     def __len__(self) -> int:
@@ -134,27 +121,22 @@ class _SpooledRows(Mapping[str, PackedRows]):
 
     def __getitem__(self, name: str) -> PackedRows:
         number = self._numbers[name]
-        known = self._description(number)
-        shape = "" if known.shape == _NO_SHAPE else known.shape.hex()
-        template = Span(self._spool, known.template_offset, known.template)
-        lengths = known.values, known.lines, known.pages, known.columns
-        parts = Spans(self._spool, known.offset, lengths)
-        rows = known.rows, known.digest.hex(), *parts, template, shape
-        return _RowsInSpool(partial(self._remember, number), *rows)
+        count, digest, shape, *lengths, offset, template_length, template_offset = (
+            _DESCRIPTION.unpack_from(self._descriptions, number * _DESCRIPTION.size)
+        )
+        parts = Spans(self._spool, offset, lengths)
+        template = Span(self._spool, template_offset, template_length)
+        shape_name = "" if shape == _NO_SHAPE else shape.hex()
+        rows = _RowsInSpool(count, digest.hex(), parts, template, shape_name)
+        rows.remember = partial(self._remember, number)
+        return rows
 
     def _remember(self, number: int, shape: str, packed: bytes) -> None:
-        template = self._spool.add(packed)
-        description = self._description(number)._replace(
-            shape=bytes.fromhex(shape), template=len(packed), template_offset=template
-        )
-        self._describe(number, description)
-
-    def _description(self, number: int) -> _Description:
+        """Describe other bytes of a template."""
         place = number * _DESCRIPTION.size
-        return _Description(*_DESCRIPTION.unpack_from(self._descriptions, place))
-
-    def _describe(self, number: int, description: _Description) -> None:
-        _DESCRIPTION.pack_into(self._descriptions, number * _DESCRIPTION.size, *description)
+        count, digest, _, *parts, _, _ = _DESCRIPTION.unpack_from(self._descriptions, place)
+        template = bytes.fromhex(shape), *parts, len(packed), self._spool.add(packed)
+        _DESCRIPTION.pack_into(self._descriptions, place, count, digest, *template)
 
 
 @lru_cache
@@ -166,11 +148,9 @@ def _numbered(names: tuple[str, ...]) -> Mapping[str, int]:
 class _RowsInSpool(PackedRows):
     """Rows as they are described when they are asked for; a new template is kept in the spool."""
 
-    def __init__(self, remember: Callable[[str, bytes], None], *rows: Any) -> None:  # noqa: ANN401 (a description)
-        super().__init__(*rows)
-        self._remember = remember
+    remember: Callable[[str, bytes], None]
 
     def remember_template(self, shape: str, packed: bytes) -> None:
         """Keep a template for a sheet of some shape."""
         super().remember_template(shape, packed)
-        self._remember(shape, packed)
+        self.remember(shape, packed)

@@ -120,7 +120,7 @@ def _advance(
     latest, tag, written_at = documents.latest(view.id, view.audience)
     inputs = inputs_of(view, epoch, code_version)
     state = read_state(pieces, latest, inputs)
-    overtaken = is_overtaken(pieces, state)
+    overtaken = is_overtaken(pieces, latest)
     live = contents(changes, view, PiecesInUse(pieces, inputs, spool), state, anyway=overtaken)
     if live is None:
         if clears_up and latest is not None:
@@ -156,7 +156,7 @@ def _named(
     if state is not None:
         pieces = documents.pieces(view.id, view.audience)
         yield pieces.version(STATE, latest[STATE])
-        yield from _pieces_of(pieces, state.begun, state.blocks)
+        yield from _pieces_of(pieces, latest[BEGUN], state.blocks)
 
 
 def _pieces_of(pieces: Pieces, start: str, blocks: Iterable[BlockPlace]) -> Iterator[ObjectVersion]:
@@ -222,12 +222,14 @@ def _write(
     in_use = frozenset(_pieces_of(pieces, start, blocks))
     versions = chain(writer.documents.named_versions(view.id, view.audience, entry), in_use)
     state = LiveState(
-        live.report.cut.id, inputs, start, live.positions, live.sums, live.survey.document(),
+        live.report.cut.id, inputs, live.positions, live.sums, live.survey.document(),
         live.disputes, live.open_disputes, blocks, {**files.files, **columns.files},
-        segments.places, segments.known_widths, superseding.remaining(versions),
+        segments.places, segments.known_widths, segments.known_runs,
+        superseding.remaining(versions),
     )  # fmt: skip
     version = write_state(pieces, state)
-    return _Written(entry | {STATE: version}, in_use | {pieces.version(STATE, version)})
+    entry |= {STATE: version, BEGUN: start}
+    return _Written(entry, in_use | {pieces.version(STATE, version)})
 
 
 def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> Segments:
@@ -238,7 +240,7 @@ def _segments_of(documents: Documents, view: Study, state: LiveState | None) -> 
         for name, file in state.files.items()
         if is_workbook(name)
     }
-    return Segments(workbooks, state.segments, state.widths)
+    return Segments(workbooks, state.segments, state.widths, earlier_runs=state.runs)
 
 
 def _heads(view: Study, live: LiveContents) -> Iterator[File]:

@@ -19,7 +19,8 @@ from typing import Any
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.render.documents import EarlierFile
-from trial.render.workbook.segments import Place
+from trial.render.workbook.rows import StyleKey
+from trial.render.workbook.segments import Place, RunShape
 from trial.reporting.live.former import FormerVersions
 from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.report import Disputes
@@ -29,10 +30,10 @@ from trial.statistics.cells import Share
 from trial.store.bucket.documents import STATE
 from trial.store.bucket.pieces import Pieces
 from trial.store.encoding.shares import decode_share, encode_share
-from trial.subject.fold import Dispute
-from trial.tables.discrepancies.across import Verdict
+from trial.subject.fold import Dispute, Subject
+from trial.tables.discrepancies.across import Verdict, terms_of
 
-FORMAT = 6
+FORMAT = 7
 BEGUN, BLOCK = "begun", "block-"
 _THREADS = 8
 _AT_ONCE = 64  # blocks whose bytes may be in memory together, some 400 KB each
@@ -43,6 +44,11 @@ _LEVEL = 1
 def mark(verdict: Verdict) -> str:
     """Return a short mark of a verdict: two may share one, and then a block is made in vain."""
     return sha256("\0".join(verdict).encode())[:8]
+
+
+def marks_of(subject: Subject) -> str:
+    """Return the marks of what subjects together decide that a subject's rows depend on."""
+    return " ".join(sorted({mark(verdict) for verdict in terms_of(subject)}))
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,6 @@ class LiveState:
     cut: str
     inputs: str
     """The digest of what decides everything: definition, code, epoch."""
-    begun: str
-    """The version of the mark that the publication set before it wrote its first file."""
     positions: Mapping[str, JournalPosition]
     sums: Share
     survey: Mapping[str, Any]
@@ -73,6 +77,7 @@ class LiveState:
     files: Mapping[str, EarlierFile] = field(default_factory=dict)
     segments: Mapping[str, Place] = field(default_factory=dict)
     widths: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    runs: Mapping[str, RunShape] = field(default_factory=dict)
     former: Sequence[FormerVersions] = ()
     """What this publication and those before it replaced, and is to be deleted."""
 
@@ -81,7 +86,6 @@ class LiveState:
         document = {
             "cut": self.cut,
             "inputs": self.inputs,
-            "begun": self.begun,
             "positions": {
                 name: [position.version, position.head.hex()]
                 for name, position in self.positions.items()
@@ -93,6 +97,7 @@ class LiveState:
             "files": {name: list(vars(file).values()) for name, file in self.files.items()},
             "segments": self.segments,
             "widths": self.widths,
+            "runs": self.runs,
             "former": [versions.document() for versions in self.former],
         }
         text = zlib.compress(json.dumps(document).encode(), _LEVEL)
@@ -117,7 +122,6 @@ class LiveState:
         return cls(
             document["cut"],
             document["inputs"],
-            document["begun"],
             positions,
             decode_share(content[end:])[0],
             document["survey"],
@@ -133,6 +137,10 @@ class LiveState:
             {name: EarlierFile(*file) for name, file in document["files"].items()},
             {name: Place(*place) for name, place in document["segments"].items()},
             {name: tuple(widths) for name, widths in document["widths"].items()},
+            {
+                name: RunShape(rows, [StyleKey(*key) for key in keys])
+                for name, (rows, keys) in document["runs"].items()
+            },
             [*map(FormerVersions.read, document["former"])],
         )
 
@@ -163,13 +171,15 @@ def write_state(pieces: Pieces, state: LiveState) -> str:
     return pieces.write(STATE, state.encode())
 
 
-def is_overtaken(pieces: Pieces, state: LiveState | None) -> bool:
-    """Return whether another publication began since that of the state.
+def is_overtaken(pieces: Pieces, latest: Mapping[str, Any] | None) -> bool:
+    """Return whether another publication began since the latest, which names its own mark.
 
-    It may have overwritten any file: then the versions that the state names are former ones, which
-    expire, so every file is to be written.
+    It may have overwritten any file: then the versions that the latest names are former ones, which
+    expire, so every file is to be written. That is known also where the state is lost.
     """
-    return state is not None and pieces.current_version(BEGUN) != state.begun
+    if latest is None or BEGUN not in latest:
+        return False
+    return bool(pieces.current_version(BEGUN) != latest[BEGUN])
 
 
 def begin(pieces: Pieces) -> str:
