@@ -26,7 +26,7 @@ from trial.definition.study import Study
 from trial.errors import OutOfTime, Unavailable
 from trial.events.envelope import Entry
 from trial.render.documents import render
-from trial.render.workbook import parts
+from trial.render.workbook import parts, rows_apart
 from trial.reporting import blocks, report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
@@ -47,6 +47,7 @@ ROWS: list[dict[str, Any]] = [
     {"id": "days", "summary": "age", "statistics": ["mean", "median"]},
     {"id": "terms", "terms": {"filter": {}, "by": ["soc", "pt"]}},
 ]
+EVERYBODY = {"id": "everybody", "label": "Enrolled", "set": "enrolled"}
 NARRATED = {"any": [{"recorded": "death.reported"}, {"adverse_event": {"serious": True}}]}
 PARAGRAPHS = [
     {"text": "{subject}[ in {arm}]"},
@@ -62,16 +63,23 @@ CODE = "code"
 def _defined(title: str, *, is_blinded: bool) -> Study:
     told = {"id": "n", "title": "Narratives", "population": "All", "subjects": NARRATED,
             "paragraphs": PARAGRAPHS}  # fmt: skip
+    waterfall = {"id": "w", "title": "Ages", "population": "All", "kind": "waterfall",
+                 "source": {"table": "t", "row": "days"}, "x_label": "Rank",
+                 "y_label": "Age"}  # fmt: skip
     return parallel(
-        ROWS, (A, B, TOTAL), title=title, blinded=is_blinded, shards=2, narratives=[told]
-    )
+        ROWS, (A, B, TOTAL, EVERYBODY), title=title, blinded=is_blinded, shards=2,
+        narratives=[told], figures=[waterfall],
+    )  # fmt: skip
 
 
 def _events(chance: random.Random, name: str) -> Entry:
     day = chance.randint(1, 40)
     revision = chance.choice([1, 1, 1, 2, 3])
     makers: list[Callable[[], Entry]] = [
-        lambda: enrolment(subject=name, site=chance.choice(["101", "102"]), revision=revision),
+        lambda: enrolment(  # each a bar of the waterfall
+            subject=name, site=chance.choice(["101", "102"]), age=chance.randint(18, 90),
+            revision=revision,
+        ),
         lambda: randomised(chance.choice("ab"), subject=name),
         lambda: dose(day, subject=name, treatment=chance.choice(["drug", "placebo"])),
         lambda: viral_load(
@@ -345,6 +353,7 @@ def _history(number: int, monkeypatch: pytest.MonkeyPatch) -> int:
 def test_documents_by_change_are_documents_from_nothing(monkeypatch: Any) -> None:
     monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
     monkeypatch.setattr(unfinished, "AT_ONCE", 1)
+    monkeypatch.setattr(rows_apart, "_TOGETHER", 2)
     first = soak.seed("documents by change")
     histories = soak.size(18, 1_000)
     most_parts = 0
@@ -387,6 +396,39 @@ def test_a_piece_that_is_lost_is_made_anew_and_no_other(monkeypatch: Any) -> Non
     changed = {name for name, place in world.blocks().items() if place != before[name]}
     assert changed == {lost.name, other.name}
     assert world.published(world.study) == world.made_from_nothing(world.study)
+
+
+def test_one_event_derives_its_subject_alone(monkeypatch: Any) -> None:
+    world = _populated(monkeypatch)
+    monkeypatch.setattr(blocks, "_USUAL_SIZE", 4)
+    derived = list[str]()
+    derive = report.Contents.derive
+
+    def noted(contents: report.Contents, subject: Any) -> Any:
+        derived.append(subject.id)
+        return derive(contents, subject)
+
+    monkeypatch.setattr(report.Contents, "derive", noted)
+    world.store.record(world.study, [Receipt(contact(40, "S-3"), SENDER)])
+    assert live.publish(world.writer(CODE), world.study, frozenset({"S-3"})).cut
+    assert derived == ["S-3"]
+    block = next(place for place in world.blocks().values() if "S-3" in place.ids)
+    assert len(block.ids) > 1
+    assert world.published(world.study) == world.made_from_nothing(world.study)
+
+
+def test_files_that_another_publication_wrote_over_are_written_though_the_state_is_lost(
+    monkeypatch: Any,
+) -> None:
+    world = _populated(monkeypatch)
+    prefix = f"pieces/{world.study.id}/open"
+    world.s3.calls_left = 15
+    with pytest.raises(Interrupted):
+        live.publish(world.writer("other"), world.study)
+    world.s3.calls_left = -1
+    del world.s3.versions[f"{prefix}/state"]
+    assert live.publish(world.writer(CODE), world.study, frozenset()).cut
+    world.check_current(world.study)
 
 
 def test_former_versions_go_but_for_documents_of_a_days_end(monkeypatch: Any) -> None:

@@ -11,12 +11,14 @@ from datetime import datetime
 from decimal import Decimal
 from io import BytesIO
 from zipfile import ZipFile
+from zlib import crc32
 
 import pytest
 import samples
 from openpyxl import load_workbook
 
 from trial.render.workbook import streaming, workbook
+from trial.render.workbook.archive import joined_crc
 from trial.tables.grid import Listing, ListingColumn
 
 COLUMNS = (
@@ -37,6 +39,13 @@ class Rows:
         for i in range(self.number):
             self.read += 1
             yield f"S-{i:06}", i % 20, Decimal(i) / 100
+
+
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 200_003])
+def test_the_checksum_of_two_texts_follows_from_theirs(size):
+    first, second = b"<row/>", (bytes(range(256)) * 1_000)[:size]
+    assert joined_crc(crc32(first), crc32(second), size) == crc32(first + second)
+    assert joined_crc(0, crc32(second), size) == crc32(second)
 
 
 def report_of(rows, **changes):
