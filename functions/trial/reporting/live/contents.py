@@ -238,7 +238,8 @@ def _keep(
     packed, marks = dict[str, bytes](), dict[str, str]()
     if former is not None:
         kept_ids = former.block.ids
-        packed = {name: bytes(body) for name, body in zip(kept_ids, former.packed, strict=True)}
+        bodies = [bytes(body) for body in former.packed]
+        packed = dict(zip(kept_ids, bodies, strict=True))
         marks = dict(zip(kept_ids, former.marks, strict=True))
     packed |= {name: subjects.encode(subject) for name, subject in people.items()}
     marks |= {name: marks_of(subject) for name, subject in people.items()}

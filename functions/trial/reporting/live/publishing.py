@@ -127,7 +127,9 @@ def _advance(
             pieces.limit_to({*_named(documents, view, latest, state)}, BEGUN)
         return None
     entry = _entry(view, epoch, code_version, live)
-    if latest is not None and not overtaken and not is_newer(entry, latest):
+    # What was written over is written again by whoever knows as much as the latest.
+    keeps = latest is not None and not is_newer(entry, latest)
+    if latest is not None and keeps and (not overtaken or is_newer(latest, entry)):
         return None
     unchanged = live.state.files if live.state and not overtaken else {}
     versions = [] if latest is None else [*_named(documents, view, latest, state)]
@@ -210,7 +212,7 @@ def _write(
     statement = writer.attestor(view, epoch).sign_unchained(live.report.cut, digests)
     signature = writer.write(view, prefix, statement.files())
     inputs = inputs_of(view, epoch, writer.code_version)
-    entry = {
+    entry: dict[str, Any] = {
         "files": files.versions,
         COLUMNS: columns.versions,
         "audit": {**heads.versions, **signature.versions},
