@@ -27,7 +27,7 @@ from trial.tables.listings import ListingRows
 from trial.tables.row_blocks import Row, RowBlock
 
 _USUAL_SIZE = 16
-"""How many subjects a block has on average: a change makes the rows of all of them anew."""
+"""How many subjects a block has on average: a change puts the rows of all of them together anew."""
 _ROW_END = "\1"
 """Stands between rows of a sheet: a character that XML has not."""
 _LEVEL = 1  # of compression: these bytes are written once and read often
