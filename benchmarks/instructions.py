@@ -21,6 +21,7 @@ def environment(paths: Sequence[Path]) -> dict[str, str]:
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
+        "BOTO_DISABLE_CRT": "true",  # Lambda's runtime has no awscrt
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "TABLE_NAME": "table",
