@@ -13,6 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 import wiring
 from trial.commands import auditing, removal, runs
 from trial.commands.auditing import Audit
+from trial.commands.engine import GIVE_UP
 from trial.commands.runs import RunFailed, Runs
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.store import keys
@@ -60,13 +61,16 @@ def audit(name: str, beat: Beat) -> None:
     A large one's work is begun to be spread, or asked for again where it is.
     """
     store, audits = wiring.store(), wiring.audits()
-    if wiring.settings().RUNS and (audits.get(name).run or runs.is_large(store, name)):
+    known = wiring.settings()
+    if known.RUNS and (audits.get(name).run or runs.is_large(store, name, known.SPREAD_FROM)):
         run = runs.begin(audits, name, wiring.now(), lambda run: wiring.engine().start(name, run))
         logger.info("Audit spread", study=name, begun=run is not None)
         return
     current = store.current(name)
     if current is not None and current.removed:
-        if removal.remove(store, wiring.documents(), wiring.leases(), name, beat):
+        if removal.remove(
+            store, wiring.documents(), wiring.leases(), wiring.document_runs(), name, beat
+        ):
             logger.info("Study removed", study=name)
         else:
             interrupt(name)
@@ -118,9 +122,18 @@ def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
     """
     name, run, task = event["study"], event["run"], event["task"]
     steps = Runs(
-        wiring.store(), wiring.audits(), wiring.documents(), wiring.leases(), wiring.now, beat
+        wiring.store(),
+        wiring.audits(),
+        wiring.documents(),
+        wiring.leases(),
+        wiring.document_runs(),
+        wiring.now,
+        beat,
     )
     shard = event.get("shard")
+    if task == GIVE_UP:
+        steps.give_up(name, run, "a process ended before it had done its step")
+        return {}
     try:
         if shard is not None:
             return {"ended": steps.step(name, run, task, shard)}

@@ -10,12 +10,16 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
+from trial.commands.document_runs import MakingSideBySide, Next
+from trial.commands.engine import GIVE_UP
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, Unfinished, error_location
 from trial.reporting import currency, publishing, unfinished_report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live_documents
+from trial.reporting.side_by_side import SideBySide, Spread, alone
 from trial.store import keys
+from trial.store.document_runs import LIVE
 from trial.store.failures import describe_failure
 from trial.store.leases import ChangedSubjects
 from trial.store.reports import FAILED, PUBLISHED, ReportRequest
@@ -83,7 +87,7 @@ def render(name: str, beat: Beat, changed: ChangedSubjects = None, *, live: bool
         return
     store.invalidate(name)  # another definition may just have come into force
     study = store.study(name)
-    writer = DocumentWriter(store, wiring.documents(), wiring.signer(), wiring.code_version(), beat)
+    writer = _writer(beat)
     waiting_reports = list(wiring.reports().waiting(name))
     for report in waiting_reports:
         _forget_erased(study, report.id)
@@ -106,10 +110,38 @@ def _forget_erased(study: Study, report_id: str) -> None:
     )
 
 
+def _writer(beat: Beat) -> DocumentWriter:
+    return DocumentWriter(
+        wiring.store(), wiring.documents(), wiring.signer(), wiring.code_version(), beat
+    )
+
+
+def _side_by_side(writer: DocumentWriter) -> MakingSideBySide:
+    threshold = wiring.settings().SPREAD_FROM
+    return MakingSideBySide(writer, wiring.document_runs(), wiring.reports(), wiring.now, threshold)
+
+
+def _spread(writer: DocumentWriter, study: Study) -> Spread:
+    """Return what asks whether something of a study is made side by side."""
+    if not wiring.settings().RUNS:
+        return alone
+
+    def start(run: str) -> None:
+        wiring.engine().start(study.id, run)
+        logger.info("Pieces of documents are made side by side", study=study.id, run=run)
+
+    return partial(_side_by_side(writer).spread, study, start)
+
+
 def _attempt[T](work: Callable[[], T], on_failure: Callable[[Exception], None]) -> T | None:
-    """Do something; a failure that no retry cures is reported, and stops nothing else."""
+    """Do something; a failure that no retry cures is reported, and stops nothing else.
+
+    Of what is made side by side first nothing is to be done now: the run that does so goes on.
+    """
     try:
         return work()
+    except SideBySide:
+        return None  # its run goes on with it
     except (Unavailable, OutOfTime):
         raise
     except Exception as error:  # noqa: BLE001
@@ -124,7 +156,9 @@ def publish_live(writer: DocumentWriter, study: Study, changed: ChangedSubjects 
     if not has_ended:
         changed = None  # the calls for which it failed are over
     note_blocks = partial(reports.note_blocks, study.id)
-    outcome = live_documents.publish(writer, study, changed, note_blocks, clears_up=not has_ended)
+    outcome = live_documents.publish(
+        writer, study, changed, note_blocks, _spread(writer, study), clears_up=not has_ended
+    )
     if not outcome.sums_agree:
         metrics.add_metric("SumMismatches", "Count", 1)
         logger.error("The sums differ from what the documents count", study=study.id)
@@ -144,7 +178,9 @@ def publish_report(writer: DocumentWriter, study: Study, report: ReportRequest) 
         give_up_report(study, report.id, EXPIRED)
     elif report.is_due(now):
         goes_on = _attempt(
-            lambda: publishing.publish_report(reports, writer, study, report.id),
+            lambda: publishing.publish_report(
+                reports, writer, study, report.id, _spread(writer, study)
+            ),
             lambda error: give_up_report(study, report.id, describe_failure(error)),
         )
         return bool(goes_on)
@@ -281,16 +317,68 @@ def _out_of_time(name: str, error: OutOfTime, *, is_first: bool) -> Unavailable 
     return Unfinished("no time was left for this study")
 
 
+def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
+    """Take one step of a run of documents, as the state machine asks; answer what it hands on.
+
+    When the run ends, the study's documents are made as they are without one: whatever failed is
+    made then, and is told of if it fails there too.
+    """
+    name, run, task = event["study"], event["run"], event["task"]
+    steps, part = _side_by_side(_writer(beat)), event.get("shard")
+    wiring.store().invalidate(name)
+    try:
+        if part is not None:
+            steps.step(name, run, task, part)
+            return {"ended": True}
+        following = steps.next(name, run) if task != GIVE_UP else Next(run)
+        if following.task:
+            return following.document(name)
+    except Unavailable:
+        raise
+    except OutOfTime:
+        return {"ended": False}  # of a part: a step without one looks at no clock
+    except Exception as error:  # noqa: BLE001 (its text may quote a patient's data)
+        _tell_of_part(name, error)
+        if part is not None:
+            return {"ended": True}
+    return _go_on(event, steps, beat)
+
+
+def _tell_of_part(name: str, error: Exception) -> None:
+    place = error_location(error)
+    logger.error("Pieces not made", study=name, error=type(error).__name__, place=place)
+
+
+def _go_on(event: dict[str, Any], steps: MakingSideBySide, beat: Beat) -> dict[str, Any]:
+    """End a run, and make what it was for; answer what asks for this step again, or for none."""
+    name, run = event["study"], event["run"]
+    state = wiring.document_runs().get(name)
+    if state is None or state.name != run:
+        return Next(run).document(name)  # another has begun
+    steps.end(name, run)
+    changed = None if state.target == LIVE else set[str]()
+    _, retry = _for_each([name], lambda name: publish(name, run, beat, changed=changed))
+    if isinstance(retry, Unfinished):
+        return {**event, "shards": []}
+    if retry is not None:
+        raise retry
+    return Next(run).document(name)
+
+
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
     """Publish what a batch of the table's stream asks for or, by the schedule, what was missed.
+
+    Or take a step of a run of documents.
 
     What is unfinished for its size is no error: the stream is asked for the whole batch again, and
     the schedule comes again by itself.
     """
     metrics.add_metric("Batches", "Count", 1)
     beat = wiring.beat(context)
+    if "run" in event:
+        return take_step(event, beat)
     records = event.get("Records")
     if records is None:
         retry = sweep(beat, context.aws_request_id)

@@ -28,6 +28,7 @@ from trial.commands.intake_context import Channel, IntakeContext
 from trial.errors import Beat, OutOfTime
 from trial.store import plain_json
 from trial.store.audits import Audits
+from trial.store.document_runs import DocumentRuns
 from trial.store.dynamodb import Store
 from trial.store.leases import Leases
 from trial.store.reports import Reports
@@ -62,6 +63,10 @@ class Settings(BaseModel):
     SUBMISSIONS_URL: str = ""
     RUNS: str = ""
     """The state machine that spreads a large study's work."""
+    SPREAD_FROM: Annotated[int, Field(ge=1)] = 200_000
+    """From how many events on work is spread: some minutes of one invocation."""
+    AWS_LAMBDA_FUNCTION_NAME: str = ""
+    """This function, as Lambda calls it."""
     AWS_ENDPOINT_URL: str = ""
     # The reading room's alone
     ISSUER: str = ""
@@ -295,10 +300,17 @@ def audits() -> Audits:
 
 @cache
 def engine() -> "Engine":
-    """Return what spreads the work of a large study."""
+    """Return what spreads the work of a large study, by steps of this function."""
     from trial.commands.engine import Engine  # noqa: PLC0415
 
-    return Engine(client("stepfunctions", CLIENT), settings().RUNS)
+    known = settings()
+    return Engine(client("stepfunctions", CLIENT), known.RUNS, known.AWS_LAMBDA_FUNCTION_NAME)
+
+
+@cache
+def document_runs() -> DocumentRuns:
+    """Return the last run of every study's documents."""
+    return DocumentRuns(table(), now)
 
 
 @cache

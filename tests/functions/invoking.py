@@ -29,7 +29,7 @@ PROBLEM = "application/problem+json"
 CACHED = (
     wiring.settings, wiring.table, wiring.store, wiring.reports, wiring.documents, wiring.leases,
     wiring.audits, wiring.signer, wiring.submissions, wiring._queue, wiring.activities,
-    wiring.senders, wiring.discrepancy_states,
+    wiring.senders, wiring.discrepancy_states, wiring.document_runs,
 )  # fmt: skip
 
 

@@ -1,9 +1,7 @@
 """A large study's work, spread: step by step as the state machine of the template asks for it."""
 
 import json
-from collections.abc import Sequence
 from datetime import timedelta
-from itertools import cycle
 from typing import Any
 
 import pytest
@@ -11,6 +9,7 @@ import toy
 from doubles import Clock
 from faults import Faulty, refuse
 from invoking import Context, Service, forget, request, streamed
+from machine import Document, Machine
 from toy import definition
 
 import wiring
@@ -24,45 +23,6 @@ from trial.web import queries
 STUDY = "A"
 SHARDS = 4
 SUBJECTS = 24
-Document = dict[str, Any]
-
-
-class Machine:
-    """Asks for the steps that the definition in the template asks for, in its order."""
-
-    def __init__(self, service: Service, steps: int = 1_000) -> None:
-        self.service = service
-        self.begun: list[Document] = []
-        self.tasks: list[tuple[str, int]] = []
-        self.steps = steps
-        self.looks = cycle((10_000,))
-
-    def start_execution(self, **parameters: Any) -> None:
-        self.begun.append(json.loads(parameters["input"]))
-
-    def run(self, looks: Sequence[int] = (10_000,)) -> Document:
-        """Carry out what was begun: `Next`, then each shard until it has ended, and again.
-
-        The time of an invocation ends at its next look at the clock after so many, in turn.
-        """
-        self.looks = cycle(looks)
-        state = self.call(self.begun.pop())
-        while state["task"]:
-            for shard in state["shards"]:
-                item = {name: state[name] for name in ("study", "run", "task")} | {"shard": shard}
-                self.tasks.append((state["task"], shard))
-                while not self.call(item)["ended"]:
-                    pass
-            state = self.call(state)
-        return state
-
-    def call(self, event: Document) -> Document:
-        self.steps -= 1
-        assert self.steps > 0
-        looks = iter(range(next(self.looks)))
-        context = Context(left=lambda: 900_000 if next(looks, None) is not None else 1_000)
-        answer: Document = self.service.handlers["audit"].handler(event, context)
-        return json.loads(json.dumps(answer))  # type: ignore[no-any-return]
 
 
 @pytest.fixture
@@ -71,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(wiring, "now", clock)
     monkeypatch.setenv("AUDIT_HOURS", "24")
     monkeypatch.setenv("RUNS", "arn:aws:states:us-east-1:123456789012:stateMachine:livetlf-runs")
-    monkeypatch.setattr(runs, "SPREAD_FROM", 1)
+    monkeypatch.setenv("SPREAD_FROM", "1")
     return clock
 
 
@@ -90,7 +50,7 @@ def large(clock: Clock, blank: Service, monkeypatch: pytest.MonkeyPatch) -> Serv
 @pytest.fixture
 def machine(large: Service, monkeypatch: pytest.MonkeyPatch) -> Machine:
     machine = Machine(large)
-    monkeypatch.setattr(wiring, "engine", lambda: engine.Engine(machine, "machine"))
+    monkeypatch.setattr(wiring, "engine", lambda: engine.Engine(machine, "machine", "audit"))
     return machine
 
 
@@ -125,6 +85,7 @@ def test_a_run_finds_what_one_invocation_finds(large: Service, machine: Machine)
         "run": "",
         "task": "begin",
         "fills": 0,
+        "function": "audit",
     }
     assert machine.run()["task"] == ""
     document = report(large)
@@ -285,7 +246,8 @@ def test_an_audit_that_ended_in_between_waits(
     large: Service, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One invocation does it: after the longest that one lasts, it is at it no more."""
-    monkeypatch.setattr(runs, "SPREAD_FROM", 1_000)
+    monkeypatch.setenv("SPREAD_FROM", "1000")
+    forget()
     looks = iter(range(5))
     context = Context(left=lambda: 900_000 if next(looks, None) is not None else 1_000)
     large.handlers["audit"].handler({}, context)
@@ -302,7 +264,8 @@ def test_an_audit_that_ended_in_between_waits(
 
 
 def test_an_audit_that_fails_says_where(large: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runs, "SPREAD_FROM", 1_000)
+    monkeypatch.setenv("SPREAD_FROM", "1000")
+    forget()
     (key,) = (key for key in large.items() if key[1] == "SUBJECT#P3")
     intact = large.items()[key]
     damaged = {name: value for name, value in intact.items() if name != "head"}

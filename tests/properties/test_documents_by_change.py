@@ -8,6 +8,7 @@ one before lost, damaged or cut short.
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live import publishing as live
 from trial.reporting.live import unfinished
 from trial.reporting.live.former import GRACE
+from trial.reporting.live.parts import LiveParts
 from trial.reporting.live.state import BEGUN, BlockPlace, LiveState, inputs_of, read_state
 from trial.reporting.signing import Signer
 from trial.statistics import cells
@@ -241,6 +243,20 @@ class World:
         except (OutOfTime, Unavailable):
             return
 
+    def make_parts(self) -> None:
+        """Make blocks side by side; some parts are never begun, or end early."""
+        epoch = self.store.epoch(self.study.id)
+        parts = LiveParts(self.writer(CODE, self.chance.randrange(60)), self.study, epoch)
+        for shard in range(self.study.definition.shards):
+            parts.survey(shard)
+        surveyed = parts.surveyed()
+        assert surveyed is not None
+        for part in range(surveyed.parts):
+            if self.chance.random() < 0.8:
+                with suppress(OutOfTime):
+                    parts.make_blocks(part, surveyed.parts, lambda: None)
+        parts.forget_survey()
+
     def publish(self) -> None:
         """Publish, and compare with documents made from nothing."""
         changed_subjects = self.changed if self.chance.random() < 0.8 else None
@@ -338,7 +354,7 @@ def _history(number: int, monkeypatch: pytest.MonkeyPatch) -> int:
     world = World(chance, is_blinded=chance.random() < 0.5)
     steps = [world.post] * 12 + [world.publish] * 3 + [
         world.erase, world.lose_call, world.damage, world.damage, world.break_off, world.wait,
-        world.run_out,
+        world.run_out, world.make_parts,
     ]  # fmt: skip
     for _ in range(chance.randint(10, 40)):
         step = world.amend if chance.random() < 0.02 else chance.choice(steps)

@@ -7,6 +7,7 @@ clock; between two invocations pieces are lost or damaged, and personal texts er
 import copy
 import random
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -100,6 +101,9 @@ class Site:
 
     def make(self, name: str, looks: int = 1_000_000) -> bool:
         """Make a report, with so many looks at the clock; return whether it is to go on."""
+        return publishing.publish_report(self.reports, self._writer(looks), self.study, name)
+
+    def _writer(self, looks: int) -> DocumentWriter:
         left = iter(range(looks))
 
         def beat() -> None:
@@ -107,8 +111,7 @@ class Site:
                 raise OutOfTime("the function ran out of time")
 
         documents, signer = Documents(self.s3, "bucket"), Signer(KeyInMemory(), "key")
-        writer = DocumentWriter(self.store, documents, signer, "code", beat)
-        return publishing.publish_report(self.reports, writer, self.study, name)
+        return DocumentWriter(self.store, documents, signer, "code", beat)
 
     def go_on(self, looks: int) -> bool | None:
         """Make the report with so many looks: whether it is there, None where nothing was kept."""
@@ -116,6 +119,17 @@ class Site:
             return not self.make(REPORT, looks)
         except OutOfTime:
             return None
+
+    def read_shards(self, chance: random.Random) -> None:
+        """Keep the journals of shards side by side; some are never begun, or end early."""
+        request = self.report()
+        for shard in range(self.study.definition.shards):
+            if chance.random() < 0.8:
+                with suppress(OutOfTime):
+                    publishing.read_shard(
+                        self.reports, self._writer(chance.choice([5, 15, 1_000])), self.study,
+                        request, shard, lambda: None,
+                    )  # fmt: skip
 
     def damage(self, chance: random.Random) -> None:
         """Lose a version of a piece, or cut it short."""
@@ -217,6 +231,11 @@ def _history(number: int) -> None:
     site.dynamodb.read.clear()
     ends = in_vain = lost = 0
     is_damaging = chance.random() < 0.3
+    if number % 2:
+        site.read_shards(chance)
+        if is_damaging and site.pieces():
+            lost += 1
+            site.damage(chance)
     while not (is_there := site.go_on(chance.choice([4, 7, 12, 20, 40, 100, 2_000]))):
         ends, in_vain = ends + 1, in_vain + (is_there is None)
         if is_damaging and site.pieces():

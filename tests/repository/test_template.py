@@ -112,22 +112,27 @@ def test_audit_sees_the_definition_in_force_and_requests_and_comes_by_itself() -
     assert variables["AUDIT_HOURS"] == {"Ref": "AuditHours"}
 
 
-def test_audit_alone_may_start_the_state_machine_and_that_may_call_audit_alone() -> None:
+def test_audit_and_publish_may_start_the_state_machine_which_calls_who_started_it() -> None:
     started = [(n, s) for n, s in STATEMENTS if "states:StartExecution" in listed(s["Action"])]
-    ((name, statement),) = started
     machine = RESOURCES["Runs"]["Properties"]
-    named = statement["Resource"]["Fn::Sub"]
-    assert name == "AuditFunction"
-    assert FUNCTIONS[name]["Environment"]["Variables"]["RUNS"] == {"Fn::Sub": named}
-    assert named.endswith(f":stateMachine:{machine['Name']['Fn::Sub']}")
+    assert sorted(name for name, _ in started) == ["AuditFunction", "PublishFunction"]
+    for name, statement in started:
+        named = statement["Resource"]["Fn::Sub"]
+        assert FUNCTIONS[name]["Environment"]["Variables"]["RUNS"] == {"Fn::Sub": named}
+        assert named.endswith(f":stateMachine:{machine['Name']['Fn::Sub']}")
     (policy,) = machine["Policies"]
     (invoking,) = policy["Statement"]
     assert invoking["Action"] == "lambda:InvokeFunction"
-    assert invoking["Resource"] == {"Fn::GetAtt": ["AuditFunction", "Arn"]}
+    assert invoking["Resource"] == [{"Fn::GetAtt": [name, "Arn"]} for name, _ in reversed(started)]
     states = machine["Definition"]["States"]
     steps = states["Next"], states["Shards"]["ItemProcessor"]["States"]["Step"]
     assert steps[0]["Retry"] == steps[1]["Retry"]
-    assert {machine["DefinitionSubstitutions"]["Audit"]["Fn::GetAtt"][0]} == {"AuditFunction"}
+    called = {step["Parameters"]["FunctionName.$"] for step in (*steps, states["GiveUp"])}
+    assert called == {"$$.Execution.Input.function"}
+    assert {state["Catch"][-1]["Next"] for state in (states["Next"], states["Shards"])} == {
+        "GiveUp"
+    }
+    assert states["GiveUp"]["Next"] == "Failed"
 
 
 HARMLESS = {  # what is in order, or told to whoever sent it

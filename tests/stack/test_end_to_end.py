@@ -30,14 +30,14 @@ _NUMBER = count(1)
 class Trial:
     """A study of this session's own on the deployed stack, with the definition of another."""
 
-    def __init__(self, stack: Any, folder: Path = EXAMPLE) -> None:
+    def __init__(self, stack: Any, folder: Path = EXAMPLE, **changes: Any) -> None:
         # As long as the name of TMB-301: places in broken JSON stay where they are.
         self.id = f"E2E-{next(_NUMBER):03}"
         self.stack = stack
         self.client: Client = stack.client
         self.path = f"/studies/{self.id}"
         self.folder = folder
-        self.original = read_definition(folder / "definition.yaml")
+        self.original = read_definition(folder / "definition.yaml") | changes
         self.client.put_definition(self.id, self.original | {"study": self.id})
 
     def lines(self, name: str, stop: int | None = None) -> list[Line]:

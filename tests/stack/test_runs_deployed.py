@@ -1,12 +1,19 @@
-"""The state machine of the template, carried out by the emulator: a study's shards side by side."""
+"""The state machine of the template, carried out by the emulator: work spread side by side."""
 
 import json
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from test_end_to_end import Trial
+from test_end_to_end import Trial, until
 
-from local.stack import aws
+from local.stack import aws, publishing_paused
+
+
+def _function(stack: Any, name: str) -> str:
+    functions = aws("lambda", stack.endpoint).list_functions()["Functions"]
+    (found,) = (item["FunctionName"] for item in functions if name in item["FunctionName"])
+    return found
 
 
 def test_the_state_machine_audits_a_study_and_says_so(stack: Any) -> None:
@@ -23,19 +30,84 @@ def test_the_state_machine_audits_a_study_and_says_so(stack: Any) -> None:
         "tried": {"S": "2026-01-01T00:00:00+00:00"},
     }  # fmt: skip
     aws("dynamodb", stack.endpoint).put_item(TableName=stack.table, Item=item)
-    begun = {"study": trial.id, "run": "r1", "task": "begin", "fills": 0}
+    begun = {
+        "study": trial.id, "run": "r1", "task": "begin", "fills": 0,
+        "function": _function(stack, "AuditFunction"),
+    }  # fmt: skip
     started = machines.start_execution(
         stateMachineArn=machine["stateMachineArn"], input=json.dumps(begun)
     )
-    deadline = time.monotonic() + 60
-    while (state := machines.describe_execution(executionArn=started["executionArn"]))[
-        "status"
-    ] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+
+    def ended() -> Any:
+        state = machines.describe_execution(executionArn=started["executionArn"])
+        return state if state["status"] != "RUNNING" else None
+
+    state = until(ended)
     assert state["status"] == "SUCCEEDED", state
     assert json.loads(state["output"])["task"] == ""
     audit = trial.get("audit").json()
     assert (audit["complete"], audit["differences"]) == (True, [])
     assert audit["events"] == statuses.count(201)
     assert trial.get("work").json()["work"] == []
+
+
+@contextmanager
+def _every_study_large(stack: Any) -> Iterator[None]:
+    """Have Publish hold every study for a large one."""
+    functions, name = aws("lambda", stack.endpoint), _function(stack, "PublishFunction")
+    variables = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    lowered = {"Variables": {**variables, "SPREAD_FROM": "1"}}
+    functions.update_function_configuration(FunctionName=name, Environment=lowered)
+    try:
+        yield
+    finally:
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": variables}
+        )
+
+
+def _runs(stack: Any, trial: Trial) -> list[dict[str, Any]]:
+    """Give the input and the state of the machine's executions for a study, the first first."""
+    machines = aws("stepfunctions", stack.endpoint)
+    (machine,) = machines.list_state_machines()["stateMachines"]
+    listed = machines.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]
+    runs = [machines.describe_execution(executionArn=item["executionArn"]) for item in listed]
+    of_study = [run for run in runs if json.loads(run["input"])["study"] == trial.id]
+    return sorted(of_study, key=lambda run: str(run["startDate"]))
+
+
+def test_documents_made_side_by_side_are_those_made_alone(stack: Any) -> None:
+    trial = Trial(stack, shards=3)
+    with publishing_paused(stack.endpoint):
+        answers = trial.client.post_events(trial.id, trial.lines("feed.ndjson"))
+        accepted = [event.status for event in answers].count(201)
+    with _every_study_large(stack):
+        live = trial.published(accepted)
+        name = trial.client.request("POST", f"{trial.path}/reports", b"").json()["report"]
+        report = until(lambda: _ready(trial, name))
+    runs = until(lambda: runs if (runs := _runs(stack, trial))[-1]["output"] else None)
+    assert [run["status"] for run in runs] == ["SUCCEEDED"] * 2
+    assert report["accepted"] == accepted
+    files = {file: trial.document(file) for file in live["files"]}
+    bucket = stack.s3
+    for prefix in (f"pieces/{trial.id}/", f"studies/{trial.id}/open/latest.json"):
+        for version in bucket.list_object_versions(Bucket=stack.bucket, Prefix=prefix)["Versions"]:
+            bucket.delete_object(
+                Bucket=stack.bucket, Key=version["Key"], VersionId=version["VersionId"]
+            )
+    assert trial.latest() is None
+    keys = {"PK": {"S": f"STUDY#{trial.id}"}, "SK": {"S": "CURRENT"}}
+    record = {"eventName": "MODIFY", "dynamodb": {"Keys": keys, "SequenceNumber": "1"}}
+    aws("lambda", stack.endpoint).invoke(
+        FunctionName=_function(stack, "PublishFunction"),
+        Payload=json.dumps({"Records": [record]}).encode(),
+    )
+    assert trial.published(accepted)["files"].keys() == files.keys()
+    assert {file: trial.document(file) for file in files} == files
+    assert len(_runs(stack, trial)) == len(runs)
+
+
+def _ready(trial: Trial, name: str) -> dict[str, Any] | None:
+    report: dict[str, Any] = trial.get(f"reports/{name}").json()
+    assert report["status"] != "failed", report
+    return report if report["status"] == "ready" else None

@@ -17,18 +17,15 @@ from trial.deferred import dataclass
 from trial.definition import MAX_SHARDS
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, TrialError, Unavailable
-from trial.store.audits import Audits, Overtaken, ShardProgress, Task
+from trial.store.audits import LOST_AFTER, Audits, Overtaken, ShardProgress, Task
 from trial.store.bucket.documents import Documents
+from trial.store.document_runs import DocumentRuns
 from trial.store.dynamodb import Store
 from trial.store.leases import Leases
 from trial.store.rows import second_text, stamp_text
 
 DORMANT_FOR = timedelta(days=7)
 """How long the sums of a definition no longer in force are kept for its return."""
-LOST_AFTER = timedelta(hours=1)
-"""For how long nothing may be heard of a run: no invocation lasts longer than 15 minutes."""
-SPREAD_FROM = 200_000
-"""From how many events on a study's work is spread: some minutes of one invocation."""
 _FILLS = 3
 """How often shards are filled side by side before the rest is filled by one invocation."""
 
@@ -60,13 +57,13 @@ class Next:
         }
 
 
-def is_large(store: Store, study_id: str) -> bool:
-    """Return whether a study's work is spread; of one that is being removed, by what is left."""
+def is_large(store: Store, study_id: str, spread_from: int) -> bool:
+    """Return whether a study has so many events; one that is being removed, by what is left."""
     current = store.current(study_id)
     if current is None:
         return False
     try:
-        return store.accepted(store.defined(study_id, current.digest)) >= SPREAD_FROM
+        return store.accepted(store.defined(study_id, current.digest)) >= spread_from
     except TrialError:
         return False  # its definition is gone already: so is nearly all of it
 
@@ -78,7 +75,7 @@ def begin(
 
     `start` tells the engine; where that fails, nothing has begun.
     """
-    run, stamp = _run_name(moment), second_text(moment)
+    run, stamp = run_name(moment), second_text(moment)
     while not audits.begin_run(study_id, run, stamp, second_text(moment - LOST_AFTER)):
         state = audits.get(study_id)
         if state.run and audits.ask_again(study_id, state.run, stamp):
@@ -91,7 +88,8 @@ def begin(
     return run
 
 
-def _run_name(moment: datetime) -> str:
+def run_name(moment: datetime) -> str:
+    """Return the name of a run that begins at a moment."""
     return "".join(filter(str.isalnum, stamp_text(moment)))
 
 
@@ -103,6 +101,7 @@ class Runs:
     audits: Audits
     documents: Documents
     leases: Leases
+    document_runs: DocumentRuns
     now: Callable[[], datetime]
     beat: Beat = lambda: None
 
@@ -135,7 +134,9 @@ class Runs:
     def _next_of_removal(self, study_id: str, run: str, progress: Sequence[ShardProgress]) -> Next:
         if remaining := _left(range(MAX_SHARDS), "remove", progress):
             return Next(run, "remove", remaining)
-        if not removal.remove(self.store, self.documents, self.leases, study_id, self.beat):
+        if not removal.remove(
+            self.store, self.documents, self.leases, self.document_runs, study_id, self.beat
+        ):
             raise Unavailable("documents of the study are being made")
         return Next(run)
 
@@ -161,7 +162,7 @@ class Runs:
         auditing.publish(self.documents, audited, second_text(moment))
         if self.audits.end_run(study.id, run, second_text(moment)):
             return Next(run, audited=audited)
-        next_run = _run_name(moment)
+        next_run = run_name(moment)
         self.audits.replace_run(study.id, run, next_run, second_text(moment))
         return replace(self.next(study.id, next_run), audited=audited)
 

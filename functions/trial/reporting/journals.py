@@ -133,6 +133,10 @@ class JournalReader:
         """Read the journals of all subjects behind one, '' for the first, in groups."""
         return self._read(self.store.subjects_after(self.study, after))
 
+    def groups_of_shard(self, shard: int, after: str = "") -> Iterator[JournalGroup]:
+        """Read the journals of a shard's subjects behind one of them, '' for the first."""
+        return self._read(self.store.shard_rows(self.study, shard, after))
+
     def group_between(self, after: str, last: str) -> JournalGroup:
         """Read a group anew: the subjects behind one, up to and with another."""
         rows = _up_to(self.store.subjects_after(self.study, after), last)

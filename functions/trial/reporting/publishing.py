@@ -16,11 +16,14 @@ from trial.reporting.blocks import Block
 from trial.reporting.changelog import Changelog
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import JournalReader
+from trial.reporting.kept_journals import ShardJournals
 from trial.reporting.report import Contents
+from trial.reporting.side_by_side import SideBySide, Spread, alone
 from trial.reporting.snapshot import StudySnapshot
-from trial.reporting.spool import Spool
+from trial.reporting.spool import Packed, Spool
 from trial.reporting.unfinished_report import Attempt, UnfinishedReport
 from trial.store.bucket import object_keys
+from trial.store.bucket.documents import Documents
 from trial.store.dynamodb import Store
 from trial.store.reports import PENDING, ReportRequest, ReportResult, Reports
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
@@ -67,11 +70,14 @@ class Publication:
             yield provenance.trail(self.snapshot)
 
 
-def publish_report(reports: Reports, writer: DocumentWriter, study: Study, request_id: str) -> bool:
+def publish_report(
+    reports: Reports, writer: DocumentWriter, study: Study, request_id: str, spread: Spread = alone
+) -> bool:
     """Make the documents and the audit trail of a requested report, once.
 
     True where the time ended and something more of it is kept: another call is asked to go on.
-    Raises `Unfinished` where there is no time to begin with it, which counts as no try.
+    Raises `Unfinished` where there is no time to begin with it, which counts as no try, as does
+    `SideBySide`, where `spread` says that its journals are read so first.
     """
     request = reports.find(study.id, request_id)
     if request is None or request.status != PENDING:
@@ -83,8 +89,8 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
     attempt = Attempt(reports, study.id, request_id)
     attempt.begin()
     try:
-        _make_report(reports, writer, study, request, attempt)
-    except Unavailable:
+        _make_report(reports, writer, study, request, attempt, spread)
+    except (Unavailable, SideBySide):
         attempt.excuse()
         raise
     except OutOfTime:
@@ -95,21 +101,64 @@ def publish_report(reports: Reports, writer: DocumentWriter, study: Study, reque
     return False
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a report is asked to show, and the report that it is compared with."""
+
+    spec: CutSpec
+    previous: ReportRequest | None
+
+    @classmethod
+    def of(cls, reports: Reports, study: Study, request: ReportRequest) -> "Asked":
+        """Read it from a request; which the previous report is stays as it was first found."""
+        spec = CutSpec(request.as_of, request.cutoff, final=request.final, look=request.look)
+        return cls(spec, reports.previous(study.id, request))
+
+    @property
+    def inputs(self) -> object:
+        """What of it decides the report."""
+        return self.spec, self.previous and self.previous.id
+
+    def changelog(
+        self, documents: Documents, study: Study, hold: Callable[[bytes], Packed] = bytes
+    ) -> Changelog:
+        """Begin to list what changed since the previous report."""
+        return Changelog.begin(documents, study.id, self.previous, self.spec, hold)
+
+
+def read_shard(
+    reports: Reports,
+    writer: DocumentWriter,
+    study: Study,
+    request: ReportRequest,
+    shard: int,
+    note: Callable[[], None],
+) -> None:
+    """Keep the journals of a shard, for whoever makes the report; `note` is told of each group."""
+    asked = Asked.of(reports, study, request)
+    inputs = unfinished_report.inputs_of_report(writer, study, asked.inputs)
+    pieces = writer.documents.pieces(study.id, study.audience).of_report(request.id)
+    log = asked.changelog(writer.documents, study)
+    reader = JournalReader(writer.store, study, asked.spec, log, writer.beat)
+    ShardJournals.read(pieces, inputs, shard).complete(reader, note)
+
+
 def _make_report(
     reports: Reports,
     writer: DocumentWriter,
     study: Study,
     request: ReportRequest,
     attempt: Attempt,
+    spread: Spread,
 ) -> None:
     store, documents = writer.store, writer.documents
-    spec = CutSpec(request.as_of, request.cutoff, final=request.final, look=request.look)
-    previous = reports.previous(study.id, request)
+    asked = Asked.of(reports, study, request)
+    spec, inputs = asked.spec, unfinished_report.inputs_of_report(writer, study, asked.inputs)
+    if spread(request.id, inputs, lambda: unfinished_report.is_begun(documents, study, request.id)):
+        raise SideBySide("the journals are read side by side first")
     with Spool() as spool:
-        log = Changelog.begin(documents, study.id, previous, spec, spool.keep)
-        unfinished = UnfinishedReport.read(
-            writer, study, request.id, (spec, previous and previous.id), attempt
-        )
+        log = asked.changelog(documents, study, spool.keep)
+        unfinished = UnfinishedReport.read(writer, study, request.id, asked.inputs, attempt)
         snapshot = StudySnapshot(hold=spool.keep)
         for group in unfinished.journals(JournalReader(store, study, spec, log, writer.beat)):
             group.put_into(snapshot, log)

@@ -7,7 +7,6 @@ the study's documents are looked at, and read anew by whoever goes on.
 When the report is there, or is given up, all its pieces go.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -23,13 +22,19 @@ from trial.render.documents import EarlierFile, File
 from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
+from trial.reporting.kept_journals import (
+    SHARD,
+    ErasedSubjects,
+    GroupPlace,
+    joined,
+    of_all_shards,
+)
 from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.live.state import BLOCK, inputs_of, marks_of, sha256
 from trial.reporting.live.unfinished import UNFINISHED, UnfinishedBlocks, is_index_due
 from trial.reporting.report import Contents
 from trial.reporting.snapshot import StudySnapshot
 from trial.reporting.spool import Spool
-from trial.store import keys
 from trial.store.bucket.documents import Documents
 from trial.store.bucket.pieces import Pieces
 from trial.store.dynamodb import Store
@@ -70,44 +75,6 @@ class Attempt:
         self.reports.note_report(self.study, self.report, progress)
 
 
-@dataclass(frozen=True)
-class _ErasedSubjects:
-    """Whose texts are erased, in the order in which journals are read: by shard and id."""
-
-    places: Sequence[tuple[int, str]]
-    shards: int
-
-    @classmethod
-    def read(cls, store: Store, study: Study) -> "_ErasedSubjects":
-        """Read who is noted as erased: whose row is read after that is read without texts."""
-        shards = study.definition.shards
-        names = store.erased_subjects(study.id)
-        return cls(sorted((keys.shard_of(name, shards), name) for name in names), shards)
-
-    def between(self, after: str, last: str = "") -> list[str]:
-        """Return the ids behind one, '' for the first, up to and with another, '' for all."""
-        start = bisect_right(self.places, self._place(after)) if after else 0
-        end = bisect_right(self.places, self._place(last)) if last else None
-        return [name for _, name in self.places[start:end]]
-
-    def _place(self, name: str) -> tuple[int, str]:
-        return keys.shard_of(name, self.shards), name
-
-
-@dataclass(frozen=True)
-class _GroupPlace:
-    """Where a group is kept, how its bytes are recognised, and which subject is its last."""
-
-    name: str
-    version: str
-    sha256: str
-    last: str
-    subjects: int
-    events: int
-    erased: Sequence[str] = ()
-    """Who of those up to the last was known to be erased before it was read; of some nothing is."""
-
-
 @dataclass
 class UnfinishedReport:
     """What is kept of a report until it is there."""
@@ -118,7 +85,7 @@ class UnfinishedReport:
     attempt: Attempt
     is_kept: bool = False
     """Whether anything is: of a report that takes some seconds nothing ever is."""
-    places: list[_GroupPlace] = field(default_factory=list)
+    places: list[GroupPlace] = field(default_factory=list)
     is_read: bool = False
     """Whether the groups hold the journals of all subjects."""
     files: dict[str, dict[str, EarlierFile]] = field(default_factory=dict)
@@ -140,22 +107,30 @@ class UnfinishedReport:
         `request` is what it is asked to show, and the report that it is compared with.
         """
         pieces = writer.documents.pieces(study.id, study.audience).of_report(report_id)
-        parts = (_inputs(writer, study), request)
-        unfinished = cls(pieces, sha256(repr(parts).encode()), attempt)
+        unfinished = cls(pieces, inputs_of_report(writer, study, request), attempt)
         document = pieces.read_document(INDEX)
         if document is None:
+            unfinished._join_shards(study.definition.shards)
             return unfinished
         if document["inputs"] != unfinished.inputs:
             clear(writer.documents, study.id, report_id)
             return unfinished
         unfinished.is_kept = True
-        unfinished.places = [_GroupPlace(*place) for place in document["groups"]]
+        unfinished.places = [GroupPlace(*place) for place in document["groups"]]
         unfinished.is_read = document["is_read"]
         unfinished.files = {
             prefix: {name: EarlierFile(*file) for name, file in files.items()}
             for prefix, files in document["files"].items()
         }
         return unfinished
+
+    def _join_shards(self, shards: int) -> None:
+        """Take what was read shard by shard, side by side, as read one after the other."""
+        if self.pieces.names(SHARD):
+            places, self.is_read = joined(self.pieces, self.inputs, shards)
+            self.places = [*places]
+            self._write_index()
+            self.pieces.clear(SHARD)
 
     def journals(self, reader: JournalReader) -> Iterator[JournalGroup]:
         """Yield the groups of all subjects: those that are kept, and those that are read now."""
@@ -167,7 +142,7 @@ class UnfinishedReport:
             raise
 
     def _kept_or_read(self, reader: JournalReader) -> Iterator[JournalGroup]:
-        erased = _ErasedSubjects.read(reader.store, reader.study)
+        erased = ErasedSubjects.read(reader.store, reader.study)
         if self.is_kept:
             _forget_outdated(self.pieces, self.places, erased, are_all=self.is_read)
         after = ""
@@ -195,12 +170,8 @@ class UnfinishedReport:
         """Yield the groups that are kept, several read at a time; None for one that is lost."""
         with ThreadPoolExecutor(_THREADS) as threads:
             for batch in batched([*self.places], _THREADS, strict=False):
-                for content in threads.map(self._read_group, batch):
+                for content in threads.map(lambda place: place.read(self.pieces), batch):
                     yield None if content is None else JournalGroup.decode(content)
-
-    def _read_group(self, place: _GroupPlace) -> bytes | None:
-        content = self.pieces.read(place.name, place.version)
-        return content if content is not None and sha256(content) == place.sha256 else None
 
     def _keep(self, group: JournalGroup, erased: Sequence[str], total: int) -> None:
         self.places.append(self._write_group(len(self.places), group, erased))
@@ -223,13 +194,8 @@ class UnfinishedReport:
         if is_index_due(self.unnoted, len(self.places)):
             self._write_index()
 
-    def _write_group(self, number: int, group: JournalGroup, erased: Sequence[str]) -> _GroupPlace:
-        name, content = _group_name(number), group.encode()
-        version = self.pieces.write(name, content)
-        subjects = len(group.journals)
-        return _GroupPlace(
-            name, version, sha256(content), group.last, subjects, group.events, erased
-        )
+    def _write_group(self, number: int, group: JournalGroup, erased: Sequence[str]) -> GroupPlace:
+        return GroupPlace.write(self.pieces, f"{_GROUP}{number:06}", group, erased)
 
     def _write_index(self) -> None:
         document = {
@@ -294,10 +260,6 @@ class UnfinishedReport:
             self.attempt.keep()
 
 
-def _group_name(number: int) -> str:
-    return f"{_GROUP}{number:06}"
-
-
 def clear(documents: Documents, study_id: str, report_id: str) -> None:
     """Delete all that may be kept of a report, for every audience that the study may have had."""
     for audience in AUDIENCES:
@@ -308,21 +270,24 @@ def forget_erased(store: Store, documents: Documents, study: Study, report_id: s
     """Delete what is kept of a report that waits and holds texts that are erased by now."""
     for audience in AUDIENCES:
         pieces = documents.pieces(study.id, audience).of_report(report_id)
-        if (document := pieces.read_document(INDEX)) is not None:
-            places = [_GroupPlace(*place) for place in document["groups"]]
-            erased = _ErasedSubjects.read(store, study)
-            _forget_outdated(pieces, places, erased, are_all=document["is_read"])
+        document = pieces.read_document(INDEX)
+        groups = of_all_shards(pieces) if document is None else document["groups"]
+        if groups:
+            places = [GroupPlace(*place) for place in groups]
+            are_all = document is not None and document["is_read"]
+            erased = ErasedSubjects.read(store, study)
+            _forget_outdated(pieces, places, erased, are_all=are_all)
 
 
 def _forget_outdated(
-    pieces: Pieces, places: Sequence[_GroupPlace], erased: _ErasedSubjects, *, are_all: bool
+    pieces: Pieces, places: Sequence[GroupPlace], erased: ErasedSubjects, *, are_all: bool
 ) -> None:
     """Delete groups in which texts are erased by now, and all blocks: some hold them too.
 
     Who goes on finds the groups lost, and reads them anew. Unless these `are_all`, a process that
     was killed may have left further ones that no index names.
     """
-    after, outdated = "", list[_GroupPlace]()
+    after, outdated = "", list[GroupPlace]()
     for place in places:
         if {*erased.between(after, place.last)} - {*place.erased}:
             outdated.append(place)
@@ -333,10 +298,24 @@ def _forget_outdated(
             of_audience = replace(pieces, audience=audience)
             of_audience.clear(UNFINISHED)
             of_audience.clear(BLOCK)
-    for place in outdated:
-        pieces.clear(place.name)
-    if has_further:
-        pieces.clear(_GROUP, _group_name(len(places)))
+        named = {place.name for place in places} - {place.name for place in outdated}
+        for name in {*pieces.names(_GROUP)} - named:
+            pieces.clear(name)
+
+
+def is_begun(documents: Documents, study: Study, report_id: str) -> bool:
+    """Return whether one process after the other keeps something of a report."""
+    pieces = documents.pieces(study.id, study.audience).of_report(report_id)
+    return pieces.read_document(INDEX) is not None
+
+
+def inputs_of_report(writer: DocumentWriter, study: Study, request: object) -> str:
+    """Return the digest of what decides a report, but for journals, disputes and verdicts.
+
+    `request` is what it is asked to show, and the report that it is compared with.
+    """
+    parts = (_inputs(writer, study), request)
+    return sha256(repr(parts).encode())
 
 
 def _inputs(writer: DocumentWriter, view: Study) -> str:

@@ -8,22 +8,24 @@ run changes nothing.
 
 import json
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal
 
 from trial.deferred import dataclass
-from trial.errors import TrialError, Unavailable
+from trial.errors import TrialError
 from trial.store import keys
 from trial.store.table import (
     Action,
     Item,
     Table,
-    TransactionCancelled,
     key,
     number,
     sort_key,
     text,
 )
 
+LOST_AFTER = timedelta(hours=1)
+"""For how long nothing may be heard of a run: no invocation lasts longer than 15 minutes."""
 type Task = Literal["fill", "audit", "remove"]
 """What a run does with each shard."""
 
@@ -85,9 +87,6 @@ class AuditState:
         return bool(self.first_begun) and (self.last_ended or self.first_begun) <= moment
 
 
-_TRIES = 8
-
-
 class Audits:
     """The state of every study's audits, in the store's own table."""
 
@@ -138,11 +137,11 @@ class Audits:
             none="",
             lost=lost_before,
         )
-        return self._try_write(change)
+        return self._table.try_write(change)
 
     def ask_again(self, study: str, run: str, moment: str) -> bool:
         """Ask a run to go over the study once more when it ends; say whether it still can."""
-        return self._try_write(self._update(study, "run = :run", {"asked": moment}, run=run))
+        return self._table.try_write(self._update(study, "run = :run", {"asked": moment}, run=run))
 
     def end_run(self, study: str, run: str, moment: str, failed: str = "") -> bool:
         """Note that a run has ended, unless another was asked for meanwhile; say whether it has."""
@@ -150,12 +149,12 @@ class Audits:
         ended = values if failed else values | {"done": moment}
         condition = "run = :run" if failed else "run = :run AND asked = :none"
         spare = {} if failed else {"none": ""}
-        return self._try_write(self._update(study, condition, ended, run=run, **spare))
+        return self._table.try_write(self._update(study, condition, ended, run=run, **spare))
 
     def replace_run(self, study: str, run: str, next_run: str, moment: str) -> None:
         """End a run, and begin the next one that was asked for, at once."""
         values = {"run": next_run, "tried": moment, "done": moment, "seen": moment, "asked": ""}
-        self._try_write(self._update(study, "run = :run", values | {"failed": ""}, run=run))
+        self._table.try_write(self._update(study, "run = :run", values | {"failed": ""}, run=run))
 
     def hear_of_run(self, study: str, run: str, moment: str) -> None:
         """Note that a run goes on; raises `Overtaken` where it is the study's no more."""
@@ -163,7 +162,7 @@ class Audits:
 
     def abandon_run(self, study: str, run: str) -> None:
         """Note that a run never began."""
-        self._try_write(self._update(study, "run = :run", {"run": ""}, run=run))
+        self._table.try_write(self._update(study, "run = :run", {"run": ""}, run=run))
 
     def shards(self, study: str, run: str) -> list[ShardProgress]:
         """Read how far a run has come, in the order of shards: of those that it has begun."""
@@ -184,20 +183,8 @@ class Audits:
 
     def _write_heard(self, changes: Sequence[Action], study: str, run: str, moment: str) -> None:
         heard = self._update(study, "run = :run", {"seen": moment}, run=run)
-        if not self._try_write(*changes, heard):
+        if not self._table.try_write(*changes, heard):
             raise Overtaken("the study's work is another run's")
-
-    def _try_write(self, *changes: Action) -> bool:
-        """Write, and again where others write too; say whether what it depends on was so."""
-        for _ in range(_TRIES):
-            try:
-                self._table.write(changes)
-            except TransactionCancelled as error:
-                if "ConditionalCheckFailed" in error.codes:
-                    return False
-            else:
-                return True
-        raise Unavailable("the study's work is being noted by others")
 
     def _set(self, study: str, **values: str) -> None:
         self._table.write([self._update(study, "", values)])

@@ -261,6 +261,10 @@ class Store:
         """Read the rows of the subjects that follow one, shard by shard, without their shares."""
         return reading.subjects_after(self._table, study, after)
 
+    def shard_rows(self, study: Study, shard: int, after: str = "") -> Iterator[SubjectRow]:
+        """Read the rows of a shard's subjects that follow one of them, without their shares."""
+        return reading.subject_rows(self._table, study.id, shard, after)
+
     def named_subjects(
         self, study: Study, subject_ids: Iterable[str]
     ) -> Iterator[tuple[str, SubjectRow | None]]:

@@ -139,6 +139,11 @@ def audit_state(study: str) -> Key:
     return _study_partition(study), "AUDITED"
 
 
+def document_run(study: str) -> Key:
+    """Return the key of the run that makes pieces of a study's documents side by side."""
+    return _study_partition(study), "MAKING"
+
+
 def shard_progress(study: str, shard: int) -> Key:
     """Return the key of how far work that is spread has come with a shard."""
     return _study_partition(study), f"{_SHARD_PROGRESS}{shard:02}"

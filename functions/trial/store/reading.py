@@ -162,8 +162,7 @@ def subjects_after(table: Table, study: Study, after: str) -> Iterator[SubjectRo
     shards = study.definition.shards
     first = keys.shard_of(after, shards) if after else 0
     for number in range(first, shards):
-        partition, row_key = keys.subject_row(study.id, number, after)
-        yield from paging.scan_rows(table, partition, row_key if after and number == first else "")
+        yield from subject_rows(table, study.id, number, after if number == first else "")
 
 
 def named_subjects(

@@ -22,6 +22,7 @@ type Meter = Callable[[str, float], None]
 """Called after every call: with the operation and the capacity units it consumed."""
 
 KEYS_A_BATCH = 100
+_TRIES = 8
 _INVALID = {"SerializationException", "ValidationException"}
 """What DynamoDB calls a request that breaks a limit as a whole, such as 4 MB, or is malformed."""
 ABSENT = "attribute_not_exists(PK)"
@@ -183,6 +184,18 @@ class Table:
             "transact_write_items", TransactItems=actions, ReturnConsumedCapacity="TOTAL"
         )
         return _units(answer.get("ConsumedCapacity", []))
+
+    def try_write(self, *actions: Action) -> bool:
+        """Apply all actions, again where others write too; say whether what they ask for was so."""
+        for _ in range(_TRIES):
+            try:
+                self.write(actions)
+            except TransactionCancelled as error:
+                if "ConditionalCheckFailed" in error.codes:
+                    return False
+            else:
+                return True
+        raise Unavailable("others write to the same items")
 
     def _pages(self, partition: str, start: str, **options: Any) -> Iterator[dict[str, Any]]:  # noqa: ANN401 (botocore's own)
         condition, values = "PK = :partition", {":partition": text(partition)}

@@ -12,6 +12,7 @@ from trial.definition.study import generation
 from trial.errors import Unavailable
 from trial.store import keys
 from trial.store.audits import AuditState, ShardProgress, read_shard, read_state
+from trial.store.document_runs import DocumentRun, read_run
 from trial.store.generations import (
     MISSING_HEADER,
     Current,
@@ -59,6 +60,8 @@ class Work:
     """How many blocks of a publication from nothing are kept, and of how many."""
     report: tuple[str, ReportProgress] | None
     """The report that was begun last of those that go on, and how far it is."""
+    run: DocumentRun | None
+    """The last run that made pieces of documents side by side."""
     is_listed: bool
     """Whether the list of studies names it: not once nothing is left of it."""
 
@@ -86,12 +89,13 @@ def read_work(table: Table, study_id: str, shards: int, version: int) -> Work:
 
 
 def _wanted(study_id: str, shards: int, needed: Iterable[str]) -> Iterator[keys.Key]:
-    """Yield the keys of all rows: at most 77, which one call takes."""
+    """Yield the keys of all rows: at most 78, which one call takes."""
     yield keys.study_entry(study_id)
     yield keys.current(study_id)
     yield keys.audit_state(study_id)
     yield keys.publication(study_id)
     yield keys.publishing_lease(study_id)
+    yield keys.document_run(study_id)
     yield from (keys.shard_progress(study_id, shard) for shard in range(MAX_SHARDS))
     for name in needed:
         yield from _header_keys(study_id, shards, name)
@@ -123,6 +127,7 @@ def _work(
         read_rendering(rendering),
         read_blocks_done(rendering),
         read_report_progress(rendering),
+        read_run(items.get(keys.document_run(study_id))),
         keys.study_entry(study_id) in items,
     )
 

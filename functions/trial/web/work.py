@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 import wiring
-from trial.commands.runs import LOST_AFTER
 from trial.definition import MAX_SHARDS
 from trial.store import leases
+from trial.store.audits import LOST_AFTER
+from trial.store.document_runs import LIVE, DocumentRun
 from trial.store.reports import FAILED, LONGEST_WAIT, PENDING
 from trial.store.rows import second_text, stamp_text
 from trial.store.work import Work
@@ -114,6 +115,17 @@ def _audit(work: Work, now: datetime) -> Iterator[dict[str, Any]]:
 _IN_ONE_GO = {"done": "shards", "subjects": "subjects"}
 
 
+def _run_of(work: Work, target: str, now: datetime) -> DocumentRun | None:
+    """Return the run that makes the pieces of live documents or a report, if one is under way."""
+    is_of = work.run and work.run.target == target and work.run.is_under_way(now)
+    return work.run if is_of else None
+
+
+def _parts(run: DocumentRun) -> dict[str, Any]:
+    counts = {"done": run.parts_ended, "total": run.parts} if run.task else {}
+    return {**counts, "unit": "parts", "last_step": run.seen}
+
+
 def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
     """Return what becomes of the live documents.
 
@@ -126,6 +138,9 @@ def _publication(work: Work, study: str, now: datetime) -> Iterator[dict[str, An
     if last.get("status") == FAILED:
         yield _entry("publication", FAILED, "", detail=last["detail"])
     if wiring.store().study(study).definition.blinded:
+        return
+    if run := _run_of(work, LIVE, now):
+        yield _entry("publication", RUNNING, run.begun, **_parts(run))
         return
     n_done, total = work.blocks or (None, None)
     blocks = {"done": n_done, "total": total, "unit": "blocks" if work.blocks else None}
@@ -143,7 +158,9 @@ def _reports(work: Work, study: str, now: datetime) -> Iterator[dict[str, Any]]:
     progress = {begun: asdict(known)} if known else {}
     for report in sorted(wiring.reports().all(study), key=lambda report: report.order):
         since = report.requested_at
-        if report.status == PENDING:
+        if report.status == PENDING and (run := _run_of(work, report.id, now)):
+            yield _entry("report", RUNNING, since, of=report.id, **_parts(run))
+        elif report.status == PENDING:
             status = RUNNING if report.attempts or report.id in progress else WAITING
             yield _entry("report", status, since, of=report.id, **progress.get(report.id, {}))
         elif report.status == FAILED and now - datetime.fromisoformat(since) < LONGEST_WAIT:

@@ -20,6 +20,7 @@ from trial.reporting.live.kept_blocks import KeptBlock
 from trial.reporting.live.state import BlockPlace, LiveState, mark, marks_of, read_blocks
 from trial.reporting.live.unfinished import UnfinishedBlocks
 from trial.reporting.report import Contents, Disputes
+from trial.reporting.side_by_side import SideBySide
 from trial.reporting.snapshot import KEPT_RECORDS, JournalPosition
 from trial.reporting.spool import Span, Spool
 from trial.statistics import cells
@@ -77,6 +78,8 @@ class ChangedRows:
     beat: Beat = lambda: None
     note_blocks: Callable[[int, int], None] = lambda _done, _total: None
     """Is told how many blocks are kept of a publication that has not ended, and of how many."""
+    spread: Callable[[], bool] = lambda: False
+    """Says whether all blocks are made side by side first; asked before they are made."""
     all_sums: Share = field(default_factory=dict)
     """The sum of the shares of all subjects, once these were read."""
     all_surveyed: CrossSubjectSurvey = field(default_factory=CrossSubjectSurvey)
@@ -88,6 +91,11 @@ class ChangedRows:
         """Note that so many more blocks are kept."""
         self.blocks_kept += new
         self.note_blocks(done, total)
+
+    @cached_property
+    def is_spread(self) -> bool:
+        """Whether what is to be made from nothing is made side by side first."""
+        return self.spread()
 
     @cached_property
     def rows(self) -> KnownSubjects:
@@ -193,30 +201,66 @@ def contents(
 def _from_nothing(
     view: Study, disputes: Sequence[Dispute], changes: ChangedRows, in_use: PiecesInUse
 ) -> LiveContents:
-    rows = changes.all_rows
-    people, sums, survey = _InOrder(rows), changes.all_sums, changes.all_surveyed
-    disputed = sorted({dispute.subject for dispute in disputes} & rows.keys())
-    open_disputes = report.open_disputes_of((rows[name].subject for name in disputed), disputes)
-    audience_contents = Contents(view, people, LIVE_SPEC, open_disputes, survey)
-    positions = _positions(rows)
-    unfinished = UnfinishedBlocks.read(
-        in_use.pieces, in_use.inputs, in_use.spool, positions, open_disputes, survey
-    )
-
-    def make(names: Sequence[str]) -> KeptBlock:
-        people = {name: rows[name].subject for name in names}
-        return _keep(audience_contents, names, people, in_use.spool)
-
-    blocks = list(unfinished.complete(sorted(rows), make, changes.beat, changes.note))
+    if changes.is_spread:
+        raise SideBySide("the blocks are made side by side first")
+    rows, sums, survey = changes.all_rows, changes.all_sums, changes.all_surveyed
+    making = BlocksFromRows(view, rows, disputes, survey, in_use)
+    blocks = list(making.complete(changes.beat, changes.note))
     return LiveContents(
-        positions,
+        making.positions,
         sums,
         survey,
         disputes,
-        open_disputes,
+        making.open_disputes,
         [(kept_block, None) for kept_block in blocks],
-        audience_contents.report(sums, [kept_block.block for kept_block in blocks]),
+        making.contents.report(sums, [kept_block.block for kept_block in blocks]),
     )
+
+
+@dataclass(frozen=True)
+class BlocksFromRows:
+    """The blocks of some subjects for one audience, made of their rows or found where kept.
+
+    These are all subjects, or those of a `part` of the blocks; surveyed are all.
+    """
+
+    view: Study
+    rows: KnownSubjects
+    disputes: Sequence[Dispute]
+    survey: CrossSubjectSurvey
+    in_use: PiecesInUse
+    part: int | None = None
+
+    @cached_property
+    def positions(self) -> Mapping[str, JournalPosition]:
+        """Where each subject's journal stands."""
+        return _positions(self.rows)
+
+    @cached_property
+    def open_disputes(self) -> Disputes:
+        """The disputes of these subjects that no revision has resolved."""
+        disputed = sorted({dispute.subject for dispute in self.disputes} & self.rows.keys())
+        return report.open_disputes_of(
+            (self.rows[name].subject for name in disputed), self.disputes
+        )
+
+    @cached_property
+    def contents(self) -> Contents:
+        """What the audience sees of them."""
+        people = _InOrder(self.rows)
+        return Contents(self.view, people, LIVE_SPEC, self.open_disputes, self.survey)
+
+    def complete(self, beat: Beat, note: Callable[[int, int, int], None]) -> Iterator[KeptBlock]:
+        """Yield the blocks, each kept as it is made; `note` as of `UnfinishedBlocks.complete`."""
+        unfinished = UnfinishedBlocks.read(
+            self.in_use.pieces, self.in_use.inputs, self.in_use.spool,
+            self.positions, self.open_disputes, self.survey, self.part,
+        )  # fmt: skip
+        return unfinished.complete(sorted(self.rows), self._make, beat, note)
+
+    def _make(self, names: Sequence[str]) -> KeptBlock:
+        people = {name: self.rows[name].subject for name in names}
+        return _keep(self.contents, names, people, self.in_use.spool)
 
 
 def _positions(rows: KnownSubjects) -> dict[str, JournalPosition]:

@@ -27,8 +27,11 @@ from trial.reporting.live.state import (
     write_blocks,
     write_state,
 )
+from trial.reporting.live.unfinished import is_begun
+from trial.reporting.side_by_side import Spread, alone
 from trial.reporting.spool import Spool
 from trial.statistics.cells import Cells, Share
+from trial.store import document_runs as runs
 from trial.store.bucket.client import ObjectVersion
 from trial.store.bucket.documents import COLUMNS, STATE, Documents
 from trial.store.bucket.object_keys import AUDIT, LIVE
@@ -56,6 +59,7 @@ def publish(
     study: Study,
     changed: ChangedSubjects = None,
     note_blocks: Callable[[int, int], None] = lambda _done, _total: None,
+    spread: Spread = alone,
     *,
     clears_up: bool = False,
 ) -> Outcome:
@@ -63,8 +67,9 @@ def publish(
 
     `changed` are the subjects that may have changed since the last time: without it all are looked
     at. Where there is not the time to make all from nothing, `note_blocks` is told how many blocks
-    are kept, and of how many; `Unfinished` says that the next call goes on with them. Where all is
-    made from nothing, or `clears_up`, pieces go that the documents are not made of.
+    are kept, and of how many; `Unfinished` says that the next call goes on with them. `SideBySide`
+    is raised where `spread` says that all blocks are made so first. Where all is made from nothing,
+    or `clears_up`, pieces go that the documents are not made of.
     """
     store = writer.store
     current = store.current(study.id)
@@ -72,7 +77,13 @@ def publish(
     if current is not None and current.digest != study.digest:
         raise Unavailable("another definition has come into force")
     with Spool() as spool:
-        changes = ChangedRows(store, study, changed, spool, writer.beat, note_blocks)
+        inputs = inputs_of(study, epoch, writer.code_version)
+
+        def is_spread() -> bool:
+            pieces = writer.documents.pieces(study.id, study.audience)
+            return spread(runs.LIVE, inputs, lambda: is_begun(pieces, inputs))
+
+        changes = ChangedRows(store, study, changed, spool, writer.beat, note_blocks, is_spread)
         try:
             advances = [
                 _spooled_advance(writer, view, epoch, changes, clears_up=clears_up)

@@ -28,6 +28,8 @@ from trial.store.bucket.pieces import Pieces
 from trial.tables.discrepancies.across import CrossSubjectSurvey
 
 UNFINISHED = "unfinished"
+PART = f"{UNFINISHED}-part-"
+"""Begins the names of indexes of blocks that were made side by side."""
 AT_ONCE = 64
 """How many blocks are written together: some seconds' work. A study of fewer keeps none early."""
 _NOTED_SHARE = 8
@@ -58,7 +60,11 @@ class UnfinishedBlocks:
     kept: dict[str, BlockPlace] = field(default_factory=dict)
     """By the digest of what the block was made of, but for the verdicts."""
     moved: Collection[str] = frozenset()
-    """The verdicts that are others than they were for the blocks kept before."""
+    """The verdicts that are others than they were for some of the blocks kept."""
+    doubtful: Collection[str] = frozenset()
+    """The digests of those of which it is not known whether a verdict that they depend on moved."""
+    part: int | None = None
+    """Which part of the blocks these are; None of all."""
     unnoted: int = 0
     """How many of the blocks that are kept the index does not name yet."""
 
@@ -71,26 +77,48 @@ class UnfinishedBlocks:
         positions: Mapping[str, JournalPosition],
         disputes: Disputes,
         survey: CrossSubjectSurvey,
+        part: int | None = None,
     ) -> "UnfinishedBlocks":
-        """Read what an earlier publication kept that did not end; nothing where none did."""
+        """Read what an earlier publication kept that did not end; nothing where none did.
+
+        What was made side by side is found in its parts, and from then on is one.
+        """
         verdicts = {
             mark(verdict): sha256(decided.encode()) for verdict, decided in survey.verdicts.items()
         }
-        blocks = cls(pieces, inputs, spool, positions, disputes, verdicts)
-        document = pieces.read_document(UNFINISHED)
-        if document is None or document["inputs"] != inputs:
+        blocks = cls(pieces, inputs, spool, positions, disputes, verdicts, part=part)
+        if part is not None:
+            blocks._take(blocks._index)
             return blocks
-        before = document["verdicts"]
-        blocks.kept = {
-            key: BlockPlace(name, version, digest, tuple(ids))
-            for key, (name, version, digest, ids) in document["blocks"].items()
-        }
-        blocks.moved = {
-            name
-            for name in before.keys() | verdicts.keys()
-            if before.get(name) != verdicts.get(name)
-        }
+        parts = pieces.names(PART)
+        for index in (UNFINISHED, *parts):
+            blocks._take(index)
+        if parts:
+            blocks._write_index()
+            pieces.clear(PART)
         return blocks
+
+    @property
+    def _index(self) -> str:
+        return UNFINISHED if self.part is None else f"{PART}{self.part:03}"
+
+    def _take(self, index: str) -> None:
+        """Add the blocks that an index names, if the same would decide them now."""
+        document = self.pieces.read_document(index)
+        if document is None or document["inputs"] != self.inputs:
+            return
+        before, kept = document["verdicts"], document["blocks"]
+        moved = {
+            name
+            for name in before.keys() | self.verdicts.keys()
+            if before.get(name) != self.verdicts.get(name)
+        }
+        self.kept |= {
+            key: BlockPlace(name, version, digest, tuple(ids))
+            for key, (name, version, digest, ids) in kept.items()
+        }
+        self.moved = {*self.moved, *moved, *document["moved"]}
+        self.doubtful = {*self.doubtful, *(kept if moved else document["doubtful"])}
 
     def complete(
         self,
@@ -127,7 +155,7 @@ class UnfinishedBlocks:
                 beat()
                 if names not in early_blocks:
                     new_blocks[names] = make(names)
-            if new_blocks and len(ids) > len(batch):
+            if new_blocks and (len(ids) > len(batch) or self.part is not None):
                 self.keep(early_blocks.values(), list(new_blocks.values()))
                 note(len(new_blocks), len(self.kept), len(ids))
             yield from (
@@ -136,11 +164,10 @@ class UnfinishedBlocks:
 
     def limit_to(self, ids: Iterable[Sequence[str]]) -> None:
         """Delete the blocks that are none of these any more: texts in them may be erased by now."""
-        self._limit_to({*map(self._key, ids)})
-
-    def _limit_to(self, keys: Collection[str]) -> None:
+        keys = {*map(self._key, ids)}
         forgotten = [place for key, place in self.kept.items() if key not in keys]
         self.kept = {key: place for key, place in self.kept.items() if key in keys}
+        self.doubtful = {*self.doubtful} & keys
         self.pieces.bucket.delete(
             [self.pieces.version(place.name, place.version) for place in forgotten]
         )
@@ -151,14 +178,14 @@ class UnfinishedBlocks:
         return {
             place.ids: block
             for place, block in read_blocks(self.pieces, places, self.spool).items()
-            if block.verdicts.isdisjoint(self.moved)
+            if self._key(place.ids) not in self.doubtful or block.verdicts.isdisjoint(self.moved)
         }
 
     def keep(self, early_blocks: Iterable[KeptBlock], new_blocks: Sequence[KeptBlock]) -> None:
         """Keep blocks that were made, and those found that are still right."""
-        if self.moved:  # of the others it is not known
-            self._limit_to({self._key(block.block.ids) for block in early_blocks})
-            self.moved = frozenset()
+        if self.doubtful:
+            known = {self._key(block.block.ids) for block in (*early_blocks, *new_blocks)}
+            self.doubtful = {*self.doubtful} - known
         for block, place in zip(new_blocks, write_blocks(self.pieces, new_blocks), strict=True):
             self.kept[self._key(block.block.ids)] = place
         self.unnoted += len(new_blocks)
@@ -173,9 +200,11 @@ class UnfinishedBlocks:
         document = {
             "inputs": self.inputs,
             "verdicts": self.verdicts,
+            "moved": sorted(self.moved) if self.doubtful else [],
+            "doubtful": sorted(self.doubtful),
             "blocks": {key: list(vars(place).values()) for key, place in self.kept.items()},
         }
-        self.pieces.write_document(UNFINISHED, document)
+        self.pieces.write_document(self._index, document)
         self.unnoted = 0
 
     def _key(self, ids: Sequence[str]) -> str:
@@ -186,3 +215,9 @@ class UnfinishedBlocks:
             for name in ids
         ]  # fmt: skip
         return sha256(json.dumps(states).encode())
+
+
+def is_begun(pieces: Pieces, inputs: str) -> bool:
+    """Return whether one publication after the other keeps blocks that the same decides."""
+    document = pieces.read_document(UNFINISHED)
+    return document is not None and document["inputs"] == inputs

@@ -45,10 +45,9 @@ class Pieces:
         """Return the pieces of a report that is not there yet."""
         return replace(self, folder=f"{REPORTS}{report_id}/")
 
-    def clear(self, start: str = "", first: str = "") -> None:
-        """Delete every version of every piece of the folder whose name starts so, from one on."""
-        versions = self.bucket.versions(self._key(start))
-        self.bucket.delete([stored for stored in versions if stored.key >= self._key(first)])
+    def clear(self, start: str = "") -> None:
+        """Delete every version of every piece of the folder whose name starts so."""
+        self.bucket.delete(list(self.bucket.versions(self._key(start))))
 
     def limit_to(self, versions: Collection[ObjectVersion], *spared: str) -> None:
         """Delete every version of every piece but these, and those whose names start so.
@@ -63,6 +62,11 @@ class Pieces:
                 if stored not in versions and not stored.key.startswith(starts)
             ]
         )
+
+    def names(self, start: str) -> list[str]:
+        """Return the names of the folder's pieces that begin so, in order."""
+        stored_keys = {stored.key for stored in self.bucket.versions(self._key(start))}
+        return sorted(key.removeprefix(self._key("")) for key in stored_keys)
 
     def write_document(self, name: str, document: Mapping[str, Any]) -> str:
         """Write a piece that is JSON, behind its own digest; return its version."""

@@ -117,12 +117,17 @@ class CrossSubjectSurvey:
     def read(cls, document: Mapping[str, Any]) -> "CrossSubjectSurvey":
         """Read it again."""
         survey = cls()
-        survey._superseding = dict(document["superseding"])
-        survey._present = set(document["present"])
-        for field, term_form, counts in document["spellings"]:
-            survey._spellings[field, term_form] = Counter(counts)
-            survey._prefer((field, term_form), survey._spellings[field, term_form])
+        survey.add_surveyed(document)
         return survey
+
+    def add_surveyed(self, document: Mapping[str, Any]) -> None:
+        """Add all that a survey of other subjects holds, as data."""
+        self._superseding |= document["superseding"]
+        self._present |= set(document["present"])
+        for field, term_form, counts in document["spellings"]:
+            key = field, term_form
+            self._spellings.setdefault(key, Counter()).update(counts)
+            self._prefer(key, self._spellings[key])
 
     def discrepancies_of(self, subject: Subject) -> tuple[SubjectDiscrepancy, ...]:
         """Return the discrepancies of one subject."""
