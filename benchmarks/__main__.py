@@ -26,7 +26,7 @@ COUNTED = (
 TIMED = ("client_cpu", "room_listing", "queries", "recomputation", "publication", "live_documents")
 LARGE = (
     "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
-    "first_publication", "audits",
+    "first_publication", "side_by_side", "audits",
 )  # fmt: skip
 
 type Found = tuple[str, list[Measured]]

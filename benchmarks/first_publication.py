@@ -123,7 +123,8 @@ class S3OnDisk(MemoryS3):
             return {"VersionId": self._write(Key, Stored(self._disk._file, pieces))}
 
 
-def _rows(size: int) -> Iterator[SeededRow]:
+def seeded_rows(size: int) -> Iterator[SeededRow]:
+    """Make the rows of so many subjects, on all processors."""
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         yield from pool.map(seeded, range(size), chunksize=50)
 
@@ -132,7 +133,7 @@ def made(size: int) -> dict[str, float]:
     """Publish so many subjects, and one event more; tell what both took."""
     dynamodb = MemoryClient(page=150)  # some 1 MB of subjects like these
     dynamodb.tables[world.TABLE] = Rows(RowsOnDisk())
-    trial = Trial(size, _rows(size), dynamodb, S3OnDisk())
+    trial = Trial(size, seeded_rows(size), dynamodb, S3OnDisk())
     before = _peak()
     first, first_peak = trial.publish(None), _peak()
     changed = trial.post()
@@ -155,9 +156,10 @@ def _peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _apart(size: int) -> dict[str, float]:
+def apart(benchmark: str, size: int) -> dict[str, float]:
+    """Run a benchmark of a study of so many subjects in a process of its own."""
     path = ":".join(str(ROOT / path) for path in _PATHS)
-    command = [sys.executable, "-m", "benchmarks.first_publication", str(size)]
+    command = [sys.executable, "-m", f"benchmarks.{benchmark}", str(size)]
     process = subprocess.run(  # noqa: S603 (this module itself)
         command, cwd=ROOT, env={"PYTHONPATH": path}, check=True, stdout=subprocess.PIPE, text=True
     )
@@ -168,7 +170,7 @@ def _apart(size: int) -> dict[str, float]:
 def measure(*, large: bool = False) -> list[Measured]:
     """Publish a small and a larger study; compare memory."""
     small, larger = LARGE_SIZES if large else SIZES
-    results = {size: _apart(size) for size in (small, larger)}
+    results = {size: apart("first_publication", size) for size in (small, larger)}
     peaks = [result["peak"] for result in results.values()]
     sizes = f"{peaks[0]:.0f} MB at {small:,} subjects, {peaks[1]:.0f} MB at {larger:,}"
     rows = [Measured("memory, larger / smaller study", peaks[1] / peaks[0], None, sizes)]

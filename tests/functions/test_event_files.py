@@ -191,6 +191,11 @@ def kept(answer: Answer, service: Service) -> None:
     assert service.get("summary").status == 200
 
 
+def passed_by(answer: Any, service: Service) -> None:
+    assert answer == {"ended": True}  # the study's documents are no run's of this name
+    assert service.versions() == set()
+
+
 def overtaken(answer: Any, service: Service) -> None:
     assert answer == {"ended": True}  # the study's work is no run of this name
     assert service.get("audit").status == 404
@@ -285,6 +290,7 @@ EXPECTED: dict[str, tuple[Callable[[Service], None], Callable[[Any, Service], No
     "ingest/visit": (nothing, counted(1)),
     "publish/report-requested": (ask_for_report, report_made),
     "publish/sweep": (ask_for_report, swept),
+    "publish/step": (VISIT, passed_by),
     "publish/subject-changed": (VISIT, published),
 }
 

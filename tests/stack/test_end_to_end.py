@@ -72,8 +72,8 @@ class Trial:
         return self.client.get(f"{self.path}/reports/{place}/{name}", "*/*").body
 
 
-def until[T](look: Callable[[], T | None]) -> T:
-    deadline = time.monotonic() + WITHIN
+def until[T](look: Callable[[], T | None], seconds: float = WITHIN) -> T:
+    deadline = time.monotonic() + seconds
     while (result := look()) is None:
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.1)
