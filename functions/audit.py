@@ -17,6 +17,7 @@ from trial.commands.engine import GIVE_UP
 from trial.commands.runs import RunFailed, Runs
 from trial.errors import Beat, OutOfTime, Unavailable, error_location
 from trial.store import keys
+from trial.store.audits import LOST_AFTER
 from trial.store.rows import second_text
 
 logger, metrics = Logger(), Metrics()
@@ -50,7 +51,7 @@ def due_studies() -> list[str]:
         name
         for name, state in states.items()
         if (state.is_interrupted or state.last_ended <= due_before)
-        and not state.is_spread_since(second_text(now - runs.LOST_AFTER))
+        and not state.is_spread_since(second_text(now - LOST_AFTER))
     ]
     return sorted(due, key=lambda name: (states[name].last_begun, name))
 
