@@ -122,14 +122,15 @@ class Site:
 
     def read_shards(self, chance: random.Random) -> None:
         """Keep the journals of shards side by side; some are never begun, or end early."""
-        request = self.report()
         for shard in range(self.study.definition.shards):
             if chance.random() < 0.8:
                 with suppress(OutOfTime):
-                    publishing.read_shard(
-                        self.reports, self._writer(chance.choice([5, 15, 1_000])), self.study,
-                        request, shard, lambda: None,
-                    )  # fmt: skip
+                    self.read_shard(shard, chance.choice([5, 15, 1_000]))
+
+    def read_shard(self, shard: int, looks: int = 1_000) -> None:
+        """Keep the journals of a shard."""
+        writer, request = self._writer(looks), self.report()
+        publishing.read_shard(self.reports, writer, self.study, request, shard, lambda: None)
 
     def damage(self, chance: random.Random) -> None:
         """Lose a version of a piece, or cut it short."""
@@ -319,6 +320,27 @@ def test_what_is_erased_while_a_report_is_made_is_in_no_file_and_no_piece(
     assert whole.files().items() <= site.files().items()
     assert site.pieces() == []
     assert _bare_report(site) == _bare_report(whole)
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_what_is_erased_goes_from_shards_that_were_read_side_by_side(
+    is_told: bool,  # noqa: FBT001
+) -> None:
+    site = _site(random.Random(2))  # noqa: S311 (no secret)
+    site.read_shard(1)
+    name = next(kept.id for kept in _journals_kept(site) if kept.position != NOWHERE)
+    assert _holds_texts(site, name)
+    site.erase(name)
+    if is_told:
+        site.forget_erased()
+    else:
+        site.go_on(8)  # shard 0 was not read: what is behind it is not taken
+    assert not _holds_texts(site, name)
+    whole = site.copied()
+    whole.make(REPORT)
+    while not site.go_on(2_000):
+        pass
+    assert whole.files().items() <= site.files().items()
 
 
 def test_a_call_that_has_no_time_is_no_try_and_reads_nothing() -> None:

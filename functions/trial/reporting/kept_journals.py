@@ -17,6 +17,8 @@ from trial.store import keys
 from trial.store.bucket.pieces import Pieces
 from trial.store.dynamodb import Store
 
+GROUP = "journals-"
+"""Begins the names of groups."""
 SHARD = "shard-"
 """Begins the names of the indexes of shards."""
 
@@ -101,7 +103,7 @@ class ShardJournals:
         erased = ErasedSubjects.read(reader.store, reader.study)
         after = self.places[-1].last if self.places else ""
         for group in reader.groups_of_shard(self.shard, after):
-            name = f"journals-{self.shard:02}-{len(self.places):06}"
+            name = f"{GROUP}{self.shard:02}-{len(self.places):06}"
             known = erased.between(after, group.last)
             self.places.append(GroupPlace.write(self.pieces, name, group, known))
             after = group.last

@@ -23,6 +23,7 @@ from trial.reporting.blocks import Block
 from trial.reporting.document_writer import DocumentWriter, WrittenFiles
 from trial.reporting.journals import GROUP_EVENTS, JournalGroup, JournalReader
 from trial.reporting.kept_journals import (
+    GROUP,
     SHARD,
     ErasedSubjects,
     GroupPlace,
@@ -41,7 +42,6 @@ from trial.store.dynamodb import Store
 from trial.store.reports import ReportProgress, Reports
 
 INDEX = "report"
-_GROUP = "journals-"
 _THREADS = 8
 
 
@@ -125,12 +125,18 @@ class UnfinishedReport:
         return unfinished
 
     def _join_shards(self, shards: int) -> None:
-        """Take what was read shard by shard, side by side, as read one after the other."""
-        if self.pieces.names(SHARD):
-            places, self.is_read = joined(self.pieces, self.inputs, shards)
-            self.places = [*places]
-            self._write_index()
-            self.pieces.clear(SHARD)
+        """Take what was read shard by shard, side by side, as read one after the other.
+
+        Groups behind a shard that is not read whole go: nothing would name them any more.
+        """
+        if not self.pieces.names(SHARD):
+            return
+        places, self.is_read = joined(self.pieces, self.inputs, shards)
+        self.places = [*places]
+        for name in {*self.pieces.names(GROUP)} - {place.name for place in places}:
+            self.pieces.clear(name)
+        self._write_index()
+        self.pieces.clear(SHARD)
 
     def journals(self, reader: JournalReader) -> Iterator[JournalGroup]:
         """Yield the groups of all subjects: those that are kept, and those that are read now."""
@@ -195,7 +201,7 @@ class UnfinishedReport:
             self._write_index()
 
     def _write_group(self, number: int, group: JournalGroup, erased: Sequence[str]) -> GroupPlace:
-        return GroupPlace.write(self.pieces, f"{_GROUP}{number:06}", group, erased)
+        return GroupPlace.write(self.pieces, f"{GROUP}{number:06}", group, erased)
 
     def _write_index(self) -> None:
         document = {
@@ -299,7 +305,7 @@ def _forget_outdated(
             of_audience.clear(UNFINISHED)
             of_audience.clear(BLOCK)
         named = {place.name for place in places} - {place.name for place in outdated}
-        for name in {*pieces.names(_GROUP)} - named:
+        for name in {*pieces.names(GROUP)} - named:
             pieces.clear(name)
 
 
