@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from doubles import MemoryClient, MemoryS3
+from doubles import MemoryClient, MemoryS3, Rows
 from signing import KeyInMemory
 
 from benchmarks import world
@@ -51,7 +51,7 @@ def longest_way(*tasks: list[float]) -> float:
 def made(size: int) -> dict[str, float]:
     """Publish so many subjects by one process, and then by a run and what follows it."""
     dynamodb = MemoryClient(page=150)
-    dynamodb.tables[world.TABLE] = RowsOnDisk()  # type: ignore[assignment]
+    dynamodb.tables[world.TABLE] = Rows(RowsOnDisk())
     trial = Trial(size, seeded_rows(size), dynamodb, S3OnDisk())
     alone = trial.publish(None).seconds
     trial.s3.versions.clear()
