@@ -30,6 +30,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "inference": {"SUBJECTS": 2},
     "queries": {"SIZES": (2, 3, 0)},
     "room_listing": {"SUBJECTS": 16},
+    "side_by_side": {"SIZE": 3},
     "study_size": {"EVENTS": 50, "SIZES": (2, 3, 0)},
 }
 """What takes the place of a module's own sizes."""
