@@ -447,6 +447,14 @@ def test_files_that_another_publication_wrote_over_are_written_though_the_state_
     world.check_current(world.study)
 
 
+def test_a_state_that_is_lost_is_written_again(monkeypatch: Any) -> None:
+    world = _populated(monkeypatch)
+    del world.s3.versions[f"pieces/{world.study.id}/open/state"]
+    assert live.publish(world.writer(CODE), world.study, frozenset()).cut
+    assert world.state(world.study) is not None
+    world.check_current(world.study)
+
+
 def test_former_versions_go_but_for_documents_of_a_days_end(monkeypatch: Any) -> None:
     world = _populated(monkeypatch)
     world.clock.at = world.clock.at.replace(hour=23, minute=0)

@@ -138,9 +138,10 @@ def _advance(
             pieces.limit_to({*_named(documents, view, latest, state)}, BEGUN)
         return None
     entry = _entry(view, epoch, code_version, live)
-    # What was written over is written again by whoever knows as much as the latest.
+    # What was written over, or has lost its state, is written again by whoever knows as much.
+    is_whole = state is not None and not overtaken
     keeps = latest is not None and not is_newer(entry, latest)
-    if latest is not None and keeps and (not overtaken or is_newer(latest, entry)):
+    if latest is not None and keeps and (is_whole or is_newer(latest, entry)):
         return None
     unchanged = live.state.files if live.state and not overtaken else {}
     versions = [] if latest is None else [*_named(documents, view, latest, state)]
