@@ -52,7 +52,7 @@ def up(options: argparse.Namespace) -> int:
     """Leave a stack running that knows TMB-301's definition and no event yet."""
     running = emulator.find(_UP)
     if running is not None:
-        print("A stack already runs, with all that was posted to it; `make down` stops it.\n")
+        print("A stack already runs, with its own code and data; `make down` stops it.\n")
     else:
         template = step("Building the functions", stack.build)
         running = emulator.start(_UP, options.host)

@@ -9,6 +9,8 @@ from compileall import compile_dir
 from pathlib import Path
 from py_compile import PycInvalidationMode
 
+from local.emulator import LocalError
+
 TASK = "/var/task"
 """Where Lambda has the code, as tracebacks name it."""
 
@@ -17,14 +19,14 @@ def compile_modules(folder: Path) -> None:
     """Compile every module below a folder, for the Python that this runs on.
 
     Nothing compares them with their sources when they are loaded: times of files do not outlast
-    a deployment. Raises `ValueError` if a module cannot be compiled.
+    a deployment. Raises `LocalError` if a module cannot be compiled; which, and why, is printed.
     """
     is_whole = compile_dir(
-        folder, quiet=2, maxlevels=None, force=True, stripdir=str(folder), prependdir=TASK,
+        folder, quiet=1, maxlevels=None, force=True, stripdir=str(folder), prependdir=TASK,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH, optimize=-1,
     )  # fmt: skip
     if not is_whole:
-        raise ValueError(f"a module below {folder} cannot be compiled")
+        raise LocalError(f"A module below {folder} cannot be compiled.")
 
 
 if __name__ == "__main__":

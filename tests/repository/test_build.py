@@ -1,11 +1,17 @@
 """What is built for a processor runs on that processor, whichever machine builds it."""
 
-from importlib.util import MAGIC_NUMBER, cache_from_source
+from importlib.util import (
+    MAGIC_NUMBER,
+    cache_from_source,
+    module_from_spec,
+    spec_from_file_location,
+)
 from pathlib import Path
 
 import pytest
 
-from local import stack
+from local import bytecode, stack
+from local.emulator import LocalError
 
 ELF, MACHINE_AT = b"\x7fELF", 18
 MACHINES = {"arm64": 0xB7, "x86_64": 0x3E}
@@ -58,6 +64,33 @@ def test_every_module_is_compiled_and_taken_without_a_look_at_its_source(artefac
     headers = {path.name: Path(cache_from_source(path)).read_bytes()[:8] for path in modules}
     assert len(modules) > 500
     assert set(headers.values()) == {unchecked}
+
+
+def value_of(file: Path) -> int:
+    """Load a module from its file; give its `VALUE`."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    value: int = module.VALUE
+    return value
+
+
+def test_a_folder_that_is_compiled_again_holds_what_its_sources_say_then(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = tmp_path / "module.py"
+    for value in (1, 2):
+        module.write_text(f"VALUE = {value}\n")
+        bytecode.compile_modules(tmp_path)
+        assert value_of(module) == value
+    module.write_text("VALUE = 3\n")  # what is compiled is taken unseen: hence builds start empty
+    assert value_of(module) == 2
+    module.write_text("VALUE =\n")
+    with pytest.raises(LocalError):
+        bytecode.compile_modules(tmp_path)
+    assert str(module) in capsys.readouterr().out
 
 
 def test_both_hold_the_same_versions() -> None:
