@@ -208,7 +208,7 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
         core = _Session(service)
         services = _RegularServices if service in REGULAR else _Services
         core.register_component("data_loader", services(file_loader=_Files()))
-        if "AWS_ACCESS_KEY_ID" in os.environ:
+        if os.environ.get("AWS_ACCESS_KEY_ID"):
             # There they are: no other place is made ready to be asked for them.
             core.register_component("credential_provider", CredentialResolver([EnvProvider()]))
         made = core.create_client(service, config=config, **options)

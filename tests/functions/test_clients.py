@@ -3,10 +3,11 @@
 import copy
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore import awsrequest, handlers, session
+from botocore import awsrequest, handlers, loaders, session
 from botocore.exceptions import ClientError
 from invoking import forget
 from pydantic import ValidationError
@@ -141,6 +142,19 @@ def test_credentials_of_the_environment_are_the_ones_that_sign(
     assert (credentials.access_key, credentials.token) == ("of-the-environment", "token")
 
 
+def test_a_key_that_is_empty_leaves_the_other_places_to_be_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Where Lambda keeps snapshots it gives the credentials at another place, and no key."""
+    place = tmp_path / "credentials"
+    place.write_text("[default]\naws_access_key_id = of-a-file\naws_secret_access_key = secret\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(place))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "")
+    client = wiring.client("dynamodb", region_name="eu-central-1")
+    assert client._request_signer._credentials.access_key == "of-a-file"
+
+
 ANSWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "get_item": (
         {"TableName": "x", "Key": {"PK": {"S": "a"}, "SK": {"S": "b"}}, "ConsistentRead": True},
@@ -229,3 +243,31 @@ def test_what_is_sent_and_read_is_what_botocore_itself_would_send_and_read(
     ours, theirs = (exchange(c, operation, request, status, answer) for c in (client, plain))
     assert ours == theirs
     assert request == before
+
+
+def test_a_botocore_that_speaks_cbor_is_given_binary_values_as_they_are(
+    in_region: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It regards no documents: base 64 would be stored in the place of the value."""
+    in_region("eu-central-1")
+    load, sent = loaders.Loader.load_service_model, list[bytes]()
+
+    def load_cbor(loader: loaders.Loader, name: str, kind: str, *version: Any) -> Any:
+        model = load(loader, name, kind, *version)
+        if kind == "service-2":
+            model["metadata"]["protocols"] = ["smithy-rpc-v2-cbor"]
+        return model
+
+    def send(request: Any, **_: Any) -> awsrequest.AWSResponse:
+        sent.append(request.body)
+        response = awsrequest.AWSResponse("", 200, awsrequest.HeadersDict(), None)
+        response._content = b"\xa1dItem\xa1aa\xa1aBB\0\xff"
+        return response
+
+    monkeypatch.setattr(loaders.Loader, "load_service_model", load_cbor)
+    client = wiring.client("dynamodb", wiring.CLIENT)
+    client.meta.events.register_first("before-send.dynamodb", send)
+    client.put_item(TableName="x", Item={"a": {"B": b"\0\xff"}})
+    assert b"\0\xff" in sent[0]
+    answer = client.get_item(TableName="x", Key={"a": {"B": b"\0\xff"}})
+    assert answer["Item"] == {"a": {"B": b"\0\xff"}}

@@ -17,6 +17,7 @@ from trial.definition import study
 from trial.reporting import blocks, journals, unfinished_report
 from trial.reporting.live import unfinished
 from trial.reporting.live.parts import LiveParts
+from trial.store.document_runs import DocumentRun
 from trial.web import queries
 
 STUDY = "A"
@@ -246,3 +247,22 @@ def test_a_definition_that_comes_into_force_meanwhile_ends_the_run_and_begins_an
     machine.run()
     assert wiring.documents().latest(STUDY, "open").document is not None
     assert b"Amended" in live_files(large)["summary.md"]
+
+
+def test_a_run_begins_whose_row_is_written_with_the_answer_lost(large: Service) -> None:
+    runs, events = wiring.document_runs(), wiring.table()._client.meta.events
+    sent: list[object] = []
+
+    def send_again(**_: object) -> float | None:
+        sent.append(None)
+        return 0.0 if len(sent) == 1 else None
+
+    first, second = (DocumentRun(name, "live", "", "0", "0") for name in ("1", "2"))
+    for run, former in ((first, None), (second, first)):
+        sent.clear()
+        events.register_first("needs-retry.dynamodb", send_again)
+        assert runs.begin(STUDY, run, former)
+        events.unregister("needs-retry.dynamodb", send_again)
+        assert len(sent) == 2
+        assert runs.get(STUDY) == run
+    assert not runs.begin(STUDY, first, None)

@@ -14,7 +14,7 @@ from trial.deferred import dataclass
 from trial.store import keys
 from trial.store.audits import LOST_AFTER, Overtaken
 from trial.store.rows import second_text
-from trial.store.table import Action, Item, Table, Value, key, number, text
+from trial.store.table import ABSENT, Action, Item, Table, Value, key, number, text
 
 LIVE = "live"
 """What a run makes that is for no report; no report is called so."""
@@ -81,12 +81,11 @@ class DocumentRuns:
             "task": text(""),
             "parts": number(0),
         }
-        if former is None:
-            return self._table.put_if_absent(row)
-        known = {"former": text(former.name), "seen": text(former.seen)}
-        return self._table.try_write(
-            self._table.put(row, "run = :former AND seen = :seen", **known)
-        )
+        condition, known = ABSENT, dict[str, Value]()
+        if former is not None:
+            condition = "run = :former AND seen = :seen"
+            known = {"former": text(former.name), "seen": text(former.seen)}
+        return self._table.try_write(self._table.put(row, condition, **known))
 
     def plan(self, study: str, run: str, task: str, parts: int, moment: str) -> None:
         """Note a run's next task; raises `Overtaken` where it goes on no more."""

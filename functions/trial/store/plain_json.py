@@ -24,9 +24,11 @@ def mark_documents(model: dict[str, Any]) -> None:
 def register(client: Any) -> None:  # noqa: ANN401 (botocore makes its clients' classes at run time)
     """Have a client whose model is marked write and read binary values.
 
-    A botocore that knew no documents would do so by itself, and would do it once more.
+    A botocore that knew no documents, or spoke to DynamoDB in CBOR, where it regards none, would do
+    so by itself, and would do it once more.
     """
-    if client.meta.service_model.shape_for("AttributeValue").is_document_type:
+    model = client.meta.service_model
+    if model.resolved_protocol == "json" and model.shape_for("AttributeValue").is_document_type:
         client.meta.events.register("provide-client-params.dynamodb", _write_request)
         client.meta.events.register("after-call.dynamodb", _read_answer)
 
