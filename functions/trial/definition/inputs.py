@@ -67,7 +67,7 @@ from trial.definition.outputs import (
     WorstRow,
 )
 from trial.definition.reporting import CompletionDefinition
-from trial.events.kinds import ADVERSE_EVENT, CODINGS, DOSES, derived_fields
+from trial.events.kinds import ADVERSE_EVENT, CODINGS, DOSES, MISSED_DOSES, derived_fields
 from trial.events.payloads import ERASURE, KINDS
 
 COURSE = frozenset({
@@ -86,7 +86,6 @@ VISITS = "days of visits"
 """Which visits took place or were missed, and when."""
 RESULTS = "results"
 """Those of all parameters."""
-MISSED_DOSES = "dose.missed"
 
 _NOTHING = frozenset[str]()
 _UNKNOWN = frozenset({ANYTHING})
@@ -181,16 +180,16 @@ class Inputs:
 
     def _of_days(self, part: Measure | Condition) -> frozenset[str]:
         """Return what a measure, or results that come together, reads beside the results."""
-        doses = _NOTHING if part.days_after_last_dose is None else frozenset({DOSES})
+        inputs = _NOTHING if part.days_after_last_dose is None else frozenset({DOSES})
         if isinstance(part, Condition) or part.parameter is None:
-            return doses
+            return inputs
         if part.missing in ("locf", "locf-visit"):  # one without a window closes as the next opens
-            doses |= {VISITS}
+            inputs |= {VISITS}
         if part.without_date:  # its row says at which visits
-            return doses.union(*self._of_visit.values())
+            return inputs.union(*self._of_visit.values())
         places = part.at_visits or () if part.after is not None else (str(part.at),)
         of_baseline = frozenset({due_input(BASELINE)})
-        return doses.union(*(self._of_visit.get(place, of_baseline) for place in places))
+        return inputs.union(*(self._of_visit.get(place, of_baseline) for place in places))
 
     def _of_name(self, name: str) -> tuple[frozenset[str], tuple[object, ...]]:
         """Return what a text reads, whatever it may name, and the parts that it may name."""

@@ -16,6 +16,7 @@ from trial.definition.conditions import (
 from trial.definition.exposure import OF_PLAN, Exposure
 from trial.definition.narratives import Paragraph
 from trial.definition.outputs import TableRow
+from trial.events.kinds import DOSES, MISSED_DOSES
 from trial.events.payloads import KINDS
 
 CARRIED = "carried:"
@@ -136,7 +137,7 @@ def _kinds(definition: Definition) -> Iterator[str]:
         if isinstance(part, AdverseEventFilter):
             yield EVENTS
         elif isinstance(part, Exposure):
-            yield from ("dose.administered", *(["dose.missed"] if part.of in OF_PLAN else []))
+            yield from (DOSES, *([MISSED_DOSES] if part.of in OF_PLAN else []))
         elif isinstance(part, Span | TimeToEvent):
             yield from (_DATES[name] for name in _dates(part) if name in _DATES)
         waiting += _inside(part)

@@ -8,7 +8,8 @@ from typing import Any, get_args, get_type_hints
 from trial.events.fields import FullDate, LocalTime, PartialDate
 from trial.events.payloads import KINDS, NOT_DONE, Data, is_not_done
 
-ADVERSE_EVENT, DOSES = "adverse-event.reported", "dose.administered"
+ADVERSE_EVENT = "adverse-event.reported"
+DOSES, MISSED_DOSES = "dose.administered", "dose.missed"
 _DATES = (PartialDate, FullDate, LocalTime)
 
 

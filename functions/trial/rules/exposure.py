@@ -15,11 +15,10 @@ from trial.definition.exposure import (
     Exposure,
 )
 from trial.events import dates
+from trial.events.kinds import MISSED_DOSES
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Record
 from trial.subject.results import EXACT, Value, value_of
-
-MISSED = "dose.missed"
 
 
 def exposure(definition: Exposure) -> Callable[[Derivation], Value | None]:
@@ -30,7 +29,7 @@ def exposure(definition: Exposure) -> Callable[[Derivation], Value | None]:
         doses = _doses(definition, derivation)
         if not doses:
             return None
-        number = compute(definition, doses, len(derivation.records(MISSED)))
+        number = compute(definition, doses, len(derivation.records(MISSED_DOSES)))
         return None if number is None else value_of(_decimal(number), definition.precision)
 
     return evaluate

@@ -19,6 +19,7 @@ from trial.events import dates
 from trial.events.kinds import (
     CODINGS,
     DECIDING_DATE,
+    DOSES,
     has_measurements,
     implied,
     is_contact,
@@ -160,7 +161,7 @@ class Derivation:
     @cached_property
     def doses(self) -> list[Record]:
         """Doses given, in order of their start."""
-        return self.ordered("dose.administered")
+        return self.ordered(DOSES)
 
     @property
     def first_dose(self) -> str | None:

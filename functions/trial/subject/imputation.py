@@ -15,7 +15,7 @@ from typing import Any
 
 from trial.deferred import dataclass
 from trial.events import dates
-from trial.events.kinds import DECIDING_DATE, date_fields, partial_dates, shows_alive
+from trial.events.kinds import DECIDING_DATE, DOSES, date_fields, partial_dates, shows_alive
 from trial.events.payloads import KINDS
 from trial.subject.fold import Record
 
@@ -53,7 +53,7 @@ class Imputation:
     @cached_property
     def first_dose(self) -> str | None:
         """When treatment began: the local time of the first dose."""
-        starts = (dose.data["start"] for dose in self._records.get("dose.administered", ()))
+        starts = (dose.data["start"] for dose in self._records.get(DOSES, ()))
         return min(starts, key=lambda start: (*dates.moment(start), start), default=None)
 
     @cached_property

@@ -242,12 +242,12 @@ class CompiledTable:
         return next((n.raw for n in counts if isinstance(n.raw, int)), 0)
 
     @cached_property
-    def _whole(self) -> "_TablePart":
+    def _whole(self) -> _TablePart:
         columns = [column for column in self.columns if column.where is not None]
         return _TablePart(columns, self._rows_and_empty, self._pooling_rows)
 
     @cached_property
-    def _parts(self) -> "dict[frozenset[str], _TablePart]":
+    def _parts(self) -> dict[frozenset[str], _TablePart]:
         return {}
 
     @cached_property
@@ -423,8 +423,7 @@ class CompiledStudy:
     def components(self) -> Components:
         """The components in which a subject is counted, and what each reads."""
         sets = {cell: population.set for cell, population in self.populations.items()}
-        rows = discrepancies.ROW, FLOW_ROW
-        return Components(self.study.definition, self._layout, sets, self.checks.inputs, rows)
+        return Components(self.study.definition, self._layout, sets, self.checks.inputs)
 
     def rows_touched(self) -> set[str]:
         """Return the rows of sums, by position, that one subject's change can touch."""

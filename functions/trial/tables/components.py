@@ -14,8 +14,10 @@ from trial.deferred import dataclass
 from trial.definition import Definition
 from trial.definition.inputs import Inputs
 from trial.statistics.cells import Cells, Share
+from trial.tables import discrepancies
 from trial.tables.compiling import PLACED, STUDY_SUMS, Owner, SumsLayout
 from trial.tables.completion import COMPLETE
+from trial.tables.flow import FLOW_ROW
 
 ACCEPTED = "accepted"
 """The cell of the study's row that counts the accepted revisions."""
@@ -54,12 +56,8 @@ class Components:
         layout: SumsLayout,
         sets: Mapping[str, str],
         rules: Mapping[str, frozenset[str]],
-        rows: tuple[str, str],
     ) -> None:
-        """Find what each reads: `sets` by their cells, and `rules` with their inputs.
-
-        `rows` are the rows of sums of the edit checks and of the flow.
-        """
+        """Find what each reads: `sets` by their cells, and `rules` with their inputs."""
         inputs = Inputs(definition)
         self._layout = layout
         self.rules = rules
@@ -70,7 +68,6 @@ class Components:
             _of_tables(definition, inputs),
             chain.from_iterable(owners.values() for owners in layout.determined_owners),
         )
-        self._row_of_rules, self._row_of_flow = rows
         self._known = frozenset[str]().union(
             *rules.values(),
             *self.sets.values(),
@@ -124,12 +121,12 @@ class Components:
             return _but_of(recount.indexes, cells) if row in recount.placed else cells
         if row == STUDY_SUMS:
             return self._kept_of_study(cells, recount)
-        if row == self._row_of_rules:
+        if row == discrepancies.ROW:
             return {name: n for name, n in cells.items() if name not in recount.rules}
         if match := _DETERMINED_ROW.match(row):
             return _but_of(recount.determined[match[1] == "missing"], cells)
         match = _INDEX_IN_ROW.match(row)
-        if match is None and row != self._row_of_flow:
+        if match is None and row != FLOW_ROW:
             return None
         is_dropped = int(match[1]) in recount.indexes if match else recount.flow
         return {} if is_dropped else cells

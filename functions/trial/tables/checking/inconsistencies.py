@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from trial.definition import Definition
-from trial.definition.conditions import Class, Classes, MeasureRef
+from trial.definition.conditions import Class, Classes, MeasureRef, Ref
 from trial.definition.denominators import denominator_condition
 from trial.definition.flow import FlowBox, FlowStage, Identity
 from trial.definition.formulas import Node, Operand, Operation, nodes
@@ -121,10 +121,17 @@ def denominators_of_others(
                 yield FieldError(path, "holds nobody of any column: N is always 0")
 
 
+def _refs(
+    definition: Definition, row: TableRow, column: TableColumn
+) -> tuple[Ref | None, Ref | None]:
+    """Return what a row counts in a column, and its denominator there."""
+    counted = row.count.get(column.id) if isinstance(row.count, dict) else row.count
+    return counted, denominator_condition(definition, row, counted)
+
+
 def _counts_others(definition: Definition, row: TableRow, column: TableColumn) -> bool:
     """Return whether nobody whom the row counts in a column is in its denominator."""
-    counted = row.count.get(column.id) if isinstance(row.count, dict) else row.count
-    denominator = denominator_condition(definition, row, counted)
+    counted, denominator = _refs(definition, row, column)
     return (
         counted is not None
         and denominator is not None
@@ -134,8 +141,7 @@ def _counts_others(definition: Definition, row: TableRow, column: TableColumn) -
 
 def _shows_others(definition: Definition, row: TableRow, column: TableColumn) -> bool:
     """Return whether nobody of a column is in the row's denominator."""
-    counted = row.count.get(column.id) if isinstance(row.count, dict) else row.count
-    denominator = denominator_condition(definition, row, counted)
+    _, denominator = _refs(definition, row, column)
     analysis_set = definition.sets.get(column.set or "")
     in_set = None if analysis_set is None else analysis_set.condition
     return denominator is not None and any(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from trial.events import dates
-from trial.events.kinds import DECIDING_DATE
+from trial.events.kinds import DECIDING_DATE, DOSES, MISSED_DOSES
 from trial.events.payloads import ERASURE
 from trial.subject.derivation import Derivation
 from trial.tables.discrepancies.evidence import Evidence, by_id, count_text, record_keys
@@ -12,11 +12,11 @@ ENROLLED, RANDOMISED, SUPERSEDED = "subject.enrolled", "subject.randomised", "su
 CONSENT = "consent.recorded"
 _INTRODUCES = frozenset({ENROLLED, RANDOMISED, CONSENT, "subject.screened", "screening.failed"})
 _NO_DATA = frozenset({ERASURE, SUPERSEDED})
-_AFTER_CONSENT = (ENROLLED, RANDOMISED, "dose.administered", "deviation.recorded")
+_AFTER_CONSENT = (ENROLLED, RANDOMISED, DOSES, "deviation.recorded")
 CONSENT_KINDS = (CONSENT, *_AFTER_CONSENT)
 """The kinds that are held against the consent, and itself."""
 WITH_REASON = (
-    "screening.failed", "visit.missed", "dose.missed", "disposition.recorded", "subject.unblinded",
+    "screening.failed", "visit.missed", MISSED_DOSES, "disposition.recorded", "subject.unblinded",
 )  # fmt: skip
 
 

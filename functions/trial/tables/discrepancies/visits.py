@@ -6,7 +6,7 @@ from itertools import islice
 
 from trial.definition.design import Visit
 from trial.events import dates
-from trial.events.kinds import CODINGS, has_measurements
+from trial.events.kinds import CODINGS, DOSES, MISSED_DOSES, has_measurements
 from trial.events.payloads import KINDS, is_not_done
 from trial.subject.derivation import Derivation
 from trial.subject.fold import Key, Record
@@ -14,7 +14,7 @@ from trial.subject.results import limit_errors, result_errors
 from trial.tables.discrepancies.evidence import MAX_RECORDS_NAMED, Evidence, by_id, record_keys
 
 RECORDED, RESULTS = "visit.recorded", "lab.result.reported"
-MISSED = (("visit.missed", RECORDED), ("dose.missed", "dose.administered"))
+MISSED = (("visit.missed", RECORDED), (MISSED_DOSES, DOSES))
 
 
 def visit_twice(derivation: Derivation) -> Iterator[Evidence]:
@@ -221,7 +221,7 @@ def no_longer_accepted(derivation: Derivation) -> Iterator[Evidence]:
 
 
 _CHOSEN = {
-    "first dose": ("dose.administered",),
+    "first dose": (DOSES,),
     **{coding: (coding,) for coding in CODINGS.values()},
 }
 HAVE_RESULTS = (RESULTS, "observation.recorded", *filter(has_measurements, KINDS))
