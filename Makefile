@@ -19,15 +19,16 @@ LOCAL := PYTHONPATH=infrastructure .venv/bin/python -m local
 # sam looks for python3.13 on the path and asks for a region even where none matters.
 SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 sam
 
-# What make coverage runs, the pure core's tests but for the longest, and make test-quick, less of it
-# and the import rules.
+# What make coverage runs, the pure core's tests but for the longest, with the property that holds
+# what is counted by change; and make test-quick, less of it and the import rules.
 CORE := $(sort $(wildcard tests/core/test_*.py))
 LONGEST := tables names blinding attribution fisher listing_dates listings acceptance any_definition
 # What takes longest of the rest under measurement, and reaches little that others do not.
 UNMEASURED := grading scales arrangement kinds messages content library_recounted arms formulas
 LONG := messages wording flow methods content arms testing severity partial_dates figures \
   unreported denominators discrepancies library_recounted
-COVERED := $(filter-out $(patsubst %,tests/core/test_%.py,$(LONGEST) $(UNMEASURED)),$(CORE))
+COVERED := $(filter-out $(patsubst %,tests/core/test_%.py,$(LONGEST) $(UNMEASURED)),$(CORE)) \
+  tests/properties/test_counted_by_change.py
 QUICK := $(filter-out $(patsubst %,tests/core/test_%.py,$(LONGEST) $(LONG)),$(CORE)) \
   tests/repository/test_imports.py
 
