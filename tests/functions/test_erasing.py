@@ -14,6 +14,8 @@ import wiring
 from local.remaking import remake
 from local.verify import Options, verify
 from trial.events.privacy import ERASED
+from trial.store.document_runs import LIVE, DocumentRun
+from trial.store.rows import second_text
 
 Event = dict[str, Any]
 SUBJECT = "TMB301-007"
@@ -230,6 +232,11 @@ def test_a_study_is_removed_after_its_retention_and_not_before(
     assert service.get("work").json["work"]
     assert service.versions(f"pieces/{STUDY}/")
     wiring.leases().abandon(STUDY, "a publication that began before")
+    now = second_text(wiring.now())
+    assert wiring.document_runs().begin(STUDY, DocumentRun("r", LIVE, "", now, now), None)
+    service.invoke("audit", {})
+    assert service.versions(f"pieces/{STUDY}/")
+    wiring.document_runs().close(STUDY, "r")
     service.invoke("audit", {})
     assert service.items().keys() == {current}
     assert service.versions("pieces/") == set()
