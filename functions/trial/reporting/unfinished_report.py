@@ -274,6 +274,9 @@ def clear(documents: Documents, study_id: str, report_id: str) -> None:
 
 def forget_erased(store: Store, documents: Documents, study: Study, report_id: str) -> None:
     """Delete what is kept of a report that waits and holds texts that are erased by now."""
+    erased = ErasedSubjects.read(store, study)
+    if not erased.places:
+        return  # as nearly always: no piece is looked for
     for audience in AUDIENCES:
         pieces = documents.pieces(study.id, audience).of_report(report_id)
         document = pieces.read_document(INDEX)
@@ -281,7 +284,6 @@ def forget_erased(store: Store, documents: Documents, study: Study, report_id: s
         if groups:
             places = [GroupPlace(*place) for place in groups]
             are_all = document is not None and document["is_read"]
-            erased = ErasedSubjects.read(store, study)
             _forget_outdated(pieces, places, erased, are_all=are_all)
 
 
