@@ -133,7 +133,7 @@ def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
     )
     shard = event.get("shard")
     if task == GIVE_UP:
-        steps.give_up(name, run, "a process ended before it had done its step")
+        steps.give_up(name, run, "each try of a step failed: for want of time, memory or a service")
         return {}
     try:
         if shard is not None:

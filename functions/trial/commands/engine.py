@@ -8,7 +8,7 @@ from trial.store.failures import transient_as_unavailable
 BEGIN = "begin"
 """The task of a run's first step."""
 GIVE_UP = "give-up"
-"""That of its last, where a process ended again and again before it had done its step."""
+"""That of its last, where each try of a step failed: its process ended, or nothing answered it."""
 
 
 class Engine:
