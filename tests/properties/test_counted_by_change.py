@@ -7,7 +7,7 @@ other ids that stand for a subject, erasures; in any order, one event or some at
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,11 @@ import soak
 import wide
 from blinded import COLUMNS, ROWS, study_of
 from builders import day, entry
+from core.test_any_definition import WHOLE
+from core.test_arrangement import arranged
 from islet import generate
-from parallel import TOTAL, A, B, randomised
+from oncology import tumour
+from parallel import TOTAL, A, B, parallel, randomised
 from pilot import feed as pilot
 from watched import WatchedDerivation, inputs_asked, is_stated
 
@@ -34,8 +37,10 @@ from trial.statistics.cells import Share
 from trial.store.encoding.shares import decode_share, encode_share
 from trial.subject.changed_inputs import Former, changed_inputs
 from trial.subject.derivation import Derivation
-from trial.subject.fold import ERASURE_RECORD, Subject, fold
+from trial.subject.fold import ERASURE_RECORD, Subject, fold, fold_all
 from trial.tables.compiled import compiled, contribute
+from trial.tables.compiling import STUDY_SUMS
+from trial.tables.components import ACCEPTED
 
 ROOT = Path(__file__).parents[2]
 SIZE = soak.size(1, 40)
@@ -79,14 +84,6 @@ def check_inputs(view: Study, subject: Subject) -> Asked:
     ]
     assert lacking == []
     return {(component, name) for component, name, _ in asked}
-
-
-def by_subject(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """Sort events by their subject."""
-    sorted_events: dict[str, list[Entry]] = {}
-    for event in entries:
-        sorted_events.setdefault(event.subject, []).append(event)
-    return sorted_events
 
 
 def erased(entries: Sequence[Entry], rng: random.Random) -> list[Entry]:
@@ -244,6 +241,21 @@ def test_in_every_kind_of_row(first: int) -> None:
         check_history(study, random_history(rng, 30), rng, WATCHED)
 
 
+@pytest.mark.parametrize("is_blinded", [False, True])
+def test_in_a_definition_of_every_kind_of_part(*, is_blinded: bool) -> None:
+    rng = random.Random(SEED)  # noqa: S311 (a seed)
+    study = load(json.dumps(WHOLE | {"blinded": is_blinded}))
+    for _ in range(2 * SIZE):
+        check_history(study, random_history(rng, 25), rng, WATCHED / 2)
+
+
+def test_where_cells_of_any_rows_are_arranged() -> None:
+    rng = random.Random(SEED)  # noqa: S311 (a seed)
+    with arranged():
+        for first in range(5):
+            check_history(random_study(first), random_history(rng, 15 * SIZE), rng, 0)
+
+
 # The studies that are here
 
 
@@ -261,6 +273,11 @@ def _islet() -> tuple[Study, list[dict[str, Any]]]:
     ]
 
 
+def _oncology() -> tuple[Study, list[dict[str, Any]]]:
+    definition = read_definition(ROOT / "tests/oncology/definition.yaml")
+    return load(json.dumps(definition)), [json.loads(event.body) for event in tumour.feed()]
+
+
 def _pilot() -> tuple[Study, list[dict[str, Any]]]:
     return load(json.dumps(read_definition(wide.PILOT))), [*map(dict, pilot.feed())]
 
@@ -270,6 +287,7 @@ STUDIES = {
     "airway-2x2": lambda: _study_of_files(ROOT / "events/airway-2x2"),
     "example": lambda: _study_of_files(ROOT / "events/example"),
     "islet": _islet,
+    "oncology": _oncology,
     "pilot": _pilot,
 }
 
@@ -307,6 +325,146 @@ def test_a_first_dose_changed_on_its_day_changes_all() -> None:
     assert changed_inputs(before, first, Derivation(study, first)) is None
     stated = {inputs.ANYTHING, "dose.administered"}
     assert changed_inputs(before, later, Derivation(study, later)) == stated
+
+
+ENROLLED = {"id": "e", "label": "E", "set": "enrolled"}
+COMPARED = [A, B, {"id": "p", "label": "P", "compare": ["a", "b"], "rates": "ratio"}]
+_CD4 = {"parameter": "cd4"}
+_LOW = {"measure": _CD4 | {"at": "day-0"}, "at_least": 100}
+_LOW_SET = {"low": {"label": "Low", "condition": "low"}}
+_STARTED = (builders.enrolment(), builders.dose(7))
+_ONE_BOX: dict[str, Any] = {"id": "b", "label": "B", "count": "low"}
+
+
+def _exposure(of: str, **options: Any) -> dict[str, Any]:
+    return {"summary": {"exposure": {"of": of, "unit": "mg", **options}}}
+
+
+type Alone = tuple[dict[str, Any], Sequence[Entry], Entry]
+"""A row or other parts of the definition, a history, and an event that moves what they count."""
+ALONE: Mapping[str, Alone] = {
+    "events by a later dose": (
+        {"events": {"emergent": True}}, [*_STARTED, builders.adverse_event(60)], builders.dose(50),
+    ),
+    "terms by their coding": (
+        {"terms": {"filter": {}}}, [*_STARTED, builders.adverse_event()], builders.coding(),
+    ),
+    "time by the last contact": (
+        {"survival": {"time": "alive"}}, _STARTED, builders.contact(30),
+    ),
+    "days at risk by the last contact": (
+        {"incidence": {"filter": {}}}, _STARTED, builders.contact(30),
+    ),
+    "days at risk by the last dose": (
+        {"incidence": {"filter": {}}}, [*_STARTED, builders.contact(90)], builders.dose(50),
+    ),
+    "rate by the last contact": (
+        {"event_rate": {"filter": {}}}, [randomised("a"), *_STARTED], builders.contact(30),
+    ),
+    "what goes on by the last contact": (
+        {"resolution": {"filter": {}}}, [*_STARTED, builders.adverse_event(10)],
+        builders.contact(30),
+    ),
+    "a window that ends": ({"not_due": "day14-responder"}, _STARTED, builders.contact(60)),
+    "a baseline that is due": (
+        {"count": {"measure": _CD4 | {"at": "baseline"}, "below": 1, "missing": "failure"}},
+        _STARTED, builders.contact(8),
+    ),
+    "all of some visits due": (
+        {"not_due": {"measure": _CD4 | {"after_first_dose": "last", "at_visits": ["day-14"]},
+                     "at_least": 1}},
+        _STARTED, builders.contact(60),
+    ),
+    "a visit named first": (
+        {"count": {"measure": _CD4 | {"at": "extra"}, "below": 1, "missing": "failure"}},
+        _STARTED, builders.contact(0, visit="extra"),
+    ),
+    "a day of a visit": (
+        {"summary": _CD4 | {"at": "extra", "missing": "locf"}},
+        [*_STARTED, builders.cd4(12, 5), builders.contact(8, visit="extra"), builders.contact(40),
+         entry("visit.missed", record="V", visit="extra", date=day(10), reason="ill")],
+        entry("visit.missed", record="V", revision=2, visit="extra", date=day(20), reason="ill"),
+    ),
+    "what a result is derived of": (
+        {"summary": "baseline-log"}, _STARTED, builders.viral_load(0, 5000),
+    ),
+    "classes in place": (
+        {"levels": {"characteristic": {"label": "C", "measure": _CD4 | {"at": "day-0"}, "classes": [
+            {"value": "x", "label": "X", "at_least": 1}]}}}, _STARTED, builders.cd4(0, 5),
+    ),
+    "results until the last dose": (
+        {"summary": _CD4 | {"after_first_dose": "highest", "days_after_last_dose": 9}},
+        [*_STARTED, builders.cd4(30, 5)], builders.dose(25),
+    ),
+    "results together until the last dose": (
+        {"count": {"results": [_CD4 | {"at_least": 1}], "days_after_last_dose": 9}},
+        [*_STARTED, builders.cd4(30, 5)], builders.dose(25),
+    ),
+    "days to the last dose": (
+        {"summary": {"days": {"start": "first-dose", "end": "last-dose"}}}, _STARTED,
+        builders.dose(25),
+    ),
+    "days to the last contact": (
+        {"summary": {"days": {"start": "first-dose", "end": "last-contact"}}}, _STARTED,
+        builders.contact(25),
+    ),
+    "doses": (_exposure("cumulative-dose"), _STARTED, builders.dose(14)),
+    "doses missed": (
+        _exposure("planned-dose", planned_dose=800), _STARTED,
+        entry("dose.missed", record="M", visit="day-14", reason="ill"),
+    ),
+    "codings of other records": (
+        {"record_terms": {"recorded": "medical-history.reported", "by": ["pt"]}},
+        [*_STARTED, entry("medical-history.reported", record="H", term="Asthma")],
+        entry("medical-history.coded", record="HC", medical_history="H", dictionary="M",
+              version="1", pt="Asthma", soc="Lungs"),
+    ),
+    "medication by a later dose": (
+        {"medications": {"days_after_last_dose": 5}, "rows": [
+            {"count": {"recorded": "conmed.recorded", "where": {"concomitant": True}}}]},
+        [*_STARTED, entry("conmed.recorded", record="M", drug="x", start=day(20))],
+        builders.dose(25),
+    ),
+    "a column that shows some": (
+        {"columns": [ENROLLED | {"where": "low"}], "rows": [{"count": "enrolled"}]},
+        _STARTED, builders.cd4(0, 500),
+    ),
+    "an analysis set": ({"sets": _LOW_SET}, _STARTED, builders.cd4(0, 500)),
+    "a column of a set": (
+        {"sets": _LOW_SET, "rows": [{"count": "enrolled"}],
+         "columns": [{"id": "e", "label": "E", "set": "low"}]},
+        _STARTED, builders.cd4(0, 500),
+    ),
+    "the flow": (
+        {"flow": {"title": "F", "stages": [{"id": "s", "label": "S", "box": _ONE_BOX}]}},
+        _STARTED, builders.cd4(0, 500),
+    ),
+    "who is complete": (
+        {"completion": {"set": "enrolled", "condition": "low", "label": "low"}},
+        _STARTED, builders.cd4(0, 500),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_an_input_that_alone_changes_is_seen(name: str) -> None:
+    parts, history, event = ALONE[name]
+    is_row = parts.keys().isdisjoint(("rows", "sets", "flow", "completion"))
+    options = {"rows": [parts]} if is_row else dict(parts)
+    rows = options.pop("rows", [{"count": "enrolled"}])
+    columns = options.pop("columns", [ENROLLED] if name != "rate by the last contact" else COMPARED)
+    study = parallel(rows, columns, **{
+        "times": {"alive": {"label": "A", "start": "enrolment", "events": ["death"]}},
+        "visits": [*builders.TINY["visits"], *_FURTHER_VISITS[:2]], "conditions": {"low": _LOW},
+        "discrepancies": {"only": []}, **options,
+    })  # fmt: skip
+    before = fold_all("S-1", history)
+    after, _ = fold(before, event)
+    former, anew = contribute(study, before), contribute(study, after)
+    former_but_accepted = former | {STUDY_SUMS: former[STUDY_SUMS] | {ACCEPTED: after.accepted}}
+    assert anew != former_but_accepted
+    for _ in range(2):  # a process counts its first event anew
+        assert contribute(study, after, former=Former(before, former)) == anew
 
 
 _SELDOM_READ = {
