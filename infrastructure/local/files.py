@@ -25,7 +25,7 @@ UNNAMED = frozenset({
 def check(directory: Path, manifest: Mapping[str, Any], result: CheckResult) -> frozenset[str]:
     """Compare each file with the manifest, and the manifest with what a cut has to have.
 
-    Returns the names of the files that are as the manifest states: no other is safe to unpack.
+    Returns the names of the files that are as the manifest states.
     """
     intact = set[str]()
     for file in manifest["files"]:

@@ -32,6 +32,8 @@ from trial.tables.file_names import DEFINITION, MANIFEST
 from trial.tables.grid import Report
 
 type Row = Mapping[str, Any]
+_MAY_ABORT = ".parquet"
+"""How the names of files end over which, where they are damaged, their reader may abort."""
 _HEAD = b""  # the chain is followed elsewhere
 
 
@@ -62,8 +64,7 @@ def remake(
 ) -> CheckResult:
     """Compare each file of a directory with what heads and journals give.
 
-    Files are opened if they are `intact`, as the manifest states: what reads Parquet may abort the
-    process over one that is damaged.
+    `intact` are the files that are as the manifest states.
     """
     result, cut = CheckResult(), manifest["cut"]
     if cut["contribution_version"] != CONTRIBUTION_VERSION:
@@ -130,10 +131,11 @@ def _compare(
     for file in render(remade, recorded.study, code):
         content = b"".join(file.content)
         position = ""
-        if file.name in {MANIFEST, *intact} or not (directory / file.name).is_file():
-            position = _where(directory, file.name, content, [*names])
-        else:
+        is_there = (directory / file.name).is_file()
+        if is_there and file.name.endswith(_MAY_ABORT) and file.name not in intact:
             unopened.append(file.name)  # that it is not the manifest's is told already
+        else:
+            position = _where(directory, file.name, content, [*names])
         if is_marked(content):
             names.append(file.name)
         if position and code != own_code:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import zip_longest
@@ -60,8 +61,11 @@ def _in_parquet(published: bytes, remade: bytes) -> str:
 
 def members(content: bytes) -> dict[str, bytes]:
     """Unpack an archive: its members by name; raises `BadZipFile`."""
-    with ZipFile(BytesIO(content)) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
+    try:
+        with ZipFile(BytesIO(content)) as archive:
+            return {name: archive.read(name) for name in archive.namelist()}
+    except (zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise BadZipFile("a member is damaged") from error
 
 
 def _in_archive(published: bytes, remade: bytes) -> str:
