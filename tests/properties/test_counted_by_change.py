@@ -379,6 +379,15 @@ ALONE: Mapping[str, Alone] = {
         {"count": {"measure": _CD4 | {"at": "extra"}, "below": 1, "missing": "failure"}},
         _STARTED, builders.contact(0, visit="extra"),
     ),
+    "a visit of a row named first": (
+        {"count": {"measure": _CD4, "below": 1, "missing": "failure"}, "visits": ["extra"]},
+        _STARTED, builders.contact(0, visit="extra"),
+    ),
+    "classes in place of a visit": (
+        {"visits": ["day-0"], "levels": {"characteristic": {
+            "label": "C", "measure": _CD4, "classes": [
+                {"value": "x", "label": "X", "at_least": 1}]}}}, _STARTED, builders.cd4(0, 5),
+    ),
     "a day of a visit": (
         {"summary": _CD4 | {"at": "extra", "missing": "locf"}},
         [*_STARTED, builders.cd4(12, 5), builders.contact(8, visit="extra"), builders.contact(40),
