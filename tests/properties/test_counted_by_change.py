@@ -352,6 +352,13 @@ ALONE: Mapping[str, Alone] = {
     "time by the last contact": (
         {"survival": {"time": "alive"}}, _STARTED, builders.contact(30),
     ),
+    "time by a last contact that is corrected": (
+        {"survival": {"time": "alive"}}, [*_STARTED, builders.contact(30)],
+        builders.contact(5, record="SEEN-30", revision=2),
+    ),
+    "a window whose last day was the last contact": (
+        {"not_due": "day14-responder"}, [*_STARTED, builders.contact(17)], builders.contact(18),
+    ),
     "days at risk by the last contact": (
         {"incidence": {"filter": {}}}, _STARTED, builders.contact(30),
     ),
@@ -383,10 +390,10 @@ ALONE: Mapping[str, Alone] = {
         {"count": {"measure": _CD4, "below": 1, "missing": "failure"}, "visits": ["extra"]},
         _STARTED, builders.contact(0, visit="extra"),
     ),
-    "classes in place of a visit": (
-        {"visits": ["day-0"], "levels": {"characteristic": {
-            "label": "C", "measure": _CD4, "classes": [
-                {"value": "x", "label": "X", "at_least": 1}]}}}, _STARTED, builders.cd4(0, 5),
+    "classes in place of a second visit": (
+        {"visits": ["day-0", "day-14"], "levels": {"characteristic": {
+            "label": "C", "measure": _CD4, "missing": "x", "classes": [
+                {"value": "x", "label": "X", "at_least": 1}]}}}, _STARTED, builders.contact(18),
     ),
     "a day of a visit": (
         {"summary": _CD4 | {"at": "extra", "missing": "locf"}},
