@@ -115,11 +115,12 @@ def ingest(lines: list[str]) -> dict[str, Any]:
 
 
 def publish() -> dict[str, Any]:
-    """Make batches of the table's stream, and the call of the schedule."""
+    """Make batches of the table's stream, the call of the schedule, and a step of a run."""
     return {
         "publish/subject-changed": streamed((f"STUDY#{STUDY}#0", "SUBJECT#TMB301-007")),
         "publish/sweep": {},
         "publish/report-requested": streamed((f"STUDY#{STUDY}", f"REPORT#{REPORTS[0]}")),
+        "publish/step": {"study": STUDY, "run": RUN, "task": "blocks", "shard": 0},
     }
 
 

@@ -99,8 +99,8 @@ def _in_parquet(content: bytes, old: str, new: str) -> bytes:
     """Change every text that holds another, in a file as the service writes them."""
     table, described = pl.read_parquet(content), pl.read_parquet_metadata(content)
     columns = {name: _STORED[kind] for name, kind in table.schema.items()}
-    rows = [[_stored(value, old, new) for value in row] for row in table.rows()]
-    packed = pages.pack([*columns.values()], rows)
+    values = [[_stored(value, old, new) for value in column] for column in table.get_columns()]
+    packed = pages.pack([*columns.values()], values)
     forged = b"".join(parquet.file(columns, [packed], described))
     assert not pl.read_parquet(forged).equals(table)
     return forged
