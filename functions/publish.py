@@ -10,8 +10,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 import wiring
-from trial.commands.document_runs import MakingSideBySide, Next
+from trial.commands.document_runs import MakingSideBySide
 from trial.commands.engine import GIVE_UP
+from trial.commands.runs import Next
 from trial.definition.study import Study
 from trial.errors import Beat, OutOfTime, Unavailable, Unfinished, error_location
 from trial.reporting import currency, publishing, unfinished_report

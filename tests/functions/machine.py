@@ -5,9 +5,23 @@ from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import Any
 
-from invoking import Context, Service
+import toy
+from invoking import Context, Service, forget, request
+
+import wiring
 
 type Document = dict[str, Any]
+
+
+def with_study(service: Service, study: str, shards: int, subjects: int) -> Service:
+    """Record a study of so many subjects with an event each; nothing is published of it."""
+    forget()
+    body = toy.definition(study, shards=shards)
+    header = {"Content-Type": "application/json"}
+    assert service.ask(request("PUT", f"/studies/{study}/definition", body, header)).status == 201
+    entries = [toy.event(study, f"P{i}", "L1", result=str(i)) for i in range(subjects)]
+    wiring.store().record(wiring.store().study(study), toy.receipts(entries))
+    return service
 
 
 class Machine:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import toy
 from doubles import Clock
-from invoking import Service, forget, request
-from machine import Document, Machine
+from invoking import Service, forget
+from machine import Document, Machine, with_study
 
 import wiring
 from trial.commands import engine
@@ -43,13 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 @pytest.fixture
 def large(clock: Clock, blank: Service) -> Service:
     """Give a service of one study of which nothing is published."""
-    forget()
-    body = toy.definition(STUDY, shards=SHARDS)
-    header = {"Content-Type": "application/json"}
-    assert blank.ask(request("PUT", f"/studies/{STUDY}/definition", body, header)).status == 201
-    entries = [toy.event(STUDY, f"P{i}", "L1", result=str(i)) for i in range(SUBJECTS)]
-    wiring.store().record(wiring.store().study(STUDY), toy.receipts(entries))
-    return blank
+    return with_study(blank, STUDY, SHARDS, SUBJECTS)
 
 
 @pytest.fixture

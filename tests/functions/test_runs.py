@@ -5,11 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import toy
 from doubles import Clock
 from faults import Faulty, refuse
 from invoking import Context, Service, forget, request, streamed
-from machine import Document, Machine
+from machine import Document, Machine, with_study
 from toy import definition
 
 import wiring
@@ -38,13 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.fixture
 def large(clock: Clock, blank: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
     """Give a service of one study of several shards, of whom each has subjects."""
-    forget()
-    body = definition(STUDY, shards=SHARDS)
-    header = {"Content-Type": "application/json"}
-    assert blank.ask(request("PUT", f"/studies/{STUDY}/definition", body, header)).status == 201
-    entries = [toy.event(STUDY, f"P{i}", "L1", result=str(i)) for i in range(SUBJECTS)]
-    wiring.store().record(wiring.store().study(STUDY), toy.receipts(entries))
-    return blank
+    return with_study(blank, STUDY, SHARDS, SUBJECTS)
 
 
 @pytest.fixture

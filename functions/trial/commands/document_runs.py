@@ -7,12 +7,11 @@ after the other, which finds these pieces. That process remains the truth: what 
 or has changed meanwhile it makes anew, so a part that fails costs time and nothing else.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
 
-from trial.commands.runs import run_name
+from trial.commands.runs import Next, run_name
 from trial.deferred import dataclass
 from trial.definition.study import Study
 from trial.reporting import publishing, unfinished_report
@@ -27,25 +26,6 @@ ONCE_IN = timedelta(days=1)
 """How long the same is not made side by side again: what a run did not make, one process makes."""
 SURVEY, BLOCKS, JOURNALS = "survey", "blocks", "journals"
 """The tasks: shards' subjects and parts of the blocks, of live documents; shards of a report."""
-
-
-@dataclass(frozen=True)
-class Next:
-    """The next task of a run, and its parts; none where the run has ended."""
-
-    run: str
-    task: str = ""
-    parts: Sequence[int] = ()
-
-    def document(self, study: str) -> dict[str, Any]:
-        """Return it as the engine hands it on: what audits call shards are parts here."""
-        return {
-            "study": study,
-            "run": self.run,
-            "task": self.task,
-            "shards": list(self.parts),
-            "fills": 0,
-        }
 
 
 @dataclass(frozen=True)
@@ -110,7 +90,7 @@ class MakingSideBySide:
         if not task:
             return Next(run)
         self.runs.plan(study_id, run, task, parts, second_text(self.now()))
-        return Next(run, task, range(parts))
+        return Next(run, task, tuple(range(parts)))
 
     def _task(self, study: Study, state: DocumentRun) -> tuple[str, int]:
         shards = study.definition.shards

@@ -36,7 +36,10 @@ class RunFailed(TrialError):
 
 @dataclass(frozen=True)
 class Next:
-    """What a run does next: a task of some shards, or nothing any more (`task` is '')."""
+    """What a run does next: a task of some shards, or nothing any more (`task` is '').
+
+    A run of documents has parts for shards.
+    """
 
     run: str
     task: Task | str = ""
