@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 from proxy import Proxy
 
 from local.emulator import Emulator
-from trial.errors import Rejected
+from trial.errors import Rejected, Unavailable
+from trial.store.bucket.client import Bucket
 from trial.subject.fold import Outcome
 
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
@@ -159,3 +160,24 @@ def test_half_of_an_error_is_no_answer(bench: Bench, proxy: Proxy) -> None:
     finally:
         proxy.set()
     bench.check(entry, event)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("there", faults.LOST_ANSWER),
+        ("there", faults.HALF_AN_ANSWER),
+        ("missing", faults.LOST_ANSWER),
+    ],
+)
+def test_an_object_whose_answer_breaks_off_is_unavailable(
+    proxy: Proxy, name: str, fault: faults.Rule
+) -> None:
+    s3 = clients.patient("s3", proxy.endpoint)
+    proxy.set()
+    s3.create_bucket(Bucket="broken")
+    s3.put_object(Bucket="broken", Key="there", Body=b"content")
+    proxy.set({"service": "s3", "operation": "GetObject"} | fault)
+    with pytest.raises(Unavailable):
+        Bucket(s3, "broken").read(name)
+    proxy.set()

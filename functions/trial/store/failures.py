@@ -15,12 +15,14 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NotConnected
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as NotReadable
 
 from trial.errors import NoRoom, OutOfTime, Rejected, Unavailable, error_location
 
 NO_RESPONSE = (
     HTTPClientError,
     NotConnected,
+    NotReadable,  # botocore reads the text of S3's refusals, a 404 too, without its own errors
     IncompleteReadError,
     FlexibleChecksumError,
     ResponseParserError,
