@@ -194,6 +194,12 @@ class TestExactText:
         text = exact_text(Fraction(2, 2**20_000))
         assert text == "0." + "0" * 6_020 + "502477611540"
 
+    @pytest.mark.parametrize("power", [3, 40, 5_000])
+    def test_zeros_that_lead_are_counted_right_beside_a_power_of_ten(self, power):
+        for denominator, zeros in ((10**power - 1, power - 1), (10**power + 1, power)):
+            digits = exact_text(Fraction(1, denominator)).removeprefix("0.")
+            assert len(digits) == zeros + 12
+
     @given(st.integers(-(10**15), 10**15), st.integers(0, 12))
     def test_what_ends_within_twelve_places_is_given_whole(self, units, places):
         text = exact_text(Fraction(units, 10**places))

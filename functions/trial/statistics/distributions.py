@@ -121,6 +121,17 @@ def chi_square_quantile(p: Fraction, df: Real) -> Decimal:
         return _RESULT.plus(2 * (_low_gamma(p, shape) if 2 * p <= 1 else _high_gamma(1 - p, shape)))
 
 
+def binomial_half(successes: int, trials: int) -> Decimal:
+    """Return the probability of so many successes, of probability one half each.
+
+    What its logarithm takes before the point is lost of the digits: 25 are left at 10^9 trials.
+    """
+    with localcontext(_WORKING):
+        ways = _log_gamma(Fraction(trials + 1))
+        ways -= _log_gamma(Fraction(successes + 1)) + _log_gamma(Fraction(trials - successes + 1))
+        return (ways - trials * Decimal(2).ln()).exp()
+
+
 def ratio(value: Real) -> Decimal:
     """Return a fraction as a decimal of the precision in force."""
     return Decimal(value.numerator) / value.denominator

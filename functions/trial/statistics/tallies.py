@@ -9,6 +9,7 @@ from functools import cached_property
 from itertools import accumulate
 
 from trial.deferred import dataclass
+from trial.statistics.binomial import greatest_below
 from trial.statistics.inference import LEVEL
 
 QUARTILES = "quartiles by SAS definition 5"
@@ -63,12 +64,8 @@ class RankedValues(ABC):
         so the interval covers the median with at least the level. None where n is too small.
         SAS: UNIVARIATE CIPCTLDF.
         """
-        n, below, ways, rank = self.n, 0, 1, 0
-        bound = (1 - level) * _HALF * 2**n
-        while rank < (n + 1) // 2 and below + ways <= bound:
-            below += ways
-            ways = ways * (n - rank) // (rank + 1)  # n choose rank, of the next rank
-            rank += 1
+        n = self.n
+        rank = greatest_below((1 - level) * _HALF, n) + 1
         return (self.at(rank), self.at(n + 1 - rank)) if rank else None
 
 

@@ -5,15 +5,16 @@ published tables of trials have it. Values arrive exact and are rounded once, ne
 float. A zero carries no sign: -0.04 to one place is 0.0.
 """
 
-from decimal import Context, Decimal
+from decimal import Decimal
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, log10
 
 type Exact = Fraction | Decimal | int
 
 _DIGITS = 12
 _SHORTER = 2
-_MAGNITUDE = Context(prec=28)
+_LOG_ERROR = 1e-6
+"""More than logarithms of numbers of a million digits are off by."""
 
 
 def decimal_text(value: Exact, places: int) -> str:
@@ -133,8 +134,11 @@ def _leading_zeros(value: Fraction) -> int:
     """Return the number of zeros after the point of a number below one."""
     if not 0 < abs(value) < 1:
         return 0
-    ratio = _MAGNITUDE.divide(Decimal(value.numerator), Decimal(value.denominator))
-    return max(-1 - ratio.adjusted(), 0)
+    numerator, denominator = abs(value.numerator), value.denominator
+    zeros = max(ceil(log10(denominator) - log10(numerator) - _LOG_ERROR) - 1, 0)
+    while numerator * 10 ** (zeros + 1) < denominator:
+        zeros += 1
+    return zeros
 
 
 def _rounded_units(value: Fraction, places: int) -> int:
