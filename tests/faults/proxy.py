@@ -13,7 +13,7 @@ from typing import Any
 
 type Rule = dict[str, Any]
 
-_UP_WITHIN = 30.0
+_UP_WITHIN = 120.0
 
 # What happens to a request, in microburst's words.
 LOST_ANSWER: Rule = {"response": {"abort_bytes": 0}}  # committed, and the connection cut
