@@ -1,8 +1,9 @@
 """The long runs, unattended: `make soak`, in rounds of a process each, so that memory stays flat.
 
-Every round has a seed of its own, the run's plus its number, and says when it is over how far the
-run is. A run that was broken off goes on with `--seed S --from N`; a round that fails ends its
-lane, shows what pytest said, and is repeated by the command printed.
+Every round has a seed of its own, the run's plus the cases before it, so that a test which numbers
+its cases from the seed tries none twice, and says when it is over how far the run is. A run that
+was broken off goes on with `--seed S --from N`; a round that fails ends its lane, shows what pytest
+said, and is repeated by the command printed.
 """
 
 import argparse
@@ -41,10 +42,19 @@ RUNS = {
         ("tests/store/test_generations.py", "-k", "whatever_happens or mixture"), 20_000, 1_000
     ),
     "parts": Run(("tests/store/test_moving.py", "-k", "whatever_comes"), 20_000, 500),
+    "documents": Run(
+        ("tests/properties/test_documents_by_change.py", "-k", "from_nothing"), 1_000, 40
+    ),
+    "reports": Run(
+        ("tests/properties/test_reports_that_go_on.py", "-k", "ended_at_random"), 400, 40
+    ),
     "bodies": Run(("tests/functions/test_fuzzed_bodies.py",), 200_000, 20_000),
     "events": Run(("tests/faults/test_chaos.py",), 100_000, 3_000),
 }
-LANES = ("histories", "trial", "printed", "generations", "parts"), ("bodies", "events")
+LANES = (
+    ("histories", "trial", "printed", "generations", "parts"),
+    ("documents", "reports", "bodies", "events"),
+)
 """What runs one after the other; the lanes run beside each other, about a core each."""
 
 
@@ -74,7 +84,7 @@ def follow(lane: Sequence[str], seed: int, first: int, total: int | None) -> boo
         say(f"{name}: {run.total:,} in {run.rounds} rounds, --seed {seed}")
         began = time.monotonic()
         for number in range(first, run.rounds):
-            if not one_round(name, run, seed + number):
+            if not one_round(name, run, seed + number * run.a_round):
                 return False
             seconds = time.monotonic() - began
             cases_tried = (number + 1 - first) * run.a_round
