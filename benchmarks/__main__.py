@@ -23,9 +23,18 @@ COUNTED = (
     "reports",
 )
 """Counts, which a busy machine does not change (conflicts wait, and would only become more)."""
-TIMED = ("client_cpu", "room_listing", "queries", "recomputation", "publication", "live_documents")
+TIMED = (
+    "client_cpu",
+    "room_listing",
+    "queries",
+    "recomputation",
+    "publication",
+    "live_documents",
+    "batch_script",
+)
 LARGE = (
     "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
+    "batch_script",
     "first_publication", "side_by_side", "audits",
 )  # fmt: skip
 

@@ -7,8 +7,19 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import tmb301
-from benchmarks.frames import CONTACTS, Columns
-from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOW, LOWS, PERIODS, REASONS, Cell, Subjects
+from benchmarks.tmb301 import (
+    CONTACTS,
+    DAYS,
+    HIGH,
+    HIGHS,
+    LOW,
+    LOWS,
+    PERIODS,
+    REASONS,
+    Cell,
+    Columns,
+    Subjects,
+)
 
 type Frames = dict[str, pd.DataFrame]
 

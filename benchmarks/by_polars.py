@@ -5,8 +5,19 @@ from collections.abc import Iterator
 import polars as pl
 
 from benchmarks import tmb301
-from benchmarks.frames import CONTACTS, Columns
-from benchmarks.tmb301 import DAYS, HIGH, HIGHS, LOW, LOWS, PERIODS, REASONS, Cell, Subjects
+from benchmarks.tmb301 import (
+    CONTACTS,
+    DAYS,
+    HIGH,
+    HIGHS,
+    LOW,
+    LOWS,
+    PERIODS,
+    REASONS,
+    Cell,
+    Columns,
+    Subjects,
+)
 
 type Frames = dict[str, pl.DataFrame]
 

@@ -7,12 +7,10 @@ and the layout fails where that is not so.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
+from benchmarks.tmb301 import CONTACTS, Columns
 from trial.events.kinds import DECIDING_DATE
 from trial.subject.fold import Record, Subject
-
-type Columns = dict[str, list[Any]]
 
 PARAMETERS = ("viral-load", "cd4")
 CHARACTERISTICS = ("years-since-diagnosis", "insti-resistant", "oss", "investigational-agent")
@@ -34,8 +32,6 @@ _FIELDS = {
     ),
     "adverse-event.coded": ("adverse_event", "version", "soc", "pt"),
 }  # fmt: skip
-CONTACTS = "contacts"
-"""Every date of a record, by which a visit's window is known to be over."""
 
 
 def empty() -> dict[str, Columns]:

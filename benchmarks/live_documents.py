@@ -148,11 +148,15 @@ class Trial:
     def post(self, record: str = "day-1") -> str:
         """Post a visit of a subject in the middle; return its id."""
         subject = f"J{self.size // 2:06}"
-        body = next(json.loads(text) for text in world.bodies() if ".visit.recorded." in text)
-        data = {**body["data"], "record": record}
-        event = {**body, "id": f"bench-{record}", "subject": subject, "data": data}
-        world.take(self.store, [json.dumps(event)], SHARDS)
+        world.take(self.store, [visit(subject, record)], SHARDS)
         return subject
+
+
+def visit(subject: str, record: str) -> str:
+    """Write a visit of a subject as it is posted."""
+    body = next(json.loads(text) for text in world.bodies() if ".visit.recorded." in text)
+    data = {**body["data"], "record": record}
+    return json.dumps({**body, "id": f"bench-{record}", "subject": subject, "data": data})
 
 
 def run(size: int) -> tuple[Cost, Cost, Cost, int]:

@@ -1,10 +1,11 @@
 """One event's increment against computing the same tables anew: by the core, pandas and polars.
 
-CPU time of this process, storing left out. The increment is fold, contribute and difference, the
-mean over TMB-301's feed; "anew" is every subject's share and their sum. pandas and polars compute
-every count and description of TMB-301's tables from frames in memory that hold the same records,
-and each cell is compared. What follows from counts alone (percentages, exact intervals, P values)
-is left out of all three; reading the tables out of the sums, all of that included, stands apart.
+CPU time of this process, storing left out. The increment is fold, contribute what the event can
+have changed, and difference, the mean over TMB-301's feed; "anew" is every subject's share and
+their sum. pandas and polars compute every count and description of TMB-301's tables from frames in
+memory that hold the same records, and each cell is compared. What follows from counts alone
+(percentages, exact intervals, P values) is left out of all three; reading the tables out of the
+sums, all of that included, stands apart. `batch_script` compares a whole event and a whole script.
 """
 
 import time
@@ -15,11 +16,12 @@ from math import isclose
 
 from benchmarks import by_pandas, by_polars, frames, population, world
 from benchmarks.rows import Measured
-from benchmarks.tmb301 import Cell
+from benchmarks.tmb301 import Cell, Columns
 from local.progress import bar
 from trial.reporting import report
 from trial.statistics import cells
 from trial.statistics.cells import Share
+from trial.subject.changed_inputs import Former
 from trial.subject.fold import Subject, fold
 from trial.tables.compiled import contribute
 
@@ -41,17 +43,17 @@ def increment() -> float:
     shares: dict[str, Share] = {}
     for entry in world.entries():
         before = subjects.get(entry.subject) or Subject(entry.subject)
-        old = shares.get(entry.subject, {})
+        former = Former(before, shares[entry.subject]) if entry.subject in shares else None
         began = time.process_time()
         subject, _ = fold(before, entry)
-        share = contribute(study, subject)
-        cells.difference(share, old)
+        share = contribute(study, subject, former=former)
+        cells.difference(share, former.share if former else {})
         spent += time.process_time() - began
         subjects[entry.subject], shares[entry.subject] = subject, share
     return spent / len(world.entries())
 
 
-def anew(size: int) -> tuple[Share, float, dict[str, frames.Columns]]:
+def anew(size: int) -> tuple[Share, float, dict[str, Columns]]:
     """Sum so many subjects' shares; give the sums, the CPU time and the records laid out."""
     study, spent, columns = world.study(), 0.0, frames.empty()
     sums: Share = {}

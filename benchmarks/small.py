@@ -24,6 +24,7 @@ NOT_SMALL = {
 """What these benchmarks need, or what runs them otherwise."""
 _SIZES: dict[str, dict[str, Any]] = {
     "audits": {"SIZES": (2, 3)},
+    "batch_script": {"SIZES": (36,), "_REPEATS": 1, "_EVENTS": 2},
     "conflicts": {"LOAD": 1e6},
     "first_publication": {"SIZES": (2, 3)},
     "history": {"RECORDS": (10, 11, 12)},

@@ -14,6 +14,10 @@ type Column = Any
 type Cell = tuple[str, str, str, str]
 """Table, row, column and statistic."""
 type Counts = Iterator[tuple[Cell, Column]]
+type Columns = dict[str, list[Any]]
+"""Records of a kind, a list a column."""
+CONTACTS = "contacts"
+"""Every date of a record, by which a visit's window is known to be over."""
 STATISTICS = ("n", "mean", "sd", "median", "min", "max")
 
 DAYS = {"day-0": 0, "day-7": 7, "day-14": 14, "day-21": 21, "week-5": 35, "week-7": 49,
