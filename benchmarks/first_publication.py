@@ -20,6 +20,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from doubles import MemoryClient, MemoryS3, Rows
+from policies import FUNCTIONS
 
 from benchmarks import ROOT, world
 from benchmarks.live_documents import SeededRow, Trial, seeded
@@ -28,6 +29,7 @@ from benchmarks.rows import Measured
 SIZES, LARGE_SIZES = (100, 400), (4_000, 40_000)
 _PATHS = ("functions", "infrastructure", "tests", "")
 _INVOCATION = 15 * 60
+_MEMORY = FUNCTIONS["PublishFunction"]["MemorySize"]
 _TARGETS = {40_000: 15.0}
 """Seconds of CPU that one event may take after it, by the size of the study."""
 
@@ -185,6 +187,8 @@ def measure(*, large: bool = False) -> list[Measured]:
         )
         title = f"{size:,} subjects"
         rows += [
+            Measured(f"MB at the peak, first publication, {title}", result["peak"], _MEMORY,
+                     "what Publish has in the template"),
             Measured(f"CPU seconds, first publication, {title}", result["seconds"], None, detail),
             Measured(f"CPU seconds, one event after it, {title}", result["changed_seconds"],
                      _TARGETS.get(size), event_detail),

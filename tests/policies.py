@@ -20,6 +20,7 @@ def short_function(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, An
         return {name: value.split(".", 1) if suffix == "GetAtt" else value}
     if isinstance(node, yaml.SequenceNode):
         return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
     return {name: loader.construct_mapping(node, deep=True)}
 
 

@@ -1,4 +1,8 @@
-"""Whatever is read while sixteen writers post is what the events counted by then give."""
+"""Whatever is read while sixteen writers post is what the events counted by then give.
+
+Of each shard, that is: an answer is of one state of each, and events of different shards have no
+order between them.
+"""
 
 import json
 import threading
@@ -6,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -22,15 +27,20 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store.bucket.documents import COLUMNS
 from trial.store.bucket.object_keys import AUDIT, LIVE
+from trial.store.keys import shard_of
 from trial.subject.fold import fold_all
 from trial.tables.compiled import audience_share, contribute
 from trial.web import queries
 from trial.web.routing import Request
 
-WRITERS, COURSES = 16, 4
+WRITERS, COURSES, SHARDS = 16, 4, 2
 TURNS = 4
 """How many events are posted while an answer is made, about."""
 ROUTES = ("summary", "consort", "tables", "tables/14.1", "tables/14.2", "tables/14.3")
+
+
+def definition() -> str:
+    return json.dumps(read_definition(EXAMPLE / "definition.yaml") | {"shards": SHARDS})
 
 
 class Recounted:
@@ -65,11 +75,11 @@ def late(call: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class Trial:
-    """A room with a study of one shard, and the order in which its events were committed."""
+    """A room with a study of some shards, and the order in which its events were committed."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.room = Room(patch)
-        self.study = self.room.define(json.dumps(read_definition(EXAMPLE / "definition.yaml")))
+        self.study = self.room.define(definition())
         lines = (EXAMPLE / "feed.ndjson").read_text(encoding="utf-8").splitlines()
         self.courses: dict[str, list[str]] = {}
         for value in map(json.loads, lines):
@@ -101,6 +111,13 @@ class Trial:
                     kind, record, revision = item["SK"]["S"].split("#")
                     self.committed.append(self._sent[subject, kind, record, int(revision)])
             return answer
+
+    def by_shard(self, length: int | None = None) -> list[list[Entry]]:
+        """Give the events that were committed first, so many of them, by shard."""
+        entries: list[list[Entry]] = [[] for _ in range(SHARDS)]
+        for entry in self.committed[:length]:
+            entries[shard_of(entry.subject, SHARDS)].append(entry)
+        return entries
 
     def post(self, bodies: list[str]) -> None:
         for body in bodies:
@@ -174,19 +191,26 @@ def test_every_answer_is_that_of_a_prefix_of_the_events(monkeypatch: pytest.Monk
 def check_answers(
     trial: Trial, answers: dict[str, list[tuple[int, str, int]]], patch: pytest.MonkeyPatch
 ) -> None:
-    """Demand of each answer that it is of the events committed at some moment of its reading."""
+    """Demand of each answer that of each shard it is of the events at a moment of its reading."""
+    committed = trial.by_shard()
+    assert all(committed)
 
     @cache
-    def recounted(route: str, length: int) -> str:
-        store = Recounted(trial.room, trial.committed[:length])
+    def recounted(route: str, lengths: tuple[int, ...]) -> str:
+        entries = [entry for n, length in enumerate(lengths) for entry in committed[n][:length]]
+        store = Recounted(trial.room, entries)
         patch.setattr(wiring, "store", lambda: store)
         return trial.get(route)
 
     for route, seen in answers.items():
         assert len({text for _, text, _ in seen}) > 2, route
         for before, text, after in seen:
-            lengths = range(before, after + 1)
-            assert any(recounted(route, n) == text for n in lengths), (route, before, after)
+            lengths = [
+                range(len(first), len(last) + 1)
+                for first, last in zip(trial.by_shard(before), trial.by_shard(after), strict=True)
+            ]
+            states = product(*lengths)
+            assert any(recounted(route, state) == text for state in states), (route, before, after)
 
 
 def check_listings(
@@ -196,7 +220,7 @@ def check_listings(
     assert len({text for _, text in listings}) > 2
     for counts, text in listings:
         room = Room(patch)
-        study = room.define(json.dumps(read_definition(EXAMPLE / "definition.yaml")))
+        study = room.define(definition())
         for subject, count in counts.items():
             course = [entry for entry in trial.committed if entry.subject == subject]
             room.record(study, course[:count])
