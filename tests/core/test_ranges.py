@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from trial.statistics import cells
@@ -69,25 +69,28 @@ def test_counts_add_in_one_cell_and_come_out_again(far, near):
     assert counts_in(total, "7.1.") == {}
 
 
-def ranged(values, groups_read):
-    groups = Counter(group_of(range_of(value)) for value in values)
+def ranged(values, ranges_read):
+    """Give the values of a Counter by ranges; note which of these are read."""
+    groups = Counter()
+    for value, n in values.items():
+        groups[group_of(range_of(value))] += n
 
-    def values_in(group):
-        groups_read.append(group)
-        return Counter(value for value in values if group_of(range_of(value)) == group)
+    def values_in(number):
+        ranges_read.append(number)
+        return {value: n for value, n in values.items() if range_of(value) == number}
 
     return RangedValues(dict(sorted(groups.items())), values_in)
 
 
 @given(st.lists(st.integers(-3_000, 3_000), max_size=60))
 def test_ranges_give_each_rank_as_all_values_do_and_no_other_is_read(values):
-    groups_read, whole = [], OrderedValues(Counter(values))
-    in_ranges = ranged(values, groups_read)
+    ranges_read, whole = [], OrderedValues(Counter(values))
+    in_ranges = ranged(Counter(values), ranges_read)
     assert in_ranges.n == whole.n == len(values)
     assert [in_ranges.at(rank) for rank in range(1, in_ranges.n + 1)] == sorted(values)
     for p in (Fraction(0), Fraction(1, 10), Fraction(1, 2), Fraction(3, 4), Fraction(1)):
-        groups_read.clear()
-        estimates = ranged(values, groups_read)
+        ranges_read.clear()
+        estimates = ranged(Counter(values), ranges_read)
         assert estimates.quantile(p) == whole.quantile(p)
         if values:
             oracle = np.quantile(values, float(p), method="averaged_inverted_cdf")
@@ -97,9 +100,53 @@ def test_ranges_give_each_rank_as_all_values_do_and_no_other_is_read(values):
                 group_of(range_of(sorted(values)[int(min(rank, len(values))) - 1]))
                 for rank in ranks
             }
-            assert set(groups_read) <= holding
-            assert len(groups_read) == len(set(groups_read))
+            assert {group_of(number) for number in ranges_read} <= holding
+            assert len(ranges_read) == len(set(ranges_read))
     assert in_ranges.median_interval() == whole.median_interval()
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(st.integers(-3_000, 3_000), st.integers(1, 5_000), max_size=40),
+    st.lists(st.fractions(0, 1, max_denominator=10**6), max_size=5),
+)
+def test_many_values_have_the_ranks_that_all_of_them_have(counts, ps):
+    whole, estimates = OrderedValues(counts), ranged(Counter(counts), [])
+    assert estimates.median_interval() == whole.median_interval()
+    for p in [*ps, Fraction(0), Fraction(1, 4), Fraction(1, 2), Fraction(1)]:
+        assert estimates.quantile(p) == whole.quantile(p)
+    for rank in itertools.accumulate(counts[value] for value in sorted(counts)):
+        assert estimates.at(rank) == whole.at(rank)
+
+
+@pytest.mark.parametrize(
+    ("p", "numbers"),
+    [
+        (Fraction(1, 100), [120]),
+        (Fraction(1, 5), [120]),
+        (Fraction(2, 5), [120, 121]),
+        (Fraction(99, 200), [120, 121, 122]),
+        (Fraction(61, 100), [123, 122]),
+        (Fraction(999, 1000), [123]),
+    ],
+)
+def test_of_many_values_only_the_ranges_from_the_nearer_end_are_read(p, numbers):
+    first, beyond = (next(v for v in range(10**5) if range_of(v) == n) for n in (120, 124))
+    counts = Counter(dict.fromkeys(range(first, beyond), 30))
+    assert {group_of(range_of(value)) for value in counts} == {30}
+    ranges_read = []
+    assert ranged(counts, ranges_read).quantile(p) == OrderedValues(counts).quantile(p)
+    assert ranges_read == numbers
+
+
+def test_where_values_lie_unevenly_all_ranges_of_the_group_are_read():
+    first = next(value for value in range(10**5) if range_of(value) == 120)
+    counts = Counter({first: 10} | {v: 9_000 for v in range(10**5) if range_of(v) == 123})
+    ranges_read = []
+    assert ranged(counts, ranges_read).quantile(Fraction(1, 10)) == OrderedValues(counts).quantile(
+        Fraction(1, 10)
+    )
+    assert ranges_read == [120, 121, 122, 123]
 
 
 def test_what_is_not_read_yet_has_any_value_and_what_does_not_agree_is_refused():
@@ -108,3 +155,5 @@ def test_what_is_not_read_yet_has_any_value_and_what_does_not_agree_is_refused()
         RangedValues({3: 2}, lambda _: {3: 1}).at(1)
     with pytest.raises(ValueError, match="do not count"):
         RangedValues({3: 2}, lambda _: {}).at(1)
+    with pytest.raises(ValueError, match="do not count"):
+        RangedValues({3: 3_000}, lambda _: {12: 3_001}).at(1)

@@ -1,5 +1,6 @@
 """Reading some rows of sums: as reading all of them, in one state, at a cost of its own."""
 
+import statistics
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,8 @@ from trial.definition.study import Study
 from trial.reporting import report
 from trial.statistics.cells import SelectedSums, Selection, Share, Sums
 from trial.statistics.ranges import group_of, range_of, ranges_in
-from trial.store.selecting import ranges
+from trial.store.selecting import part_ranges, ranges
+from trial.store.spreading import PART
 from trial.store.table import Table
 from trial.subject.fold import Outcome
 from trial.tables.compiled import StoredRows
@@ -190,6 +192,23 @@ def test_ranges_hold_the_rows_and_their_parts_and_little_else() -> None:
     ]
 
 
+def test_parts_of_neighbouring_ranges_are_read_at_once() -> None:
+    def parts(*numbers: int) -> list[tuple[str, str]]:
+        return part_ranges([f"t#tally#1#{number}" for number in numbers])
+
+    assert parts(213, 212, 215) == [
+        ("t#tally#1#212~", "t#tally#1#213~\U0010ffff"),
+        ("t#tally#1#215~", "t#tally#1#215~\U0010ffff"),
+    ]
+    assert parts(-101, -100) == [("t#tally#1#-100~", "t#tally#1#-101~\U0010ffff")]
+    # Between the parts of 12 and those of 13 sort 130 to 139, between 99 and 100 much else.
+    assert [len(parts(*pair)) for pair in ((12, 13), (99, 100), (-100, 100))] == [2, 2, 2]
+    assert len(part_ranges(["t#tally#1#212", "t#tally#2#213"])) == 2
+    # What lies between in name alone is read by itself.
+    assert len(parts(212, 213, 2_120)) == 3
+    assert part_ranges([]) == []
+
+
 MEDIANS = (
     {
         "id": "low",
@@ -245,6 +264,41 @@ def test_a_table_of_medians_reads_no_range_that_holds_no_rank(
     assert set(map(int, ranges_read)) == holding
     groups = {group_of(range_of(value // 32)) for value in copies}
     assert len(holding) == 4 * len({*map(group_of, holding)}) < 4 * len(groups)
+
+
+def test_medians_out_of_parts_equal_those_of_all_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = {"id": "T", "title": "T", "population": "All", "columns": [*MEDIANS], "rows": [SUMMARY]}
+    instance = Kept(builders.tiny(tables=[table], key_results=[], shards=2))
+    view, rows = instance.study, instance.client.tables["t"]
+    copies = [21_000 + 7_919 * n % 17_000 for n in range(160)]
+    for n, result in enumerate(copies):
+        if n == len(copies) // 2:  # from now on what is added goes into parts
+            instance.store._spreading._full |= {key for key in rows if "#tally#" in key[1]}
+        subject = f"S-{n}"
+        instance.record([builders.enrolment(subject=subject)])
+        instance.record([builders.viral_load(14, result, subject=subject)])
+    assert sum("#tally#" in key[1] and PART in key[1] for key in rows) > 20
+    monkeypatch.setattr("trial.store.selecting.may_have_parts", lambda _: True)
+    queries: list[str] = []
+    query_range = Table.query_range
+
+    def noted(table: Table, partition: str, first: str, last: str) -> Any:
+        queries.extend([first] * (PART in first))
+        return query_range(table, partition, first, last)
+
+    monkeypatch.setattr(Table, "query_range", noted)
+    whole = tuple(report.tables(view, instance.store.sums(view)))
+    costs = []
+    for many in (2_000, 4):
+        monkeypatch.setattr("trial.statistics.tallies._MANY", many)
+        queries.clear()
+        read = instance.store.read_sums(view, lambda sums: report.tables(view, sums, {"T"}))
+        assert tuple(read) == whole
+        costs.append(len(queries))
+    (row,) = whole[0].rows
+    medians = [s.raw for cell in row.cells for s in cell.statistics if s.name == "median"]
+    assert medians[1] == str(statistics.median(copies)).removesuffix(".0")
+    assert costs[0] == 2  # of each shard one, for the parts of a whole group
 
 
 @pytest.mark.parametrize("client", ["memory"], indirect=True)  # ministack: 1 unit a query

@@ -96,8 +96,16 @@ class SelectedSums(Sums):
     __getitem__ = __contains__ = __iter__ = items = keys = values = _refuse
 
 
+_MANY = 64
+"""Cells from which it pays to look whether they are others than those they are added to."""
+
+
 def add(total: Cells, contribution: Mapping[str, int]) -> None:
-    """Add `more` into `total`, dropping what becomes 0."""
+    """Add `contribution` into `total`, dropping what becomes 0."""
+    is_many = len(contribution) > _MANY
+    if is_many and total.keys().isdisjoint(contribution) and 0 not in contribution.values():
+        total.update(contribution)
+        return
     for name, value in contribution.items():
         if new := total.get(name, 0) + value:
             total[name] = new

@@ -7,14 +7,23 @@ from dataclasses import field
 from fractions import Fraction
 from functools import cached_property
 from itertools import accumulate
+from math import ceil
 
 from trial.deferred import dataclass
 from trial.statistics.binomial import greatest_below
 from trial.statistics.inference import LEVEL
+from trial.statistics.ranges import ranges_in
 
 QUARTILES = "quartiles by SAS definition 5"
 MEDIAN_INTERVAL = "two order statistics, binomial"
 _HALF = Fraction(1, 2)
+_MANY = 2_000
+"""Values of a group from which reading less of it is worth another look where the rank is beyond.
+
+So many take a kilobyte or less of each range in each of some shards.
+"""
+_SURPLUS = Fraction(6, 5)
+"""How much farther ranges are read than evenly spread values would reach."""
 
 
 @dataclass(frozen=True)
@@ -77,23 +86,23 @@ class OrderedValues(RankedValues):
 
     def __post_init__(self) -> None:
         """Refuse counts below 0, which no values have."""
-        if any(n < 0 for n in self.counts.values()):
+        if min(self.counts.values(), default=0) < 0:
             raise ValueError("these cells are not the tally of any values")
 
     @cached_property
     def units(self) -> Sequence[int]:
         """The values that occur, from the smallest."""
-        return sorted(unit for unit, n in self.counts.items() if n)
+        return sorted(filter(self.counts.get, self.counts))
 
     @cached_property
     def _ranks(self) -> Sequence[int]:
         """The last rank that each value reaches."""
-        return list(accumulate(self.counts[unit] for unit in self.units))
+        return list(accumulate(map(self.counts.__getitem__, self.units)))
 
-    @property
+    @cached_property
     def n(self) -> int:
         """How many values there are."""
-        return self._ranks[-1] if self._ranks else 0
+        return sum(self.counts.values())
 
     def at(self, rank: int) -> int:
         """Return the value of a rank; the smallest has rank 1."""
@@ -102,7 +111,7 @@ class OrderedValues(RankedValues):
 
 @dataclass(frozen=True)
 class RangedValues(RankedValues):
-    """Values by ranges in order: how many each has; which these are is read where a rank asks.
+    """Values by groups of ranges, in order: how many each has; a range is read where a rank asks.
 
     `read` returns how often each value of a range occurs, and None as long as that is not known:
     then what is told of its ranks means nothing.
@@ -113,12 +122,12 @@ class RangedValues(RankedValues):
     _ordered: dict[int, OrderedValues | None] = field(default_factory=dict, init=False)
 
     @cached_property
-    def _numbers(self) -> Sequence[int]:
+    def _groups(self) -> Sequence[int]:
         return list(self.sizes)
 
     @cached_property
     def _ranks(self) -> Sequence[int]:
-        """The last rank that each range reaches."""
+        """The last rank that each group reaches."""
         return list(accumulate(self.sizes.values()))
 
     @property
@@ -129,16 +138,41 @@ class RangedValues(RankedValues):
     def at(self, rank: int) -> int:
         """Return the value of a rank; the smallest has rank 1."""
         place = bisect_left(self._ranks, rank)
-        values = self._in_range(self._numbers[place])
-        return 0 if values is None else values.at(rank - (self._ranks[place - 1] if place else 0))
+        group, rank_in_group = self._groups[place], rank - (self._ranks[place - 1] if place else 0)
+        n, numbers = self.sizes[group], list(ranges_in(group))
+        if 2 * rank_in_group <= n:
+            return self._from_end(n, rank_in_group, numbers, from_below=True)
+        return self._from_end(n, n + 1 - rank_in_group, numbers[::-1], from_below=False)
+
+    def _from_end(self, n: int, rank: int, numbers: Sequence[int], *, from_below: bool) -> int:
+        """Return the value of a rank from one end of a group, reading no farther than that.
+
+        Of many values, first the ranges are read that hold it if values are spread evenly, and some
+        more; all others where it lies beyond.
+        """
+        few = ceil(_SURPLUS * rank * len(numbers) / n) if n > _MANY else len(numbers)
+        values = self._in_ranges(numbers[:few])
+        if values is not None and sum(of_range.n for of_range in values) < rank:
+            values = self._in_ranges(numbers)
+        if values is None:
+            return 0
+        ranks = [0, *accumulate(of_range.n for of_range in values)]
+        if ranks[-1] > n or (ranks[-1] < n and len(values) == len(numbers)):
+            raise ValueError("these cells do not count the values of that tally")
+        place = bisect_left(ranks, rank) - 1
+        of_range, rank_in_range = values[place], rank - ranks[place]
+        return of_range.at(rank_in_range if from_below else of_range.n + 1 - rank_in_range)
+
+    def _in_ranges(self, numbers: Sequence[int]) -> Sequence[OrderedValues] | None:
+        """Return the values of ranges, None where not all are read; all of them are asked for."""
+        values = [self._in_range(number) for number in numbers]
+        read = [of_range for of_range in values if of_range is not None]
+        return read if len(read) == len(values) else None
 
     def _in_range(self, number: int) -> OrderedValues | None:
         if number not in self._ordered:
             counts = self.read(number)
-            values = None if counts is None else OrderedValues(counts)
-            if values is not None and values.n != self.sizes[number]:
-                raise ValueError("these cells do not count the values of that tally")
-            self._ordered[number] = values
+            self._ordered[number] = None if counts is None else OrderedValues(counts)
         return self._ordered[number]
 
 

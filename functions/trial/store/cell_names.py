@@ -48,9 +48,9 @@ def term_attribute(term: str) -> str:
 def cells_of(item: Item) -> Iterator[tuple[str, str, Value]]:
     """Return the cells of a row: each one's attribute, its own name, and its value."""
     for name, value in item.items():
-        if name.startswith(keys.CELL):
-            yield name, name.removeprefix(keys.CELL), value
-        elif name.startswith(LONG):
+        if name[0] == keys.CELL:
+            yield name, name[1:], value
+        elif name[0] == LONG:
             term: str = item[TERM + name[-_DIGEST:]]["S"]
             yield name, name[len(LONG) : -_DIGEST] + term, value
 

@@ -58,8 +58,10 @@ def _written(value: Any) -> Any:  # noqa: ANN401 (JSON, but for bytes)
 _LISTS = list, tuple
 
 
-def _read_answer(parsed: dict[str, Any], **_event: object) -> None:
-    _read(parsed)
+def _read_answer(parsed: dict[str, Any], http_response: Any, **_event: object) -> None:  # noqa: ANN401 (botocore's own)
+    # Nothing is looked for where no binary value is named, as in thousands of cells.
+    if b'"B"' in http_response.content:
+        _read(parsed)
 
 
 def _read(value: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from trial.events.blinding import HIDDEN, blinded_body
 from trial.events.envelope import Entry
 from trial.events.json_body import canonical
 from trial.events.privacy import ERASED
-from trial.statistics.cells import Cells, Share, add
+from trial.statistics.cells import Cells, Share
 from trial.store import cell_names, keys
 from trial.store.encoding import sealing
 from trial.store.table import Item, binary, key, number, sort_key, text
@@ -308,12 +308,13 @@ def verify(rows: Iterable[JournalRow], head: bytes) -> bool:
 
 def read_cells(item: Item) -> Cells:
     """Read a row of sums; a cell whose changes cancelled out is absent."""
-    cells: Cells = {}
-    for _, name, value in cell_names.cells_of(item):
-        add(cells, {name: read_number(value["N"])})
-    return cells
+    cells = {name: read_number(value["N"]) for _, name, value in cell_names.cells_of(item)}
+    return {name: n for name, n in cells.items() if n} if 0 in cells.values() else cells
 
 
 def read_number(digits: str) -> int:
     """Read an integer, which DynamoDB may give back with an exponent."""
-    return int(digits) if digits.lstrip("-").isdecimal() else int(Decimal(digits))
+    try:
+        return int(digits)
+    except ValueError:
+        return int(Decimal(digits))

@@ -33,6 +33,9 @@ _LAST = "\U0010ffff"
 _ROWS_BETWEEN = 3
 """Rows of about 1 KB that are read in vain rather than with a query more: a unit reads 4 KB."""
 
+_SORTED_FROM = 100
+"""Ranges from this number on sort by their names as by their numbers, but for a very large one."""
+
 type Range = tuple[str, str]
 """The first and the last name of rows that one query reads."""
 
@@ -142,17 +145,21 @@ class _Shard:
     def _items(self, by_range: Selection, by_key: frozenset[str]) -> Iterator[Item]:
         """Read rows by few ranges of names and, where they lie far apart, by their keys.
 
-        Of those the further parts are read where there may be any.
+        Of those the further parts are read where there may be any, of neighbours at once.
         """
         for first, last in ranges(by_range, self._stored_names):
             yield from self._query(first, last)
         row_keys = [self._key(row) for row in sorted(by_key)]
+        spread = []
         for batch in batched(row_keys, KEYS_A_BATCH, strict=False):
             for item in self._table.get_batch(batch):
                 yield item
                 if may_have_parts(item):
-                    part = base_row(sort_key(item)).removeprefix(self._prefix) + PART
-                    yield from self._query(part, part + _LAST)
+                    spread.append(sort_key(item).removeprefix(self._prefix))
+        for first, last in part_ranges(spread):
+            for item in self._query(first, last):
+                if PART in sort_key(item):  # the rows themselves are read
+                    yield item
 
     def _query(self, first: str, last: str) -> Iterator[Item]:
         partition, _ = self._key(first)
@@ -183,6 +190,40 @@ def ranges(selection: Selection, stored: StoredRows) -> list[Range]:
         else:
             merged.append((first, last))
     return merged
+
+
+def part_ranges(rows: Sequence[str]) -> list[Range]:
+    """Return ranges of names that hold the parts of tallies' rows: of neighbours in one.
+
+    Between these lies a row that was read already. Between others lie all numbers that begin alike:
+    `12~`, 120 to 129, `13`; numbers of three digits have next to no such.
+    """
+    merged: list[Range] = []
+    before = ""
+    for row in sorted(rows):
+        first, last = row + PART, row + PART + _LAST
+        if merged and _are_neighbours(before, row):
+            merged[-1] = merged[-1][0], last
+        else:
+            merged.append((first, last))
+        before = row
+    return merged
+
+
+def _are_neighbours(row: str, following: str) -> bool:
+    """Return whether rows hold neighbouring ranges of a tally, with nothing else between them."""
+    (start, number), (start_following, number_following) = _split(row), _split(following)
+    return (
+        start == start_following
+        and abs(number - number_following) == 1
+        and min(abs(number), abs(number_following)) >= _SORTED_FROM
+    )
+
+
+def _split(row: str) -> tuple[str, int]:
+    """Return what a tally's row begins with, and its range."""
+    start, _, number = row.rpartition("#")
+    return start, int(number)
 
 
 def _is_near(last: str, first: str, stored: StoredRows) -> bool:

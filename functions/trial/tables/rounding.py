@@ -77,8 +77,9 @@ def exact_text(value: Exact) -> str:
     """
     exact = Fraction(value)
     places = _DIGITS + _leading_zeros(exact)
-    text = _fixed(_rounded_units(exact, places), places)
-    if Fraction(Decimal(text)) == exact:  # Decimal: an int is read from 4,300 digits at most
+    units = _rounded_units(exact, places)
+    text = _fixed(units, places)
+    if units * exact.denominator == exact.numerator * 10**places:
         return text.rstrip("0").rstrip(".")
     return text
 

@@ -357,12 +357,10 @@ class SummaryRow(PlacedRow):
         if not self._tallied(column):
             return OrderedValues({})
 
-        def points_in(group: int) -> dict[int, int] | None:
-            rows = [self._range_row(number) for number in ranges.ranges_in(group)]
-            points: dict[int, int] = {}
-            for row in rows:
-                points |= _points_of(sums.get(row, {}), column)
-            return points if all(map(sums.has_read, rows)) else None
+        def points_in(number: int) -> dict[int, int] | None:
+            row = self._range_row(number)
+            points = _points_of(sums.get(row, {}), column)
+            return points if sums.has_read(row) else None
 
         prefix = f"{self.index}.{column}."
         return RangedValues(ranges.counts_in(sums.get(self.sums, {}), prefix), points_in)
