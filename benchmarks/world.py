@@ -74,9 +74,12 @@ SENDER = "arn:aws:iam::000000000000:user/edc"
 
 
 def take(store: Store, posted: Iterable[str], shards: int | None = None) -> None:
-    """Take events in as the functions do, from their text to their answers."""
+    """Take events in as the functions do, from their text to their answers.
+
+    The study is the store's own: another object of the same definition would be compared with it.
+    """
     read_as = [intake.PostedEvent(body, json_body.read_json(body)) for body in posted]
-    answers = intake.take(_intake_context(store), study(shards), read_as)
+    answers = intake.take(_intake_context(store), store.study(study(shards).id), read_as)
     assert {answer.status for answer in answers} <= {200, 201}
 
 
