@@ -530,7 +530,9 @@ def _change_from_baseline(quantity: Quantity, measure: Measure, baseline: Evalua
             difference = _subtract(base, value, precision)
         else:
             difference = _subtract(value, base, precision)
-        return difference and replace(difference, imputed=value.imputed, baseline=value.baseline)
+        if difference is None or not (value.imputed or value.baseline):
+            return difference  # as it is made: nothing stands in for it
+        return replace(difference, imputed=value.imputed, baseline=value.baseline)
 
     direction = _DECREASE if measure.decrease_from else _CHANGE
     kind = next(name for name in CHANGES if getattr(measure, name) is not None)

@@ -124,7 +124,8 @@ def difference(new: Share, old: Share) -> Share:
     changes: Share = {}
     for row in new.keys() | old.keys():
         new_cells, old_cells = new.get(row), old.get(row)
-        if new_cells == old_cells:
+        # Most rows are the very same; dictionaries are compared cell by cell even then.
+        if new_cells is old_cells or new_cells == old_cells:
             continue
         change = dict(new_cells or {})
         add(change, {name: -value for name, value in (old_cells or {}).items()})

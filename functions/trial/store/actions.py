@@ -1,8 +1,8 @@
 """The actions of a transaction: journal rows, subject rows, pages, shard headers and sums."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from trial.events.fields import NORMAL
 from trial.statistics import cells
@@ -138,7 +138,8 @@ def _journal_row(
 ) -> JournalRow:
     entry = receipt.entry
     body, texts = sealing.seal(cipher_key, entry)
-    row = JournalRow(
+    unhashed = partial(
+        JournalRow,
         study=entry.study,
         subject=entry.subject,
         kind=entry.kind,
@@ -156,7 +157,7 @@ def _journal_row(
         format=NORMAL,
         previous=previous,
     )
-    return replace(row, hash=row.expected_hash())
+    return unhashed(hash=unhashed().expected_hash())
 
 
 def add_to_row(

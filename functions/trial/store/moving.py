@@ -83,7 +83,7 @@ def move_share(
     before = counted.share or {}
     delta = cells.difference(share, before)
     part = delta if max_rows is None else _first_rows(delta, max_rows)
-    if part == delta:
+    if part is delta or part == delta:
         reconciled = HeaderMarks(reconciled=int(counted.is_marked))
         return ShareMove(study, before, share, version, delta, reconciled)
     # Stale is what is older than its row. A share of a later version is damage that no mark covers.

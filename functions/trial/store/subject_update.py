@@ -6,6 +6,7 @@ updates of one shard as fit commit in one transaction.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from functools import cached_property
 from typing import Protocol
 
 from trial.deferred import dataclass
@@ -51,6 +52,10 @@ class PendingEntry:
     tried_hashes: set[bytes] = field(default_factory=set)
 
 
+type FoldedEntry = tuple[PendingEntry, Outcome, Subject]
+"""An entry, what it was to its subject, and the subject with it."""
+
+
 @dataclass(frozen=True)
 class SubjectWork:
     """One subject's entries, in order; at most `limit` of them go into one transaction.
@@ -83,7 +88,7 @@ class SubjectUpdate:
     shard: int
     row: SubjectRow
     cipher_key: bytes
-    folded: Sequence[tuple[PendingEntry, Outcome]]
+    folded: Sequence[FoldedEntry]
     body: bytes
     older_pages: Pages
     new_page: bytes | None
@@ -95,23 +100,23 @@ class SubjectUpdate:
     share_in_force: Share | None
     """What the generation in force counts for the subject from now on, or once it is moved."""
 
-    @property
+    @cached_property
     def new_entries(self) -> list[PendingEntry]:
         """The entries to be written to the journal."""
-        return [pending for pending, outcome in self.folded if outcome is Outcome.RECORDED]
+        return [pending for pending, outcome, _ in self.folded if outcome is Outcome.RECORDED]
 
     @property
     def remaining(self) -> Sequence[PendingEntry]:
         """The entries that wait for the next transaction."""
         return self.work.entries[len(self.folded) :]
 
-    @property
+    @cached_property
     def row_bytes(self) -> int:
         """About how many bytes the subject's row will have."""
         shares = {**(self.row.shares or {}), **self.shares}
         return ROW_OVERHEAD_BYTES + len(self.body) + sum(map(len, shares.values()))
 
-    @property
+    @cached_property
     def byte_size(self) -> int:
         """About how many bytes this adds to a transaction, sums apart."""
         return (
@@ -204,11 +209,11 @@ class Folding:
         self.shard = shard
         self.row = row
         self.subject = row.subject
-        self.folded: list[tuple[PendingEntry, Outcome]] = []
+        self.folded: list[FoldedEntry] = []
         for pending in work.entries[: work.limit]:
             self.subject, outcome = fold(self.subject, pending.receipt.entry)
-            self.folded.append((pending, outcome))
-        recorded = sum(outcome is Outcome.RECORDED for _, outcome in self.folded)
+            self.folded.append((pending, outcome, self.subject))
+        recorded = sum(outcome is Outcome.RECORDED for _, outcome, _ in self.folded)
         self.version = row.version + recorded
         self._counted = [row.readable_share(study.generation) for study in plan.counted]
         self.shares = [

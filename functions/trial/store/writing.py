@@ -45,7 +45,7 @@ from trial.store.subject_update import (
     pack_transactions,
 )
 from trial.store.table import KEYS_A_BATCH, InvalidTransaction, Table, TransactionCancelled
-from trial.subject.fold import Outcome, Subject, fold
+from trial.subject.fold import Outcome, Subject, outcome_of
 
 MAX_ATTEMPTS = 12
 RETRY_TIMEOUT = timedelta(seconds=12)
@@ -159,7 +159,7 @@ class Recording:
         """Resolve entries that the subject's row holds already or no row can; keep the others."""
         unresolved = []
         for pending in work.entries:
-            _, outcome = fold(rows[work.subject].subject, pending.receipt.entry)
+            outcome = outcome_of(rows[work.subject].subject, pending.receipt.entry)
             if outcome is Outcome.REPEATED and pending.tried_hashes and self._is_ours(pending):
                 outcome = Outcome.RECORDED
             elif outcome is Outcome.RECORDED:
@@ -258,10 +258,10 @@ class Recording:
 
     def _committed(self, update: SubjectUpdate) -> None:
         """Resolve what committed, with what each entry changed in its subject."""
-        subject = update.row.subject
-        for pending, outcome in update.folded:
-            before, (subject, _) = subject, fold(subject, pending.receipt.entry)
-            self._resolve(pending, outcome, SubjectChange(before, subject, update.share_in_force))
+        before = update.row.subject
+        for pending, outcome, after in update.folded:
+            self._resolve(pending, outcome, SubjectChange(before, after, update.share_in_force))
+            before = after
 
     def _cancelled(self, transaction: Transaction, failures: int, codes: Sequence[str]) -> None:
         work_items = transaction.work_items
@@ -325,7 +325,7 @@ class Recording:
         if len(update.folded) > 1:
             self._enqueue([replace(update.work, limit=len(update.folded) // 2)])
             return
-        ((pending, _),) = update.folded
+        ((pending, *_),) = update.folded
         self._resolve(pending, error)
         self._enqueue([replace(update.work, entries=update.remaining, limit=_EVENTS_A_TRANSACTION)])
 

@@ -76,18 +76,26 @@ def fold(subject: Subject, entry: Entry) -> tuple[Subject, Outcome]:
     already accepted is a conflict: the first stays in force. An erasure takes the personal texts
     out of all records, those that come after it too.
     """
+    outcome = outcome_of(subject, entry)
+    if outcome is not Outcome.RECORDED:
+        return subject, outcome
     key = (entry.kind, entry.record)
     digests = subject.digests.get(key, {})
-    known_digest = digests.get(entry.revision)
-    if known_digest is not None:
-        return subject, Outcome.REPEATED if _is_content(known_digest, entry) else Outcome.CONFLICT
     digests_by_record = {**subject.digests, key: {**digests, entry.revision: entry.digest}}
     if digests and max(digests) > entry.revision:
-        return replace(subject, digests=digests_by_record), Outcome.RECORDED
+        return Subject(subject.id, subject.records, digests_by_record), Outcome.RECORDED
     data = privacy.redacted(entry.kind, entry.data) if subject.erased else entry.data
     record = Record(entry.kind, entry.record, entry.revision, entry.void, data)
-    folded = replace(subject, records={**subject.records, key: record}, digests=digests_by_record)
+    folded = Subject(subject.id, {**subject.records, key: record}, digests_by_record)
     return _erased(folded) if entry.kind == ERASURE else folded, Outcome.RECORDED
+
+
+def outcome_of(subject: Subject, entry: Entry) -> Outcome:
+    """Return what an entry is to a subject."""
+    digest = subject.digests.get((entry.kind, entry.record), {}).get(entry.revision)
+    if digest is None:
+        return Outcome.RECORDED
+    return Outcome.REPEATED if _is_content(digest, entry) else Outcome.CONFLICT
 
 
 def _is_content(digest: bytes, entry: Entry) -> bool:

@@ -75,7 +75,8 @@ def encode_share(share: Share, version: int, before: Share | None = None) -> byt
     unchanged = {
         row: read
         for row, cells in share.items()
-        if isinstance(read := (before or {}).get(row), _CellsRead) and read == cells
+        if isinstance(read := (before or {}).get(row), _CellsRead)
+        and (read is cells or read == cells)
     }
     values = {
         row: unchanged[row].single if row in unchanged else _single_values(cells)
