@@ -107,9 +107,17 @@ class Visit(Model):
         return self
 
     @property
+    def choice(self) -> str:
+        """Which of the results that may count for it does; of equally close ones by their tie."""
+        return _OF_TIES[self.tie] if self.choose == "closest" else self.choose
+
+    @property
     def averages(self) -> bool:
         """Whether the mean of several results may stand for it."""
         return "mean" in (self.choose, self.tie)
+
+
+_OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
 
 
 def _window(visit: Visit) -> tuple[float, float]:

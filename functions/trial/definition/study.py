@@ -14,7 +14,7 @@ from trial.definition.conditions import Selection
 from trial.definition.design import Visit
 from trial.definition.grading import Grading, rules_for
 from trial.definition.pooling import pooled
-from trial.definition.usage import Place, asks_for, results_used
+from trial.definition.usage import Place, asks_for, results_chosen
 from trial.definition.worded_bounds import WordedBounds
 from trial.errors import Rejected
 from trial.events import json_body
@@ -87,9 +87,9 @@ class Study:
         return generation(self.digest, self.version)
 
     @cached_property
-    def results_used(self) -> Mapping[tuple[str, Selection], Sequence[Place]]:
-        """The places that results are asked for at, by parameter and how they were obtained."""
-        return results_used(self.definition)
+    def results_chosen(self) -> Mapping[tuple[str, Selection], Sequence[Place]]:
+        """The places where one of several results is chosen, by parameter and how obtained."""
+        return results_chosen(self.definition)
 
     @cached_property
     def asks_for_llt(self) -> bool:
@@ -130,6 +130,12 @@ class Study:
     def visits(self) -> Mapping[str, Visit]:
         """The planned visits by id."""
         return {visit.id: visit for visit in self.definition.visits}
+
+    @cached_property
+    def visits_by_day(self) -> Sequence[Visit]:
+        """The visits with a planned day, in the order of these."""
+        planned = (visit for visit in self.definition.visits if visit.day is not None)
+        return sorted(planned, key=lambda visit: visit.day or 0)
 
 
 def generation(digest: str, version: int) -> str:

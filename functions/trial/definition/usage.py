@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from trial.definition import Definition
 from trial.definition.base import Model
 from trial.definition.conditions import (
+    FARTHEST,
+    MOST_ABNORMAL,
     AdverseEventFilter,
     AfterFirstDose,
     Measure,
@@ -13,6 +15,7 @@ from trial.definition.conditions import (
     TimeToEvent,
     selection,
 )
+from trial.definition.design import Visit
 from trial.definition.exposure import OF_PLAN, Exposure
 from trial.definition.narratives import Paragraph
 from trial.definition.outputs import TableRow
@@ -25,11 +28,12 @@ type Place = str | AfterFirstDose
 """Where a result is asked for: at a visit or baseline, or after the first dose."""
 
 
-def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[Place]]:
-    """Give, for each parameter and way of obtaining it, where its results are asked for.
+def results_chosen(definition: Definition) -> Mapping[tuple[str, Selection], Sequence[Place]]:
+    """Give, for each parameter and way of obtaining it that is used, where a result is chosen.
 
     Places are visits, baselines, one of the results after the first dose, and visits that the last
-    result is carried forward to.
+    result is carried forward to; of these, the ones where the order of results could matter: not
+    where the highest of all is taken, or the mean.
     """
     places_by_key: dict[tuple[str, Selection], dict[Place, None]] = {}
     for measure, places in _measures(definition, definition):
@@ -43,7 +47,21 @@ def results_used(definition: Definition) -> Mapping[tuple[str, Selection], Seque
             if grades is not None and grades.baseline is not None:
                 graded_places = places_by_key.setdefault((grades.of, key[1]), {})
                 graded_places |= dict.fromkeys(_named(grades.baseline, measure, definition))
-    return {key: list(places) for key, places in places_by_key.items()}
+    visits = {visit.id: visit for visit in definition.visits}
+    return {
+        key: [place for place in places if _depends_on_order(place, visits)]
+        for key, places in places_by_key.items()
+    }
+
+
+def _depends_on_order(place: Place, visits: Mapping[str, Visit]) -> bool:
+    if isinstance(place, AfterFirstDose):
+        is_tied = place.choice == FARTHEST or (
+            place.choice == MOST_ABNORMAL and place.tie is not None
+        )
+        return is_tied or place.choice in ("first", "last")
+    visit = visits.get(place)
+    return visit is None or visit.window is None or visit.choice in ("first", "last")
 
 
 def _named(place: Place, measure: Measure, definition: Definition) -> Iterator[Place]:

@@ -57,17 +57,11 @@ CHOICES: Mapping[str, Choice] = {
     "mean": _lead(lambda results: mean_of(results) if len(results) > 1 else results[0]),
 }
 """What takes one of results in their order; of the highest or lowest the earliest."""
-_OF_TIES = {"later": "last", "earlier": "first", "mean": "mean"}
-
-
-def which(visit: Visit) -> str:
-    """Return the name of the choice among what may count for a visit."""
-    return _OF_TIES[visit.tie] if visit.choose == "closest" else visit.choose
 
 
 def choice_of(visit: Visit) -> Choice:
     """Return what takes one of the results that may count for a visit."""
-    return CHOICES[which(visit)]
+    return CHOICES[visit.choice]
 
 
 ANY = "any"

@@ -6,7 +6,7 @@ last their id; where it does not decide, `undecided` says so.
 """
 
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -52,6 +52,13 @@ def _whole_days(visit: Visit, day: int) -> int:
 def _days_apart(visit: Visit, day: int) -> int:
     """Return how many days lie between a day and the one that a visit is planned for."""
     return _whole_days(visit, day) - _whole_days(visit, visit.day or 0)
+
+
+def _contact(data: Mapping[str, Any], field: str) -> int:
+    """Return the last day (ordinal) that a record's dates name: its deciding one, and its end."""
+    text, end = data.get(field), data.get("end")
+    day = dates.earliest(text) if text else 0
+    return max(day, dates.earliest(end)) if end else day
 
 
 class Derivation:
@@ -210,8 +217,9 @@ class Derivation:
     def _contact_days(self) -> dict[Key, int]:
         """The last day (ordinal) of each record that says that there was contact."""
         return {
-            (kind, record.record): self._contact(record)
+            (kind, record.record): _contact(record.data, field)
             for kind, records in self._by_kind.items()
+            for field in [DECIDING_DATE.get(kind, "date")]
             for record in records
             if is_contact(kind, record.data)
         }
@@ -225,12 +233,7 @@ class Derivation:
         """Return the last day (ordinal) of contact that a record tells; 0 if it tells of none."""
         if record.void or not is_contact(record.kind, record.data):
             return 0
-        return self._contact(record)
-
-    def _contact(self, record: Record) -> int:
-        text = record.data.get(DECIDING_DATE.get(record.kind, "date"))
-        end = record.data.get("end")
-        return max(dates.earliest(text) if text else 0, dates.earliest(end) if end else 0)
+        return _contact(record.data, DECIDING_DATE.get(record.kind, "date"))
 
     def dated(self, record: Record) -> Dated | None:
         """Return what the deciding date of a record counts as; None where it has none."""
@@ -545,7 +548,7 @@ class Derivation:
     @cached_property
     def undecided(self) -> list[UndecidedChoice]:
         """List the choices that neither a date, a time nor the definition decides."""
-        requests = self.study.results_used.items()
+        requests = self.study.results_chosen.items()
         results = (
             choice for key, places in requests for choice in self.series(*key).undecided(places)
         )

@@ -36,7 +36,6 @@ from trial.subject.choosing import (
     in_time,
     moment,
     untold,
-    which,
 )
 from trial.subject.combining import Combination
 from trial.subject.fold import Record
@@ -356,29 +355,20 @@ class Series:
         base = self.at_baseline(baseline) if baseline else None
         return base.collected if base else self._course.entry
 
-    def undecided(self, places: Iterable[Place]) -> Iterator[UndecidedChoice]:
+    def undecided(self, places: Sequence[Place]) -> Iterator[UndecidedChoice]:
         """Yield the choices, of visits, baselines, first or last results, that only ids decide."""
         parameter = self._course.study.definition.parameters[self._parameter]
         label = parameter.label
         if parameter.formula is not None:
             yield from self._combination().undecided(label)
-        open_places = [place for place in places if self._can_be_open(place)]
-        if not open_places or (
+        if not places or (
             in_time(self.observations)
             and not any(observation.visit for observation in self.observations)
         ):
             return
-        for place in open_places:
+        for place in places:
             for name, candidates, choice in self._choices(place):
                 yield from differing(f"{label}, {name}", untold(candidates, choice))
-
-    def _can_be_open(self, place: Place) -> bool:
-        """Return whether ids could decide at a place: not which of all is the highest, or mean."""
-        if isinstance(place, AfterFirstDose):
-            tied = place.choice in _SIZES and (place.choice == FARTHEST or place.tie is not None)
-            return tied or place.choice in ("first", "last")
-        visit = self._course.study.visits.get(place)
-        return visit is None or visit.window is None or which(visit) in ("first", "last")
 
     def _choices(self, place: Place) -> Iterator[tuple[str, list[Observation], str]]:
         """Return what was chosen from at a place, by what it is called, and which was to count."""
@@ -394,7 +384,7 @@ class Series:
             if visit.window is None and "choose" not in visit.model_fields_set:
                 yield visit.label, self._candidates(visit), ANY
             else:
-                yield visit.label, self._nearest(visit), which(visit)
+                yield visit.label, self._nearest(visit), visit.choice
         elif self.at_visit(visit) is None and self._course.due(visit):
             yield f"carried forward to {visit.label}", self._to_carry(visit, ""), "last"
 

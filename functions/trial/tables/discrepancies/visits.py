@@ -1,8 +1,9 @@
 """Visits and samples: planned and recorded."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 from trial.definition.design import Visit
 from trial.events import dates
@@ -70,10 +71,7 @@ def visits_out_of_order(derivation: Derivation) -> Iterator[Evidence]:
     """Find visits of one schedule of which the one that is planned for later came first."""
     recorded = _by_visit(derivation)
     latest: dict[str, tuple[Visit, Record]] = {}
-    planned = [
-        planned_visit for planned_visit in derivation.rules.visits if planned_visit.day is not None
-    ]
-    for visit in sorted(planned, key=lambda planned_visit: planned_visit.day or 0):
+    for visit in derivation.study.visits_by_day:
         for record in recorded.get(visit.id, ()):
             before = latest.get(visit.schedule)
             if before is not None and _day(record) < _day(before[1]):
@@ -174,12 +172,19 @@ def limits_changed(derivation: Derivation) -> Iterator[Evidence]:
 def reference_range(derivation: Derivation) -> Iterator[Evidence]:
     """Find results whose range of the healthy is none: low above high, or nothing above 0."""
     for kind in (RESULTS, *filter(has_measurements, KINDS)):
-        for record in by_id(derivation.records(kind)):
-            items = [record.data] if kind == RESULTS else record.data.get("measurements", ())
-            for item in items:
+        for record in by_id(filter(_has_limit, derivation.records(kind))):
+            for item in _measured_items(record):
                 low, high = item.get("range_low"), item.get("range_high")
                 if high is not None and (high <= 0 or (low is not None and low > high)):
                     yield record_keys(record), f"{item['parameter']}: upper limit {high:f}"
+
+
+def _has_limit(record: Record) -> bool:
+    return any(item.get("range_high") is not None for item in _measured_items(record))
+
+
+def _measured_items(record: Record) -> Sequence[Mapping[str, Any]]:
+    return [record.data] if record.kind == RESULTS else record.data.get("measurements", ())
 
 
 def age_in_days_missing(derivation: Derivation) -> Iterator[Evidence]:
