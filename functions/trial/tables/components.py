@@ -26,6 +26,8 @@ _INDEX_IN_ROW = re.compile(r"[^#]*#(?:tally#|[a-z]+)(\d+)[#.-]")
 _DETERMINED = re.compile(r"(\d+)\.\d\.n")
 _DETERMINED_ROW = re.compile(r"(settled|missing)#\d+")
 _KEPT_PLANS = 256
+_ROWS_KNOWN = 4_096
+"""Of how many rows a process remembers what their names say: subjects of a study share theirs."""
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,10 @@ class Components:
             return {name: n for name, n in cells.items() if name not in recount.rules}
         if match := _DETERMINED_ROW.match(row):
             return _but_of(recount.determined[match[1] == "missing"], cells)
-        match = _INDEX_IN_ROW.match(row)
-        if match is None and row != FLOW_ROW:
+        index = _index_in(row)
+        if index is None and row != FLOW_ROW:
             return None
-        is_dropped = int(match[1]) in recount.indexes if match else recount.flow
+        is_dropped = recount.flow if index is None else index in recount.indexes
         return {} if is_dropped else cells
 
     @staticmethod
@@ -147,6 +149,13 @@ class Components:
             elif cell != ACCEPTED:
                 return None
         return kept
+
+
+@lru_cache(_ROWS_KNOWN)
+def _index_in(row: str) -> int | None:
+    """Return the index that the name of a row of sums holds; None where it holds none."""
+    match = _INDEX_IN_ROW.match(row)
+    return int(match[1]) if match else None
 
 
 def _counted_by(owners: set[Owner], sharing: Mapping[int, Iterable[Owner]]) -> frozenset[int]:
