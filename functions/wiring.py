@@ -12,9 +12,10 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import pydantic
 from botocore import session
@@ -214,9 +215,23 @@ def client(service: str, config: Config | None = None, **options: Any) -> Any:  
         made = core.create_client(service, config=config, **options)
         if service == "dynamodb":
             plain_json.register(made)
+            made.meta.events.register("before-call.dynamodb", _name_host)
     except Exception:  # noqa: BLE001 (whatever another botocore makes of it)
         return session.Session().create_client(service, config=config, **options)
     return made
+
+
+def _name_host(params: dict[str, Any], **_event: object) -> None:
+    """Give a request the header that botocore otherwise finds out twice while it signs it."""
+    params["headers"]["Host"] = _host_of(params["url"])
+
+
+@lru_cache(16)
+def _host_of(url: str) -> str:
+    """Return the host of an address as HTTP and its signature name it: no port that is usual."""
+    parts = urlsplit(url)
+    usual_port = {"http": ":80", "https": ":443"}.get(parts.scheme, "")
+    return parts.netloc.rpartition("@")[2].lower().removesuffix(usual_port)
 
 
 # What only some functions or requests need is imported by what makes it: an event is recorded

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore import awsrequest, handlers, loaders, session
+from botocore import auth, awsrequest, handlers, loaders, session
 from botocore.exceptions import ClientError
 from invoking import forget
 from pydantic import ValidationError
@@ -76,6 +76,28 @@ def called(client: Any) -> tuple[str, ...]:
         signer.signing_name,
         signer._signature_version,
     )
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["", "http://127.0.0.1:4566", "https://Ours.example:443", "http://[::1]:8000"]
+)
+def test_a_request_names_the_host_that_its_signature_is_for(
+    in_region: Callable[[str], None], endpoint: str
+) -> None:
+    in_region("eu-central-1")
+    client, sent = wiring.client("dynamodb", endpoint_url=endpoint or None), list[Any]()
+
+    def send(request: Any, **_: Any) -> awsrequest.AWSResponse:
+        sent.append(request)
+        response = awsrequest.AWSResponse("", 200, awsrequest.HeadersDict(), None)
+        response._content = b"{}"
+        return response
+
+    client.meta.events.register_first("before-send.dynamodb", send)
+    client.get_item(TableName="x", Key={"PK": {"S": "a"}})
+    (request,) = sent
+    assert request.headers["Host"].decode() == auth._host_from_url(request.url)
+    assert request.headers["Authorization"].count(b";host;") == 1
 
 
 def test_a_botocore_that_is_made_otherwise_is_used_as_it_comes(
