@@ -47,7 +47,7 @@ MAY_IMPORT = {  # who may know which client; everybody else knows none
     "trial.web.access.tokens": {"jwt"},
     "wiring": {"boto3", "botocore"},
     "trial.store.bucket.client": {"botocore"},
-    "trial.store.failures": {"botocore"},
+    "trial.store.failures": {"botocore", "urllib3"},
     "trial.store.table": {"botocore"},
     "trial.render.workbook": {"openpyxl"},
     "trial.render.workbook.archive": {"openpyxl"},
