@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from trial import deferred
 from trial.commands.intake_context import Channel, IntakeContext
 from trial.errors import Beat, OutOfTime
+from trial.events.payloads import KINDS, model_of
 from trial.store import plain_json
 from trial.store.audits import Audits
 from trial.store.document_runs import DocumentRuns
@@ -397,6 +398,8 @@ def make_clients() -> None:
 def finish_classes() -> None:
     """Finish what otherwise waits for the first of a class: a snapshot is to hold it."""
     deferred.finish_all()
+    for kind in KINDS:
+        model_of(kind)
     for model in _models(BaseModel):
         model.model_rebuild()
 

@@ -291,7 +291,7 @@ def patterns(schema: Any) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "model",
-    [Definition, envelope.Envelope, *payloads.KINDS.values()],
+    [Definition, envelope.Envelope, *map(payloads.model_of, payloads.KINDS)],
     ids=lambda test: test.__name__,
 )
 def test_every_pattern_has_its_words(model):

@@ -16,7 +16,7 @@ from trial.events import content, envelope, json_body
 from trial.events.content import LOCAL_TIMES
 from trial.events.fields import AS_WRITTEN, LocalTime
 from trial.events.json_body import read_json
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, model_of
 from trial.subject.fold import Outcome, Subject, fold
 
 EVENTS: list[dict[str, Any]] = [
@@ -222,8 +222,8 @@ def test_the_fields_of_local_times_are_those_of_the_models():
 
     fields = {
         name
-        for model in KINDS.values()
-        for name, field in model.model_fields.items()
+        for kind in KINDS
+        for name, field in model_of(kind).model_fields.items()
         if holds_time(field.annotation, tuple(field.metadata))
     }
     assert fields == LOCAL_TIMES

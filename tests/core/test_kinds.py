@@ -15,7 +15,7 @@ from local.contract import load_part
 from trial.errors import Rejected
 from trial.events import blinding, dates, kinds, privacy
 from trial.events.envelope import Entry
-from trial.events.payloads import ERASURE, KINDS, Data
+from trial.events.payloads import ERASURE, KINDS, Data, Identity, model_of
 from trial.reporting import report
 from trial.subject.acceptance import check_acceptable
 from trial.subject.cutoff import records_until
@@ -98,8 +98,8 @@ class TestModel:
     def test_the_guide_to_events_has_its_row_with_every_field(self, kind):
         guide = (ROOT / "docs" / "events.md").read_text(encoding="utf-8")
         (row,) = re.findall(rf"^\| `{re.escape(kind)}` \|(.*)\|(.*)\|$", guide, re.MULTILINE)
-        fields = {name: field for name, field in KINDS[kind].model_fields.items()
-                  if name not in Data.model_fields}  # fmt: skip
+        fields = {name: field for name, field in model_of(kind).model_fields.items()
+                  if name not in Identity.model_fields}  # fmt: skip
         required = {name for name, field in fields.items() if field.is_required()}
         assert set(re.findall(r"`(\w+)`", row[0])) == required
         assert set(re.findall(r"`(\w+)`", row[1])) == fields.keys() - required
@@ -108,7 +108,7 @@ class TestModel:
         if (about := KINDS[kind].about) is not None:
             coded, field = about
             assert coded in KINDS
-            assert KINDS[kind].model_fields[field].is_required()
+            assert model_of(kind).model_fields[field].is_required()
 
 
 @pytest.mark.parametrize("kind", POSTED)

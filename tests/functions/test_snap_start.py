@@ -33,9 +33,9 @@ assert random.getstate() != state, "every environment would draw the same pauses
 
 # No class waits to be finished by the first event after a restore.
 from trial.definition import Definition
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, model_of
 from trial.subject.cutoff import Subject
-assert all(model.__pydantic_complete__ for model in (Definition, *KINDS.values()))
+assert all(model.__pydantic_complete__ for model in (Definition, *map(model_of, KINDS)))
 assert Subject.__dataclass_fields__
 
 # What a request of each route imports is there already.

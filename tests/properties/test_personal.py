@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trial.events import envelope, json_body, privacy
 from trial.events.envelope import Entry
-from trial.events.payloads import ERASURE, KINDS
+from trial.events.payloads import ERASURE, model_of
 from trial.store.encoding import sealing
 from trial.subject.fold import ERASURE_RECORD, fold_all
 
@@ -70,7 +70,7 @@ def test_it_does_not_matter_when_a_subject_is_erased(entries: list[Entry], data:
         result = erased.records[key]
         assert erased.digests[key] == plain.digests[key]
         assert result.data == privacy.redacted(record.kind, record.data)
-        KINDS[record.kind].model_validate(
+        model_of(record.kind).model_validate(
             {"record": result.record, "revision": result.revision, **result.data}
         )
 

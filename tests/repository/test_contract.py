@@ -15,7 +15,7 @@ from local import contract as made
 from local.contract import models, operations
 from trial.errors import Rejected
 from trial.events import envelope, json_body
-from trial.events.payloads import ERASURE, KINDS
+from trial.events.payloads import ERASURE, KINDS, field_types
 
 EVENTS = FILES.parents[3] / "events"
 OPERATIONS = [
@@ -169,7 +169,7 @@ def changed(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         part = event if draw(st.integers(0, 3)) == 0 else event.get("data")
         if not isinstance(part, dict):
             break
-        fields = [*envelope.Envelope.model_fields] if part is event else [*KINDS[kind].model_fields]
+        fields = [*envelope.Envelope.model_fields] if part is event else [*field_types(kind)]
         name = draw(st.sampled_from([*fields, "beyond"]))
         if draw(st.booleans()):
             part[name] = draw(VALUES)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from trial.events.envelope import TYPE_PREFIX, Envelope
-from trial.events.payloads import KINDS, Data, Measurement
+from trial.events.payloads import KINDS, Identity, Measurement, model_of
 
 ROOT = Path(__file__).resolve().parents[2]
 EVENTS = ROOT / "events"
@@ -57,8 +57,8 @@ def test_the_guide_names_every_kind_of_event() -> None:
 def test_the_guide_names_every_field_and_whether_it_is_required(kind: str) -> None:
     values = {
         name: field.is_required()
-        for name, field in KINDS[kind].model_fields.items()
-        if name not in Data.model_fields
+        for name, field in model_of(kind).model_fields.items()
+        if name not in Identity.model_fields
     }
     required, optional = documented()[kind]
     assert required == {name for name, needed in values.items() if needed}
@@ -66,7 +66,7 @@ def test_the_guide_names_every_field_and_whether_it_is_required(kind: str) -> No
 
 
 def test_the_guide_names_what_all_events_share() -> None:
-    for name in (*Envelope.model_fields, *Data.model_fields):
+    for name in (*Envelope.model_fields, *Identity.model_fields):
         assert re.search(rf'["`]{name}["`:]', GUIDE), name
     (measurement,) = re.findall(r"A measurement of .* is `\{(.*?)\}`", GUIDE)
     described = {part.strip().rstrip("?"): "?" not in part for part in measurement.split(",")}

@@ -12,9 +12,9 @@ from typing import Any
 
 from trial.errors import Rejected
 from trial.events.envelope import kind_of
-from trial.events.fields import UNBLINDING
+from trial.events.fields import UNBLINDING, marked
 from trial.events.json_body import canonical, read_json
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, field_types
 from trial.statistics.cells import Share
 
 AUDIENCES = OPEN, UNBLINDED = "open", "unblinded"
@@ -32,8 +32,7 @@ _MARK = f"{UNBLINDED}:"
 @cache
 def unblinding_fields(kind: str) -> frozenset[str]:
     """Return the names of the unblinding fields of a kind's data."""
-    model_fields = KINDS[kind].model_fields if kind in KINDS else {}
-    return frozenset(name for name, field in model_fields.items() if UNBLINDING in field.metadata)
+    return marked(field_types(kind), UNBLINDING) if kind in KINDS else frozenset()
 
 
 def blinded(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:

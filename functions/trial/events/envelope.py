@@ -10,7 +10,7 @@ from trial.errors import FieldError, Rejected
 from trial.events import content
 from trial.events.fields import AS_WRITTEN, NORMAL, Identifier, Instant, validate
 from trial.events.json_body import digest, read_json
-from trial.events.payloads import _IDENTITY, KINDS, Data, Void
+from trial.events.payloads import KINDS, Identity, Void, model_of
 
 TYPE_PREFIX = "org.livetlf."
 
@@ -76,7 +76,7 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", FieldError("/data/reason_for_change", detail))
-    data_fields = {name: v for name, v in posted.items() if name not in _IDENTITY}
+    data_fields = {name: v for name, v in posted.items() if name not in Identity.model_fields}
     if form == NORMAL:
         data_fields = content.without_empty(data_fields)
     content_members = {
@@ -155,5 +155,5 @@ def _kind(name: str) -> str:
     return kind
 
 
-def _model(kind: str, data: Mapping[str, Any]) -> type[Data]:
-    return Void if data.get("action") == "void" else KINDS[kind]
+def _model(kind: str, data: Mapping[str, Any]) -> type[Identity]:
+    return Void if data.get("action") == "void" else model_of(kind)

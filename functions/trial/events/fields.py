@@ -4,9 +4,10 @@ Clinical dates stay the text that was collected: they are site-local and may be 
 """
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -113,6 +114,15 @@ Personal = Annotated[_T, PERSONAL]
 UNBLINDING = "unblinding"
 """Marks a field that could reveal the arm: while a study is blinded, it is hidden."""
 Unblinding = Annotated[_T, UNBLINDING]
+
+
+def marked(types: Mapping[str, Any], mark: str) -> frozenset[str]:
+    """Return the names of the fields that have a mark, such as `PERSONAL`."""
+    return frozenset(
+        name for name, field in types.items() if mark in getattr(field, "__metadata__", ())
+    )
+
+
 PartialDate = Annotated[str, AfterValidator(_partial_date)]
 FullDate = Annotated[str, AfterValidator(_full_date)]
 LocalTime = Annotated[str, AfterValidator(_local_time)]

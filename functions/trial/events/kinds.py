@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from functools import cache
-from inspect import get_annotations
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 from trial.events.fields import FullDate, LocalTime, PartialDate
-from trial.events.payloads import KINDS, NOT_DONE, Data, is_not_done
+from trial.events.payloads import KINDS, NOT_DONE, Identity, field_types, is_not_done
 
 ADVERSE_EVENT = "adverse-event.reported"
 DOSES, MISSED_DOSES = "dose.administered", "dose.missed"
@@ -26,12 +25,13 @@ def partial_dates(kind: str) -> tuple[str, ...]:
 
 
 def _fields_of(kind: str, *types: object) -> tuple[str, ...]:
-    parts = reversed(KINDS[kind].__mro__) if kind in KINDS else ()
-    # Evaluated as they are: to evaluate them again for every kind takes long at a start.
-    hints = {name: hint for part in parts for name, hint in get_annotations(part).items()}
-    forms = {name: (hint, *get_args(hint)) for name, hint in hints.items()}
+    stated = field_types(kind) if kind in KINDS else {}
+    # By identity: types are compared part by part, which takes long at a start.
+    numbers = frozenset(map(id, types))
     return tuple(
-        name for name, form in forms.items() if any(date_type in form for date_type in types)
+        name
+        for name, field_type in stated.items()
+        if not numbers.isdisjoint(map(id, (field_type, *get_args(field_type))))
     )
 
 
@@ -82,16 +82,16 @@ def derived_fields(kind: str) -> Mapping[str, object]:
     derived: dict[str, object] = dict(KINDS[kind].derived)
     coding = CODINGS.get(kind)
     if coding is not None and kind != ADVERSE_EVENT:
-        hints = get_type_hints(KINDS[coding], include_extras=True)
-        derived |= {name: hints[name] for name in coded_fields(coding)}
+        types = field_types(coding)
+        derived |= {name: types[name] for name in coded_fields(coding)}
         derived |= KINDS[coding].derived
     return derived
 
 
 def coded_fields(coding: str) -> tuple[str, ...]:
     """Return the fields of a coding that say how something is coded, in their order."""
-    common_fields = {*Data.model_fields, reference(coding)}
-    return tuple(name for name in KINDS[coding].model_fields if name not in common_fields)
+    common_fields = {*Identity.model_fields, reference(coding)}
+    return tuple(name for name in field_types(coding) if name not in common_fields)
 
 
 def reference(coding: str) -> str:
@@ -104,7 +104,7 @@ def reference(coding: str) -> str:
 @cache
 def names_of(kind: str) -> frozenset[str]:
     """Return the names of all that can be asked of a kind's records."""
-    return frozenset((*KINDS[kind].model_fields, *KINDS[kind].implied, *derived_fields(kind)))
+    return frozenset((*field_types(kind), *KINDS[kind].implied, *derived_fields(kind)))
 
 
 def implied(kind: str, data: Mapping[str, Any]) -> Mapping[str, str]:
@@ -115,7 +115,7 @@ def implied(kind: str, data: Mapping[str, Any]) -> Mapping[str, str]:
 @cache
 def has_measurements(kind: str) -> bool:
     """Return whether a record of a kind holds results of parameters, read on its date."""
-    return "measurements" in KINDS[kind].model_fields
+    return "measurements" in field_types(kind)
 
 
 def shows_alive(kind: str, data: Mapping[str, Any]) -> bool:

@@ -1,13 +1,15 @@
-"""The data of each kind of event: one model a kind states its fields.
+"""The data of each kind of event: one class a kind states its fields.
 
 What a study's definition adds (known visits, parameters, units) is checked in
 `subject.acceptance`.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from collections.abc import Iterator, Mapping
+from functools import cache
+from inspect import get_annotations
+from typing import Annotated, Any, ClassVar, Literal, get_origin
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, create_model
 from pydantic_core import PydanticKnownError
 
 from trial.events.field_errors import ATC
@@ -24,12 +26,8 @@ from trial.events.fields import (
 )
 
 
-class Data(BaseModel):
-    """What every event's data carry: which record, in which revision, and why it changed.
-
-    A kind's model says all that the service knows of the kind: its fields, and what is stated
-    beside them here. Its first field that is a date is when a record happened (`kinds`).
-    """
+class Identity(BaseModel):
+    """What every event's data carry: which record, in which revision, and why it changed."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -38,6 +36,27 @@ class Data(BaseModel):
         defer_build=True,
         protected_namespaces=(),  # no field begins so; looking takes as long as many a field
     )
+
+    record: Identifier
+    revision: Annotated[int, Field(ge=1, le=1_000_000)]
+    action: Literal["record", "void"] = "record"
+    reason_for_change: Personal[Text | None] = None
+
+
+class Void(Identity):
+    """A record taken back: it stays in the journal and counts nowhere."""
+
+    action: Literal["void"]
+
+
+class Data:
+    """What the data of a kind of event carry beside what identifies the record.
+
+    A kind's class says all that the service knows of the kind: its fields, and what is stated
+    beside them here. Its first field that is a date is when a record happened (`kinds`). It is a
+    plain class: an event needs the model of its own kind alone (`model_of`), and to make those of
+    all kinds is a twentieth of a start.
+    """
 
     noun: ClassVar[str] = "a record"
     """What one is called in a sentence, with its article."""
@@ -51,19 +70,14 @@ class Data(BaseModel):
     """What is derived of a record by the study's rules, and can be asked for like its fields."""
     implied: ClassVar[Mapping[str, object]] = {}
     """What a record's own fields imply, whatever the study, and can be asked for like these."""
-
-    record: Identifier
-    revision: Annotated[int, Field(ge=1, le=1_000_000)]
-    action: Literal["record", "void"] = "record"
-    reason_for_change: Personal[Text | None] = None
+    required_together: ClassVar[dict[str, Any] | None] = None
+    """Which fields require or exclude each other, as JSON Schema; the fields' types do not say."""
 
     @classmethod
     def is_contact(cls, data: Mapping[str, Any]) -> bool:  # noqa: ARG003 (kinds differ)
         """Return whether a record says that there was contact with the subject on its dates."""
         return True
 
-
-_IDENTITY = frozenset(Data.model_fields)
 
 NOT_DONE = "NOT DONE"
 """The completion status (CDISC's --STAT) of what was to be done and was not."""
@@ -105,12 +119,6 @@ def _done_or_not(says_so: str, *required: str) -> dict[str, Any]:
     performed = {"required": [*required]}, {"properties": {**texts, says_so: absent}}
     not_done = {"required": [says_so]}, {"properties": {says_so: {"not": absent}, "result": absent}}
     return {"oneOf": [{"allOf": [*performed]}, {"allOf": [*not_done]}]}
-
-
-class Void(Data):
-    """A record taken back: it stays in the journal and counts nowhere."""
-
-    action: Literal["void"]
 
 
 class SubjectScreened(Data):
@@ -181,10 +189,8 @@ class SubjectSuperseded(Data):
     by: Identifier
 
 
-class Circumstances(BaseModel):
+class Circumstances:
     """How a result was obtained: what a measure can select results by."""
-
-    model_config = ConfigDict(defer_build=True)
 
     position: Text | None = None
     location: Text | None = None
@@ -193,7 +199,18 @@ class Circumstances(BaseModel):
     specimen: Text | None = None
 
 
-class Measurement(Circumstances):
+def _stated(part: type) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that a class states itself, with their types."""
+    for name, field_type in get_annotations(part).items():
+        origin: object = get_origin(field_type)
+        if origin is not ClassVar:
+            yield name, field_type
+
+
+CIRCUMSTANCES = tuple(name for name, _ in _stated(Circumstances))
+
+
+class Measurement(Circumstances, BaseModel):
     """One value read at a visit, as it was reported; or that it was not read."""
 
     model_config = ConfigDict(
@@ -240,11 +257,10 @@ class VisitMissed(Missed):
 
 
 class LabResultReported(Circumstances, Data):
-    model_config = ConfigDict(json_schema_extra=_done_or_not("reason_not_done", "result", "unit"))
-
     noun = "a laboratory result"
     shows_alive = True
     implied: ClassVar[Mapping[str, object]] = _COMPLETION
+    required_together: ClassVar[dict[str, Any]] = _done_or_not("reason_not_done", "result", "unit")
 
     visit: Identifier | None = None
     parameter: Identifier
@@ -615,3 +631,30 @@ KINDS: Mapping[str, type[Data]] = {
     "pregnancy.reported": PregnancyReported,
     ERASURE: SubjectErased,
 }
+
+
+@cache
+def field_types(kind: str) -> Mapping[str, Any]:
+    """Return the fields of a kind's data, what identifies the record first, with their types."""
+    return {name: field_type for part in _parts(kind) for name, field_type in _stated(part)}
+
+
+@cache
+def model_of(kind: str) -> type[Identity]:
+    """Return the model that validates the data of a kind: made for the first event of it."""
+    data = KINDS[kind]
+    fields: dict[str, Any] = {
+        name: (field_type, part.__dict__.get(name, ...))
+        for part in _parts(kind)
+        if part is not Identity
+        for name, field_type in _stated(part)
+    }
+    return create_model(
+        data.__name__, __base__=Identity, __doc__=data.__doc__, __module__=data.__module__,
+        __cls_kwargs__={"json_schema_extra": data.required_together}, **fields,
+    )  # fmt: skip
+
+
+def _parts(kind: str) -> tuple[type, ...]:
+    """Return the classes that state fields of a kind, in the order of these."""
+    return (Identity, *reversed(KINDS[kind].__mro__))

@@ -12,9 +12,9 @@ from functools import cache
 from typing import Any
 
 from trial.events.envelope import STANDARD, Entry
-from trial.events.fields import PERSONAL
+from trial.events.fields import PERSONAL, marked
 from trial.events.json_body import DECODER, skip
-from trial.events.payloads import KINDS, Data
+from trial.events.payloads import field_types
 
 ERASED = "[erased]"
 """Stands where a personal text was; every personal field takes it."""
@@ -25,8 +25,7 @@ _TOKEN = json.dumps(ERASED)
 @cache
 def personal_fields(kind: str) -> frozenset[str]:
     """Return the names of the personal fields of a kind's data."""
-    model_fields = {**Data.model_fields, **KINDS[kind].model_fields}
-    return frozenset(name for name, field in model_fields.items() if PERSONAL in field.metadata)
+    return marked(field_types(kind), PERSONAL)
 
 
 def redacted(kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:

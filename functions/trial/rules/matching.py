@@ -17,7 +17,7 @@ from trial.definition.study import Study
 from trial.errors import FieldError, Rejected, UnknownName
 from trial.events.fields import term
 from trial.events.kinds import DECIDING_DATE
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, field_types
 from trial.subject.adverse_events import AdverseEvent
 from trial.subject.codings import NOT_CODED
 from trial.subject.derivation import Derivation
@@ -75,7 +75,7 @@ def check_kind(kind: str, path: str) -> None:
 def check_dated(kind: str, path: str) -> str:
     """Return the field that says when records of a kind happened; refuse a kind without a date."""
     field = DECIDING_DATE.get(kind, "date")
-    if field not in KINDS[kind].model_fields:
+    if field not in field_types(kind):
         alternative = _ALTERNATIVES.get(kind, "name a kind of event that has a date")
         raise refused(f"{path}/recorded", f"is a kind of event without a date: {alternative}")
     return field

@@ -6,7 +6,7 @@ from typing import Any
 
 from trial.events import dates
 from trial.events.kinds import DECIDING_DATE
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, field_types
 from trial.subject.adverse_events import FATAL, GRADE_OF_DEATH
 from trial.subject.fold import Record, Subject
 from trial.subject.imputation import Imputation
@@ -61,7 +61,7 @@ def _as_known(record: Record, cutoff: int, died: int | None) -> Record:
     data = {name: value for name, value in record.data.items() if name != "end"}
     if "outcome" in data:
         data["outcome"] = ONGOING
-    if "ongoing" in KINDS[record.kind].model_fields:
+    if "ongoing" in field_types(record.kind):
         data["ongoing"] = True
     return replace(record, data=_not_yet_fatal(data) if fatal else data)
 

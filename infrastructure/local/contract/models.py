@@ -13,7 +13,7 @@ from pydantic_core import core_schema
 from local.schema import Schema
 from trial.events import envelope
 from trial.events.envelope import TYPE_PREFIX, Envelope
-from trial.events.payloads import KINDS, Void
+from trial.events.payloads import Void, model_of
 from trial.web.request_bodies import ReasonBody
 
 Document = dict[str, Any]
@@ -87,7 +87,7 @@ def type_of(kind: str) -> str:
 
 def event(kind: str) -> Document:
     """Return the schema of a kind of event: its envelope, and the data of a record or a void."""
-    attributes, record, void = body(Envelope), body(KINDS[kind]), body(Void)
+    attributes, record, void = body(Envelope), body(model_of(kind)), body(Void)
     parts = record.pop("$defs", {})
     record["properties"]["action"] = {"const": "record", "default": "record"}
     attributes["properties"]["type"] = {"const": f"{TYPE_PREFIX}{type_of(kind)}"}

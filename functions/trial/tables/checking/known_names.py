@@ -11,7 +11,7 @@ from trial.definition.conditions import PREVIOUS_VISIT, Classes
 from trial.definition.design import ARM
 from trial.definition.outputs import Ancova, Table
 from trial.definition.reference_walk import JsonObject, Scope
-from trial.events.payloads import KINDS, Circumstances
+from trial.events.payloads import CIRCUMSTANCES, KINDS
 from trial.rules.categories import ENROLMENT_FIELDS
 from trial.tables.checking.record_fields import (
     Limits,
@@ -139,7 +139,7 @@ def fields_of(scope: Scope) -> Sequence[str] | None:
     """Return the fields of the records that a part is of, or of what is measured."""
     if (kind := _kind_of(scope)) is not None:
         return [name for name, field in fields_of_kind(kind).items() if field.form != "parts"]
-    return list(Circumstances.model_fields) if "parameter" in scope.own else None
+    return list(CIRCUMSTANCES) if "parameter" in scope.own else None
 
 
 def _level(scope: Scope) -> Sequence[str] | None:

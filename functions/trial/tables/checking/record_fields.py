@@ -15,7 +15,7 @@ from trial.definition.reference_walk import JsonObject
 from trial.definition.vocabularies import words
 from trial.events.fields import FullDate, Identifier, LocalTime, PartialDate
 from trial.events.kinds import derived_fields, has_measurements
-from trial.events.payloads import KINDS, Data, Measurement
+from trial.events.payloads import KINDS, Identity, Measurement, model_of
 
 _DATES = tuple(get_args(date_type)[1] for date_type in (PartialDate, FullDate, LocalTime))
 _IDENTIFIER = get_args(Identifier)[1]
@@ -43,7 +43,7 @@ def fields_of_kind(kind: str) -> Mapping[str, Field]:
 
 
 def _reported_fields(kind: str) -> Mapping[str, Field]:
-    return _fields(KINDS[kind], frozenset(Data.model_fields))
+    return _fields(model_of(kind), frozenset(Identity.model_fields))
 
 
 @cache

@@ -5,15 +5,13 @@ from typing import Any
 
 from trial.events import dates
 from trial.events.kinds import ADVERSE_EVENT, CODINGS, reference
-from trial.events.payloads import KINDS, Assessment, is_not_done
+from trial.events.payloads import KINDS, Assessment, field_types, is_not_done
 from trial.subject.derivation import Derivation
 from trial.tables.discrepancies.evidence import Evidence, by_id, record_keys
 
 HISTORY, VITAL_STATUS = "medical-history.reported", "vital-status.recorded"
 CODED = {kind: coding for kind, coding in CODINGS.items() if kind != ADVERSE_EVENT}
-GO_ON = tuple(
-    kind for kind, model in KINDS.items() if {"end", "ongoing"} <= model.model_fields.keys()
-)
+GO_ON = tuple(kind for kind in KINDS if {"end", "ongoing"} <= field_types(kind).keys())
 ASSESSMENTS = tuple(kind for kind, model in KINDS.items() if issubclass(model, Assessment))
 _RESULTS = ("result", "interpretation")
 

@@ -8,7 +8,7 @@ from trial.definition.conditions import AdverseEventFilter
 from trial.definition.outputs import ListingDefinition, RecordSelection
 from trial.events import dates
 from trial.events.kinds import names_of
-from trial.events.payloads import KINDS, NOT_DONE, Circumstances
+from trial.events.payloads import CIRCUMSTANCES, KINDS, NOT_DONE
 from trial.rules import Rules
 from trial.rules.matching import bounded, matcher, refused, unknown
 from trial.subject.adverse_events import AdverseEvent
@@ -97,7 +97,7 @@ def fields(records: str) -> Iterable[str]:
     """Return the names of the fields in the data of a listing's items."""
     if parameters_of(records):
         reported = ("collected", "result", "range_low", "range_high")
-        return (*reported, *NOT_DONE_FIELDS, *Circumstances.model_fields)
+        return (*reported, *NOT_DONE_FIELDS, *CIRCUMSTANCES)
     if records == DISCREPANCIES:
         return ("discrepancy", "rule", "severity", "detail")
     return names_of(records) if records in KINDS else ()

@@ -2,7 +2,7 @@
 
 from trial.definition.outputs import ListingDefinition
 from trial.events.kinds import DECIDING_DATE
-from trial.events.payloads import KINDS
+from trial.events.payloads import field_types
 from trial.tables.listings.items import DISCREPANCIES, SUBJECTS, parameters_of
 
 
@@ -20,7 +20,7 @@ def order(listing: ListingDefinition) -> str:
             " and by record."
         )
     date = DECIDING_DATE.get(kind, "date")
-    if date not in KINDS[kind].model_fields:
+    if date not in field_types(kind):
         return "Sorted by subject, then by content and record."
     return (
         f"Sorted by subject, then by {date} (none first; a partial date, or one without a time,"

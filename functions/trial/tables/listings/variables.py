@@ -10,7 +10,7 @@ from typing import get_args, get_origin
 
 from trial.definition.design import Parameter
 from trial.definition.outputs import ListingDefinition
-from trial.events.payloads import KINDS
+from trial.events.payloads import KINDS, field_types
 from trial.rules import Rules
 from trial.tables.listings.facts import WHOLE_NUMBERS
 from trial.tables.listings.items import SUBJECTS, parameters_of
@@ -80,8 +80,8 @@ def _widest(parameter: Parameter) -> Fraction:
 
 
 def _holds(kind: str, field: str, *types: type) -> bool:
-    field_info = KINDS[kind].model_fields.get(field) if kind in KINDS else None
-    return field_info is not None and _allows(field_info.annotation, types)
+    stated = field_types(kind) if kind in KINDS else {}
+    return field in stated and _allows(stated[field], types)
 
 
 def _allows(annotation: object, types: tuple[type, ...]) -> bool:
