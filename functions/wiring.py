@@ -17,6 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from urllib.parse import urlsplit
 
+from trial import undescribed
+
+# Before pydantic imports it.
+undescribed.import_core_schema()
+
 import pydantic
 from botocore import session
 from botocore.config import Config

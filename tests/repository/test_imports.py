@@ -17,7 +17,7 @@ FUNCTIONS = Path(__file__).resolve().parents[2] / "functions"
 # From the ground up: a module imports what lies below it, and of its own layer its own package.
 # A module of the ground layers may be a single file: it then stands for itself.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("deferred",),
+    ("deferred", "undescribed"),
     ("errors",),
     ("statistics",),
     ("events",),

@@ -151,14 +151,21 @@ def _kinds(definition: Definition) -> Iterator[str]:
         if isinstance(part, str):
             if part in KINDS:
                 yield part
-            continue
-        if isinstance(part, AdverseEventFilter):
-            yield EVENTS
-        elif isinstance(part, Exposure):
-            yield from (DOSES, *([MISSED_DOSES] if part.of in OF_PLAN else []))
-        elif isinstance(part, Span | TimeToEvent):
-            yield from (_DATES[name] for name in _dates(part) if name in _DATES)
-        waiting += _inside(part)
+        elif isinstance(part, Model):
+            yield from _kinds_of_model(part)
+            waiting += _inside(part)
+        elif isinstance(part, dict | list | tuple):
+            waiting += _inside(part)
+
+
+def _kinds_of_model(part: Model) -> Iterator[str]:
+    """Yield the kinds that a part looks at without naming them."""
+    if isinstance(part, AdverseEventFilter):
+        yield EVENTS
+    elif isinstance(part, Exposure):
+        yield from (DOSES, *([MISSED_DOSES] if part.of in OF_PLAN else []))
+    elif isinstance(part, Span | TimeToEvent):
+        yield from (_DATES[name] for name in _dates(part) if name in _DATES)
 
 
 def _dates(part: Span | TimeToEvent) -> Iterator[str]:
