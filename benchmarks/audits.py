@@ -1,70 +1,70 @@
-"""What an audit of a shard takes, a subject: CPU, units, memory; and how far one invocation comes.
+"""An audit of 400,000 subjects, step by step: one of its 8 shards, in the time that a step has.
 
-Subjects like TMB-301's, each with its journal, in one shard; DynamoDB is the double in memory, so
-CPU is this process's and units are by the size model. The time that DynamoDB takes to answer is
-not in it: a request a subject, some pages of rows.
+Shards are alike, and an audit takes each by itself, so one of 50,000 subjects tells of all. Its
+subjects are like TMB-301's, each with its journal (`cloned`), in a DynamoDB over HTTP in a process
+of its own: CPU and memory are the function's, its client's among them. A small shard's steps have a
+time in proportion, so that it takes as many.
 """
 
-import time
-import tracemalloc
-from collections.abc import Iterator
-from dataclasses import replace
+import json
+import sys
 
-from doubles import MemoryClient
-
-from benchmarks import population, world
+from benchmarks import world
+from benchmarks.first_publication import apart
 from benchmarks.rows import Measured
-from local.progress import bar
-from trial.commands import auditing
-from trial.commands.auditing import ShardAudit
-from trial.events.envelope import Entry
-from trial.store import Receipt
+from benchmarks.steps import MARGIN, MEMORY, large_study, time_for
+from trial.events.blinding import OPEN
+from trial.store.bucket.object_keys import AUDIT
+from trial.tables.file_names import AUDIT_REPORT
 
-SIZES, LARGE_SIZES = (20, 80), (160, 1_600)
-_LARGEST, _MOST_SHARDS = 400_000, 24
-_INVOCATION = 880.0  # seconds, but for the margin
-
-
-def _entries(number: int) -> Iterator[Entry]:
-    """Give a subject's feed under another name."""
-    models = population.models()
-    model = models[number % len(models)].id
-    for entry in world.entries():
-        if entry.subject == model:
-            yield replace(entry, subject=f"A{number:06}")
+SHARD, SHARDS = 50_000, 8
+SIZES, LARGE_SIZES = (100, 200), (5_000, SHARD)
+_DIFFERENT = 1_000
+"""How many subjects are not alike, at most."""
 
 
-def run(size: int) -> tuple[float, float, float, int]:
-    """Audit a shard of so many subjects: CPU seconds, units, peak of memory (MB), events."""
-    calls: list[float] = []
-    store = world.open_store(MemoryClient(), lambda _, units: calls.append(units), 1)
-    study = world.study(1)
-    for number in bar(f"Posting {size:,} subjects", size, range(size)):
-        store.record(study, [Receipt(entry, "bench") for entry in _entries(number)])
-    calls.clear()
-    began = time.process_time()
-    audited = auditing.audit_shard(store, study, ShardAudit(0))
-    seconds, units = time.process_time() - began, sum(calls)
-    assert (audited.subjects, audited.differences, audited.busy) == (size, (), False)
-    tracemalloc.start()
-    auditing.audit_shard(store, study, ShardAudit(0, after=f"A{size * 3 // 4:06}"))
-    peak = tracemalloc.get_traced_memory()[1] / 1e6
-    tracemalloc.stop()
-    return seconds, units, peak, audited.events
+def made(size: int) -> dict[str, float]:
+    """Audit a shard of so many subjects; tell what its steps took."""
+    seconds = time_for(size, SHARD)
+    with large_study(size, min(size, _DIFFERENT), seconds) as study:
+        study.carry_out()
+        audit = json.loads(study.documents.read(world.study(1).id, OPEN, AUDIT, AUDIT_REPORT))
+        steps = study.invocations.steps
+        of_shard = study.invocations.of("audit")
+    assert (audit["complete"], audit["busy_shards"], audit["differences"]) == (True, [], [])
+    assert audit["subjects"] == size
+    return {
+        "events": audit["events"],
+        "steps": len(of_shard),
+        "other_steps": len(steps) - len(of_shard),
+        "seconds": sum(step.seconds for step in steps),
+        "lasted": sum(step.lasted for step in of_shard),
+        "late": max(0.0, *(step.lasted - seconds for step in steps)),
+        "other": max(step.lasted for step in steps if step.task != "audit"),
+        "units": sum(step.units for step in steps),
+        "peak": max(step.peak for step in steps),
+    }
 
 
 def measure(*, large: bool = False) -> list[Measured]:
-    """Audit two sizes of a shard; say what 400,000 subjects in 24 shards come to."""
-    small, big = LARGE_SIZES if large else SIZES
-    (first, _, peak_before, _), (seconds, units, peak, events) = run(small), run(big)
-    each = seconds / big
-    shard_seconds = _LARGEST / _MOST_SHARDS * each
+    """Audit two sizes of a shard, the larger one of 400,000 subjects in 8; compare."""
+    small, larger = LARGE_SIZES if large else SIZES
+    first, result = (apart("audits", size) for size in (small, larger))
+    a_subject, before = result["seconds"] / larger, first["seconds"] / small
+    scale = SHARD / larger
     return [
-        Measured("CPU s a subject, larger / smaller shard", each / (first / small), 1.2,
-                 f"{each * 1000:.1f} ms, {units / big:.1f} units, {events / big:.0f} events each"),
-        Measured("peak of memory, larger / smaller shard", peak / peak_before, None,
-                 f"{peak:.1f} MB, most of it the shard's sums"),
-        Measured("invocations a shard, 400,000 subjects in 24 shards",
-                 shard_seconds / _INVOCATION, 1,
-                 f"{shard_seconds:.0f} s of CPU each, one after the other; eight at a time"),
+        Measured(f"CPU s a subject, shard of {larger:,} / {small:,}", a_subject / before, 1.2,
+                 f"{a_subject * 1000:.1f} ms, {result['units'] / larger:.1f} units,"
+                 f" {result['events'] / larger:.0f} events"),
+        Measured(f"invocations of a shard of {SHARD:,}", result["steps"], None,
+                 f"{result['lasted'] * scale / 60:.0f} minutes of CPU and waiting;"
+                 f" {SHARDS} side by side are 400,000 subjects"),
+        Measured("seconds that a step is late, at most", result["late"] * scale, MARGIN,
+                 f"the other {result['other_steps']:.0f} steps last {result['other']:.1f} s"),
+        Measured("MB of memory, at most", result["peak"], MEMORY,
+                 f"{first['peak']:.0f} MB at {small:,} subjects"),
     ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(made(int(sys.argv[1]))))

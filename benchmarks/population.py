@@ -3,6 +3,7 @@
 The core folds and counts them; so a store can be seeded with any number without an event posted.
 """
 
+import json
 import os
 import random
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -16,13 +17,14 @@ from typing import Any
 from doubles import MemoryClient
 
 from benchmarks import world
+from trial.events.envelope import Entry
 from trial.statistics import cells
 from trial.statistics.cells import Cells
 from trial.statistics.ranges import TALLY
 from trial.store import keys
 from trial.store.generations import HEADER_ROW
 from trial.store.spreading import COSTLY_BYTES, PART, _below, _bits
-from trial.subject.fold import Record, Subject, fold_all
+from trial.subject.fold import Subject, fold_all
 from trial.tables.compiled import contribute
 
 _DATES = ("date", "collected", "start", "end", "onset", "reported")
@@ -49,14 +51,39 @@ def jittered(number: int) -> Subject:
     model = models()[number % len(models())]
     days, level = timedelta(chance.randint(-200, 30)), chance.lognormvariate(0, 0.6)
     records = {
-        key: replace(record, data=_data(record, days, level, chance))
+        key: replace(record, data=_data(record.data, days, level, chance))
         for key, record in model.records.items()
     }
     return replace(model, id=f"J{number:06}", records=records)
 
 
-def _data(record: Record, days: timedelta, level: float, chance: random.Random) -> dict[str, Any]:
-    data = dict(record.data)
+@cache
+def _feeds() -> list[list[dict[str, Any]]]:
+    """Give what was posted of each of TMB-301's subjects, in the order of its time."""
+    by_subject: dict[str, list[dict[str, Any]]] = {}
+    for body in world.bodies():
+        event = json.loads(body)
+        by_subject.setdefault(event["subject"], []).append(event)
+    return [feed for _, feed in sorted(by_subject.items())]
+
+
+def jittered_feed(number: int, name: str) -> list[Entry]:
+    """Make what is posted of a subject: a model's events, moved and spread as `jittered` does."""
+    chance = random.Random(number)  # noqa: S311 (no secret)
+    feed = _feeds()[number % len(_feeds())]
+    days, level = timedelta(chance.randint(-200, 30)), chance.lognormvariate(0, 0.6)
+    return [
+        world.read(
+            json.dumps(event | {"subject": name, "data": _data(event["data"], days, level, chance)})
+        )
+        for event in feed
+    ]
+
+
+def _data(
+    recorded: Mapping[str, Any], days: timedelta, level: float, chance: random.Random
+) -> dict[str, Any]:
+    data = dict(recorded)
     for name in _DATES:
         if len(text := data.get(name) or "") >= len("2015-06-01"):
             data[name] = (date.fromisoformat(text[:10]) + days).isoformat() + text[10:]

@@ -6,9 +6,9 @@ is measured; behind it stands the double that the store's contract tests hold ag
 
 import json
 import multiprocessing
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -113,9 +113,11 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     memory: MemoryClient
     wbufsize = -1
+    disable_nagle_algorithm = True  # or the end of an answer waits for what was before it, 40 ms
 
     def do_POST(self) -> None:
-        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        content_length = int(self.headers["Content-Length"])
+        request = json.loads(self.rfile.read(content_length), object_hook=_with_bytes)
         operation = self.headers["X-Amz-Target"].partition(".")[2]
         status, answer = 200, _CALLS.get(operation, _unknown)
         try:
@@ -136,6 +138,11 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def _with_bytes(value: dict[str, Any]) -> dict[str, Any]:
+    """Read a binary value as the double keeps it."""
+    return {"B": b64decode(value["B"])} if value.keys() == {"B"} else value
+
+
 def _in_base_64(binary: bytes) -> str:
     return b64encode(binary).decode()
 
@@ -154,25 +161,27 @@ _CALLS: dict[str, Callable[[MemoryClient, dict[str, Any]], Any]] = {
 }
 
 
-def _serve(port: Any, memory: MemoryClient) -> None:  # noqa: ANN401 (a queue)
-    _Handler.memory = memory
+def _serve(port: Any, make: Callable[[], MemoryClient]) -> None:  # noqa: ANN401 (a queue)
+    _Handler.memory = make()
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     port.put(server.server_address[1])
     server.serve_forever()
 
 
-@contextmanager
-def server(memory: MemoryClient | None = None) -> Iterator[str]:
-    """Serve a DynamoDB for as long as the block lasts: an empty one, or a copy of another.
+def server(memory: MemoryClient | None = None) -> AbstractContextManager[str]:
+    """Serve a DynamoDB for as long as the block lasts: an empty one, or a copy of another."""
+    return server_of(lambda: memory or MemoryClient())
 
-    Binary values that are posted to it stay in base 64.
-    """
+
+@contextmanager
+def server_of(make: Callable[[], MemoryClient], patience: float = 20) -> Iterator[str]:
+    """Serve a DynamoDB that is made where it is served, within so many seconds."""
     context = multiprocessing.get_context("fork")
     port = context.Queue()
-    process = context.Process(target=_serve, args=(port, memory or MemoryClient()), daemon=True)
+    process = context.Process(target=_serve, args=(port, make), daemon=True)
     process.start()
     try:
-        yield f"http://127.0.0.1:{port.get(timeout=20)}"
+        yield f"http://127.0.0.1:{port.get(timeout=patience)}"
     finally:
         process.terminate()
         process.join()

@@ -294,3 +294,27 @@ def test_a_busy_shard_is_named_and_not_called_wrong(bench: Bench) -> None:
     audited = auditing.audit(store, bench.study.id)
     assert audited.differences == ()
     assert audited.busy == (0, 1)
+
+
+def test_journals_are_read_at_half_the_price_and_a_row_that_lacks_there_is_no_difference(
+    bench: Bench,
+) -> None:
+    class Lagging:
+        """Answers such a read as of shortly before: without what came last."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(client, name)
+
+        def query(self, **request: Any) -> Any:
+            answer = client.query(**request)
+            partition = request["ExpressionAttributeValues"][":partition"]["S"]
+            if "#JOURNAL#" in partition:
+                reads.append(request["ConsistentRead"])
+            return answer if request["ConsistentRead"] else {**answer, "Items": answer["Items"][:1]}
+
+    damage, client, reads = prepare(bench), bench.client, list[bool]()
+    bench.client = Lagging()
+    assert found(bench) == []
+    assert sorted(reads) == [False] * 7 + [True]  # P1 alone has more than one event
+    journal_row(damage)
+    assert found(bench) == [("chain", "P1", False)]

@@ -289,9 +289,8 @@ def _subject_differences(
     name = row.subject.id
     if subject.wrong_rows:
         yield Difference("share", shard, name, subject.wrong_rows)
-    journal = store.journal(study.id, name, row.cipher_key)
-    until_row = [journal_row for journal_row in journal if journal_row.version <= row.version]
-    last_version = max((journal_row.version for journal_row in journal), default=0)
+    until_row = [recorded for recorded in subject.journal if recorded.version <= row.version]
+    last_version = max((recorded.version for recorded in subject.journal), default=0)
     row_misses_events = last_version > row.version and (
         store.version(study, shard, name) < last_version
     )
@@ -301,7 +300,7 @@ def _subject_differences(
         yield Difference("records", shard, name)
 
 
-def _replays_to(journal: list[JournalRow], subject: AuditedSubject) -> bool:
+def _replays_to(journal: Sequence[JournalRow], subject: AuditedSubject) -> bool:
     """Return whether replaying a journal gives the subject as it is stored."""
     try:
         entries = [row.entry() for row in journal]

@@ -178,7 +178,7 @@ class Store:
     def audit_subjects(
         self, study: Study, number: int, after: str = ""
     ) -> Iterator[AuditedSubject]:
-        """Read a shard's subjects, each with what is counted for it and what should be.
+        """Read a shard's subjects, each with its journal and where it is counted wrongly.
 
         `after` is one of them: then those that follow it.
         """
@@ -316,7 +316,8 @@ class Store:
         self, study_id: str, rows: Iterable[SubjectRow]
     ) -> Iterator[tuple[SubjectRow, list[JournalRow]]]:
         """Read the journals of subjects up to where their rows are, several at a time."""
-        return reading.journals(self._table, validated_study_id(study_id), rows)
+        for row, journal in reading.journals(self._table, validated_study_id(study_id), rows):
+            yield row, [recorded for recorded in journal if recorded.version <= row.version]
 
     def erased_subjects(self, study_id: str) -> frozenset[str]:
         """Name the subjects whose personal texts are erased, or about to be."""

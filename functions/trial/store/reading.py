@@ -72,30 +72,39 @@ def journal(
 ) -> list[JournalRow]:
     """Read a subject's journal, in the order in which its events were recorded.
 
-    Up to a `version` that the subject is known to have reached, rows are read at half the price, as
-    they were shortly before: versions count rows, so where one lacks, that is seen, and all are
-    read as they are now.
+    Up to a `version` that the subject is known to have reached.
+    """
+    rows = journal_reaching(table, study_id, subject_id, cipher_key, version)
+    return [row for row in rows if version is None or row.version <= version]
+
+
+def journal_reaching(
+    table: Table, study_id: str, subject_id: str, cipher_key: bytes, version: int | None
+) -> list[JournalRow]:
+    """Read a subject's journal, in which a version is known to stand, and what stands beyond it.
+
+    Rows are read at half the price, as they were shortly before: versions count rows, so where one
+    up to that version lacks, that is seen, and all are read as they are now.
     """
     if version is not None:
         rows = _journal(table, study_id, subject_id, cipher_key, consistent=False)
-        recorded = [row for row in rows if row.version <= version]
-        if len(recorded) == version:
-            return recorded
-    rows = _journal(table, study_id, subject_id, cipher_key, consistent=True)
-    return [row for row in rows if version is None or row.version <= version]
+        if sum(row.version <= version for row in rows) == version:
+            return rows
+    return _journal(table, study_id, subject_id, cipher_key, consistent=True)
 
 
 def journals(
     table: Table, study_id: str, rows: Iterable[SubjectRow]
 ) -> Iterator[tuple[SubjectRow, list[JournalRow]]]:
-    """Read the journals of subjects up to where their rows are, several at a time, in their order.
+    """Read the journals of subjects with what their rows count, several at a time, in their order.
 
     A query a subject: a journal's rows share a partition with no other's, and what is read is
-    billed by its size. So many at a time that a query's wait does not count.
+    billed by its size. So many at a time that a query's wait does not count. What stands beyond a
+    subject's row is read with it.
     """
 
     def read(row: SubjectRow) -> list[JournalRow]:
-        return journal(table, study_id, row.subject.id, row.cipher_key, row.version)
+        return journal_reaching(table, study_id, row.subject.id, row.cipher_key, row.version)
 
     with ThreadPoolExecutor(_THREADS) as threads:
         for batch in batched(rows, _JOURNALS_AHEAD, strict=False):

@@ -1,6 +1,6 @@
 """Repair: make what is counted what was recorded, by the same transactions that fill."""
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from trial.deferred import dataclass
 from trial.definition.study import Study
@@ -23,36 +23,41 @@ from trial.store.generations import (
 )
 from trial.store.moving import STALE_MARK
 from trial.store.paging import SubjectRow
-from trial.store.rows import COMMITS
+from trial.store.rows import COMMITS, JournalRow
 from trial.store.spreading import EXPRESSION_CELLS
 from trial.store.table import ABSENT, Item, key, number
 
 
 @dataclass(frozen=True)
 class AuditedSubject:
-    """A subject's row, and the rows of sums in which it is not counted as its records say."""
+    """A subject's row, and the rows of sums in which it is not counted as its records say.
+
+    Its journal was read behind the row, with what stood there beyond it.
+    """
 
     row: SubjectRow
     wrong_rows: tuple[str, ...]
+    journal: Sequence[JournalRow]
 
 
 class Repair(Backfill):
     """Looks a shard over, and puts right what differs."""
 
     def audit_subjects(self, study: Study, shard: int, after: str = "") -> Iterator[AuditedSubject]:
-        """Read a shard's subjects, each with where it is counted otherwise than its records say.
+        """Read a shard's subjects and their journals; say of each where it is counted wrongly.
 
         `after` is one of them: then those that follow it.
         """
-        for row in reading.subject_rows(self.table, study.id, shard, after):
+        rows = reading.subject_rows(self.table, study.id, shard, after)
+        for row, journal in reading.journals(self.table, study.id, rows):
             counted = row.counted_share(study.generation)
             if counted.version < row.version and counted.share is not None:
-                yield AuditedSubject(row, ())  # waits to be filled
+                yield AuditedSubject(row, (), journal)  # waits to be filled
                 continue
             expected = self.contribute(study, row.subject)
             share = row.current_share(study.generation)
             difference = expected if share is None else cells.difference(expected, share)
-            yield AuditedSubject(row, tuple(sorted(difference)))
+            yield AuditedSubject(row, tuple(sorted(difference)), journal)
 
     def missing_sums(
         self, study: Study, shard: int, wrong_shares: Container[str] | None
