@@ -115,6 +115,8 @@ class MemoryClient:
         last = values[":last"]["S"] if ":last" in values else start + _LAST if start else None
         partition: str = values[":partition"]["S"]
         after = options.get("ExclusiveStartKey")
+        if after is not None:  # which is there or not, and is not given again
+            first = max(first, _key(after)[1])
         with self._lock:
             rows = self._rows(TableName)
             matching = [

@@ -16,6 +16,7 @@ from invoking import CALLER, STUDY, Service, forget, request
 
 import wiring
 from local.replay import DOCUMENTS
+from trial.reporting import changelog
 from trial.store.bucket.object_keys import is_retained
 
 SUBJECT = (f"STUDY#{STUDY}#0", "SUBJECT#D-1")
@@ -284,6 +285,32 @@ def test_then_only_what_came_since_and_what_it_changed(tiny: Callable[..., Row])
     third = tiny()
     assert (third["cut"], third["previous"], changed(third)) == (second["cut"], second["id"], [])
     assert changed(second)  # the file of a report stays its own, whoever else has its cut
+
+
+def test_what_is_too_much_for_a_workbook_and_stands_elsewhere_is_left_out_of_it(
+    tiny: Callable[..., Row], blank: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changelog, "MOST_RECORDS", 3)
+    whole = tiny(*BASE)["sheets"]
+    assert [len(whole[name]) for name in ("CHANGES", "AUDIT")] == [3, 3]
+    second = tiny(viral_load(7, 9_000))
+    assert changed(second) == [("lab.result.reported", "VL-7", "new", None, 1)]
+    assert second["sheets"]["AUDIT"] == []
+    assert "audit.ndjson" in second["files"]
+    book = openpyxl.load_workbook(io.BytesIO(content(blank, second)))
+    texts = [str(value) for line in book["AUDIT"].iter_rows(values_only=True) for value in line]
+    left_out = "Left out: 4 events are more than a workbook is for. audit.ndjson holds them all."
+    assert left_out in texts
+    monkeypatch.setattr(changelog, "MOST_RECORDS", 2)
+    assert blank.define({**TINY, "study": "FIRST"}).status == 201
+    for entry_ in BASE:
+        assert blank.post(entry_.body, "FIRST").status == 201
+    row = blank.made("FIRST")
+    place = f"studies/FIRST/open/audit/{row['cut']}/{row['id']}/changes.xlsx"
+    book = openpyxl.load_workbook(io.BytesIO(blank.object(place)))
+    texts = [str(value) for line in book["CHANGES"].iter_rows(values_only=True) for value in line]
+    assert any(text.endswith("The data sets hold every record.") for text in texts)
+    assert "enrolled" not in " ".join(texts)
 
 
 def test_a_report_of_an_earlier_instant_lacks_what_the_one_before_it_has(

@@ -13,6 +13,7 @@ from functools import cached_property
 from trial.deferred import dataclass
 from trial.events.blinding import OPEN, UNBLINDED
 from trial.events.envelope import Entry
+from trial.render.workbook.parts import MOST_RECORDS
 from trial.reporting.spool import Packed
 from trial.store.bucket import object_keys
 from trial.store.bucket.documents import Documents
@@ -22,6 +23,7 @@ from trial.subject.changes import Change, changes
 from trial.subject.cut_spec import LIVE_SPEC, CutSpec
 from trial.subject.fold import Subject, fold_all
 from trial.tables.file_names import HEADS, WORKBOOK
+from trial.tables.file_names import TRAIL as TRAIL_FILE
 from trial.tables.grid import Cut, Flow, Listing, ListingColumn, Report, RuleCount, Value
 
 CHANGES, TRAIL = "CHANGES", "AUDIT"
@@ -94,6 +96,8 @@ class Changelog:
     before: Mapping[str, int]
     hold: Callable[[bytes], Packed] = bytes
     """Holds bytes in memory, or in a spool."""
+    events: int = 0
+    """How many events the later report counts of those whose journals are kept."""
     _packed: dict[str, Packed] = field(default_factory=dict)
 
     @classmethod
@@ -120,8 +124,9 @@ class Changelog:
         lines = {CHANGES: list(self._changes(journal)), TRAIL: list(_trail(journal))}
         return zlib.compress(json.dumps(lines).encode()) if any(lines.values()) else b""
 
-    def keep(self, subject: str, packed: bytes) -> None:
-        """Keep what is listed of a subject's journal."""
+    def keep(self, subject: str, packed: bytes, events: int) -> None:
+        """Keep what is listed of a subject's journal, of which the later report counts so many."""
+        self.events += events
         if packed:
             self._packed[subject] = self.hold(packed)
 
@@ -142,7 +147,11 @@ class Changelog:
             )  # fmt: skip
 
     def report(self, cut: Cut, discrepancies: Iterable[RuleCount] = ()) -> Report:
-        """Make the contents of the workbook; discrepancies are listed in the cut's own workbook."""
+        """Make the contents of the workbook; discrepancies are listed in the cut's own workbook.
+
+        What is more than a workbook is for, and stands elsewhere, is left out: the trail beside it
+        in its file, and of a first report the records, which are all of the cut's.
+        """
         compared = "The first report of the study: every record is new."
         if self.previous:
             compared = (
@@ -153,9 +162,15 @@ class Changelog:
         chain = "Sorted by subject and version. Hash: the event's place in its subject's chain."
         changed = "Records that are new, corrected or voided since the previous report"
         trail = "Audit trail: every event up to this cut, as it was received"
+        rows = {name: _PackedRows(self._packed, name) for name in (CHANGES, TRAIL)}
+        if self.events > MOST_RECORDS:
+            left_out = f"Left out: {self.events:,} events are more than a workbook is for."
+            rows[TRAIL], chain = _NO_ROWS, f"{left_out} {TRAIL_FILE} holds them all."
+            if self.previous is None:
+                rows[CHANGES], hidden = _NO_ROWS, f"{left_out} The data sets hold every record."
         listings = (
-            self._listing(CHANGES, changed, compared, hidden),
-            self._listing(TRAIL, trail, chain),
+            self._listing(CHANGES, changed, rows[CHANGES], compared, hidden),
+            self._listing(TRAIL, trail, rows[TRAIL], chain),
         )
         rule_counts = tuple(
             replace(rule_count, listing=f"{rule_count.listing} of {WORKBOOK}")
@@ -163,12 +178,14 @@ class Changelog:
         )
         return Report(cut, (), Flow("", "", ()), (), listings, rule_counts)
 
-    def _listing(self, name: str, title: str, *notes: str) -> Listing:
+    def _listing(
+        self, name: str, title: str, rows: Iterable[tuple[Value, ...]], *notes: str
+    ) -> Listing:
         columns = tuple(
             ListingColumn(f"{name}{i}", label, "number" if label in _NUMBERS else "text")
             for i, label in enumerate(_COLUMNS[name])
         )
-        return Listing(name, title, "All subjects", columns, _PackedRows(self._packed, name), notes)
+        return Listing(name, title, "All subjects", columns, rows, notes)
 
 
 @dataclass(frozen=True)
@@ -182,6 +199,9 @@ class _PackedRows:
         for subject in sorted(self.packed):
             lines = json.loads(zlib.decompress(bytes(self.packed[subject])))
             yield from map(tuple, lines[self.listing])
+
+
+_NO_ROWS = _PackedRows({}, "")
 
 
 def _action(entry: Entry) -> str:

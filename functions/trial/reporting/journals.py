@@ -79,7 +79,7 @@ class JournalGroup:
         """Add all of it to what a report is made of."""
         cells.add_share(snapshot.sums, self.sums)
         for journal in self.journals:
-            log.keep(journal.id, journal.changes)
+            log.keep(journal.id, journal.changes, journal.position.version)
             if journal.position != NOWHERE:
                 snapshot.add_read(journal.id, journal.state, journal.position, journal.trail)
 
