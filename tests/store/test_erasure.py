@@ -19,10 +19,11 @@ from trial.errors import Rejected
 from trial.events import envelope
 from trial.events.privacy import ERASED
 from trial.statistics.cells import Share
-from trial.store import quarantine, verify
+from trial.store import dynamodb, quarantine, verify
 from trial.store.encoding.dictionary import RECORDS_1, SHARES_1
 from trial.store.table import Table
 from trial.subject.fold import Outcome, Subject, fold_all
+from trial.tables.compiled import StoredRows
 
 SECRET = "Gunther Zyx"  # a name in a free text
 ADMIN = "arn:aws:iam::123456789012:role/admin"
@@ -138,6 +139,39 @@ def test_a_cell_named_for_a_text_goes_with_it(bench: Bench) -> None:
     assert SECRET not in texts(bench)
     assert store.sums(bench.study)["causes#0"] == {f"cause={ERASED}": 1, "cause=a fall": 1}
     assert set(map(str, check_sums(store, bench.study).values())) == {"{}"}
+
+
+@pytest.mark.parametrize("known", [["m#tally#1#", "q#tally#2#"], ["q#tally#1#"], []])
+def test_tallies_which_grow_with_the_study_are_passed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, known: list[str]
+) -> None:
+    def counted(study: Study, subject: Subject, **_former: object) -> Share:
+        share = by_cause(study, subject)
+        cells = share.pop("causes#0", {})
+        tallies = {f"{table}#tally#1#{n}": {f"0={n}": 1} for table in "mq" for n in range(9)}
+        return share | tallies | {row: cells for row in ("m#0", "m#u", "n#0", "z#0") if cells}
+
+    monkeypatch.setattr(dynamodb, "stored_rows", lambda _study: StoredRows((), known))
+    store = bench.store(contribute=counted)
+    store.record(
+        bench.study, toy.receipts([death(bench, "P1"), death(bench, "P2", cause="a fall")])
+    )
+    assert SECRET in texts(bench)
+    entry = erasure.entry_of(bench.study, "P1", "Asked to", "request", bench.clock())
+    names: list[str] = []
+    query_range = Table.query_range
+
+    def noted(table: Table, *span: str) -> Iterator[Any]:
+        for item in query_range(table, *span):
+            names.append(item["SK"]["S"])
+            yield item
+
+    monkeypatch.setattr(Table, "query_range", noted)
+    erasure.erase(store, bench.study, entry, ADMIN)
+    assert SECRET not in texts(bench)
+    tallies = [name for name in names if "#tally#" in name]
+    assert len(tallies) <= 2 * (2 - len(known))  # the first row of one that is not known
+    assert store.sums(bench.study)["z#0"] == {f"cause={ERASED}": 1, "cause=a fall": 1}
 
 
 def test_what_another_generation_counted_goes_with_it_too(bench: Bench) -> None:

@@ -15,6 +15,7 @@ from trial.errors import Beat, Unavailable
 from trial.events.blinding import is_unblinding
 from trial.events.envelope import Entry
 from trial.statistics.cells import Cells, Share
+from trial.statistics.ranges import TALLY
 from trial.store import (
     amendments,
     deletion,
@@ -48,6 +49,7 @@ from trial.store.work import Work, read_work
 from trial.store.writing import Recording
 from trial.subject.changed_inputs import Former
 from trial.subject.fold import Dispute, Subject
+from trial.tables.compiled import stored_rows
 
 
 class Store:
@@ -385,14 +387,28 @@ class Store:
         row_key = keys.subject_row(study.id, number, subject_id)
         erasure.clear_pages(self._table, row_key)
         erasure.check_moved(self._table, row_key)
-        erasure.clear_sums(self._table, study.id, number)
+        erasure.clear_sums(self._table, study.id, number, self._tallies(study))
         return dropped
 
     def clear_sums(self, study: Study) -> None:
         """Remove from the sums what an erasure left there by name: of generations filled since."""
         if quarantine.erased_subjects(self._table, study.id):
+            tallies = self._tallies(study)
             for number in range(study.definition.shards):
-                erasure.clear_sums(self._table, study.id, number)
+                erasure.clear_sums(self._table, study.id, number, tallies)
+
+    def _tallies(self, study: Study) -> list[str]:
+        """Return the starts of sort keys of tallies: those of the study in every generation."""
+        current = self._definitions.current(study.id)
+        assert current is not None
+        starts = {
+            start.partition(TALLY)[0] for start in stored_rows(study).growing if TALLY in start
+        }
+        return [
+            f"{keys.sum_prefix(name)}{start}{TALLY}"
+            for name in current.generations
+            for start in starts
+        ]
 
     def claim_body(self, study_id: str, digest: str) -> str:
         """Claim a quarantined body, to mend it; `Rejected` (409) where another does."""

@@ -4,7 +4,7 @@ Pages hold records as they were. A cell may be named for a personal text, such a
 and one that has become 0 is still there by its name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from trial.errors import Unavailable
 from trial.events.blinding import AUDIENCES
@@ -12,7 +12,7 @@ from trial.statistics.ranges import TALLY
 from trial.store import cell_names, keys, paging
 from trial.store.encoding import subjects
 from trial.store.rows import read_number
-from trial.store.spreading import base_row, may_have_parts
+from trial.store.spreading import base_row
 from trial.store.table import (
     PRESENT,
     Action,
@@ -28,6 +28,8 @@ from trial.subject.fold import Subject
 
 _WRITE_CELLS = 100
 _TRIES = 5
+_LAST = "\U0010ffff"
+"""Sorts after every character that a name may have."""
 
 
 def clear_pages(table: Table, row_key: keys.Key) -> None:
@@ -50,25 +52,38 @@ def check_moved(table: Table, row_key: keys.Key) -> None:
         raise Unavailable("the subject's sums are still being changed: try again")
 
 
-def clear_sums(table: Table, study_id: str, shard: int) -> None:
+def clear_sums(table: Table, study_id: str, shard: int, tallies: Sequence[str]) -> None:
     """Remove the cells of a shard's sums that are 0, of every generation.
 
-    Those of large tallies stay: they are named by numbers alone, and by the size of its first part
-    readers tell whether a tally has more.
+    Those of tallies stay: they are named by numbers alone. Nor are they read, for they grow with
+    the study: `tallies` are the starts of sort keys under which some are known to stand.
     """
     for _ in range(_TRIES):
         rows: dict[str, list[Item]] = {}
         for audience in AUDIENCES:
-            for item in table.query(keys.sum_partition(study_id, shard, audience), keys.SUM):
+            partition = keys.sum_partition(study_id, shard, audience)
+            of_audience = [start for start in tallies if keys.sum_audience(start) == audience]
+            for item in _untallied(table, partition, of_audience):
                 rows.setdefault(base_row(sort_key(item)), []).append(item)
-        cleared = [
-            parts
-            for row, parts in rows.items()
-            if TALLY not in row or not any(map(may_have_parts, parts))
-        ]
-        if not sum(not _clear_row(table, parts) for parts in cleared):
+        if not sum(not _clear_row(table, parts) for parts in rows.values()):
             return
     raise Unavailable("the sums are being written to")
+
+
+def _untallied(table: Table, partition: str, tallies: Iterable[str]) -> Iterator[Item]:
+    """Read a partition's rows of sums but for tallies; of an unknown one a page is read in vain."""
+    first = keys.SUM
+    for start in (*sorted(tallies), keys.SUM + _LAST):
+        while first < start:
+            for item in table.query_range(partition, first, start):
+                row, is_tally, _ = sort_key(item).partition(TALLY)
+                if is_tally:
+                    first = row + TALLY + _LAST
+                    break
+                yield item
+            else:
+                break
+        first = max(first, start + _LAST)
 
 
 def _clear_row(table: Table, parts: list[Item]) -> bool:

@@ -232,8 +232,13 @@ def sum_prefix(generation: str) -> str:
 
 def sum_row(study: str, shard: int, row: str) -> Key:
     """Return the key of a row of sums: `row` starts with its generation."""
-    unblinded = is_unblinded_row(row.partition("#")[2])
-    return sum_partition(study, shard, UNBLINDED if unblinded else OPEN), SUM + row
+    return sum_partition(study, shard, sum_audience(SUM + row)), SUM + row
+
+
+def sum_audience(sort_key: str) -> str:
+    """Return for which audience a row of sums is stored, by its sort key or a start of it."""
+    row = sort_key.removeprefix(SUM).partition("#")[2]
+    return UNBLINDED if is_unblinded_row(row) else OPEN
 
 
 def sum_row_name(sort_key: str) -> str:
