@@ -331,7 +331,7 @@ def take_step(event: dict[str, Any], beat: Beat) -> dict[str, Any]:
         if part is not None:
             steps.step(name, run, task, part)
             return {"ended": True}
-        following = steps.next(name, run) if task != GIVE_UP else Next(run)
+        following = steps.next(name, run, task) if task != GIVE_UP else Next(run)
         if following.task:
             return following.document(name)
     except Unavailable:

@@ -14,10 +14,11 @@ from machine import Document, Machine, with_study
 import wiring
 from trial.commands import engine
 from trial.definition import study
+from trial.errors import Unavailable
 from trial.reporting import blocks, journals, unfinished_report
 from trial.reporting.live import unfinished
 from trial.reporting.live.parts import LiveParts
-from trial.store.document_runs import DocumentRun
+from trial.store.document_runs import DocumentRun, DocumentRuns
 from trial.web import queries
 
 STUDY = "A"
@@ -111,6 +112,29 @@ def test_a_first_publication_made_side_by_side_is_the_one_made_alone(
     files = live_files(large)
     assert files == made_serially(large, monkeypatch)
     assert machine.begun == []
+
+
+def test_answers_that_are_lost_are_given_again_and_a_run_that_may_have_begun_is_not_waited_for(
+    large: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = DocumentRuns.begin
+
+    def lost(runs: DocumentRuns, *run: Any) -> bool:
+        assert begin(runs, *run)
+        raise Unavailable("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentRuns, "begin", lost)
+        with pytest.raises(Unavailable):
+            large.stream()
+    assert machine.begun == []
+    large.stream()
+    machine.is_deaf = True
+    machine.run()
+    tasks = [task for task, _ in machine.tasks]
+    assert tasks.count("survey") == SHARDS
+    assert tasks.count("blocks") > 2
+    assert live_files(large)
 
 
 @pytest.mark.parametrize("fault", ["lost", "killed", "failing", "changed"])

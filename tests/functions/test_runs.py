@@ -125,6 +125,37 @@ def test_how_far_a_run_is_can_be_read_and_calls_meanwhile_have_it_go_again(
     assert work(large) == []
 
 
+def test_answers_that_are_lost_are_given_again(large: Service, machine: Machine) -> None:
+    def between(_task: str, _shard: int) -> None:
+        if len(machine.tasks) == 1:
+            large.handlers["audit"].audit(STUDY, lambda: None)  # another is asked for
+
+    machine.is_deaf = True
+    audit(large)
+    machine.run(between=between)
+    assert [shard for _, shard in machine.tasks] == [*range(SHARDS)] * 2
+    assert (report(large)["subjects"], work(large), machine.begun) == (SUBJECTS, [], [])
+
+
+def test_a_run_of_which_nobody_knows_that_it_began_leaves_the_study_to_the_next_call(
+    large: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin_run = Audits.begin_run
+
+    def lost(audits: Audits, *names: str) -> bool:
+        assert begin_run(audits, *names)
+        raise Unavailable("the answer was lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Audits, "begin_run", lost)
+        with pytest.raises(Unavailable):
+            audit(large)
+    assert machine.begun == []
+    audit(large)
+    machine.run()
+    assert report(large)["events"] == SUBJECTS
+
+
 def test_an_amendment_is_filled_by_shards_and_comes_into_force(
     large: Service, machine: Machine
 ) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from trial.commands.runs import Next, run_name
 from trial.deferred import dataclass
 from trial.definition.study import Study
+from trial.errors import Unavailable
 from trial.reporting import publishing, unfinished_report
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.live.parts import LiveParts
@@ -71,20 +72,37 @@ class MakingSideBySide:
                 return False
             stamp = second_text(moment)
             run = DocumentRun(run_name(moment), target, inputs, stamp, stamp)
-            if self.runs.begin(study.id, run, former):
-                break
+            if self._begin(study.id, run, former, start):
+                return True
+
+    def _begin(
+        self,
+        study_id: str,
+        run: DocumentRun,
+        former: DocumentRun | None,
+        start: Callable[[str], None],
+    ) -> bool:
+        """Begin a run, unless another has; one of which that is not known is given up too."""
         try:
+            if not self.runs.begin(study_id, run, former):
+                return False
             start(run.name)
         except Exception:
-            self.runs.abandon(study.id, run.name)
+            with suppress(Unavailable):
+                self.runs.abandon(study_id, run.name)
             raise
         return True
 
-    def next(self, study_id: str, run: str) -> Next:
-        """Return what comes next, once all parts of the last task have ended."""
+    def next(self, study_id: str, run: str, ended: str = "") -> Next:
+        """Return what comes next, once all parts of the last task have `ended`.
+
+        The same again where that was asked for and the answer was lost.
+        """
         state = self._state(study_id, run)
         if state is None:
             return Next(run)
+        if state.task not in {"", ended}:
+            return Next(run, state.task, tuple(range(state.parts)))
         study = self.writer.store.study(study_id)
         task, parts = self._task(study, state)
         if not task:

@@ -76,17 +76,18 @@ def begin(
 ) -> str | None:
     """Begin a run, or ask the one that is under way to go again; return its name if it begins.
 
-    `start` tells the engine; where that fails, nothing has begun.
+    `start` tells the engine; where that fails, or is not known to have begun, nothing has.
     """
     run, stamp = run_name(moment), second_text(moment)
-    while not audits.begin_run(study_id, run, stamp, second_text(moment - LOST_AFTER)):
-        state = audits.get(study_id)
-        if state.run and audits.ask_again(study_id, state.run, stamp):
-            return None
     try:
+        while not audits.begin_run(study_id, run, stamp, second_text(moment - LOST_AFTER)):
+            state = audits.get(study_id)
+            if state.run and audits.ask_again(study_id, state.run, stamp):
+                return None
         start(run)
     except Exception:
-        audits.abandon_run(study_id, run)
+        with suppress(Unavailable):
+            audits.abandon_run(study_id, run)
         raise
     return run
 
@@ -114,6 +115,8 @@ class Runs:
         Nothing does where the study's work is another run's. Raises `RunFailed` where one failed.
         """
         current, state = self.store.current(study_id), self.audits.get(study_id)
+        if state.run and state.former == run:
+            run = state.run  # which has begun in its place, by a step whose answer was lost
         if current is None or state.run != run:
             return Next(run)
         progress = self.audits.shards(study_id, run)

@@ -55,7 +55,8 @@ class AuditState:
     """When audits of a study began and ended ('': never), and how far an unfinished one is.
 
     `run` is that of work which is spread, `seen` when a step of it was last heard of, `asked` when
-    another was asked for meanwhile, `failed` why the last one failed.
+    another was asked for meanwhile, `failed` why the last one failed, `former` the run that it goes
+    on from.
     """
 
     first_begun: str = ""
@@ -66,6 +67,7 @@ class AuditState:
     seen: str = ""
     asked: str = ""
     failed: str = ""
+    former: str = ""
 
     @property
     def is_interrupted(self) -> bool:
@@ -133,6 +135,7 @@ class Audits:
                 "first": first,
                 "asked": "",
                 "failed": "",
+                "former": "",
             },
             none="",
             lost=lost_before,
@@ -154,7 +157,8 @@ class Audits:
     def replace_run(self, study: str, run: str, next_run: str, moment: str) -> None:
         """End a run, and begin the next one that was asked for, at once."""
         values = {"run": next_run, "tried": moment, "done": moment, "seen": moment, "asked": ""}
-        self._table.try_write(self._update(study, "run = :run", values | {"failed": ""}, run=run))
+        values |= {"failed": "", "former": run}
+        self._table.try_write(self._update(study, "run = :run", values, run=run))
 
     def hear_of_run(self, study: str, run: str, moment: str) -> None:
         """Note that a run goes on; raises `Overtaken` where it is the study's no more."""
@@ -206,7 +210,7 @@ class Audits:
 
 def read_state(item: Item | None) -> AuditState:
     """Read the row of a study's audits; there is none before the first."""
-    names = "first", "tried", "done", "unfinished", "run", "seen", "asked", "failed"
+    names = "first", "tried", "done", "unfinished", "run", "seen", "asked", "failed", "former"
     return AuditState(*((item or {}).get(name, {}).get("S", "") for name in names))
 
 
