@@ -36,7 +36,7 @@ TIMED = (
 LARGE = (
     "study_size", "queries", "conflicts", "recomputation", "listing_rows", "live_documents",
     "batch_script",
-    "first_publication", "side_by_side", "audits",
+    "first_publication", "side_by_side", "audits", "long_work",
 )  # fmt: skip
 
 MINUTES = 10

@@ -27,6 +27,7 @@ _SIZES: dict[str, dict[str, Any]] = {
     "batch_script": {"SIZES": (36,), "_REPEATS": 1, "_EVENTS": 2},
     "conflicts": {"LOAD": 1e6},
     "first_publication": {"SIZES": (2, 3)},
+    "long_work": {"SIZES": (2, 3), "ERASURE_SIZES": (2, 3)},
     "history": {"RECORDS": (10, 11, 12)},
     "inference": {"SUBJECTS": 2},
     "queries": {"SIZES": (2, 3, 0)},

@@ -127,8 +127,15 @@ class Changelog:
     def keep(self, subject: str, packed: bytes, events: int) -> None:
         """Keep what is listed of a subject's journal, of which the later report counts so many."""
         self.events += events
-        if packed:
+        if self._lists_nothing:
+            self._packed.clear()
+        elif packed:
             self._packed[subject] = self.hold(packed)
+
+    @property
+    def _lists_nothing(self) -> bool:
+        """Whether the workbook leaves out the records too: those of a first report, if too many."""
+        return self.previous is None and self.events > MOST_RECORDS
 
     def _changes(self, journal: JournalSlice) -> Iterator[_Line]:
         earlier, later = self.specs
@@ -166,7 +173,7 @@ class Changelog:
         if self.events > MOST_RECORDS:
             left_out = f"Left out: {self.events:,} events are more than a workbook is for."
             rows[TRAIL], chain = _NO_ROWS, f"{left_out} {TRAIL_FILE} holds them all."
-            if self.previous is None:
+            if self._lists_nothing:
                 rows[CHANGES], hidden = _NO_ROWS, f"{left_out} The data sets hold every record."
         listings = (
             self._listing(CHANGES, changed, rows[CHANGES], compared, hidden),
