@@ -89,7 +89,8 @@ def describe_failure(error: Exception) -> str:
         case OutOfTime():
             return "it did not finish within the time limit of one run"
         case NoRoom():
-            return "the temporary storage is full: raise EphemeralStorage of the Publish function, to 10,240 MB at most"
+            setting = "EphemeralStorage of the Publish function, to 10,240 MB at most"
+            return f"the temporary storage is full: raise {setting}"
         case Rejected():
             return f"{error.title}: {error.detail}" if error.detail else error.title
     return f"internal error: {type(error).__name__} in {error_location(error)}"
