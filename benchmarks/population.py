@@ -23,7 +23,8 @@ from trial.statistics.cells import Cells
 from trial.statistics.ranges import TALLY
 from trial.store import keys
 from trial.store.generations import HEADER_ROW
-from trial.store.spreading import COSTLY_BYTES, PART, _below, _bits
+from trial.store.spreading import COSTLY_BYTES, PART, Spreading, _below, _bits, is_costly
+from trial.store.table import Table, key_of
 from trial.subject.fold import Subject, fold_all
 from trial.tables.compiled import contribute
 
@@ -183,7 +184,7 @@ def _add(total: dict[Row, Cells], addition: Mapping[Row, Cells]) -> None:
 
 
 def seed(memory: MemoryClient, shards: int, sums: Mapping[Row, Cells]) -> None:
-    """Add rows of sums to those of a study, spread as writers would have them."""
+    """Add rows of sums to those of a study, spread and noted as writers would have them."""
     study, rows = world.study(shards), memory.tables[world.TABLE]
     for (shard, row), of_row in sums.items():
         for part, of_part in [(row, of_row)] if row == HEADER_ROW else _spread(row, of_row):
@@ -193,6 +194,12 @@ def seed(memory: MemoryClient, shards: int, sums: Mapping[Row, Cells]) -> None:
                 before = item.get(f"{keys.CELL}{name}", {"N": "0"})
                 item[f"{keys.CELL}{name}"] = {"N": str(int(before["N"]) + n)}
             rows[key] = item
+    table = Table(memory, world.TABLE)
+    spreading = Spreading(table)
+    for shard in range(shards):
+        spreading.read_notes(study, shard)
+        sum_items = table.query(keys.sum_partition(study.id, shard), keys.SUM)
+        spreading.note_full(key_of(item) for item in sum_items if is_costly(item))
 
 
 def _spread(part: str, of_part: Cells) -> Iterator[tuple[str, Cells]]:

@@ -4,8 +4,9 @@ The sums are those that `population` makes, so that tallies are as wide as in li
 write costs its journal row, its subject's row and the rows of sums it adds to, by their size; it
 reads the subject's row. So of the seeded study only the rows of sums that the 1,000 events add to
 are put in, whole; `_added_to` fails if an event reads any other. The events' own subjects live
-through the feed's first half before. Units by the double's size model (`requests` compares it with
-ministack); `--large` takes 400,000 subjects.
+through the feed's first half before; a new process takes the 1,000. It reads once a shard which
+rows of sums others have noted as full, here all that are. Units by the double's size model
+(`requests` compares it with ministack); `--large` takes 400,000 subjects.
 """
 
 from collections.abc import Mapping
@@ -70,9 +71,9 @@ def _added_to() -> AbstractSet[population.Row]:
 def run(client: Any, sums: Mapping[population.Row, Cells], size: int) -> Cost:  # noqa: ANN401
     """Post the events in groups of a size to a store that holds these sums."""
     cost = Cost(size)
-    store = world.open_store(client, cost.meter, SHARDS)
-    world.take(store, world.bodies()[:-EVENTS], SHARDS)
+    world.take(world.open_store(client, None, SHARDS), world.bodies()[:-EVENTS], SHARDS)
     population.seed(client, SHARDS, sums)
+    store = world.store(client, cost.meter)
     for posted in batched(world.bodies()[-EVENTS:], size, strict=True):
         cost.start()
         world.take(store, posted, SHARDS)

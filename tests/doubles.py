@@ -300,6 +300,10 @@ def _updated(item: Item, action: Item) -> Item | None:
             if verb == "ADD":
                 name, value = part.strip().split(" ")
                 name = names.get(name, name)
+                if "SS" in values[value]:
+                    old = item.get(name, {"SS": []})["SS"]
+                    item[name] = {"SS": sorted({*old, *values[value]["SS"]})}
+                    continue
                 total = NUMBERS.add(
                     NUMBERS.create_decimal(item.get(name, {"N": "0"})["N"]),
                     NUMBERS.create_decimal(values[value]["N"]),
@@ -346,8 +350,9 @@ def _value_size(value: Item) -> int:
             return len(content)
         case "BOOL" | "NULL":
             return 1
-        case "L":
-            return 3 + sum(1 + _value_size(member) for member in content)
+        case "L" | "SS":
+            members = content if kind == "L" else ({"S": member} for member in content)
+            return 3 + sum(1 + _value_size(member) for member in members)
         case _:
             return 3 + sum(1 + len(name) + _value_size(member) for name, member in content.items())
 

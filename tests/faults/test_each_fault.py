@@ -23,6 +23,8 @@ from trial.subject.fold import Outcome
 RECORDED, REPEATED = Outcome.RECORDED, Outcome.REPEATED
 WRITE = {"operation": "TransactWriteItems"}
 READ = {"operation": "GetItem"}
+FIRST_READ = {"operation": "BatchGetItem"}
+"""Of a subject, with what is noted of the sums of its shard."""
 _NUMBER = count(1)
 _TIME_OUT = 1.2
 
@@ -83,12 +85,18 @@ def test_three_faults_in_a_row_are_outlived_by_a_batch(
     bench.check(*entries)
 
 
+@pytest.mark.parametrize("read", [READ, FIRST_READ], ids=["read", "first read"])
 @pytest.mark.parametrize("fault", ["lost answer", "reset", "500", "throttled", "time-out"])
-def test_a_fault_of_a_read_is_outlived(bench: Bench, proxy: Proxy, fault: str) -> None:
+def test_a_fault_of_a_read_is_outlived(
+    bench: Bench, proxy: Proxy, fault: str, read: dict[str, str]
+) -> None:
     old, new = bench.event("P1"), bench.event("P1", "L2")
-    bench.record(old)
-    proxy.set(READ | PASSING[fault] | {"times": 1})
-    assert bench.record(new) == [RECORDED]
+    store = bench.store()
+    bench.record(old, store=store)
+    proxy.set(read | PASSING[fault] | {"times": 1})
+    before = proxy.fired()
+    assert bench.record(new, store=bench.store() if read is FIRST_READ else store) == [RECORDED]
+    assert proxy.fired() == before + 1
     bench.check(old, new)
 
 

@@ -19,9 +19,10 @@ from trial.events import blinding
 from trial.events.envelope import Entry
 from trial.reporting import report
 from trial.statistics import cells
-from trial.store import Store
+from trial.store import Store, keys
 from trial.store.encoding import sealing
 from trial.store.rows import Receipt
+from trial.store.spreading import Spreading
 from trial.store.table import Table
 from trial.subject.fold import fold_all
 
@@ -200,3 +201,23 @@ def test_a_study_that_is_not_blinded_writes_what_it_wrote() -> None:
     assert result.sums("#UNBLINDED") == []
     assert result.store.sums(result.study) == counted(result.study, FEED)["open"]
     assert fold_all("S-1", FEED[:3]).accepted == 3
+
+
+def test_which_rows_are_full_is_noted_beside_the_sums_of_their_audience() -> None:
+    kept = Kept(DEFINED)
+    kept.record(FEED)
+    spreading = Spreading(kept.store._table)
+    spreading.read_notes(kept.study, 0)
+    audiences = [keys.sum_partition("TINY", 0, view.audience) for view in kept.study.views]
+    sums = {
+        partition: [key for key in kept.client.tables["t"] if key[0] == partition]
+        for partition in audiences
+    }
+    spreading.note_full(
+        key for row_keys in sums.values() for key in row_keys if key[1].startswith("SUM#")
+    )
+    for partition, ours in zip(audiences, (False, True), strict=True):
+        note = kept.client.tables["t"][partition, f"FULL#{kept.study.generation}"]
+        rows = [name for name in note if name.startswith(".")]
+        assert rows
+        assert all(name.startswith(".unblinded:") is ours for name in rows)

@@ -202,7 +202,7 @@ def test_one_generation_costs_no_more_than_it_did(world: World) -> None:
     assert store.study("S")
     before = len(store._table._client.calls)
     world.record(store, event(1))
-    assert store._table._client.calls[before:] == ["get_item", "transact_write_items"]
+    assert store._table._client.calls[before:] == ["batch_get_item", "transact_write_items"]
 
 
 def test_releases_side_by_side_read_exactly_what_is_recorded(world: World) -> None:
@@ -226,7 +226,7 @@ def test_releases_side_by_side_read_exactly_what_is_recorded(world: World) -> No
     calls = before._table._client.calls
     del calls[:]
     world.record(before, event(11))
-    assert calls == ["get_item", "transact_write_items"]
+    assert calls == ["batch_get_item", "transact_write_items"]
     world.check(1, 2)
     world.record(old, event(12))  # the deploy was rolled back
     world.check(1, 2)

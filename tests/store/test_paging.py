@@ -99,6 +99,8 @@ def test_an_event_reads_its_subjects_pages_and_writes_none_of_them(bench: Bench)
     paged(bench, "P1")
     before = pages_of(bench, "P1")
     store = bench.store()
+    bench.record(bench.event("P1", "L0"), store=store)
+    bench.calls.calls.clear()
     bench.record(bench.event("P1", "L0", 2, "3"), store=store)
     calls = list(dict.fromkeys(bench.calls.calls))  # the double's queries are answered in parts
     assert calls == ["get_item", "query", "transact_write_items"]
@@ -216,6 +218,7 @@ def test_pages_written_anew_amid_a_reading_are_read_again(bench: Bench) -> None:
             return call
 
     event = bench.event("P1", "M1")
+    bench.record(entries[0], store=store)  # as a process that has served before
     bench.calls._client = Amid()
     assert bench.record(event, store=store) == [RECORDED]
     assert items

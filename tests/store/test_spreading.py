@@ -17,12 +17,15 @@ from trial.statistics import cells
 from trial.statistics.cells import Share
 from trial.store import cell_names, keys
 from trial.store.spreading import (
+    COSTLY_BYTES,
     Spreading,
     _item_bytes,
+    _noted_parts,
     base_row,
     fits_one_expression,
     may_have_parts,
 )
+from trial.store.table import key_of
 from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
@@ -133,9 +136,11 @@ def test_a_change_too_wide_for_a_transaction_goes_beside_what_is_spread(bench: B
     spreading = Spreading(bench.table())
     change = {f'1.0.n["{number}"]': 1 for number in range(500)}
     rows = {f"{bench.study.generation}#t#{row}": change for row in range(20)}
-    wide = {keys.sum_row(name, 0, f"{row}~{part}" if part else row)
-            for row in rows for part in ("", "0", "1", "00", "01", "10", "11")}  # fmt: skip
-    spreading._full |= wide
+    study, steps = bench.study, ("", "0", "1", "00", "01", "10", "11")
+    spreading.read_notes(study, 0)
+    assert spreading.note_full(
+        keys.sum_row(name, 0, f"{row}~{step}" if step else row) for row in rows for step in steps
+    )
     placed = spreading.place(name, 0, rows)
     assert len(placed) <= 96
     assert all(map(fits_one_expression, placed.values()))
@@ -163,10 +168,10 @@ def test_no_row_that_has_parts_is_small(bench: Bench) -> None:
     assert all(map(fits_one_expression, placed.values()))
     assert sum(map(len, placed.values())) == 300
     assert may_have_parts({f".{name}": {"N": "0"} for name in placed[row]})
-    full = {f".0={n}": {"N": "9999999"} for n in range(1_000, 1_231)}
-    assert _item_bytes(full) > 3_000
+    full = {f".0={n}": {"N": "9999999"} for n in range(1_000, 1_143)}
+    assert _item_bytes(full) > COSTLY_BYTES
     assert may_have_parts({name: {"N": "0"} for name in full})
-    assert not may_have_parts({f".0={n}": {"N": "1"} for n in range(100)})
+    assert not may_have_parts({f".0={n}": {"N": "1"} for n in range(90)})
 
 
 @pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
@@ -188,6 +193,24 @@ def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
         store.read_sums(bench.study, lambda sums_read: sums_read.get("t#tally#1#0"))
         == whole["t#tally#1#0"]
     )
+
+
+@pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
+def test_what_several_processes_note_is_known_to_the_next(bench: Bench) -> None:
+    name, generation = bench.study.id, bench.study.generation
+    full = [f"{generation}#t#tally#1#{n}{part}" for n in range(150) for part in ("", "~0", "~01")]
+    row_keys = [keys.sum_row(name, 0, row) for row in full]
+    first, second, third = (Spreading(bench.table()) for _ in range(3))
+    for spreading, found in ((first, row_keys[:200]), (second, row_keys[100:])):
+        spreading.read_notes(bench.study, 0)
+        assert spreading.note_full(found)
+        assert not spreading.note_full(found)
+    third.read_notes(bench.study, 0)
+    assert not third.note_full(row_keys)
+    (row,) = third.place(name, 0, {full[0]: {"0=1": 1}})
+    assert row.startswith(f"{full[0]}~")
+    of_another_generation = {"another#t#tally#1#0": {"0=1": 1}}
+    assert third.place(name, 0, of_another_generation) == of_another_generation
 
 
 def test_an_amendment_is_filled_into_rows_that_are_full(
@@ -223,6 +246,12 @@ def short(study: str, number: int) -> Entry:
     return toy.parsed(study, f"P{number % 40}", "adverse-event.coded", data)
 
 
+def notes(bench: Bench) -> list[Any]:
+    """Read what is noted of the generation's full rows in its only shard."""
+    items = bench.table().query(keys.shard_partition(bench.study.id, 0), "FULL#")
+    return [item for item in items if item["SK"]["S"] == f"FULL#{bench.study.generation}"]
+
+
 def bytes_of(bench: Bench, row: str = "t#terms1-0") -> list[int]:
     return [_item_bytes(item) for name, item in sum_rows(bench).items() if base_row(name) == row]
 
@@ -255,9 +284,10 @@ class TestWhatGrowsCostsNoMore:
         assert set(map(str, check_sums(store, bench.study).values())) == {"{}"}
 
     def test_while_they_are_few_nothing_is_looked_at(self, bench):
-        self.fill(bench, range(25))
+        self.fill(bench, range(15))
+        assert bench.calls.calls.count("batch_get_item") == 1  # with the first subject: no note
         assert len(bytes_of(bench)) == 1
-        assert "batch_get_item" not in bench.calls.calls
+        assert not notes(bench)
 
     def test_a_look_that_fails_leaves_the_event_recorded(self, bench, monkeypatch):
         def busy(*_: Any) -> None:
@@ -272,9 +302,85 @@ class TestWhatGrowsCostsNoMore:
     def test_where_nothing_is_large_it_is_not_looked_at_again_until_it_is_dearer(self, bench):
         spreading = Spreading(bench.table())
         bench.calls.calls.clear()
-        for units in (20, 29, 20, 31):
+        for units in (13, 11, 8, 13, 18, 18, 8, 13):
             spreading.note_cost(bench.study.id, 0, ["g#a#0"], units, 10)
-        assert bench.calls.calls == ["batch_get_item"] * 2
+        assert bench.calls.calls == ["batch_get_item"] * 4  # twice, a note and then a row
+
+    def test_who_records_many_at_once_finds_them_too(self, bench):
+        store = bench.store(contribute=of_short_terms)
+        for start in range(0, 600, 30):
+            events = [short(bench.study.id, number) for number in range(start, start + 30)]
+            assert bench.record(*events, store=store) == [RECORDED] * 30
+        assert max(bytes_of(bench)) < 8_000
+
+    def test_a_process_knows_at_its_first_event_what_others_have_found(self, bench):
+        self.fill(bench, range(200))
+        known = sorted(part for note in notes(bench) for part in _noted_parts(note))
+        assert len(known) > 3
+        (units,) = self.fill(bench, range(200, 201))
+        assert bench.calls.calls == ["batch_get_item", "transact_write_items"]
+        assert units < 30
+        assert max(bytes_of(bench)) < 8_000
+
+    def test_one_that_has_long_lived_learns_from_a_note_without_a_look(self, bench):
+        old = bench.store(contribute=of_short_terms)
+        bench.record(short(bench.study.id, 0), store=old)
+        self.fill(bench, range(1, 200))
+        calls = old._table._client.calls
+        calls.clear()
+        number = 200
+        while "batch_get_item" not in calls:
+            bench.record(short(bench.study.id, number), store=old)
+            number += 1
+        assert calls.count("batch_get_item") == 1
+        assert old._spreading._full == {
+            keys.shard_partition(bench.study.id, 0): {
+                f"{keys.sum_prefix(bench.study.generation)}{part}"
+                for note in notes(bench)
+                for part in _noted_parts(note)
+            }
+        }
+
+    def test_a_note_that_is_lost_or_too_much_changes_no_sum(self, bench, monkeypatch):
+        monkeypatch.setattr("trial.store.spreading._NOTE_BYTES", 120)
+        self.fill(bench, range(150))
+        (note,) = notes(bench)
+        assert _item_bytes(note) < 400
+        table, note_key = bench.table(), key_of(note)
+        table.write([table.delete(note_key)])
+        self.fill(bench, range(150, 200))
+        name, generation = bench.study.id, bench.study.generation
+        row_key = keys.sum_row(name, 0, f"{generation}#t#terms1-0")
+        everything = Spreading(bench.table())  # as if each part were full that there can be
+        everything.read_notes(bench.study, 0)
+        parts = [row_key[1], *(f"{row_key[1]}~{step}" for step in ("0", "1", "00", "01", "11"))]
+        everything.note_full((row_key[0], part) for part in parts)
+        self.fill(bench, range(200, 230))
+        store = bench.store(contribute=of_short_terms)
+        assert store.sums(bench.study) == cells.total(
+            subject.share for subject in store.subjects(bench.study)
+        )
+        assert set(map(str, check_sums(store, bench.study).values())) == {"{}"}
+
+    def test_an_audit_notes_what_no_writer_has_found(self, bench, monkeypatch):
+        with monkeypatch.context() as blind:
+            blind.setattr(Spreading, "note_cost", lambda *_: None)
+            self.fill(bench, range(60))
+        assert not notes(bench)
+        assert bench.store(contribute=of_short_terms).missing_sums(bench.study, 0) == {}
+        (note,) = notes(bench)
+        assert list(_noted_parts(note)) == ["t#terms1-0"]
+
+    def test_notes_go_with_their_generation(self, bench):
+        name = bench.study.id
+        self.fill(bench, range(60))
+        later = bench.store(contribute=of_short_terms, version=7)
+        bench.record(short(name, 60), store=later)
+        bench.clock.pause(3_600)
+        assert later.fill(name)
+        bench.clock.pause(3_600)
+        assert later.drop_generations(name, bench.clock()) == [bench.study.generation]
+        assert not notes(bench)
 
     def test_a_fill_spreads_them_too(self, bench):
         name = bench.study.id

@@ -264,6 +264,7 @@ class Backfill:
         packed: dict[str, tuple[SubjectRow, Share]] = {}
         # Even an empty change holds the header: the fence is checked there.
         changes, size = shard.sums({}), 0
+        self.spreading.read_notes(shard.study, shard.number)
         for row in reading.subject_rows(self.table, shard.study.id, shard.number):
             self.beat()
             share = correction(row)
@@ -400,8 +401,15 @@ class Backfill:
             self.beat()
             if study.generation in (row.shares or {}):
                 self._drop_share(shard, row)
+        note_keys = [
+            keys.full_rows(study.id, shard_number, study.generation, view.audience)
+            for view in study.views
+        ]
         fence = number(shard.fence)
-        self.try_write(self.table.delete(shard.header_key, FENCED, fence=fence))
+        self.try_write(
+            self.table.delete(shard.header_key, FENCED, fence=fence),
+            *map(self.table.delete, note_keys),
+        )
 
     def _drop_share(self, shard: FencedShard, row: SubjectRow) -> None:
         """Take a share out of the sums, part by part if it is wide, and out of its row."""

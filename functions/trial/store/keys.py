@@ -27,6 +27,7 @@ CELL = "."
 SUBJECT, SUM = "SUBJECT#", "SUM#"
 _AMENDMENT, _SENDERS, _DISPUTE, _ERASURE = "AMENDMENT#", "SENDERS#", "CONFLICT#", "ERASED#"
 _REPORT, _AUDIT, _SHARD_PROGRESS = "REPORT#", "AUDIT#", "SPREAD#"
+_FULL_ROWS = "FULL#"
 
 
 def shard_of(subject: str, shards: int) -> int:
@@ -239,6 +240,22 @@ def sum_audience(sort_key: str) -> str:
     """Return for which audience a row of sums is stored, by its sort key or a start of it."""
     row = sort_key.removeprefix(SUM).partition("#")[2]
     return UNBLINDED if is_unblinded_row(row) else OPEN
+
+
+def full_rows(study: str, shard: int, generation: str, audience: str) -> Key:
+    """Return the key of what is known of a generation's full rows, beside an audience's sums."""
+    return sum_partition(study, shard, audience), _FULL_ROWS + generation
+
+
+def full_rows_prefix(note_key: Key) -> Key:
+    """Return the partition of the rows that such a note tells of, and the start of their keys."""
+    return note_key[0], sum_prefix(note_key[1].removeprefix(_FULL_ROWS))
+
+
+def full_rows_of(row_key: Key) -> tuple[Key, str]:
+    """Return the key of the note that tells of a row of sums, and the row's name in it."""
+    generation, _, row = sum_row_name(row_key[1]).partition("#")
+    return (row_key[0], _FULL_ROWS + generation), row
 
 
 def sum_row_name(sort_key: str) -> str:

@@ -138,7 +138,12 @@ def read_row(table: Table, row_key: keys.Key) -> SubjectRow | None:
 
 def read_rows(table: Table, row_keys: Sequence[keys.Key]) -> dict[keys.Key, SubjectRow]:
     """Read the rows that there are, of at most as many as one call takes."""
-    items = {key_of(item): item for item in table.get_batch(row_keys)}
+    return assemble_rows(table, table.get_batch(row_keys))
+
+
+def assemble_rows(table: Table, row_items: Iterable[Item]) -> dict[keys.Key, SubjectRow]:
+    """Read the pages of rows that were just read, and return each row with its own."""
+    items = {key_of(item): item for item in row_items}
     page_keys = [
         keys.page(row_key, page_number)
         for row_key, item in items.items()

@@ -14,7 +14,7 @@ from trial.store.paging import SubjectRow
 from trial.store.rows import GENESIS, JournalRow, StoredSubject, read_cells, read_journal
 from trial.store.spreading import base_row
 from trial.store.subject_update import Contribute
-from trial.store.table import Table, TransactionCancelled, sort_key
+from trial.store.table import Item, Table, TransactionCancelled, sort_key
 from trial.tables.compiled import audience_share, audiences_read
 
 TRIES = 4
@@ -226,17 +226,22 @@ def header_cells(table: Table, study: Study) -> Cells:
 
 
 def sum_difference(
-    table: Table, study: Study, number: int, share_of: Callable[[SubjectRow], Share]
+    table: Table,
+    study: Study,
+    number: int,
+    share_of: Callable[[SubjectRow], Share],
+    pass_by: Callable[[Item], None] = lambda _item: None,
 ) -> tuple[Share | None, ShardHeader | None]:
     """Return what a shard's sums lack of its subjects' shares, and the header of that state.
 
-    None stands where the shard was written to all the while.
+    None stands where the shard was written to all the while. Each row of sums passes by as it is
+    read.
     """
     audiences = [view.audience for view in study.views]
     before = header_at_rest(table, study, number)
     for _ in range(TRIES):
         expected = cells.total(map(share_of, subject_rows(table, study.id, number)))
-        stored = _read_sums(table, study, number, audiences)
+        stored = _read_sums(table, study, number, audiences, pass_by)
         after = header_at_rest(table, study, number)
         if before is not None and before == after:
             return cells.difference(expected, stored), before
@@ -287,10 +292,17 @@ def total_of_shares(table: Table, study: Study, contribute: Contribute, number: 
     return cells.total(stored.share for stored in _of_shard(table, study, contribute, number))
 
 
-def _read_sums(table: Table, study: Study, number: int, audiences: Iterable[str]) -> Share:
+def _read_sums(
+    table: Table,
+    study: Study,
+    number: int,
+    audiences: Iterable[str],
+    pass_by: Callable[[Item], None] = lambda _item: None,
+) -> Share:
     prefix, sums = keys.sum_prefix(study.generation), Share()
     for audience in audiences:
         for item in table.query(keys.sum_partition(study.id, number, audience), prefix):
+            pass_by(item)
             row = base_row(sort_key(item).removeprefix(prefix))
             cells.add(sums.setdefault(row, {}), read_cells(item))
     return {row: counted for row, counted in sums.items() if counted}

@@ -24,8 +24,8 @@ from trial.store.generations import (
 from trial.store.moving import STALE_MARK
 from trial.store.paging import SubjectRow
 from trial.store.rows import COMMITS, JournalRow
-from trial.store.spreading import EXPRESSION_CELLS
-from trial.store.table import ABSENT, Item, key, number
+from trial.store.spreading import EXPRESSION_CELLS, is_costly
+from trial.store.table import ABSENT, Item, key, key_of, number
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,9 @@ class Repair(Backfill):
 
         {} where they are right, or wait to be filled; None where the shard is too busy to tell.
         Shares that are known to be right are not computed again: `wrong_shares` are the subjects of
-        whom they are not, None where nothing is known.
+        whom they are not, None where nothing is known. Rows that are full are noted for writers.
         """
+        full_rows = set[keys.Key]()
 
         def share_of(row: SubjectRow) -> Share:
             if wrong_shares is not None and row.subject.id not in wrong_shares:
@@ -77,7 +78,13 @@ class Repair(Backfill):
                     return share
             return self.contribute(study, row.subject)
 
-        missing, header = reading.sum_difference(self.table, study, shard, share_of)
+        def pass_by(item: Item) -> None:
+            if is_costly(item):
+                full_rows.add(key_of(item))
+
+        missing, header = reading.sum_difference(self.table, study, shard, share_of, pass_by)
+        self.spreading.read_notes(study, shard)
+        self.spreading.note_full(full_rows)
         if header == MISSING_HEADER:
             return {HEADER_ROW: {COMMITS: 1}}  # without it nothing can be written to the shard
         return {} if header is not None and header.is_stale else missing

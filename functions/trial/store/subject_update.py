@@ -7,6 +7,7 @@ updates of one shard as fit commit in one transaction.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from functools import cached_property
+from math import ceil
 from typing import Protocol
 
 from trial.deferred import dataclass
@@ -39,6 +40,7 @@ SUM_ROW_BYTES = 8_000  # a generous guess: a row of sums is added to without bei
 PAGE_BYTES = 2_500  # what a row holds beyond this moves to a page: each event writes all of it
 SUBJECT_LENGTH = 1_000_000  # of the text of a subject's records: each event reads all of it
 ROW_OVERHEAD_BYTES = 1_000  # of a journal or subject row: keys, names, hashes, stamps
+_USUAL_SPARE_BYTES = 600  # how much of that a row does not have, as a rule
 
 _EMPTY = subjects.encode(Subject(""))
 
@@ -119,9 +121,13 @@ class SubjectUpdate:
     @cached_property
     def byte_size(self) -> int:
         """About how many bytes this adds to a transaction, sums apart."""
-        return (
-            self.row_bytes + len(self.new_page or b"") + sum(map(journal_bytes, self.new_entries))
-        )
+        return sum(self.own_sizes)
+
+    @cached_property
+    def own_sizes(self) -> list[int]:
+        """About how many bytes each row has that this writes, sums apart."""
+        pages = [] if self.new_page is None else [ROW_OVERHEAD_BYTES + len(self.new_page)]
+        return [*map(journal_bytes, self.new_entries), self.row_bytes, *pages]
 
     @property
     def row_count(self) -> int:
@@ -306,10 +312,10 @@ class Transaction:
 
     @property
     def usual_units(self) -> float:
-        """How many capacity units it takes at most while no row of sums is large."""
-        rows = sum(update.row_count for update in self.updates)
-        size = sum(update.byte_size for update in self.updates)
-        return UNITS_A_KILOBYTE * (rows + (size + USUAL_BYTES * len(self.changes)) / 1024)
+        """About how many capacity units it takes while no row of sums is large."""
+        sizes = (size for update in self.updates for size in update.own_sizes)
+        own = sum(ceil((size - _USUAL_SPARE_BYTES) / 1024) for size in sizes)
+        return UNITS_A_KILOBYTE * (own + USUAL_BYTES * len(self.changes) / 1024)
 
     def marks(self, row: str) -> HeaderMarks:
         """Return what is added to a header beside its cells; nothing to any other row."""

@@ -44,7 +44,7 @@ from trial.store.subject_update import (
     journal_bytes,
     pack_transactions,
 )
-from trial.store.table import KEYS_A_BATCH, InvalidTransaction, Table, TransactionCancelled
+from trial.store.table import KEYS_A_BATCH, InvalidTransaction, Table, TransactionCancelled, key_of
 from trial.subject.fold import Outcome, Subject, outcome_of
 
 MAX_ATTEMPTS = 12
@@ -145,15 +145,26 @@ class Recording:
         row_keys = [
             keys.subject_row(self.study.id, self._shard(work), work.subject) for work in work_items
         ]
+        shards = sorted(set(map(self._shard, work_items)))
+        note_keys = self.spreading.unread_notes(self.plan.counted, shards)
         rows: dict[keys.Key, SubjectRow | None] = {}
-        if len(row_keys) == 1:
+        if len(row_keys) == 1 and not note_keys:
             rows[row_keys[0]] = paging.read_row(self.table, row_keys[0])
         else:
-            rows |= paging.read_rows(self.table, row_keys)
+            rows |= self._read_with_notes(row_keys, note_keys[: KEYS_A_BATCH - len(row_keys)])
         return {
             work.subject: rows.get(key) or SubjectRow(Subject(work.subject))
             for work, key in zip(work_items, row_keys, strict=True)
         }
+
+    def _read_with_notes(
+        self, row_keys: Sequence[keys.Key], note_keys: Sequence[keys.Key]
+    ) -> dict[keys.Key, SubjectRow]:
+        """Read, in one request, subjects' rows and what is known of the sums they will change."""
+        items = list(self.table.get_batch([*row_keys, *note_keys]))
+        self.spreading.learn(note_keys, items)
+        subject_items = [item for item in items if keys.is_subject_row(key_of(item))]
+        return paging.assemble_rows(self.table, subject_items)
 
     def _unresolved(self, work: SubjectWork, rows: dict[str, SubjectRow]) -> SubjectWork:
         """Resolve entries that the subject's row holds already or no row can; keep the others."""
