@@ -33,6 +33,7 @@ from trial.render.workbook import parts
 from trial.reporting import changelog, publishing
 from trial.reporting.document_writer import DocumentWriter
 from trial.reporting.signing import Signer
+from trial.reporting.snapshot import KEPT_RECORDS
 from trial.reporting.spool import Spool
 from trial.store.reports import PENDING, READY, ReportRequest, Reports
 
@@ -227,9 +228,8 @@ def _of_report(small: int, larger: int, first: _Costs, result: _Costs) -> list[M
                  whole(longest) / (INVOCATION - MARGIN), 1, longest.removeprefix("file ")),
         Measured("report: MB of temporary storage", whole("spooled"), _ROOM,
                  f"{1000 * result['spooled'] / larger:.1f} KB a subject"),
-        Measured("report: MB of memory", whole("report peak"), MEMORY,
-                 f"{result['report peak']:.0f} MB at {larger:,}, {first['report peak']:.0f} MB at"
-                 f" {small:,}"),
+        Measured("report: MB of memory, at most", result["report peak"], MEMORY,
+                 f"{first['report peak']:.0f} MB at {small:,}; it holds {KEPT_RECORDS:,} records"),
     ]  # fmt: skip
 
 
