@@ -171,6 +171,9 @@ def test_no_row_that_has_parts_is_small(bench: Bench) -> None:
     full = {f".0={n}": {"N": "9999999"} for n in range(1_000, 1_143)}
     assert _item_bytes(full) > COSTLY_BYTES
     assert may_have_parts({name: {"N": "0"} for name in full})
+    fewer = {f".0={n}": {"N": "999999"} for n in range(100_000, 100_139)}
+    assert _item_bytes(fewer) > COSTLY_BYTES
+    assert may_have_parts({name: {"N": "0"} for name in fewer})
     assert not may_have_parts({f".0={n}": {"N": "1"} for n in range(90)})
 
 

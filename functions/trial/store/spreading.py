@@ -68,8 +68,12 @@ type _Place = tuple[str, int]
 """A study's shard."""
 
 
-_SHRUNK_BYTES = 850
-"""What a full row of a tally has at least for ever: counts get fewer digits, and names stay."""
+_SHRUNK_BYTES = 1_300
+"""What a full row of a tally has at least for ever: counts get fewer digits, and names stay.
+
+Of fewer cells than an expression has, each has 14 bytes on average; counts of a shard's subjects,
+six digits at most, take five of those at most.
+"""
 
 
 def may_have_parts(item: Item) -> bool:
