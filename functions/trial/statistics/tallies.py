@@ -17,10 +17,10 @@ from trial.statistics.ranges import ranges_in
 QUARTILES = "quartiles by SAS definition 5"
 MEDIAN_INTERVAL = "two order statistics, binomial"
 _HALF = Fraction(1, 2)
-_MANY = 2_000
+_MANY = 8_000
 """Values of a group from which reading less of it is worth another look where the rank is beyond.
 
-So many take a kilobyte or less of each range in each of some shards.
+Of so many, in eight shards, a range's row has some 4 KB: a unit, which is read for less, too.
 """
 _SURPLUS = Fraction(6, 5)
 """How much farther ranges are read than evenly spread values would reach."""
