@@ -75,6 +75,21 @@ def test_rows_that_depend_on_others_are_read_then(bench: Bench) -> None:
     assert bench.store().read_sums(bench.study, largest) == largest(bench.store().sums(bench.study))
 
 
+def test_a_row_is_counted_once_that_is_asked_for_by_its_name_and_with_all_of_its_tally(
+    bench: Bench,
+) -> None:
+    bench.record(*(bench.event("P1", f"L{i}", result=str(40 * i)) for i in range(3)))
+
+    def twice(sums: Share) -> list[int]:
+        if not sums.get("results#0", {}).get("0.n", 0):
+            return []
+        by_name = [sums.get(f"results#tally#0#{number}", {}) for number in range(3)]
+        together = Sums.of(sums).spread("results#tally#0")
+        return [n for tallies in (by_name, together) for tally in tallies for n in tally.values()]
+
+    assert bench.store().read_sums(bench.study, twice) == [1] * 6
+
+
 def test_an_error_of_a_reader_that_has_all_its_rows_is_raised(bench: Bench) -> None:
     bench.record(bench.event("P1"))
 
@@ -204,8 +219,13 @@ def test_parts_of_neighbouring_ranges_are_read_at_once() -> None:
     # Between the parts of 12 and those of 13 sort 130 to 139, between 99 and 100 much else.
     assert [len(parts(*pair)) for pair in ((12, 13), (99, 100), (-100, 100))] == [2, 2, 2]
     assert len(part_ranges(["t#tally#1#212", "t#tally#2#213"])) == 2
-    # What lies between in name alone is read by itself.
-    assert len(parts(212, 213, 2_120)) == 3
+    # What lies between in name alone is read by itself, and no part twice.
+    assert len(parts(212, 213, 2_120)) == 2
+    assert parts(212, 213, 2_130) == [
+        ("t#tally#1#212~", "t#tally#1#212~\U0010ffff"),
+        ("t#tally#1#2130~", "t#tally#1#2130~\U0010ffff"),
+        ("t#tally#1#213~", "t#tally#1#213~\U0010ffff"),
+    ]
     assert part_ranges([]) == []
 
 

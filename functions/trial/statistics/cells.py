@@ -47,8 +47,10 @@ class Selection:
         return Selection(self.rows | other.rows, self.starts | other.starts)
 
     def __sub__(self, other: "Selection") -> "Selection":
-        """Return what the other does not name."""
-        return Selection(self.rows - other.rows, self.starts - other.starts)
+        """Return what the other does not name, neither by name nor by how names begin."""
+        starts = tuple(other.starts)
+        rows = (row for row in self.rows - other.rows if not row.startswith(starts))
+        return Selection(frozenset(rows), self.starts - other.starts)
 
     def includes(self, row: str) -> bool:
         """Return whether a row is one of them."""

@@ -135,7 +135,10 @@ class _Shard:
         if HEADER_ROW in selection.rows:
             rows[HEADER_ROW] = self._header_cells
             selection -= Selection(frozenset([HEADER_ROW]))
-        by_key = frozenset(row for row in selection.rows if TALLY in row)
+        starts = tuple(selection.starts)
+        by_key = frozenset(
+            row for row in selection.rows if TALLY in row and not row.startswith(starts)
+        )
         for item in self._items(selection - Selection(by_key), by_key):
             row = base_row(sort_key(item).removeprefix(prefix))
             if selection.includes(row):
@@ -200,8 +203,9 @@ def part_ranges(rows: Sequence[str]) -> list[Range]:
     """
     merged: list[Range] = []
     before = ""
-    for row in sorted(rows):
-        first, last = row + PART, row + PART + _LAST
+    # By the names of parts: those of 1010 sort between those of 100 and 101.
+    for first in sorted(row + PART for row in rows):
+        row, last = first.removesuffix(PART), first + _LAST
         if merged and _are_neighbours(before, row):
             merged[-1] = merged[-1][0], last
         else:
