@@ -198,6 +198,27 @@ def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
     )
 
 
+def test_a_tally_in_parts_that_has_lost_its_row_is_read_whole_once_it_is_repaired(
+    bench: Bench,
+) -> None:
+    def of_many_values(study: Study, subject: Subject, **_former: object) -> Share:
+        tally = {f"0={10**9 + n}": 1 + n % 3 for n in range(300)}
+        return toy.contribute(study, subject) | {"t#tally#1#0": tally}
+
+    store = bench.store(contribute=of_many_values)
+    bench.record(bench.event("P1"), store=store)
+    row_key = keys.sum_row(bench.study.id, 0, f"{bench.study.generation}#t#tally#1#0")
+    writer = Spreading(bench.table())
+    writer.read_notes(bench.study, 0)
+    assert writer.note_full([row_key])
+    bench.table().write([bench.table().delete(row_key)])
+    fresh_store = bench.store(contribute=of_many_values)
+    assert fresh_store.repair(bench.study, 0)
+    assert set(map(str, check_sums(fresh_store, bench.study).values())) == {"{}"}
+    tally = fresh_store.read_sums(bench.study, lambda sums_read: sums_read.get("t#tally#1#0"))
+    assert tally == of_many_values(bench.study, Subject("P1"))["t#tally#1#0"]
+
+
 @pytest.mark.parametrize("client", ["memory", "ministack"], indirect=True)
 def test_what_several_processes_note_is_known_to_the_next(bench: Bench) -> None:
     name, generation = bench.study.id, bench.study.generation

@@ -17,6 +17,7 @@ from trial.store.generations import (
     RECONCILED_MARKS,
     STALE_MARKS,
     TRANSACTION_ACTIONS,
+    generation_row,
     header_row,
     read_header,
     write_current,
@@ -151,8 +152,13 @@ class Repair(Backfill):
         lacked: Share = {}
         generation = shard.study.generation
         for _ in range(ROUNDS):
+            stored = set[keys.Key]()
             missing, header = reading.sum_difference(
-                self.table, shard.study, shard.number, lambda row: row.share(generation)
+                self.table,
+                shard.study,
+                shard.number,
+                lambda row: row.share(generation),
+                lambda item: stored.add(key_of(item)),  # noqa: B023 (called within the round)
             )
             if missing is None or header is None:
                 return None
@@ -160,6 +166,11 @@ class Repair(Backfill):
                 self.reconcile(shard)
                 return lacked
             corrected = _correctable_at_once(missing)
+            row_keys = {
+                keys.sum_row(shard.study.id, shard.number, generation_row(generation, row))
+                for row in corrected
+            }
+            self.spreading.forget(row_keys - stored)
             additions = self.additions(shard, shard.sums(corrected), header.commits)
             if self.try_write(*additions, shard=shard):
                 lacked = cells.total((lacked, corrected))

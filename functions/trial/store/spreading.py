@@ -200,6 +200,12 @@ class Spreading:
         self._note(newly_full)
         return bool(newly_full)
 
+    def forget(self, row_keys: Iterable[keys.Key]) -> None:
+        """Take rows for not full that are lost: below one that is not there, no reader looks."""
+        for partition, row in row_keys:
+            full = self._full.get(partition, set())
+            full -= {part for part in full if base_row(part) == row}
+
     def _items(self, item_keys: Iterable[keys.Key]) -> Iterator[Item]:
         for batch in batched(item_keys, KEYS_A_BATCH, strict=False):
             yield from self._table.get_batch(batch)
