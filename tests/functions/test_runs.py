@@ -137,6 +137,23 @@ def test_answers_that_are_lost_are_given_again(large: Service, machine: Machine)
     assert (report(large)["subjects"], work(large), machine.begun) == (SUBJECTS, [], [])
 
 
+def test_what_a_run_goes_on_with_is_filled_first_though_the_answer_is_lost(
+    large: Service, machine: Machine
+) -> None:
+    amended = json.loads(definition(STUDY, shards=SHARDS)) | {"title": "Amended"}
+
+    def between(_task: str, _shard: int) -> None:
+        if len(machine.tasks) == 1:
+            assert large.define(amended).status == 202
+            large.handlers["audit"].audit(STUDY, lambda: None)  # as its stream asks
+
+    machine.is_deaf = True
+    audit(large)
+    machine.run(between=between)
+    assert [task for task, _ in machine.tasks[::SHARDS]] == ["audit", "fill", "audit"]
+    assert large.get("definition", STUDY).json["definition"]["title"] == "Amended"
+
+
 def test_a_run_of_which_nobody_knows_that_it_began_leaves_the_study_to_the_next_call(
     large: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,8 @@ class Runs:
         """
         current, state = self.store.current(study_id), self.audits.get(study_id)
         if state.run and state.former == run:
-            run = state.run  # which has begun in its place, by a step whose answer was lost
+            # Which has begun in its place, by a step whose answer was lost.
+            run, task, fills = state.run, "", 0
         if current is None or state.run != run:
             return Next(run)
         progress = self.audits.shards(study_id, run)
