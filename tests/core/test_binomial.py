@@ -64,3 +64,10 @@ def test_a_tail_beyond_the_half_is_refused():
     with pytest.raises(ValueError, match="below the half"):
         lower_tail(1, 2)
     assert lower_tail(-1, 2) == 0
+
+
+def test_a_tail_of_millions_of_trials_is_not_lost():
+    tail, n = lower_tail(0, 4_000_000), 4_000_000
+    with mpmath.workdps(50):
+        ratio = mpmath.mpf(tail.numerator) / tail.denominator / mpmath.mpf(2) ** -n
+        assert abs(ratio - 1) < mpmath.mpf("1e-25")

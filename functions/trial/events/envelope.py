@@ -76,7 +76,8 @@ def parse(value: object, body: str, study: str | None = None, form: int = NORMAL
     if data.reason_for_change is None and (data.revision > 1 or data.action == "void"):
         detail = "is required from revision 2 on and for a void"
         raise Rejected(422, "Event not accepted", "", FieldError("/data/reason_for_change", detail))
-    data_fields = {name: v for name, v in posted.items() if name not in Identity.model_fields}
+    identity = Identity.model_fields
+    data_fields = {name: v for name, v in posted.items() if name not in identity}
     if form == NORMAL:
         data_fields = content.without_empty(data_fields)
     content_members = {

@@ -1,4 +1,4 @@
-"""What follows from the model of a kind of event: its dates, and what a record of it is about."""
+"""What follows from the class of a kind of event: its dates, and what a record of it is about."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -42,7 +42,7 @@ DECIDING_DATE: Mapping[str, str] = {
 
 
 CODINGS: Mapping[str, str] = {
-    model.about[0]: kind for kind, model in KINDS.items() if model.about is not None
+    data_class.about[0]: kind for kind, data_class in KINDS.items() if data_class.about is not None
 }
 """By the kind of a record that is coded: the kind of its coding."""
 
@@ -120,8 +120,8 @@ def has_measurements(kind: str) -> bool:
 
 def shows_alive(kind: str, data: Mapping[str, Any]) -> bool:
     """Return whether a record shows the subject alive on its dates."""
-    model = KINDS[kind]
-    return model.shows_alive and model.is_contact(data)
+    data_class = KINDS[kind]
+    return data_class.shows_alive and data_class.is_contact(data)
 
 
 def is_contact(kind: str, data: Mapping[str, Any]) -> bool:

@@ -9,7 +9,7 @@ loop is bounded, and where the bound is reached an `ArithmeticError` is raised.
 """
 
 from collections.abc import Callable
-from decimal import Context, Decimal, localcontext
+from decimal import MIN_EMIN, Context, Decimal, localcontext
 from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
@@ -126,7 +126,7 @@ def binomial_half(successes: int, trials: int) -> Decimal:
 
     What its logarithm takes before the point is lost of the digits: 25 are left at 10^9 trials.
     """
-    with localcontext(_WORKING):
+    with localcontext(_WORKING, Emin=MIN_EMIN):  # 2^-n of four million is 10^-1204120
         ways = _log_gamma(Fraction(trials + 1))
         ways -= _log_gamma(Fraction(successes + 1)) + _log_gamma(Fraction(trials - successes + 1))
         return (ways - trials * Decimal(2).ln()).exp()

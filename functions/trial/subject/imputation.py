@@ -22,8 +22,8 @@ from trial.subject.fold import Record
 DEATH = "death.reported"
 _ALIVE: Mapping[str, tuple[str, ...]] = {
     kind: tuple(name for name in date_fields(kind) if name in (DECIDING_DATE[kind], "end"))
-    for kind, model in KINDS.items()
-    if model.shows_alive
+    for kind, data_class in KINDS.items()
+    if data_class.shows_alive
 }
 """The records that show a subject alive, and until when; others may come after its death."""
 

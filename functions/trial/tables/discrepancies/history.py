@@ -12,7 +12,9 @@ from trial.tables.discrepancies.evidence import Evidence, by_id, record_keys
 HISTORY, VITAL_STATUS = "medical-history.reported", "vital-status.recorded"
 CODED = {kind: coding for kind, coding in CODINGS.items() if kind != ADVERSE_EVENT}
 GO_ON = tuple(kind for kind in KINDS if {"end", "ongoing"} <= field_types(kind).keys())
-ASSESSMENTS = tuple(kind for kind, model in KINDS.items() if issubclass(model, Assessment))
+ASSESSMENTS = tuple(
+    kind for kind, data_class in KINDS.items() if issubclass(data_class, Assessment)
+)
 _RESULTS = ("result", "interpretation")
 
 
