@@ -25,7 +25,7 @@ from trial.store.spreading import (
     fits_one_expression,
     may_have_parts,
 )
-from trial.store.table import key_of
+from trial.store.table import key, key_of
 from trial.subject.fold import Outcome, Subject
 
 TERMS = 260
@@ -198,8 +198,9 @@ def test_a_tally_in_parts_is_read_whole_by_its_key(bench: Bench) -> None:
     )
 
 
+@pytest.mark.parametrize("left", [{}, {".0=1000000001": {"N": "2"}}], ids=["none", "little"])
 def test_a_tally_in_parts_that_has_lost_its_row_is_read_whole_once_it_is_repaired(
-    bench: Bench,
+    bench: Bench, left: dict[str, Any]
 ) -> None:
     def of_many_values(study: Study, subject: Subject, **_former: object) -> Share:
         tally = {f"0={10**9 + n}": 1 + n % 3 for n in range(300)}
@@ -211,7 +212,8 @@ def test_a_tally_in_parts_that_has_lost_its_row_is_read_whole_once_it_is_repaire
     writer = Spreading(bench.table())
     writer.read_notes(bench.study, 0)
     assert writer.note_full([row_key])
-    bench.table().write([bench.table().delete(row_key)])
+    table = bench.table()
+    table.write([table.put(key(row_key) | left) if left else table.delete(row_key)])
     fresh_store = bench.store(contribute=of_many_values)
     assert fresh_store.repair(bench.study, 0)
     assert set(map(str, check_sums(fresh_store, bench.study).values())) == {"{}"}

@@ -28,8 +28,6 @@ from trial.subject.fold import Subject
 
 _WRITE_CELLS = 100
 _TRIES = 5
-_LAST = "\U0010ffff"
-"""Sorts after every character that a name may have."""
 
 
 def clear_pages(table: Table, row_key: keys.Key) -> None:
@@ -73,17 +71,17 @@ def clear_sums(table: Table, study_id: str, shard: int, tallies: Sequence[str]) 
 def _untallied(table: Table, partition: str, tallies: Iterable[str]) -> Iterator[Item]:
     """Read a partition's rows of sums but for tallies; of an unknown one a page is read in vain."""
     first = keys.SUM
-    for start in (*sorted(tallies), keys.SUM + _LAST):
+    for start in (*sorted(tallies), keys.SUM + keys.LAST):
         while first < start:
             for item in table.query_range(partition, first, start):
                 row, is_tally, _ = sort_key(item).partition(TALLY)
                 if is_tally:
-                    first = row + TALLY + _LAST
+                    first = row + TALLY + keys.LAST
                     break
                 yield item
             else:
                 break
-        first = max(first, start + _LAST)
+        first = max(first, start + keys.LAST)
 
 
 def _clear_row(table: Table, parts: list[Item]) -> bool:

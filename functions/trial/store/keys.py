@@ -24,6 +24,9 @@ UNDEFINED = "UNDEFINED"
 CELL = "."
 """Starts the attribute of every cell, so that none is taken for a key or for `commits`."""
 
+LAST = "\U0010ffff"
+"""Sorts after every character that a name may have."""
+
 SUBJECT, SUM = "SUBJECT#", "SUM#"
 _AMENDMENT, _SENDERS, _DISPUTE, _ERASURE = "AMENDMENT#", "SENDERS#", "CONFLICT#", "ERASED#"
 _REPORT, _AUDIT, _SHARD_PROGRESS = "REPORT#", "AUDIT#", "SPREAD#"

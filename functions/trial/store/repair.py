@@ -25,7 +25,7 @@ from trial.store.generations import (
 from trial.store.moving import STALE_MARK
 from trial.store.paging import SubjectRow
 from trial.store.rows import COMMITS, JournalRow
-from trial.store.spreading import EXPRESSION_CELLS, is_costly
+from trial.store.spreading import EXPRESSION_CELLS, is_costly, may_have_parts
 from trial.store.table import ABSENT, Item, key, key_of, number
 
 
@@ -150,15 +150,16 @@ class Repair(Backfill):
         self._mark_stale(shard)
         self.replace_shares(shard, self._wrong_share(shard.study))
         lacked: Share = {}
+        large_rows = set[keys.Key]()
         generation = shard.study.generation
+
+        def pass_by(item: Item) -> None:
+            if may_have_parts(item):
+                large_rows.add(key_of(item))
+
         for _ in range(ROUNDS):
-            stored = set[keys.Key]()
             missing, header = reading.sum_difference(
-                self.table,
-                shard.study,
-                shard.number,
-                lambda row: row.share(generation),
-                lambda item: stored.add(key_of(item)),  # noqa: B023 (called within the round)
+                self.table, shard.study, shard.number, lambda row: row.share(generation), pass_by
             )
             if missing is None or header is None:
                 return None
@@ -170,7 +171,7 @@ class Repair(Backfill):
                 keys.sum_row(shard.study.id, shard.number, generation_row(generation, row))
                 for row in corrected
             }
-            self.spreading.forget(row_keys - stored)
+            self.spreading.forget(row_keys - large_rows)
             additions = self.additions(shard, shard.sums(corrected), header.commits)
             if self.try_write(*additions, shard=shard):
                 lacked = cells.total((lacked, corrected))

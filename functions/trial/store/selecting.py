@@ -12,12 +12,12 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import batched
 
 from trial.definition.study import Study
-from trial.events.blinding import OPEN, UNBLINDED, is_unblinded_row
+from trial.events.blinding import is_unblinded_row
 from trial.statistics import cells
 from trial.statistics.cells import Cells, SelectedSums, Selection, Share
 from trial.statistics.ranges import TALLY
 from trial.store import keys, reading
-from trial.store.generations import HEADER_ROW, ShardHeader
+from trial.store.generations import HEADER_ROW, ShardHeader, generation_row
 from trial.store.rows import read_cells
 from trial.store.spreading import PART, base_row, may_have_parts
 from trial.store.subject_update import Contribute
@@ -28,8 +28,6 @@ _MAX_ROUNDS = 8
 """So many times rows are read that depend on the cells of others; two do for any table today."""
 _THREADS = 10
 """As many as botocore's client has connections."""
-_LAST = "\U0010ffff"
-"""Sorts after every character that a name may have."""
 _ROWS_BETWEEN = 3
 """Rows of about 1 KB that are read in vain rather than with a query more: a unit reads 4 KB."""
 
@@ -169,9 +167,8 @@ class _Shard:
         return self._table.query_range(partition, self._prefix + first, self._prefix + last)
 
     def _key(self, row: str) -> keys.Key:
-        audience = UNBLINDED if is_unblinded_row(row) else OPEN
-        partition = keys.sum_partition(self._study.id, self._number, audience)
-        return partition, self._prefix + row
+        name = generation_row(self._study.generation, row)
+        return keys.sum_row(self._study.id, self._number, name)
 
     @property
     def _prefix(self) -> str:
@@ -184,8 +181,8 @@ def ranges(selection: Selection, stored: StoredRows) -> list[Range]:
     Some small rows that lie between are read as well.
     """
     names = [(row, row) for row in selection.rows if row]
-    names += [(row + PART, row + PART + _LAST) for row in selection.rows if row]
-    names += [(start, start + _LAST) for start in selection.starts]
+    names += [(row + PART, row + PART + keys.LAST) for row in selection.rows if row]
+    names += [(start, start + keys.LAST) for start in selection.starts]
     merged: list[Range] = []
     for first, last in sorted(names):
         if merged and _is_near(merged[-1][1], first, stored):
@@ -205,7 +202,7 @@ def part_ranges(rows: Sequence[str]) -> list[Range]:
     before = ""
     # By the names of parts: those of 1010 sort between those of 100 and 101.
     for first in sorted(row + PART for row in rows):
-        row, last = first.removesuffix(PART), first + _LAST
+        row, last = first.removesuffix(PART), first + keys.LAST
         if merged and _are_neighbours(before, row):
             merged[-1] = merged[-1][0], last
         else:

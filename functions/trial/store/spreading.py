@@ -201,7 +201,7 @@ class Spreading:
         return bool(newly_full)
 
     def forget(self, row_keys: Iterable[keys.Key]) -> None:
-        """Take rows for not full that are lost: below one that is not there, no reader looks."""
+        """Take rows for not full that have lost cells and are small: below such no reader looks."""
         for partition, row in row_keys:
             full = self._full.get(partition, set())
             full -= {part for part in full if base_row(part) == row}
