@@ -16,6 +16,7 @@ from trial.commands import auditing, engine, runs
 from trial.errors import Unavailable
 from trial.store.audits import Audits
 from trial.store.dynamodb import Store
+from trial.store.rows import second_text
 from trial.store.table import Table
 from trial.web import queries
 
@@ -152,6 +153,17 @@ def test_what_a_run_goes_on_with_is_filled_first_though_the_answer_is_lost(
     machine.run(between=between)
     assert [task for task, _ in machine.tasks[::SHARDS]] == ["audit", "fill", "audit"]
     assert large.get("definition", STUDY).json["definition"]["title"] == "Amended"
+
+
+def test_a_run_that_is_given_up_is_the_one_that_it_went_on_with_though_the_answer_was_lost(
+    large: Service, machine: Machine
+) -> None:
+    audit(large)
+    run = machine.begun.pop()["run"]
+    audits = wiring.audits()
+    audits.replace_run(STUDY, run, "next", second_text(wiring.now()))
+    machine.call({"study": STUDY, "run": run, "task": engine.GIVE_UP})
+    assert (audits.get(STUDY).run, bool(audits.get(STUDY).failed)) == ("", True)
 
 
 def test_a_run_of_which_nobody_knows_that_it_began_leaves_the_study_to_the_next_call(

@@ -115,8 +115,7 @@ class Runs:
         Nothing does where the study's work is another run's. Raises `RunFailed` where one failed.
         """
         current, state = self.store.current(study_id), self.audits.get(study_id)
-        if state.run and state.former == run:
-            # Which has begun in its place, by a step whose answer was lost.
+        if state.is_in_place_of(run):
             run, task, fills = state.run, "", 0
         if current is None or state.run != run:
             return Next(run)
@@ -220,6 +219,8 @@ class Runs:
 
     def give_up(self, study_id: str, run: str, place: str) -> None:
         """Note that a run has failed: the schedule begins another in its turn."""
+        state = self.audits.get(study_id)
+        run = state.run if state.is_in_place_of(run) else run
         self.audits.end_run(study_id, run, second_text(self.now()), place or "unknown")
 
     def _save(self, study_id: str, progress: ShardProgress) -> None:

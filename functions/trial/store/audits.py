@@ -74,6 +74,10 @@ class AuditState:
         """Return whether an audit was interrupted before its end."""
         return bool(self.unfinished)
 
+    def is_in_place_of(self, run: str) -> bool:
+        """Return whether its run goes on from another: by a step whose answer may be lost."""
+        return bool(self.run) and self.former == run
+
     def is_spread_since(self, moment: str) -> bool:
         """Return whether a run is under way of which something was heard since a moment."""
         return bool(self.run) and self.seen > moment
