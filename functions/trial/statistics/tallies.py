@@ -148,7 +148,8 @@ class RangedValues(RankedValues):
         """Return the value of a rank from one end of a group, reading no farther than that.
 
         Of many values, first the ranges are read that hold it if values are spread evenly, and some
-        more; all others where it lies beyond.
+        more; all others where it lies beyond. That all have as many as were counted is seen only
+        where all are read, and by the audit.
         """
         few = ceil(_SURPLUS * rank * len(numbers) / n) if n > _MANY else len(numbers)
         values = self._in_ranges(numbers[:few])
