@@ -1,11 +1,16 @@
 """What can go wrong on the way to DynamoDB and back, for a client that fails when told."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
+import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError
 from botocore.exceptions import ReadTimeoutError as ReadTimeout
 from doubles import cancelled, error
+
+from trial.errors import Unavailable
 
 type Call = Callable[[], Any]
 type Fault = Callable[[Call], Any]
@@ -39,6 +44,19 @@ def lost_answer(call: Call) -> Any:
     """Commit, and lose the answer."""
     call()
     raise ReadTimeout(endpoint_url="dynamodb")
+
+
+@contextmanager
+def losing_the_answer(owner: type, method: str) -> Iterator[None]:
+    """Have a method do what it is asked for and its answer be lost; the block ends by that."""
+    original = getattr(owner, method)
+
+    def lost(*arguments: Any) -> None:
+        assert original(*arguments)
+        raise Unavailable("the answer was lost")
+
+    with patch.object(owner, method, lost), pytest.raises(Unavailable):
+        yield
 
 
 def lost_request(call: Call) -> Any:

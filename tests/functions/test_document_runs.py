@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import toy
 from doubles import Clock
+from faults import losing_the_answer
 from invoking import Service, forget
 from machine import Document, Machine, with_study
 
 import wiring
 from trial.commands import engine
 from trial.definition import study
-from trial.errors import Unavailable
 from trial.reporting import blocks, journals, unfinished_report
 from trial.reporting.live import unfinished
 from trial.reporting.live.parts import LiveParts
@@ -115,18 +115,10 @@ def test_a_first_publication_made_side_by_side_is_the_one_made_alone(
 
 
 def test_answers_that_are_lost_are_given_again_and_a_run_that_may_have_begun_is_not_waited_for(
-    large: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    large: Service, machine: Machine
 ) -> None:
-    begin = DocumentRuns.begin
-
-    def lost(runs: DocumentRuns, *run: Any) -> bool:
-        assert begin(runs, *run)
-        raise Unavailable("the answer was lost")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(DocumentRuns, "begin", lost)
-        with pytest.raises(Unavailable):
-            large.stream()
+    with losing_the_answer(DocumentRuns, "begin"):
+        large.stream()
     assert machine.begun == []
     large.stream()
     machine.is_deaf = True

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from doubles import Clock
-from faults import Faulty, refuse
+from faults import Faulty, losing_the_answer, refuse
 from invoking import Context, Service, forget, request, streamed
 from machine import Document, Machine, with_study
 from toy import definition
@@ -167,18 +167,10 @@ def test_a_run_that_is_given_up_is_the_one_that_it_went_on_with_though_the_answe
 
 
 def test_a_run_of_which_nobody_knows_that_it_began_leaves_the_study_to_the_next_call(
-    large: Service, machine: Machine, monkeypatch: pytest.MonkeyPatch
+    large: Service, machine: Machine
 ) -> None:
-    begin_run = Audits.begin_run
-
-    def lost(audits: Audits, *names: str) -> bool:
-        assert begin_run(audits, *names)
-        raise Unavailable("the answer was lost")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Audits, "begin_run", lost)
-        with pytest.raises(Unavailable):
-            audit(large)
+    with losing_the_answer(Audits, "begin_run"):
+        audit(large)
     assert machine.begun == []
     audit(large)
     machine.run()
