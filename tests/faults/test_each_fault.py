@@ -189,3 +189,18 @@ def test_an_object_whose_answer_breaks_off_is_unavailable(
     with pytest.raises(Unavailable):
         Bucket(s3, "broken").read(name)
     proxy.set()
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("missing", {}), ("there", {"Range": "bytes=50-59"})]
+)
+def test_a_refusal_without_its_text_means_what_its_status_says(
+    proxy: Proxy, name: str, options: dict[str, str]
+) -> None:
+    s3 = clients.patient("s3", proxy.endpoint)
+    proxy.set()
+    s3.create_bucket(Bucket="broken")
+    s3.put_object(Bucket="broken", Key="there", Body=b"content")
+    proxy.set({"service": "s3", "operation": "GetObject"} | faults.HALF_AN_ANSWER)
+    assert Bucket(s3, "broken").read(name, **options) is None
+    proxy.set()

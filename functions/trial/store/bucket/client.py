@@ -19,7 +19,7 @@ from trial.store.failures import error_code, is_transient, transient_as_unavaila
 PART_BYTES = 8 * 1024 * 1024
 """Of an upload in parts; S3 takes none but the last below 5 MiB, and 10,000 at most."""
 
-_ABSENT = {"NoSuchKey", "NoSuchVersion", "InvalidRange", "404"}
+_ABSENT = {"NoSuchKey", "NoSuchVersion", "InvalidRange", "404", "416"}
 _PRECONDITION_FAILED = {"PreconditionFailed", "ConditionalRequestConflict", "412"}
 
 
